@@ -1,0 +1,1 @@
+"""FreeDA as a service: open-vocabulary segmentation without training."""

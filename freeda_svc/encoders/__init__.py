@@ -1,0 +1,1 @@
+"""Dense visual features and image-text embeddings."""

@@ -1,0 +1,21 @@
+"""The errors a person can act on: each message is one line that says what was wrong, expected, and to do."""
+
+
+class FreedaError(Exception):
+    """A failure with a message for the person who asked; the command line prints it without a traceback."""
+
+
+class InputError(FreedaError):
+    """Something given from outside is not usable: a file, a category list, a parameter."""
+
+
+class NotFoundError(FreedaError):
+    """Something named from outside does not exist: a job, a pack, a bank."""
+
+
+class BusyError(FreedaError):
+    """Something is held by another process."""
+
+
+class UnavailableError(FreedaError):
+    """A part that is needed does not answer: the broker, the database, a directory that cannot be written."""

@@ -1,0 +1,1 @@
+"""The recipe that trains the miniature pack's models, one module a model."""

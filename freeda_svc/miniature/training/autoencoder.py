@@ -1,0 +1,65 @@
+"""The generator's autoencoder: 64 x 64 pixels to 16 x 16 latents and back."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderTiny
+from torch.nn import functional
+
+from freeda_svc.miniature.scenes import CROWDED, EASY, HARD
+from freeda_svc.miniature.training.loop import Schedule, Training
+from freeda_svc.miniature.training.pool import TRAINING_SPLIT, flip_some, join_pools, paint_pool
+
+BATCH = 16
+
+
+def build() -> AutoencoderTiny:
+    """Return an untrained autoencoder that reduces each side by four."""
+    return AutoencoderTiny(
+        encoder_block_out_channels=(16, 16, 16),
+        decoder_block_out_channels=(16, 16, 16),
+        num_encoder_blocks=(1, 1, 2),
+        num_decoder_blocks=(2, 2, 1),
+        latent_channels=4,
+        force_upcast=False,
+    )
+
+
+def _gradients(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return images[..., 1:] - images[..., :-1], images[..., 1:, :] - images[..., :-1, :]
+
+
+def train(folder: Path, steps: int = 4000) -> AutoencoderTiny:
+    """Train on crowded and plain scenes: reconstruct colours and edges, keep latents near unit size."""
+    model = build().to(memory_format=torch.channels_last)
+    training = Training("autoencoder", model, Schedule(steps, 2e-3, average_decay=0.998), folder)
+    if training.step < steps:
+        pool = join_pools(
+            paint_pool(CROWDED, 3000, split=TRAINING_SPLIT, stream=1),
+            paint_pool(EASY, 3000, split=TRAINING_SPLIT, stream=2),
+            paint_pool(HARD, 2000, split=TRAINING_SPLIT, stream=3),
+        )
+
+    def step(rng: np.random.Generator) -> torch.Tensor:
+        pixels = flip_some(rng, pool.pixels(rng.integers(len(pool), size=BATCH)))
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
+        latents = model.encode(pixels).latents
+        # the generator's samples are never exact, so the decoder learns to bear small errors
+        rebuilt = model.decode(latents + 0.05 * torch.randn_like(latents)).sample
+        colours = functional.l1_loss(rebuilt, pixels) + functional.mse_loss(rebuilt, pixels)
+        edges = sum(
+            functional.l1_loss(a, b) for a, b in zip(_gradients(rebuilt), _gradients(pixels), strict=True)
+        )
+        size = (latents.std(dim=(0, 2, 3)) - 1).square().mean() + latents.mean(dim=(0, 2, 3)).square().mean()
+        return colours + 0.5 * edges + 0.05 * size
+
+    training.run(step)
+    return model
+
+
+@torch.no_grad()
+def latent_deviation(model: AutoencoderTiny) -> float:
+    """Return the standard deviation of the latents of easy scenes, whose inverse scales them for diffusion."""
+    pool = paint_pool(EASY, 256, split=TRAINING_SPLIT, stream=4)
+    return float(model.encode(pool.pixels(np.arange(len(pool)))).latents.std())

@@ -1,0 +1,63 @@
+"""Painted scenes in memory, to draw training batches from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from freeda_svc.miniature.scenes import NOUNS, SceneStyle, paint_scene
+
+TRAINING_SPLIT, VALIDATION_SPLIT, TEST_SPLIT = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class ScenePool:
+    """Scenes as arrays.
+
+    Attributes:
+        images: (N, 64, 64, 3) uint8.
+        labels: (N, 64, 64) uint8.
+        captions: N sentences.
+        present: (N, 14) bool, which nouns a scene shows.
+    """
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.uint8]
+    captions: tuple[str, ...]
+    present: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.captions)
+
+    def pixels(self, indices: npt.NDArray[np.int64]) -> torch.Tensor:
+        """Return the chosen images as (B, 3, 64, 64) float32, -1 to 1."""
+        batch = torch.from_numpy(self.images[indices]).permute(0, 3, 1, 2)
+        return batch.to(torch.float32).div(127.5).sub(1.0).contiguous()
+
+
+def paint_pool(style: SceneStyle, count: int, *, split: int, stream: int = 0) -> ScenePool:
+    """Paint ``count`` scenes of one style; ``split`` and ``stream`` keep pools apart."""
+    scenes = [paint_scene((split, stream, number), style) for number in range(count)]
+    return ScenePool(
+        images=np.stack([scene.image for scene in scenes]),
+        labels=np.stack([scene.labels for scene in scenes]),
+        captions=tuple(scene.caption for scene in scenes),
+        present=np.array([[noun in scene.nouns for noun in NOUNS] for scene in scenes]),
+    )
+
+
+def join_pools(*pools: ScenePool) -> ScenePool:
+    """Return one pool with the scenes of all."""
+    return ScenePool(
+        images=np.concatenate([pool.images for pool in pools]),
+        labels=np.concatenate([pool.labels for pool in pools]),
+        captions=tuple(caption for pool in pools for caption in pool.captions),
+        present=np.concatenate([pool.present for pool in pools]),
+    )
+
+
+def flip_some(rng: np.random.Generator, pixels: torch.Tensor) -> torch.Tensor:
+    """Mirror half of the images, left to right."""
+    chosen = torch.from_numpy(rng.random(len(pixels)) < 0.5)
+    return torch.where(chosen[:, None, None, None], pixels.flip(-1), pixels)

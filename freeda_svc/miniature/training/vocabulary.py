@@ -1,0 +1,46 @@
+"""The word tokenizer that both text encoders of the miniature pack share."""
+
+import json
+from pathlib import Path
+
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from transformers import CLIPTokenizer
+
+from freeda_svc.encoders.templates import TEMPLATES, fill
+from freeda_svc.miniature.scenes import EASY, NOUNS
+from freeda_svc.miniature.training.pool import TRAINING_SPLIT, paint_pool
+
+START, END = "<|startoftext|>", "<|endoftext|>"
+CONTEXT_LENGTH = 32
+
+
+def train(folder: Path, *, context_length: int = CONTEXT_LENGTH) -> CLIPTokenizer:
+    """Learn byte pairs until every word of the miniature world is one token; write ``vocab.json``, ``merges.txt``.
+
+    Other words fall apart into bytes, so any text can be tokenized. The end token has the highest number, as
+    open_clip's text tower expects.
+    """
+    sentences = [scene for scene in paint_pool(EASY, 3000, split=TRAINING_SPLIT, stream=5).captions]
+    sentences += [fill(template, noun).lower() for template in TEMPLATES for noun in NOUNS]
+    learner = Tokenizer(models.BPE(end_of_word_suffix="</w>", continuing_subword_prefix=""))
+    learner.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Whitespace(), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(
+        vocab_size=2000, min_frequency=1, initial_alphabet=alphabet, end_of_word_suffix="</w>", show_progress=False
+    )
+    learner.train_from_iterator(sentences, trainer)
+    state = json.loads(learner.to_str())["model"]
+    learned = sorted(state["vocab"], key=state["vocab"].__getitem__)
+    endings = [f"{letter}</w>" for letter in alphabet]
+    pieces = [*alphabet, *endings, *(piece for piece in learned if piece not in {*alphabet, *endings})]
+    vocabulary = {piece: number for number, piece in enumerate([*pieces, START, END])}
+    merges = [" ".join(pair) if isinstance(pair, list) else pair for pair in state["merges"]]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *merges, ""]), encoding="utf-8")
+    settings = {"tokenizer_class": "CLIPTokenizer", "model_max_length": context_length}
+    special = {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": END}
+    (folder / "tokenizer_config.json").write_text(json.dumps({**settings, **special}, indent=2), encoding="utf-8")
+    return CLIPTokenizer.from_pretrained(folder)

@@ -1,0 +1,45 @@
+"""A prototype with all that is kept about it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from freeda_svc.captions.caption import Span
+
+
+@dataclass(frozen=True)
+class Prototype:
+    """One noun of one generated image, as it is stored in the bank.
+
+    Attributes:
+        noun: the word, lower case and singular.
+        caption_id: id of the caption the image was generated from.
+        caption: its text.
+        spans: where the noun is mentioned in the caption.
+        seed: seed of the image's initial noise.
+        key: (Dt,) float32, eq. 3, finite.
+        vector: (Dv,) float32, eq. 2, finite.
+        mask_area: share of the image under the weak mask, 0 to 1.
+        contrast: mean attribution under the mask less the mean outside, after scaling to 0..1.
+        image_text_score: cosine of the noun's and the generated image's embeddings.
+        pack: fingerprint of the pack that made it.
+        job: id of the job that made it; empty when made outside the service.
+        image: path of the generated image's thumbnail below the artifact root; empty when not kept.
+        mask: path of the weak mask's thumbnail below the artifact root; empty when not kept.
+    """
+
+    noun: str
+    caption_id: str
+    caption: str
+    spans: tuple[Span, ...]
+    seed: int
+    key: npt.NDArray[np.float32]
+    vector: npt.NDArray[np.float32]
+    mask_area: float
+    contrast: float
+    image_text_score: float
+    pack: str
+    job: str = ""
+    image: str = ""
+    mask: str = ""
