@@ -1,0 +1,42 @@
+"""The word tokenizer: every word of the miniature world is one token, every other text still has tokens."""
+
+from pathlib import Path
+
+import pytest
+from transformers import CLIPTokenizer
+
+import freeda_svc.torchvision_operators  # noqa: F401
+from freeda_svc.encoders.templates import TEMPLATES, fill
+from freeda_svc.miniature.scenes import EASY, NOUNS, paint_scene
+from freeda_svc.miniature.training import vocabulary
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> CLIPTokenizer:
+    return vocabulary.train(tmp_path_factory.mktemp("tokenizer"))
+
+
+def test_words_of_the_world_are_one_token_each(tokenizer: CLIPTokenizer) -> None:
+    texts = [paint_scene((1, number), EASY).caption for number in range(50)]
+    texts += [fill(template, noun) for template in TEMPLATES for noun in NOUNS]
+    for text in texts:
+        assert len(tokenizer.tokenize(text)) == len(text.replace(".", " .").split())
+
+
+def test_unknown_words_are_spelled_not_lost(tokenizer: CLIPTokenizer) -> None:
+    text = "excavator bucket, été 7"
+    assert tokenizer.unk_token not in tokenizer.tokenize(text)
+    assert tokenizer.decode(tokenizer(text).input_ids, skip_special_tokens=True).replace(" ", "") == text.replace(
+        " ", ""
+    )
+
+
+def test_end_token_has_the_highest_number(tokenizer: CLIPTokenizer) -> None:
+    assert tokenizer.eos_token_id == len(tokenizer) - 1
+
+
+def test_training_twice_gives_the_same_files(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        vocabulary.train(tmp_path / name)
+    for file in ("vocab.json", "merges.txt"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
