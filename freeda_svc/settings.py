@@ -1,0 +1,206 @@
+"""What an installation can be told: from keywords, the environment (``FREEDA_*``) and ``<home>/freeda.toml``."""
+
+import os
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from freeda_svc.errors import InputError, UnavailableError
+
+DEFAULT_HOME = Path("~/.freeda")
+ENVIRONMENT_PREFIX = "FREEDA_"
+TOML_NAME = "freeda.toml"
+
+
+class Settings(BaseSettings):
+    """One installation: its home folder and how it works.
+
+    Keywords win over the environment, the environment over the TOML file, that over the defaults.
+    Make it with :func:`load_settings`, which turns mistakes into one line.
+
+    Attributes:
+        home: the folder that holds everything the installation keeps.
+        pack: name or folder of the model pack; a folder is made absolute.
+        broker_url: Redis address of the message broker; empty means the embedded one of the home.
+        database_url: SQLAlchemy address of the database of jobs; empty means a SQLite file in the home.
+        device: ``cpu``, ``auto`` (a GPU where there is one), or a torch device such as ``cuda:1``.
+        captions_per_item: how many captions make one work item.
+        max_attempts: how often an item is tried before it counts as failed.
+        lease_seconds: how long a worker may be silent before its item is given to another.
+        item_time_limit_seconds: an item that takes longer is stopped and tried again.
+        stop_grace_seconds: how long a stopping worker waits for the item in hand before it hands it back.
+        reconcile_seconds: how often lost messages and expired leases are looked for.
+        query_timeout_seconds: how long a question to the worker's bank may take.
+        log_format: of the console: ``console`` for people, ``json`` for machines. The log file is always JSON.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True, validate_default=True)
+
+    home: Path = DEFAULT_HOME
+    pack: Annotated[str, Field(min_length=1)] = "miniature"
+    broker_url: str = ""
+    database_url: str = ""
+    device: Annotated[str, Field(pattern=r"^(cpu|auto|mps|cuda(:\d+)?)$")] = "cpu"
+    captions_per_item: Annotated[int, Field(ge=1, le=4096)] = 8
+    max_attempts: Annotated[int, Field(ge=1)] = 3
+    lease_seconds: Annotated[float, Field(gt=0)] = 60.0
+    item_time_limit_seconds: Annotated[float, Field(ge=1)] = 3600.0
+    stop_grace_seconds: Annotated[float, Field(ge=0)] = 30.0
+    reconcile_seconds: Annotated[float, Field(gt=0)] = 5.0
+    query_timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
+    log_format: Literal["console", "json"] = "console"
+
+    @field_validator("home")
+    @classmethod
+    def _absolute_home(cls, home: Path) -> Path:
+        return _absolute(home)
+
+    @field_validator("pack")
+    @classmethod
+    def _absolute_pack(cls, pack: str) -> str:
+        return str(_absolute(Path(pack))) if "/" in pack or os.sep in pack else pack
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not read, the signature is given
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Keywords, then the environment, then the TOML file of the home that those two name."""
+        home = init_settings().get("home") or env_settings().get("home") or DEFAULT_HOME
+        file = TomlConfigSettingsSource(settings_cls, _absolute(Path(home)) / TOML_NAME)
+        if "home" in file.toml_data:
+            raise InputError(f"{TOML_NAME}: home cannot be set in the home's own file; set FREEDA_HOME instead")
+        return init_settings, env_settings, file
+
+    @property
+    def bank_folder(self) -> Path:
+        """The embedded bank of prototypes."""
+        return self.home / "bank"
+
+    @property
+    def artifacts_folder(self) -> Path:
+        """Inputs, results and thumbnails: what is too big for the database."""
+        return self.home / "artifacts"
+
+    @property
+    def database_file(self) -> Path:
+        """The embedded database; not used when ``database_url`` names another."""
+        return self.home / "jobs.sqlite"
+
+    @property
+    def embedded_database(self) -> bool:
+        """Whether the database is the SQLite file of the home."""
+        return not self.database_url
+
+    @property
+    def resolved_database_url(self) -> str:
+        """The database's address with the default filled in."""
+        return self.database_url or f"sqlite:///{self.database_file}"
+
+    @property
+    def embedded_broker(self) -> bool:
+        """Whether the broker is the embedded one of the home."""
+        return not self.broker_url
+
+    @property
+    def broker_folder(self) -> Path:
+        """Files of the embedded broker: its append-only file, log and address."""
+        return self.home / "broker"
+
+    @property
+    def logs_folder(self) -> Path:
+        """Log files."""
+        return self.home / "logs"
+
+    @property
+    def log_file(self) -> Path:
+        """What the worker tells, one JSON object a line."""
+        return self.logs_folder / "worker.log"
+
+    @property
+    def locks_folder(self) -> Path:
+        """Lock files."""
+        return self.home / "locks"
+
+    @property
+    def worker_lock(self) -> Path:
+        """Held by the one worker of the home while it lives."""
+        return self.locks_folder / "worker.lock"
+
+    def as_environment(self) -> dict[str, str]:
+        """The same settings as environment variables, for a process that is started with them."""
+        return {f"{ENVIRONMENT_PREFIX}{name.upper()}": str(value) for name, value in self.model_dump().items()}
+
+
+def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - values are checked by the model
+    """Read the settings.
+
+    Args:
+        overrides: fields of :class:`Settings`; None means not given, so options of a command can be passed on as is.
+
+    Raises:
+        InputError: a value is of the wrong type, a key unknown, or the TOML file unreadable.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{_source_of(key, given)}: {_reason(first['type'], key, first['msg'])}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{TOML_NAME} of the home is not valid TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{TOML_NAME} of the home is not UTF-8 text: {error.reason} at byte {error.start}") from error
+    except OSError as error:
+        raise InputError(f"{TOML_NAME} of the home cannot be read: {error.strerror} ({error.filename})") from error
+
+
+def prepare_home(settings: Settings) -> None:
+    """Make the folders of the home and see that files can be written there.
+
+    Raises:
+        UnavailableError: a folder cannot be made or written.
+    """
+    folders = (
+        settings.home,
+        settings.artifacts_folder,
+        settings.broker_folder,
+        settings.logs_folder,
+        settings.locks_folder,
+    )
+    try:
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=settings.home):
+            pass
+    except OSError as error:
+        raise UnavailableError(
+            f"the home {settings.home} cannot be written: {error.strerror}; set FREEDA_HOME to a folder that can"
+        ) from error
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - links are kept as the person wrote them
+
+
+def _source_of(key: str, given: dict[str, Any]) -> str:
+    if key in given:
+        return "settings"
+    if f"{ENVIRONMENT_PREFIX}{key.upper()}" in {name.upper() for name in os.environ}:
+        return "environment"
+    return TOML_NAME
+
+
+def _reason(kind: str, key: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return f"unknown key {key!r}; known are {', '.join(Settings.model_fields)}"
+    return f"{key}: {message[:1].lower()}{message[1:]}"

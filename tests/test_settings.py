@@ -1,0 +1,106 @@
+from pathlib import Path
+
+import pytest
+
+from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.settings import Settings, load_settings, prepare_home
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"FREEDA_{name.upper()}", raising=False)
+
+
+def test_defaults_live_in_the_home_of_the_person() -> None:
+    settings = load_settings()
+    assert settings.home == Path.home() / ".freeda"
+    assert settings.pack == "miniature"
+    assert settings.device == "cpu"
+    assert settings.captions_per_item == 8
+    assert settings.max_attempts == 3
+    assert settings.embedded_broker
+    assert settings.embedded_database
+    assert settings.bank_folder == settings.home / "bank"
+    assert settings.resolved_database_url == f"sqlite:///{settings.database_file}"
+
+
+def test_keywords_win_over_environment_over_file_over_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "freeda.toml").write_text('pack = "file"\nmax_attempts = 5\ncaptions_per_item = 2\n')
+    monkeypatch.setenv("FREEDA_HOME", str(tmp_path))
+    monkeypatch.setenv("FREEDA_MAX_ATTEMPTS", "7")
+    monkeypatch.setenv("FREEDA_PACK", "environment")
+    settings = load_settings(pack="keyword")
+    assert (settings.pack, settings.max_attempts, settings.captions_per_item) == ("keyword", 7, 2)
+    assert settings.lease_seconds == Settings.model_fields["lease_seconds"].default
+
+
+def test_none_means_not_given(tmp_path: Path) -> None:
+    assert load_settings(home=tmp_path, pack=None).pack == "miniature"
+
+
+def test_relative_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings(home="here", pack="./packs/mine")
+    assert settings.home == tmp_path / "here"
+    assert settings.pack == str(tmp_path / "packs" / "mine")
+
+
+@pytest.mark.parametrize(
+    ("toml", "expected"),
+    [
+        ("max_attempt = 3", "freeda.toml: unknown key 'max_attempt'"),
+        ('max_attempts = "many"', "freeda.toml: max_attempts: input should be a valid integer"),
+        ("max_attempts = 0", "freeda.toml: max_attempts: input should be greater than or equal to 1"),
+        ('device = "gpu"', "freeda.toml: device:"),
+        ("max_attempts = ", "freeda.toml of the home is not valid TOML"),
+        ('home = "/elsewhere"', "freeda.toml: home cannot be set"),
+        ("[worker]\nmax_attempts = 3", "freeda.toml: unknown key 'worker'"),
+    ],
+)
+def test_mistakes_in_the_file_are_one_line(tmp_path: Path, toml: str, expected: str) -> None:
+    (tmp_path / "freeda.toml").write_text(toml)
+    with pytest.raises(InputError) as caught:
+        load_settings(home=tmp_path)
+    assert str(caught.value).startswith(expected)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "freeda.toml").write_bytes(b"pack = '\xff\xfe'")
+    with pytest.raises(InputError, match="not UTF-8"):
+        load_settings(home=tmp_path)
+
+
+def test_mistakes_elsewhere_name_their_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match=r"^settings: captions_per_item: "):
+        load_settings(home=tmp_path, captions_per_item="x")
+    monkeypatch.setenv("FREEDA_CAPTIONS_PER_ITEM", "x")
+    with pytest.raises(InputError, match=r"^environment: captions_per_item: "):
+        load_settings(home=tmp_path)
+
+
+def test_prepare_home_makes_folders_and_may_be_repeated(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path / "a" / "b")
+    prepare_home(settings)
+    prepare_home(settings)
+    assert settings.artifacts_folder.is_dir()
+    assert settings.log_file.parent.is_dir()
+    assert settings.worker_lock.parent.is_dir()
+    assert settings.broker_folder.is_dir()
+
+
+def test_a_home_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(UnavailableError) as caught:
+        prepare_home(load_settings(home=tmp_path / "file" / "home"))
+    assert str(tmp_path / "file" / "home") in str(caught.value)
+    assert "FREEDA_HOME" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_environment_carries_all_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings(home=tmp_path, pack="./x/y", lease_seconds=1.5, broker_url="redis://a:1/0")
+    for name, value in settings.as_environment().items():
+        monkeypatch.setenv(name, value)
+    assert load_settings() == settings
