@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from transformers import CLIPTokenizer
 
-import freeda_svc.torchvision_operators  # noqa: F401
 from freeda_svc.encoders.templates import TEMPLATES, fill
 from freeda_svc.miniature.scenes import EASY, NOUNS, paint_scene
 from freeda_svc.miniature.training import vocabulary

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-import freeda_svc.torchvision_operators  # noqa: F401
 from freeda_svc.miniature.training.pack import write_pack
 from freeda_svc.miniature.training.recipe import train_all, write_models
 from freeda_svc.miniature.training.report import write_report

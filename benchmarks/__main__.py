@@ -1,0 +1,27 @@
+"""``python -m benchmarks [NAME ...]``: run all benchmarks, or those named."""
+
+import importlib
+from collections.abc import Sequence
+
+import click
+
+from benchmarks.results import write_results
+
+NAMES = ("stages",)
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(NAMES))
+def main(names: Sequence[str]) -> None:
+    """Run the benchmarks NAMES (all when none is named) and write their results."""
+    for name in names or NAMES:
+        results = importlib.import_module(f"benchmarks.{name}").run()
+        path = write_results(name, results)
+        click.echo(f"{path}")
+        for result in results:
+            ratio = "" if result.ratio is None else f"   {result.ratio:.2f} of {result.against}"
+            click.echo(f"  {result.name:45s} {result.value:12.3f} {result.unit}{ratio}")
+
+
+if __name__ == "__main__":
+    main()
