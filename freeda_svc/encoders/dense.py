@@ -1,0 +1,55 @@
+"""The dense backbone: one feature vector for each patch of an image (v(I) of eq. 2)."""
+
+import torch
+from transformers import Dinov2Model, Dinov2WithRegistersModel
+
+from freeda_svc.encoders.images import channel_constants, check_images, squash
+from freeda_svc.errors import InputError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class DenseBackbone:
+    """A DINOv2 model that gives the last layer's normalised patch features.
+
+    Attributes:
+        size: side, in pixels, to which every image is squashed.
+        dimension: length of a feature vector, Dv.
+        grid: patches along a side, h and w.
+    """
+
+    def __init__(self, model: Dinov2Model | Dinov2WithRegistersModel, size: int) -> None:
+        patch = int(model.config.patch_size)
+        if size < patch or size % patch:
+            raise InputError(f"backbone_size is {size}, but must be a multiple of the backbone's patches of {patch}")
+        self._model = model.eval()
+        self._parameter = next(self._model.parameters())
+        self._mean = channel_constants(IMAGENET_MEAN).to(self._parameter.device)
+        self._std = channel_constants(IMAGENET_STD).to(self._parameter.device)
+        self._leading_tokens = 1 + int(getattr(model.config, "num_register_tokens", 0))
+        self.size = size
+        self.dimension = int(model.config.hidden_size)
+        self.grid = size // patch
+
+    @torch.no_grad()
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """Compute dense features.
+
+        Args:
+            images: (B, 3, H, W) float32, 0 to 1, RGB, of any size; squashed to ``size`` on both sides (bilinear, no
+                antialiasing).
+
+        Returns:
+            (B, Dv, h, w) float32 in main memory, wherever the model computes.
+
+        Raises:
+            InputError: the images have another shape or are not floating point.
+        """
+        check_images(images)
+        images = images.to(device=self._parameter.device, dtype=torch.float32)
+        pixels = (squash(images, self.size, "bilinear") - self._mean) / self._std
+        output = self._model(pixel_values=pixels.to(self._parameter.dtype))
+        patches: torch.Tensor = output.last_hidden_state[:, self._leading_tokens :]
+        features = patches.transpose(1, 2).reshape(len(images), self.dimension, self.grid, self.grid)
+        return features.to(device="cpu", dtype=torch.float32)

@@ -1,0 +1,38 @@
+"""What both encoders do to an image before they see it."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch.nn import functional
+
+from freeda_svc.errors import InputError
+
+RGB_CHANNELS = 3
+
+
+def check_images(images: torch.Tensor) -> None:
+    """Refuse what is not a batch of colour images.
+
+    Args:
+        images: should be (B, 3, H, W), floating point, 0 to 1.
+
+    Raises:
+        InputError: the shape or the type is another.
+    """
+    if images.ndim != RGB_CHANNELS + 1 or images.shape[1] != RGB_CHANNELS or not images.is_floating_point():
+        raise InputError(
+            f"images must be a floating point array of shape (B, 3, H, W), not {images.dtype} {tuple(images.shape)}"
+        )
+
+
+def squash(images: torch.Tensor, size: int, mode: Literal["bilinear", "bicubic"]) -> torch.Tensor:
+    """Resize images (B, 3, H, W) to (B, 3, size, size), corners not aligned, without antialiasing or cropping."""
+    if images.shape[-2:] == (size, size):
+        return images
+    return functional.interpolate(images, size=(size, size), mode=mode, align_corners=False, antialias=False)
+
+
+def channel_constants(values: Sequence[float]) -> torch.Tensor:
+    """Return three numbers as (1, 3, 1, 1) float32, to be subtracted from or divided into images."""
+    return torch.tensor(list(values), dtype=torch.float32).view(1, RGB_CHANNELS, 1, 1)

@@ -1,0 +1,44 @@
+"""Checkpoints with random weights in the layouts of real packs, small enough to make for every test run.
+
+The libraries they need are imported inside the fixtures: tests that do without them start at once. What makes
+those libraries importable comes first, because test modules import them directly.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import freeda_svc.torchvision_operators  # noqa: F401
+
+if TYPE_CHECKING:
+    from transformers import CLIPTokenizer
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> "CLIPTokenizer":
+    """The miniature world's words, 32 tokens at most."""
+    from freeda_svc.miniature.training import pool, vocabulary  # noqa: PLC0415
+
+    def paint_few(style: object, count: int, **named: int) -> object:
+        return pool.paint_pool(style, min(count, 40), **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vocabulary, "paint_pool", paint_few)
+        return vocabulary.train(tmp_path_factory.mktemp("tokenizer"))
+
+
+@pytest.fixture(scope="session")
+def tiny_models_folder(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: "CLIPTokenizer") -> Path:
+    """A folder with generator, backbone and image-text model, untrained, without a manifest. Do not write to it."""
+    import torch  # noqa: PLC0415
+
+    from freeda_svc.miniature.training import autoencoder, backbone, generator, image_text  # noqa: PLC0415
+
+    folder = tmp_path_factory.mktemp("tiny-models")
+    with torch.random.fork_rng(devices=[]):
+        model = generator.build(tiny_tokenizer)
+        generator.save(folder / "generator", model, autoencoder.build(), tiny_tokenizer)
+        backbone.save(folder / "backbone", backbone.build())
+        image_text.save(folder / "image_text", image_text.build(tiny_tokenizer), tiny_tokenizer)
+    return folder
