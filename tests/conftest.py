@@ -42,3 +42,48 @@ def tiny_models_folder(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer:
         backbone.save(folder / "backbone", backbone.build())
         image_text.save(folder / "image_text", image_text.build(tiny_tokenizer), tiny_tokenizer)
     return folder
+
+
+def _tiny_parameters() -> object:
+    from freeda_svc.packs.parameters import (  # noqa: PLC0415
+        GenerationParameters,
+        PackParameters,
+        PrototypeParameters,
+        SegmentationParameters,
+        SuperpixelParameters,
+    )
+
+    return PackParameters(
+        backbone_size=64,
+        image_text_size=64,
+        generation=GenerationParameters(steps=2, guidance_scale=4.0, height=64, width=64, batch_size=4),
+        prototypes=PrototypeParameters(gamma=0.45, alpha=0.9),
+        segmentation=SegmentationParameters(
+            k=5,
+            beta=0.8,
+            short_side=64,
+            long_side=256,
+            window=64,
+            stride=32,
+            superpixels=SuperpixelParameters(algorithm="felzenszwalb", scale=20.0, sigma=0.5, min_size=8),
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_pack_folder(tiny_models_folder: Path) -> Path:
+    """A complete pack of untrained models, two steps a generation. Do not write to it: copy it."""
+    from freeda_svc.packs import Source, write_pack_manifest  # noqa: PLC0415
+
+    write_pack_manifest(
+        tiny_models_folder,
+        name="tiny",
+        version="1",
+        description="Random weights for tests.",
+        parameters=_tiny_parameters(),
+        sources={
+            part: Source(description="Random weights.", licence="Apache-2.0", origin="made by the tests")
+            for part in ("generator", "backbone", "image_text")
+        },
+    )
+    return tiny_models_folder

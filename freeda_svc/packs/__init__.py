@@ -1,0 +1,29 @@
+"""Model packs: three models with their parameters, sources and checksums in one folder.
+
+Reading a description imports no model library; models are read when they are first asked for.
+"""
+
+from freeda_svc.packs.description import PackDescription, Source, read_pack_parameters
+from freeda_svc.packs.loading import Pack, load_pack
+from freeda_svc.packs.manifest import write_pack_manifest
+from freeda_svc.packs.parameters import (
+    GenerationParameters,
+    PackParameters,
+    PrototypeParameters,
+    SegmentationParameters,
+    SuperpixelParameters,
+)
+
+__all__ = [
+    "Pack",
+    "load_pack",
+    "PackDescription",
+    "Source",
+    "read_pack_parameters",
+    "write_pack_manifest",
+    "PackParameters",
+    "GenerationParameters",
+    "PrototypeParameters",
+    "SegmentationParameters",
+    "SuperpixelParameters",
+]

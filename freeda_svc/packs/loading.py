@@ -1,0 +1,99 @@
+"""Loading a pack: each of its models is verified and read when it is first asked for."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from freeda_svc.errors import InputError
+from freeda_svc.packs.description import PackDescription, read_pack_parameters
+from freeda_svc.packs.manifest import verify_part
+from freeda_svc.packs.parameters import PackParameters
+
+if TYPE_CHECKING:
+    from freeda_svc.diffusion import Generator
+    from freeda_svc.encoders import DenseBackbone, ImageTextModel
+
+
+class Pack:
+    """Three models with their parameters.
+
+    Segmentation never touches ``generator``, so it never pays for it.
+
+    Attributes:
+        description: what ``pack.toml`` says.
+        device: torch's name of the device the models compute on.
+    """
+
+    def __init__(self, description: PackDescription, device: str) -> None:
+        self.description = description
+        self.device = device
+
+    @property
+    def name(self) -> str:
+        """What the pack is called."""
+        return self.description.name
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits; packs that make the same prototypes and keys have the same."""
+        return self.description.fingerprint
+
+    @property
+    def parameters(self) -> PackParameters:
+        """All numbers of the pack."""
+        return self.description.parameters
+
+    @cached_property
+    def generator(self) -> "Generator":
+        """The text-to-image model (raises InputError when its files are not as listed)."""
+        from freeda_svc.packs.models import read_generator  # noqa: PLC0415  (brings model libraries with it)
+
+        return read_generator(self._verified("generator"), self.parameters.generation, self.device)
+
+    @cached_property
+    def backbone(self) -> "DenseBackbone":
+        """The dense backbone (raises InputError when its files are not as listed)."""
+        from freeda_svc.packs.models import read_backbone  # noqa: PLC0415
+
+        return read_backbone(self._verified("backbone"), self.parameters.backbone_size, self.device)
+
+    @cached_property
+    def image_text(self) -> "ImageTextModel":
+        """The image-text model (raises InputError when its files are not as listed)."""
+        from freeda_svc.packs.models import read_image_text  # noqa: PLC0415
+
+        return read_image_text(self._verified("image_text"), self.parameters.image_text_size, self.device)
+
+    def _verified(self, part: str) -> Path:
+        verify_part(self.description, part)
+        return self.description.folder / part
+
+
+def load_pack(name_or_path: str, device: str = "cpu") -> Pack:
+    """Open a pack.
+
+    Args:
+        name_or_path: ``miniature``, or the path of a folder with a ``pack.toml``.
+        device: torch's name of a device, such as ``cpu`` or ``cuda``.
+
+    Returns:
+        The pack; its models are read, after their checksums, when they are first asked for.
+
+    Raises:
+        NotFoundError: there is no such pack.
+        InputError: its ``pack.toml`` is not valid, or the device cannot be used here.
+    """
+    description = read_pack_parameters(name_or_path)
+    if device != "cpu":
+        _check_device(device)
+    return Pack(description, device)
+
+
+def _check_device(device: str) -> None:
+    import torch  # noqa: PLC0415
+
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"the device '{device}' cannot be used here ({reason}); use cpu") from error

@@ -1,0 +1,101 @@
+"""Writing ``pack.toml`` and checking a pack's files against it."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from freeda_svc.errors import InputError
+from freeda_svc.packs.description import MANIFEST, PARTS, PackDescription, Source
+from freeda_svc.packs.parameters import PackParameters
+
+
+def write_pack_manifest(
+    folder: Path,
+    *,
+    name: str,
+    version: str,
+    description: str,
+    parameters: PackParameters,
+    sources: Mapping[str, Source],
+) -> None:
+    """Write ``pack.toml`` into a folder that holds a pack's three models, replacing an older one.
+
+    Args:
+        folder: has the subfolders ``generator``, ``backbone`` and ``image_text``.
+        name: what the pack is called.
+        version: of the pack.
+        description: one line for a person.
+        parameters: all its numbers.
+        sources: what each of the three parts is, keyed by its subfolder.
+
+    Raises:
+        InputError: a part has no files, or ``sources`` does not describe exactly the three parts.
+    """
+    if set(sources) != set(PARTS):
+        raise InputError(f"a pack's sources describe {', '.join(PARTS)}, not {', '.join(sorted(sources)) or 'nothing'}")
+    files: dict[str, str] = {}
+    for part in PARTS:
+        found = {path: file_checksum(folder / path) for path in _files_of(folder, part)}
+        if not found:
+            raise InputError(f"{folder / part} has no files; a pack needs the parts {', '.join(PARTS)}")
+        files |= found
+    content = {
+        "name": name,
+        "version": version,
+        "description": description,
+        "parameters": asdict(parameters),
+        "sources": {part: asdict(sources[part]) for part in PARTS},
+        "files": files,
+    }
+    path = folder / MANIFEST
+    aside = folder / f"{MANIFEST}.part"
+    aside.write_text("\n".join(_lines(content, ())).lstrip() + "\n", encoding="utf-8")
+    aside.replace(path)
+
+
+def verify_part(description: PackDescription, part: str) -> None:
+    """Check that a part has exactly the files its pack lists, unchanged.
+
+    Raises:
+        InputError: a file is missing, changed or not listed; the message names the pack and the file.
+    """
+    hint = "copy the pack again from where it came from"
+    listed = {path: checksum for path, checksum in description.files.items() if path.startswith(f"{part}/")}
+    present = set(_files_of(description.folder, part))
+    for path, checksum in listed.items():
+        if path not in present:
+            raise InputError(f"pack {description.name}: the file {path} is missing; {hint}")
+        if file_checksum(description.folder / path) != checksum:
+            raise InputError(f"pack {description.name}: the file {path} has another sha256 than listed; {hint}")
+    for path in sorted(present - listed.keys()):
+        raise InputError(f"pack {description.name}: the file {path} is not listed in {MANIFEST}; remove it")
+
+
+def file_checksum(path: Path) -> str:
+    """Return a file's sha256, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _files_of(folder: Path, part: str) -> Iterator[str]:
+    """Yield the paths below ``folder`` of a part's files in order; hidden files are nobody's business."""
+    for path in sorted((folder / part).rglob("*")):
+        relative = path.relative_to(folder)
+        if path.is_file() and not any(name.startswith(".") for name in relative.parts):
+            yield relative.as_posix()
+
+
+def _lines(table: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[str]:
+    """Yield the lines of a TOML table: its plain values, then its tables."""
+    plain = {key: value for key, value in table.items() if not isinstance(value, dict)}
+    if plain and keys:
+        yield f"\n[{'.'.join(keys)}]"
+    for key, value in plain.items():
+        written = key if key.isidentifier() and key.isascii() else json.dumps(key)
+        yield f"{written} = {json.dumps(value)}"  # JSON's texts and numbers are valid TOML
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _lines(value, (*keys, key))

@@ -1,0 +1,61 @@
+"""Tables of a TOML file as dataclasses, with messages that name the file and the key."""
+
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from freeda_svc.errors import InputError
+
+T = TypeVar("T")
+
+_NAMES = {int: "a positive whole number", float: "a number", str: "a text"}
+_SHARES = frozenset({"gamma", "alpha", "beta"})
+
+
+def read_table(kind: type[T], table: object, path: Path, prefix: str) -> T:
+    """Build a dataclass from a table that has exactly its fields.
+
+    Args:
+        kind: a dataclass whose fields are whole numbers (all positive), numbers (none negative), texts, literals or
+            such dataclasses.
+        table: what the file holds in that place.
+        path: the file, for messages.
+        prefix: the table's own key with a dot at its end; empty at the top.
+
+    Raises:
+        InputError: a key is missing, unknown or of the wrong type or range.
+    """
+    if not isinstance(table, dict):
+        raise InputError(f"{path}: the table {prefix.rstrip('.')} is missing")
+    hints = get_type_hints(kind)
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    unknown = sorted(table.keys() - set(names))
+    if unknown:
+        raise InputError(f"{path}: unknown key {prefix}{unknown[0]}; expected {', '.join(names)}")
+    values: dict[str, Any] = {}
+    for name in names:
+        if is_dataclass(hints[name]):
+            values[name] = read_table(hints[name], table.get(name), path, f"{prefix}{name}.")
+        elif name not in table:
+            raise InputError(f"{path}: the key {prefix}{name} is missing")
+        else:
+            values[name] = _read_value(hints[name], table[name], path, f"{prefix}{name}")
+    return kind(**values)
+
+
+def _read_value(kind: Any, value: object, path: Path, key: str) -> object:  # noqa: ANN401  (a type hint)
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            raise InputError(f"{path}: {key} must be one of {', '.join(get_args(kind))}, not {value!r}")
+        return value
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise InputError(f"{path}: {key} must be {_NAMES[kind]}, not {value!r}")
+    if isinstance(value, int) and value < 1:
+        raise InputError(f"{path}: {key} must be {_NAMES[int]}, not {value!r}")
+    if isinstance(value, float) and not 0 <= value < float("inf"):
+        raise InputError(f"{path}: {key} must be a number of at least 0, not {value!r}")
+    if isinstance(value, float) and key.rpartition(".")[2] in _SHARES and value > 1:
+        raise InputError(f"{path}: {key} must be between 0 and 1, not {value!r}")
+    return value

@@ -1,0 +1,240 @@
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from freeda_svc.errors import InputError, NotFoundError
+from freeda_svc.packs import Source, load_pack, read_pack_parameters, write_pack_manifest
+
+
+@pytest.fixture
+def pack_folder(tiny_pack_folder: Path, tmp_path: Path) -> Path:
+    """A pack that a test may spoil."""
+    return Path(shutil.copytree(tiny_pack_folder, tmp_path / "pack"))
+
+
+def edit(folder: Path, old: str, new: str) -> None:
+    manifest = folder / "pack.toml"
+    text = manifest.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    manifest.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_what_is_written_is_read(tiny_pack_folder: Path) -> None:
+    description = read_pack_parameters(str(tiny_pack_folder))
+    assert (description.name, description.version) == ("tiny", "1")
+    assert description.parameters.generation.steps == 2
+    assert description.parameters.segmentation.superpixels.algorithm == "felzenszwalb"
+    assert description.sources["backbone"].licence == "Apache-2.0"
+    assert "backbone/model.safetensors" in description.files
+
+
+def test_odd_texts_survive_the_manifest(pack_folder: Path) -> None:
+    description = read_pack_parameters(str(pack_folder))
+    sources = {**description.sources, "generator": Source('a "quoted" \\ thing', "é", "line\nbreak = [x]")}
+    write_pack_manifest(
+        pack_folder,
+        name="ti'ny",
+        version="2",
+        description="# none",
+        parameters=description.parameters,
+        sources=sources,
+    )
+    again = read_pack_parameters(str(pack_folder))
+    assert (again.name, again.description, dict(again.sources)) == ("ti'ny", "# none", sources)
+    assert again.fingerprint == description.fingerprint
+
+
+def test_a_manifest_needs_all_parts(tiny_pack_folder: Path, tmp_path: Path) -> None:
+    description = read_pack_parameters(str(tiny_pack_folder))
+    words = {"name": "x", "version": "1", "description": "x", "parameters": description.parameters}
+    with pytest.raises(InputError, match="generator has no files"):
+        write_pack_manifest(tmp_path, sources=description.sources, **words)
+    with pytest.raises(InputError, match="sources describe generator, backbone, image_text, not nothing"):
+        write_pack_manifest(tiny_pack_folder, sources={}, **words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_models_of_a_pack_work(tiny_pack_folder: Path) -> None:
+    pack = load_pack(str(tiny_pack_folder))
+    photos = torch.rand(1, 3, 64, 64)
+    assert pack.backbone.features(photos).shape == (1, pack.backbone.dimension, 16, 16)
+    assert pack.image_text.embed_images(photos).shape == (1, pack.image_text.dimension)
+    assert pack.image_text.embed_nouns(["ball"]).isfinite().all()
+    assert pack.generator.parameters == pack.parameters.generation
+    assert pack.generator is pack.generator
+
+
+def test_weights_are_those_of_the_files(tiny_pack_folder: Path, pack_folder: Path) -> None:
+    photos = torch.rand(1, 3, 64, 64)
+    first = load_pack(str(tiny_pack_folder))
+    for part, name in (("backbone", "model"), ("image_text", "open_clip_model")):
+        file = pack_folder / part / f"{name}.safetensors"
+        save_file({key: value * 1.5 for key, value in load_file(file).items()}, file, metadata={"format": "pt"})
+    description = first.description
+    words = {"name": "x", "version": "1", "description": "x", "parameters": description.parameters}
+    write_pack_manifest(pack_folder, sources=description.sources, **words)
+    other = load_pack(str(pack_folder))
+    assert not torch.allclose(first.backbone.features(photos), other.backbone.features(photos), atol=1e-3)
+    assert not torch.allclose(first.image_text.embed_images(photos), other.image_text.embed_images(photos), atol=1e-3)
+    assert first.fingerprint != other.fingerprint
+
+
+def test_segmentation_does_not_pay_for_the_generator(pack_folder: Path) -> None:
+    shutil.rmtree(pack_folder / "generator")
+    pack = load_pack(str(pack_folder))
+    assert pack.backbone.dimension == 96
+    assert pack.image_text.dimension == 64
+    with pytest.raises(InputError, match=r"pack tiny: the file generator/.* is missing"):
+        _ = pack.generator
+
+
+def test_a_changed_file_is_refused_by_name(pack_folder: Path) -> None:
+    weights = pack_folder / "backbone" / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(InputError, match=r"^pack tiny: the file backbone/model\.safetensors has another sha256.*$"):
+        _ = load_pack(str(pack_folder)).backbone
+
+
+def test_a_file_that_is_not_listed_is_refused(pack_folder: Path) -> None:
+    (pack_folder / "image_text" / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(InputError, match=r"^pack tiny: the file image_text/pytorch_model\.bin is not listed.*$"):
+        _ = load_pack(str(pack_folder)).image_text
+
+
+@pytest.mark.parametrize(
+    ("part", "weights"),
+    [
+        ("backbone", "model.safetensors"),
+        ("image_text", "open_clip_model.safetensors"),
+        ("generator", "unet/*.safetensors"),
+    ],
+)
+def test_pickled_weights_are_never_read(pack_folder: Path, part: str, weights: str) -> None:
+    description = read_pack_parameters(str(pack_folder))
+    for file in (pack_folder / part).glob(weights):
+        torch.save({}, file.with_suffix(".bin"))
+        torch.save({}, file.with_name("pytorch_model.bin"))
+        file.unlink()
+    words = {"name": "tiny", "version": "1", "description": "x", "parameters": description.parameters}
+    write_pack_manifest(pack_folder, sources=description.sources, **words)
+    with pytest.raises(InputError, match=part) as caught:
+        getattr(load_pack(str(pack_folder)), part)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("generator/model_index.json", "StableDiffusionPipeline", "FluxPipeline", "holds a FluxPipeline"),
+        ("backbone/config.json", '"dinov2"', '"vit"', "holds a vit"),
+        ("backbone/config.json", '"dinov2"', '"nonsense"', "backbone cannot be loaded"),
+        ("image_text/open_clip_config.json", "embed_dim", "embed_dims", "image_text cannot be loaded"),
+    ],
+)
+def test_models_of_another_kind_are_refused(pack_folder: Path, file: str, old: str, new: str, message: str) -> None:
+    description = read_pack_parameters(str(pack_folder))
+    path = pack_folder / file
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    words = {"name": "tiny", "version": "1", "description": "x", "parameters": description.parameters}
+    write_pack_manifest(pack_folder, sources=description.sources, **words)
+    with pytest.raises(InputError, match=message) as caught:
+        getattr(load_pack(str(pack_folder)), file.partition("/")[0])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("gamma = 0.45", "", r"the key parameters\.prototypes\.gamma is missing"),
+        ("gamma = 0.45", 'gamma = "0.45"', r"parameters\.prototypes\.gamma must be a number, not '0\.45'"),
+        ("gamma = 0.45", "gamma = 1.5", r"parameters\.prototypes\.gamma must be between 0 and 1"),
+        ("gamma = 0.45", "gamma = nan", r"parameters\.prototypes\.gamma must be a number of at least 0"),
+        ("gamma = 0.45", "gamma = 0.45\ndelta = 1", r"unknown key parameters\.prototypes\.delta"),
+        ("steps = 2", "steps = 2.0", r"parameters\.generation\.steps must be a positive whole number, not 2\.0"),
+        ("steps = 2", "steps = true", r"parameters\.generation\.steps must be a positive whole number, not True"),
+        ("steps = 2", "steps = 0", r"parameters\.generation\.steps must be a positive whole number, not 0"),
+        ('"felzenszwalb"', '"slic"', r"superpixels\.algorithm must be one of felzenszwalb, none, not 'slic'"),
+        ("[parameters.prototypes]", "[parameters.prototype]", r"unknown key parameters\.prototype;"),
+        ("[sources.backbone]", "[sources.backdoor]", r"unknown part sources\.backdoor"),
+        ('name = "tiny"', "name = 1", r"name must be a text, not 1"),
+        ('name = "tiny"', "name = ", r"not valid TOML"),
+        ('"backbone/config.json"', '"backbone/../../secret"', r"must lie in one of the folders"),
+        ('"backbone/config.json"', '"/etc/passwd"', r"must lie in one of the folders"),
+    ],
+)
+def test_a_wrong_manifest_is_refused_with_one_line_that_names_file_and_key(
+    tiny_pack_folder: Path, tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    shutil.copy(tiny_pack_folder / "pack.toml", tmp_path)
+    edit(tmp_path, old, new)
+    with pytest.raises(InputError, match=message) as caught:
+        read_pack_parameters(str(tmp_path))
+    assert str(caught.value).startswith(str(tmp_path / "pack.toml"))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda numbers: replace(numbers, generation=replace(numbers.generation, steps=3)),
+        lambda numbers: replace(numbers, prototypes=replace(numbers.prototypes, gamma=0.5)),
+        lambda numbers: replace(numbers, prototypes=replace(numbers.prototypes, alpha=0.5)),
+        lambda numbers: replace(numbers, backbone_size=128),
+        lambda numbers: replace(numbers, image_text_size=128),
+    ],
+)
+def test_the_fingerprint_changes_with_what_changes_prototypes(
+    tiny_pack_folder: Path, change: Callable[[object], object]
+) -> None:
+    description = read_pack_parameters(str(tiny_pack_folder))
+    other = replace(description, parameters=change(description.parameters))
+    assert other.fingerprint != description.fingerprint
+
+
+def test_the_fingerprint_does_not_change_with_anything_else(tiny_pack_folder: Path) -> None:
+    description = read_pack_parameters(str(tiny_pack_folder))
+    numbers = description.parameters
+    other = replace(
+        description,
+        name="other",
+        parameters=replace(
+            numbers,
+            generation=replace(numbers.generation, batch_size=17),
+            segmentation=replace(numbers.segmentation, k=350),
+        ),
+    )
+    assert other.fingerprint == description.fingerprint
+    assert len(description.fingerprint) == 16
+
+
+def test_a_pack_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(
+        NotFoundError, match=r"there is no pack 'enormous': give the name of a bundled one \(miniature\)"
+    ):
+        load_pack("enormous")
+    with pytest.raises(NotFoundError, match="there is no pack"):
+        load_pack(str(tmp_path))
+
+
+def test_a_device_that_is_not_there(tiny_pack_folder: Path) -> None:
+    with pytest.raises(InputError, match="the device 'warp' cannot be used here"):
+        load_pack(str(tiny_pack_folder), device="warp")
+
+
+def test_a_description_is_read_without_model_libraries(tiny_pack_folder: Path) -> None:
+    code = (
+        "import sys; from freeda_svc.packs import load_pack; "
+        f"assert load_pack({str(tiny_pack_folder)!r}).fingerprint; "
+        "print(sorted({'torch', 'diffusers', 'transformers', 'open_clip', 'spacy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
