@@ -160,8 +160,6 @@ class RecordingProcessor:
         hidden_states: torch.Tensor,
         encoder_hidden_states: torch.Tensor | None = None,
         attention_mask: torch.Tensor | None = None,
-        temb: torch.Tensor | None = None,
-        *args: Any,  # noqa: ANN401
         **kwargs: Any,  # noqa: ANN401
     ) -> torch.Tensor:
         """Compute the layer's output, as diffusers asks for it."""
@@ -177,7 +175,7 @@ class RecordingProcessor:
                 key = attn.norm_k(key)
             self._recorder.add(query, key, query.shape[-1] ** -0.5)
         output: torch.Tensor = self._original(
-            attn, hidden_states, encoder_hidden_states, attention_mask, temb, *args, **kwargs
+            attn, hidden_states, encoder_hidden_states=encoder_hidden_states, attention_mask=attention_mask, **kwargs
         )
         return output
 
