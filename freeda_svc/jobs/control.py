@@ -1,0 +1,80 @@
+"""What a person does to a job: find it, cancel it, try its failed items again."""
+
+from sqlalchemy import select, update
+
+from freeda_svc.errors import InputError, NotFoundError
+from freeda_svc.jobs.database import reading, writing
+from freeda_svc.jobs.dispatch import Dispatcher, send_items
+from freeda_svc.jobs.states import ItemState, JobKind, JobState
+from freeda_svc.jobs.tables import Job, WorkItem, now
+from freeda_svc.jobs.transitions import changed_rows, move_items_of_job, move_job
+from freeda_svc.settings import Settings
+
+ID_LENGTH = 12
+
+
+def find_job(settings: Settings, job_id: str) -> str:
+    """Return the full id of a job named by its id or by the beginning of it.
+
+    Raises:
+        NotFoundError: no job begins so, or several do.
+    """
+    wanted = job_id.strip().lower()
+    if not wanted or len(wanted) > ID_LENGTH or set(wanted) - set("0123456789abcdef"):
+        raise NotFoundError(f"there is no job {job_id!r}; `freeda jobs list` shows them")
+    with reading(settings) as session:
+        found = session.scalars(select(Job.id).where(Job.id.startswith(wanted)).limit(2)).all()
+    if not found:
+        raise NotFoundError(f"there is no job {job_id!r}; `freeda jobs list` shows them")
+    if len(found) > 1:
+        raise NotFoundError(f"several jobs begin with {job_id!r}; give more of the id")
+    return found[0]
+
+
+def cancel_job(settings: Settings, job_id: str) -> int:
+    """Cancel what has not been begun; items in hand end first, what is done stays.
+
+    Returns:
+        How many items were cancelled.
+
+    Raises:
+        NotFoundError: there is no such job.
+        InputError: the job has ended already.
+    """
+    full_id = find_job(settings, job_id)
+    with writing(settings) as session:
+        cancelled = move_job(session, full_id, JobState.QUEUED, JobState.CANCELLED) or move_job(
+            session, full_id, JobState.RUNNING, JobState.CANCELLED
+        )
+        if not cancelled:
+            state = session.get_one(Job, full_id).state
+            raise InputError(f"job {full_id} is {state} already; only a queued or running job can be cancelled")
+        return move_items_of_job(session, full_id, ItemState.QUEUED, ItemState.CANCELLED, sent_at=None)
+
+
+def retry_failed_items(settings: Settings, job_id: str, *, dispatcher: Dispatcher) -> int:
+    """Put a job's failed items back into the queue, with all their attempts before them.
+
+    Returns:
+        How many items will be tried again.
+
+    Raises:
+        NotFoundError: there is no such job.
+        InputError: the job has no failed items, or was cancelled.
+        UnavailableError: the message queue does not answer; nothing was changed.
+    """
+    full_id = find_job(settings, job_id)
+    dispatcher.check()
+    with writing(settings) as session:
+        job = session.get_one(Job, full_id)
+        if job.state == JobState.CANCELLED:
+            raise InputError(f"job {full_id} was cancelled; submit it again instead")
+        failed = select(WorkItem.id).where(WorkItem.job_id == full_id, WorkItem.state == ItemState.FAILED)
+        item_ids = session.scalars(failed.order_by(WorkItem.id)).all()
+        if not item_ids:
+            raise InputError(f"job {full_id} has no failed items")
+        move_items_of_job(session, full_id, ItemState.FAILED, ItemState.QUEUED, failures=0, error="", sent_at=None)
+        move_job(session, full_id, JobState.FAILED, JobState.RUNNING)
+        changed_rows(session, update(Job).where(Job.id == full_id).values(updated_at=now()))
+    send_items(settings, dispatcher, JobKind(job.kind), item_ids)
+    return len(item_ids)

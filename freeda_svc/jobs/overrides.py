@@ -1,0 +1,100 @@
+"""What a segmentation request may say: its categories and the parameters it changes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from freeda_svc.errors import InputError
+from freeda_svc.packs.parameters import SegmentationParameters
+
+CATEGORY_KEYS = ("name", "text", "prototype_text")
+SUPERPIXEL_ALGORITHMS = ("felzenszwalb", "none")
+
+_WHOLE = ("k", "short_side", "long_side", "window", "stride")
+_SUPERPIXEL_NUMBERS = {"superpixel_scale": "scale", "superpixel_sigma": "sigma", "superpixel_min_size": "min_size"}
+OVERRIDE_KEYS = ("beta", *_WHOLE, "superpixels", *_SUPERPIXEL_NUMBERS)
+
+
+def check_categories(categories: Sequence[Mapping[str, str | None]]) -> list[dict[str, str]]:
+    """Check categories and leave out what is not given.
+
+    Args:
+        categories: mappings with ``name`` and, where they differ from it, ``text`` (what is embedded) and
+            ``prototype_text`` (whose prototypes are fetched).
+
+    Returns:
+        The same as plain dictionaries, for JSON.
+
+    Raises:
+        InputError: no category, one without name, an unknown key, or a name twice.
+    """
+    if not categories:
+        raise InputError("no categories were given; name at least one, such as 'cat, dog, background'")
+    checked = []
+    for category in categories:
+        unknown = set(category) - set(CATEGORY_KEYS)
+        if unknown:
+            raise InputError(f"a category has {', '.join(CATEGORY_KEYS)}, not {', '.join(sorted(unknown))}")
+        given = {key: value.strip() for key, value in category.items() if value is not None}
+        if not given.get("name"):
+            raise InputError("a category has no name; leave out empty entries")
+        if not all(given.values()):
+            raise InputError(f"category {given['name']!r} has an empty text; leave it out instead")
+        checked.append(given)
+    names = [category["name"] for category in checked]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"category {twice!r} is given twice; name each once")
+    return checked
+
+
+def apply_overrides(parameters: SegmentationParameters, overrides: Mapping[str, Any]) -> SegmentationParameters:
+    """Put a request's parameters over the pack's.
+
+    Args:
+        parameters: of the pack.
+        overrides: any of ``beta`` (0 to 1), ``k``, ``short_side``, ``long_side``, ``window``, ``stride`` (whole, at
+            least 1), ``superpixels`` (``felzenszwalb`` or ``none``), ``superpixel_scale``, ``superpixel_sigma``
+            (at least 0), ``superpixel_min_size`` (whole, at least 1).
+
+    Returns:
+        The parameters to segment with.
+
+    Raises:
+        InputError: an unknown key or a value out of range.
+    """
+    unknown = set(overrides) - set(OVERRIDE_KEYS)
+    if unknown:
+        raise InputError(f"unknown parameter {min(unknown)!r}; known are {', '.join(OVERRIDE_KEYS)}")
+    changes: dict[str, Any] = {}
+    superpixels: dict[str, Any] = {}
+    for key, value in overrides.items():
+        if key in _WHOLE:
+            changes[key] = _whole(key, value)
+        elif key == "beta":
+            changes[key] = _number(key, value, 1.0)
+        elif key == "superpixels":
+            if value not in SUPERPIXEL_ALGORITHMS:
+                raise InputError(f"superpixels is one of {', '.join(SUPERPIXEL_ALGORITHMS)}, not {value!r}")
+            superpixels["algorithm"] = value
+        else:
+            name = _SUPERPIXEL_NUMBERS[key]
+            superpixels[name] = _whole(key, value) if name == "min_size" else _number(key, value)
+    changed = replace(parameters, **changes, superpixels=replace(parameters.superpixels, **superpixels))
+    if changed.stride > changed.window:
+        raise InputError(f"stride {changed.stride} is larger than window {changed.window}: pixels would be left out")
+    if changed.long_side < changed.short_side:
+        raise InputError(f"long_side {changed.long_side} is smaller than short_side {changed.short_side}")
+    return changed
+
+
+def _whole(key: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"{key} is a whole number of at least 1, not {value!r}")
+    return value
+
+
+def _number(key: str, value: object, most: float = float("inf")) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most or value == float("inf"):
+        raise InputError(f"{key} is a number from 0{f' to {most:g}' if most != float('inf') else ''}, not {value!r}")
+    return float(value)

@@ -1,0 +1,175 @@
+"""What a person sees of jobs: lists, counts, time left, what failed and what came out."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from freeda_svc.jobs.control import find_job
+from freeda_svc.jobs.database import reading
+from freeda_svc.jobs.states import AttemptOutcome, ItemState, JobKind, JobState
+from freeda_svc.jobs.tables import Attempt, Job, WorkItem
+from freeda_svc.settings import Settings
+
+RECENT_ATTEMPTS = 50
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is: counts of its items, and an estimate.
+
+    Attributes:
+        total: all items.
+        queued: waiting.
+        running: in a worker's hands.
+        done: ended well.
+        failed: given up.
+        cancelled: not begun before the job was cancelled.
+        seconds_left: from how long recent items took; None when nothing is left or nothing is known yet.
+    """
+
+    total: int
+    queued: int
+    running: int
+    done: int
+    failed: int
+    cancelled: int
+    seconds_left: float | None
+
+    @property
+    def ended(self) -> int:
+        """Items that will not change any more by themselves."""
+        return self.done + self.failed + self.cancelled
+
+
+@dataclass(frozen=True)
+class JobSummary:
+    """A job and how far it is."""
+
+    id: str
+    kind: JobKind
+    state: JobState
+    source: str
+    pack: str
+    parameters: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class ItemSummary:
+    """An item of a job; ``name`` is the image's file name, or how many captions it holds."""
+
+    number: int
+    name: str
+    state: ItemState
+    attempts: int
+    error: str
+    result: dict[str, Any] | None
+
+
+def list_jobs(settings: Settings, *, limit: int = 20) -> list[JobSummary]:
+    """List the newest jobs first."""
+    with reading(settings) as session:
+        jobs = session.scalars(select(Job).order_by(Job.created_at.desc(), Job.id).limit(limit)).all()
+        return [_summary(session, job) for job in jobs]
+
+
+def job_summary(settings: Settings, job_id: str) -> JobSummary:
+    """Look at one job, named by its id or the beginning of it.
+
+    Raises:
+        NotFoundError: there is no such job.
+    """
+    full_id = find_job(settings, job_id)
+    with reading(settings) as session:
+        return _summary(session, session.get_one(Job, full_id))
+
+
+def job_items(settings: Settings, job_id: str, *states: ItemState, limit: int | None = None) -> list[ItemSummary]:
+    """List a job's items in order; only those in one of the states, when some are given.
+
+    Raises:
+        NotFoundError: there is no such job.
+    """
+    full_id = find_job(settings, job_id)
+    query = select(WorkItem).where(WorkItem.job_id == full_id).order_by(WorkItem.number).limit(limit)
+    if states:
+        query = query.where(WorkItem.state.in_(states))
+    with reading(settings) as session:
+        return [
+            ItemSummary(item.number, _item_name(item), ItemState(item.state), item.attempts, item.error, item.result)
+            for item in session.scalars(query)
+        ]
+
+
+def result_totals(settings: Settings, job_id: str) -> dict[str, int]:
+    """Add up the counts that the done items of an ingest job reported, such as ``prototypes`` and ``images``.
+
+    Raises:
+        NotFoundError: there is no such job.
+    """
+    full_id = find_job(settings, job_id)
+    query = select(WorkItem.result).where(WorkItem.job_id == full_id, WorkItem.state == ItemState.DONE)
+    with reading(settings) as session:
+        return _added_up(session.scalars(query))
+
+
+def _added_up(results: Iterable[dict[str, Any] | None]) -> dict[str, int]:
+    totals: Counter[str] = Counter()
+    for result in results:
+        for key, value in (result or {}).items():
+            if isinstance(value, int) and not isinstance(value, bool):
+                totals[key] += value
+    return dict(totals)
+
+
+def _summary(session: Session, job: Job) -> JobSummary:
+    query = select(WorkItem.state, func.count()).where(WorkItem.job_id == job.id).group_by(WorkItem.state)
+    counts = {ItemState(state): count for state, count in session.execute(query)}
+    left = counts.get(ItemState.QUEUED, 0) + counts.get(ItemState.RUNNING, 0)
+    progress = Progress(
+        total=sum(counts.values()),
+        queued=counts.get(ItemState.QUEUED, 0),
+        running=counts.get(ItemState.RUNNING, 0),
+        done=counts.get(ItemState.DONE, 0),
+        failed=counts.get(ItemState.FAILED, 0),
+        cancelled=counts.get(ItemState.CANCELLED, 0),
+        seconds_left=_seconds_left(session, job.id, left),
+    )
+    return JobSummary(
+        id=job.id,
+        kind=JobKind(job.kind),
+        state=JobState(job.state),
+        source=job.source,
+        pack=job.pack,
+        parameters=job.parameters,
+        created_at=job.created_at,
+        updated_at=job.updated_at,
+        progress=progress,
+    )
+
+
+def _seconds_left(session: Session, job_id: str, left: int) -> float | None:
+    if not left:
+        return None
+    recent = (
+        select(Attempt.started_at, Attempt.finished_at)
+        .join(WorkItem, WorkItem.id == Attempt.item_id)
+        .where(WorkItem.job_id == job_id, Attempt.outcome == AttemptOutcome.DONE)
+        .order_by(Attempt.finished_at.desc())
+        .limit(RECENT_ATTEMPTS)
+    )
+    durations = [(end - start).total_seconds() for start, end in session.execute(recent) if end is not None]
+    return left * sum(durations) / len(durations) if durations else None
+
+
+def _item_name(item: WorkItem) -> str:
+    if "name" in item.input:
+        return str(item.input["name"])
+    return f"{len(item.input.get('captions', ()))} captions"

@@ -1,0 +1,118 @@
+"""Accepting jobs: everything is checked, then the job and all its items are written in one transaction, then sent."""
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import insert, select
+
+from freeda_svc.captions.caption import Caption
+from freeda_svc.errors import InputError
+from freeda_svc.jobs.database import reading, writing
+from freeda_svc.jobs.dispatch import Dispatcher, send_items
+from freeda_svc.jobs.input_images import check_images, keep_image
+from freeda_svc.jobs.overrides import apply_overrides, check_categories
+from freeda_svc.jobs.states import ItemState, JobKind, JobState
+from freeda_svc.jobs.tables import Job, WorkItem
+from freeda_svc.packs.description import PackDescription, read_pack_parameters
+from freeda_svc.settings import Settings, prepare_home
+
+ROWS_AT_ONCE = 1000
+
+
+def submit_ingest(settings: Settings, captions: Iterable[Caption], *, source: str, dispatcher: Dispatcher) -> str:
+    """Accept captions whose prototypes are to be added to the bank.
+
+    Args:
+        settings: the installation; ``captions_per_item`` says how they are cut.
+        captions: read to the end before anything is written; equal ones are taken once.
+        source: where they came from, for people.
+        dispatcher: takes the messages.
+
+    Returns:
+        The job's id. The job will be done even when its messages could not be sent now.
+
+    Raises:
+        InputError: there is no caption, or the pack is not valid.
+        NotFoundError: there is no such pack.
+        UnavailableError: database, home or message queue do not answer; nothing was accepted.
+    """
+    pack = read_pack_parameters(settings.pack)
+    texts = list({caption.id: caption.text for caption in captions}.values())
+    if not texts:
+        raise InputError(f"{source}: there are no captions to ingest")
+    size = settings.captions_per_item
+    inputs = [{"captions": texts[start : start + size]} for start in range(0, len(texts), size)]
+    job = _new_job(settings, pack, JobKind.INGEST, source, {"captions": len(texts)})
+    return _submit(settings, dispatcher, job, inputs)
+
+
+def submit_segment(
+    settings: Settings,
+    images: Sequence[Path],
+    categories: Sequence[Mapping[str, str | None]],
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    source: str = "",
+    dispatcher: Dispatcher,
+) -> str:
+    """Accept images to be segmented.
+
+    Args:
+        settings: the installation.
+        images: files; they are copied, so they may change or go afterwards. One image is one item.
+        categories: mappings with ``name`` and optionally ``text`` and ``prototype_text``.
+        overrides: parameters that differ from the pack's, as ``apply_overrides`` takes them.
+        source: where the images came from, for people; their folder when empty.
+        dispatcher: takes the messages.
+
+    Returns:
+        The job's id. The job will be done even when its messages could not be sent now.
+
+    Raises:
+        InputError: an image, a category or a parameter is not usable, or the pack is not valid.
+        NotFoundError: there is no such pack.
+        UnavailableError: database, home or message queue do not answer; nothing was accepted.
+    """
+    pack = read_pack_parameters(settings.pack)
+    changed = dict(overrides or {})
+    apply_overrides(pack.parameters.segmentation, changed)
+    parameters = {"categories": check_categories(categories), "overrides": changed}
+    check_images(images)
+    prepare_home(settings)
+    inputs = [
+        {"image": keep_image(settings, image), "name": image.name, "path": str(image.absolute())} for image in images
+    ]
+    job = _new_job(settings, pack, JobKind.SEGMENT, source or str(images[0].absolute().parent), parameters)
+    return _submit(settings, dispatcher, job, inputs)
+
+
+def _new_job(settings: Settings, pack: PackDescription, kind: JobKind, source: str, parameters: dict[str, Any]) -> Job:
+    return Job(
+        id=secrets.token_hex(6),
+        kind=kind,
+        state=JobState.QUEUED,
+        source=source,
+        pack=settings.pack,
+        fingerprint=pack.fingerprint,
+        parameters=parameters,
+    )
+
+
+def _submit(settings: Settings, dispatcher: Dispatcher, job: Job, inputs: Sequence[dict[str, Any]]) -> str:
+    prepare_home(settings)
+    dispatcher.check()
+    with writing(settings) as session:
+        session.add(job)
+        session.flush()
+        for start in range(0, len(inputs), ROWS_AT_ONCE):
+            rows = [
+                {"job_id": job.id, "number": number, "state": ItemState.QUEUED, "input": given}
+                for number, given in enumerate(inputs[start : start + ROWS_AT_ONCE], start + 1)
+            ]
+            session.execute(insert(WorkItem), rows)
+    with reading(settings) as session:
+        item_ids = session.scalars(select(WorkItem.id).where(WorkItem.job_id == job.id).order_by(WorkItem.id)).all()
+    send_items(settings, dispatcher, JobKind(job.kind), item_ids)
+    return job.id

@@ -1,0 +1,69 @@
+"""Moving a database to a revision of the schema."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from freeda_svc.errors import UnavailableError
+from freeda_svc.settings import Settings, prepare_home
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+HEAD = "0001"
+"""The newest revision, the one this version works with."""
+
+
+def upgrade(settings: Settings, revision: str = "head") -> None:
+    """Bring the database up to a revision, in one transaction where the database can.
+
+    Raises:
+        UnavailableError: the database does not answer.
+    """
+    from alembic import command  # noqa: PLC0415 - takes a tenth of a second, and is seldom needed
+
+    _move(settings, lambda configuration: command.upgrade(configuration, revision))
+
+
+def downgrade(settings: Settings, revision: str) -> None:
+    """Take the database down to a revision (``base`` for an empty one); what newer tables held is lost.
+
+    Raises:
+        UnavailableError: the database does not answer.
+    """
+    from alembic import command  # noqa: PLC0415 - as above
+
+    _move(settings, lambda configuration: command.downgrade(configuration, revision))
+
+
+def check_current(settings: Settings) -> str:
+    """Return the database's revision.
+
+    Raises:
+        UnavailableError: it is not the newest, or the database does not answer.
+    """
+    from freeda_svc.jobs.database import current_revision, database_engine, one_line  # noqa: PLC0415 - see _move
+
+    with one_line(settings):
+        found = current_revision(database_engine(settings))
+    if found != HEAD:
+        raise UnavailableError(f"the database is at revision {found or 'none'}, this version needs {HEAD}")
+    return found
+
+
+def _move(settings: Settings, action: "Callable[[Config], None]") -> None:
+    from alembic.config import Config  # noqa: PLC0415 - as above
+
+    # freeda_svc.jobs asks this package for upgrades, so it is imported when needed.
+    from freeda_svc.jobs.database import WRITING, database_engine, one_line  # noqa: PLC0415
+
+    if settings.embedded_database:
+        prepare_home(settings)
+    folder = Path(__file__).parent
+    configuration = Config(str(folder / "alembic.ini"))
+    configuration.set_main_option("script_location", str(folder).replace("%", "%%"))
+    # The write lock is taken before the revision is read, so two processes do not move at once.
+    engine = database_engine(settings).execution_options(**{WRITING: True})
+    with one_line(settings), engine.begin() as connection:
+        configuration.attributes["connection"] = connection
+        action(configuration)

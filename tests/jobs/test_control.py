@@ -1,0 +1,94 @@
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from freeda_svc.captions.caption import Caption
+from freeda_svc.errors import InputError, NotFoundError, UnavailableError
+from freeda_svc.jobs import cancel_job, find_job, job_summary, retry_failed_items, submit_ingest
+from freeda_svc.jobs.claims import claim_item, fail_item, finish_item
+from freeda_svc.settings import Settings
+
+if TYPE_CHECKING:
+    from conftest import Outbox
+
+Captions = Callable[[int], list[Caption]]
+
+
+@pytest.fixture
+def job_id(settings: Settings, outbox: "Outbox", captions: Captions) -> str:
+    return submit_ingest(settings, captions(4), source="x", dispatcher=outbox)
+
+
+def _fail_all(settings: Settings, item_ids: list[int]) -> None:
+    for item_id in item_ids:
+        claim = claim_item(settings, item_id, "worker")
+        assert claim is not None
+        fail_item(settings, claim, "broken", final=True)
+
+
+def test_a_job_is_found_by_the_beginning_of_its_id(settings: Settings, job_id: str) -> None:
+    assert find_job(settings, job_id) == find_job(settings, job_id[:5].upper()) == job_id
+
+
+@pytest.mark.parametrize("unknown", ["", "zzz", "%", "0" * 13, "_"])
+def test_an_unknown_job_is_one_line(settings: Settings, job_id: str, unknown: str) -> None:
+    with pytest.raises(NotFoundError, match="there is no job"):
+        find_job(settings, unknown)
+
+
+def test_a_beginning_that_several_jobs_share_is_refused(
+    settings: Settings, outbox: "Outbox", captions: Captions
+) -> None:
+    ids = [submit_ingest(settings, captions(1), source="x", dispatcher=outbox) for _ in range(17)]
+    shared = next(first for first in "0123456789abcdef" if sum(found.startswith(first) for found in ids) > 1)
+    with pytest.raises(NotFoundError, match="several jobs"):
+        find_job(settings, shared)
+
+
+def test_cancelling_skips_what_was_not_begun_and_works_once(settings: Settings, job_id: str, outbox: "Outbox") -> None:
+    assert cancel_job(settings, job_id[:6]) == 2
+    assert job_summary(settings, job_id).state == "cancelled"
+    assert all(claim_item(settings, item_id, "worker") is None for _, item_id in outbox.sent)
+    with pytest.raises(InputError, match="is cancelled already"):
+        cancel_job(settings, job_id)
+    with pytest.raises(InputError, match="was cancelled"):
+        retry_failed_items(settings, job_id, dispatcher=outbox)
+
+
+def test_retrying_gives_failed_items_all_their_attempts_again(
+    settings: Settings, job_id: str, outbox: "Outbox"
+) -> None:
+    item_ids = [item_id for _, item_id in outbox.sent]
+    done = claim_item(settings, item_ids[0], "worker")
+    assert done is not None
+    finish_item(settings, done, {})
+    _fail_all(settings, item_ids[1:])
+    assert job_summary(settings, job_id).state == "failed"
+
+    outbox.sent.clear()
+    assert retry_failed_items(settings, job_id, dispatcher=outbox) == 1
+    assert outbox.sent == [("ingest", item_ids[1])]
+    assert job_summary(settings, job_id).state == "running"
+
+    again = claim_item(settings, item_ids[1], "worker")
+    assert again is not None
+    assert again.attempt == 2
+    assert fail_item(settings, again, "broken", final=False)
+    last = claim_item(settings, item_ids[1], "worker")
+    assert last is not None
+    finish_item(settings, last, {})
+    assert job_summary(settings, job_id).state == "done"
+
+
+def test_a_job_without_failed_items_cannot_be_retried(settings: Settings, job_id: str, outbox: "Outbox") -> None:
+    with pytest.raises(InputError, match="no failed items"):
+        retry_failed_items(settings, job_id, dispatcher=outbox)
+
+
+def test_nothing_is_retried_when_the_queue_does_not_answer(settings: Settings, job_id: str, outbox: "Outbox") -> None:
+    _fail_all(settings, [item_id for _, item_id in outbox.sent])
+    outbox.reachable = False
+    with pytest.raises(UnavailableError):
+        retry_failed_items(settings, job_id, dispatcher=outbox)
+    assert job_summary(settings, job_id).state == "failed"

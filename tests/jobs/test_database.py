@@ -1,0 +1,156 @@
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+import migrations
+from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.jobs import database
+from freeda_svc.jobs.database import current_revision, database_engine, open_database, reading, writing
+from freeda_svc.jobs.tables import Attempt, Base, Job, WorkItem
+from freeda_svc.settings import Settings, load_settings
+
+
+def _job(job_id: str = "0" * 12) -> Job:
+    return Job(id=job_id, kind="ingest", state="queued", source="", pack="", fingerprint="", parameters={})
+
+
+def test_models_and_migrations_agree(settings: Settings) -> None:
+    with open_database(settings).connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_head_is_the_newest_revision() -> None:
+    folder = Path(migrations.__file__).parent
+    assert ScriptDirectory(str(folder)).get_heads() == [migrations.HEAD]
+
+
+def test_upgrade_and_downgrade(settings: Settings) -> None:
+    migrations.upgrade(settings)
+    migrations.upgrade(settings)
+    assert migrations.check_current(settings) == migrations.HEAD
+    migrations.downgrade(settings, "base")
+    engine = database_engine(settings)
+    assert inspect(engine).get_table_names() == ["alembic_version"]
+    assert current_revision(engine) is None
+    with pytest.raises(UnavailableError, match="revision none"):
+        migrations.check_current(settings)
+    migrations.upgrade(settings)
+    assert migrations.check_current(settings) == migrations.HEAD
+
+
+def test_two_threads_may_open_a_new_database_at_once(settings: Settings) -> None:
+    failures: list[BaseException] = []
+
+    def use() -> None:
+        try:
+            with reading(settings) as session:
+                session.get(Job, "x")
+        except BaseException as error:  # noqa: BLE001 - told to the test
+            failures.append(error)
+
+    threads = [threading.Thread(target=use) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_sqlite_keeps_what_was_accepted(settings: Settings) -> None:
+    with reading(settings) as session:
+        pragma = {
+            name: session.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    assert pragma == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
+
+
+def test_a_transaction_that_raises_leaves_nothing(settings: Settings) -> None:
+    def add_and_raise() -> None:
+        with writing(settings) as session:
+            session.add(_job())
+            session.flush()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        add_and_raise()
+    with reading(settings) as session:
+        assert session.get(Job, "0" * 12) is None
+
+
+def test_items_go_with_their_job(settings: Settings) -> None:
+    with writing(settings) as session:
+        session.add(_job())
+        session.flush()
+        session.add(WorkItem(job_id="0" * 12, number=1, state="queued", input={}))
+        session.flush()
+        session.add(Attempt(item_id=1, number=1, worker="", outcome="running"))
+    with writing(settings) as session:
+        session.delete(session.get_one(Job, "0" * 12))
+    with reading(settings) as session:
+        assert session.get(WorkItem, 1) is None
+        assert session.get(Attempt, 1) is None
+
+
+def test_a_file_that_is_no_database_is_one_line(settings: Settings) -> None:
+    settings.home.mkdir()
+    settings.database_file.write_text("certainly not a database" * 100)
+    with pytest.raises(UnavailableError, match="does not answer") as caught, reading(settings):
+        pass
+    assert "\n" not in str(caught.value)
+
+
+def test_a_locked_database_is_one_line(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_database(settings)
+    other = sqlite3.connect(settings.database_file, isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr(database, "BUSY_TIMEOUT_SECONDS", 0.01)
+        database._engine.cache_clear()
+        with pytest.raises(UnavailableError, match="locked"), writing(settings) as session:
+            session.get(Job, "x")
+    finally:
+        other.close()
+        database._engine.cache_clear()
+
+
+@pytest.mark.parametrize("url", ["nonsense", "nothing://host/base", "sqlite:///x?%zz"])
+def test_an_address_of_no_database_is_one_line(tmp_path: Path, url: str) -> None:
+    settings = load_settings(home=tmp_path, database_url=url if url != "sqlite:///x?%zz" else "mysql://x")
+    with pytest.raises(InputError, match="database_url"):
+        open_database(settings)
+
+
+def test_a_server_that_is_not_there_is_one_line_without_password(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path, database_url="postgresql+psycopg://me:secret@127.0.0.1:9/x")
+    with pytest.raises(UnavailableError, match="does not answer") as caught:
+        open_database(settings)
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_database_of_ones_own_is_not_changed_unasked(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path, database_url=f"sqlite:///{tmp_path / 'own.sqlite'}")
+    with pytest.raises(UnavailableError, match="freeda db upgrade"):
+        open_database(settings)
+    migrations.upgrade(settings)
+    assert current_revision(open_database(settings)) == migrations.HEAD
+
+
+def test_jobs_import_neither_celery_nor_model_libraries() -> None:
+    code = (
+        "import sys, freeda_svc.jobs, freeda_svc.settings, migrations, workers\n"
+        "heavy = ('celery', 'kombu', 'torch', 'spacy', 'skimage', 'qdrant_edge', 'alembic')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "[]"

@@ -1,0 +1,62 @@
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import update
+
+from freeda_svc.captions.caption import Caption
+from freeda_svc.errors import NotFoundError
+from freeda_svc.jobs import ItemState, job_items, job_summary, list_jobs, result_totals, submit_ingest
+from freeda_svc.jobs.claims import claim_item, fail_item, finish_item
+from freeda_svc.jobs.database import writing
+from freeda_svc.jobs.tables import Attempt, now
+from freeda_svc.settings import Settings
+
+if TYPE_CHECKING:
+    from conftest import Outbox
+
+Captions = Callable[[int], list[Caption]]
+
+
+def test_counts_and_time_left_follow_the_items(settings: Settings, outbox: "Outbox", captions: Captions) -> None:
+    job_id = submit_ingest(settings, captions(8), source="x", dispatcher=outbox)
+    assert job_summary(settings, job_id).progress.seconds_left is None
+    for item_id, seconds in ((1, 10), (2, 20)):
+        claim = claim_item(settings, item_id, "worker")
+        assert claim is not None
+        finish_item(settings, claim, {"prototypes": 3, "images": 2, "note": "text"})
+        with writing(settings) as session:
+            started = update(Attempt).where(Attempt.item_id == item_id)
+            moment = now()
+            session.execute(started.values(started_at=moment - timedelta(seconds=seconds), finished_at=moment))
+    claim = claim_item(settings, 3, "worker")
+    assert claim is not None
+
+    progress = job_summary(settings, job_id).progress
+    assert (progress.total, progress.done, progress.running, progress.queued, progress.ended) == (4, 2, 1, 1, 2)
+    assert progress.seconds_left == pytest.approx(2 * 15.0)
+    assert result_totals(settings, job_id) == {"prototypes": 6, "images": 4}
+
+    fail_item(settings, claim, "broken", final=True)
+    assert [item.number for item in job_items(settings, job_id, ItemState.FAILED)] == [3]
+    assert [item.name for item in job_items(settings, job_id, limit=1)] == ["2 captions"]
+    assert job_summary(settings, job_id).progress.failed == 1
+
+
+def test_the_newest_jobs_come_first(settings: Settings, outbox: "Outbox", captions: Captions) -> None:
+    ids = [submit_ingest(settings, captions(1), source="x", dispatcher=outbox) for _ in range(3)]
+    assert [job.id for job in list_jobs(settings)] == ids[::-1]
+    assert [job.id for job in list_jobs(settings, limit=1)] == ids[-1:]
+
+
+def test_moments_carry_their_time_zone(settings: Settings, outbox: "Outbox", captions: Captions) -> None:
+    job_id = submit_ingest(settings, captions(1), source="x", dispatcher=outbox)
+    created = job_summary(settings, job_id).created_at
+    assert created.utcoffset() == timedelta(0)
+    assert abs(now() - created) < timedelta(minutes=1)
+
+
+def test_an_unknown_job_has_no_progress(settings: Settings) -> None:
+    with pytest.raises(NotFoundError):
+        job_summary(settings, "abc")
