@@ -1,0 +1,84 @@
+"""What a store checks before it writes or searches, the same for every engine."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from freeda_svc.errors import InputError
+
+if TYPE_CHECKING:
+    from freeda_svc.prototypes.record import Prototype
+
+_FLOAT16_LARGEST = float(np.finfo(np.float16).max)
+
+
+def check_prototypes(
+    prototypes: Sequence["Prototype"], pack: str | None, key_dimension: int, vector_dimension: int
+) -> None:
+    """Refuse a batch when any of its prototypes cannot be stored.
+
+    Args:
+        prototypes: the batch.
+        pack: fingerprint the prototypes must carry; None takes any.
+        key_dimension: Dt expected.
+        vector_dimension: Dv expected.
+
+    Raises:
+        InputError: names the first unusable prototype, what is wrong with it, and what was expected.
+    """
+    for prototype in prototypes:
+        name = f"prototype of {prototype.noun!r} (caption {prototype.caption_id})"
+        if pack is not None and prototype.pack != pack:
+            raise InputError(
+                f"{name}: made with pack {prototype.pack}, but the bank holds pack {pack}; "
+                "make it again with the bank's pack or add it to another bank"
+            )
+        _check_values(f"{name}: its key", prototype.key, key_dimension)
+        _check_values(f"{name}: its vector", prototype.vector, vector_dimension)
+        if not np.any(prototype.key):
+            raise InputError(f"{name}: its key is zero, so it has no direction to be found by; expected a non-zero key")
+        if np.abs(prototype.vector).max() > _FLOAT16_LARGEST:
+            raise InputError(
+                f"{name}: its vector has a value beyond {_FLOAT16_LARGEST:.0f}, the largest the bank can hold (float16)"
+            )
+
+
+def _check_values(name: str, values: npt.NDArray[np.float32], dimension: int) -> None:
+    if values.shape != (dimension,):
+        raise InputError(f"{name} has shape {values.shape}, expected ({dimension},): was it made with another model?")
+    if not np.isfinite(values).all():
+        raise InputError(f"{name} has values that are not finite; leave this prototype out")
+
+
+def check_queries(queries: npt.NDArray[np.float32], k: int, key_dimension: int) -> None:
+    """Refuse queries that have no nearest keys.
+
+    Args:
+        queries: to be (C, Dt), finite, no row zero.
+        k: to be at least 1.
+        key_dimension: Dt expected.
+
+    Raises:
+        InputError: says which of these does not hold.
+    """
+    if k < 1:
+        raise InputError(f"{k} neighbours were asked for, expected at least 1")
+    if queries.ndim != 2 or queries.shape[1] != key_dimension:  # noqa: PLR2004 (rows and columns)
+        raise InputError(
+            f"the queries have shape {queries.shape}, expected (number, {key_dimension}): use the bank's own pack"
+        )
+    if not np.isfinite(queries).all():
+        raise InputError("a query has values that are not finite, expected an embedding of finite numbers")
+    if not queries.any(axis=1).all():
+        raise InputError("a query is zero, so it has no direction; expected a non-zero embedding")
+
+
+def unit_rows(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Scale each row of (N, D) to length 1, in float64 so that no length over- or underflows; float32 out."""
+    wide = rows.astype(np.float64)
+    # Two steps: squares of very small or large values would leave float64's range too.
+    wide /= np.abs(wide).max(axis=1, keepdims=True, initial=0.0)
+    wide /= np.linalg.norm(wide, axis=1, keepdims=True)
+    return wide.astype(np.float32)

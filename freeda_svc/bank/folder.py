@@ -1,0 +1,122 @@
+"""The folder of an embedded bank: `manifest.json`, `lock`, and the engine's `shard`."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import qdrant_edge as engine
+
+from freeda_svc.bank.lock import LOCK_NAME
+from freeda_svc.bank.manifest import (
+    MANIFEST_NAME,
+    PARTIAL_MANIFEST_NAME,
+    Manifest,
+    sync_folder,
+    write_manifest,
+)
+from freeda_svc.errors import InputError, UnavailableError
+
+SHARD_NAME = "shard"
+PARTIAL_SHARD_NAME = "shard.partial"
+
+KEY = "key"
+PROTOTYPE = "prototype"
+_INDEXED_FIELDS = ("noun", "caption_id", "job")
+
+
+@contextmanager
+def asking(folder: Path) -> Iterator[None]:
+    """Turn the engine's failures, which are plain exceptions, into one line that names the bank."""
+    try:
+        yield
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise UnavailableError(f"the bank {folder} does not answer: {reason}") from error
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the folder, unless it holds something that is not a bank's.
+
+    Raises:
+        InputError: it is a file, or holds files of something else.
+        UnavailableError: it cannot be made or read.
+    """
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder} is a file, expected the folder of a bank: give another path")
+        folder.mkdir(parents=True, exist_ok=True)
+        present = {path.name for path in folder.iterdir()}
+    except OSError as error:
+        raise UnavailableError(
+            f"the bank folder {folder} cannot be made or read ({error.strerror}): give a folder you may write to"
+        ) from error
+    # A shard without its manifest is a damaged bank, not a beginning: it must not be written over.
+    if MANIFEST_NAME not in present and not present <= {LOCK_NAME, PARTIAL_SHARD_NAME, PARTIAL_MANIFEST_NAME}:
+        raise InputError(
+            f"{folder} is not a bank (it holds files but no {MANIFEST_NAME}): give an empty or a new folder"
+        )
+
+
+def create_bank(folder: Path, manifest: Manifest) -> None:
+    """Make an empty bank so that a process that dies at any moment leaves either none or a whole one.
+
+    The folder's lock is held. The shard is finished under another name before the manifest is written; `load_shard`
+    does a rename that is still due.
+
+    Raises:
+        UnavailableError: the engine or the system cannot write.
+    """
+    partial = folder / PARTIAL_SHARD_NAME
+    shutil.rmtree(partial, ignore_errors=True)
+    vectors = {
+        KEY: engine.EdgeVectorParams(
+            size=manifest.key_dimension, distance=engine.Distance.Cosine, hnsw_config=_no_graph()
+        ),
+        PROTOTYPE: engine.EdgeVectorParams(
+            size=manifest.vector_dimension,
+            distance=engine.Distance.Dot,
+            datatype=engine.VectorStorageDatatype.Float16,
+            memory=engine.Memory.Cold,
+            hnsw_config=_no_graph(),
+        ),
+    }
+    with asking(folder):
+        shard = engine.EdgeShard.create(str(partial), engine.EdgeConfig(vectors=vectors))
+        for field in _INDEXED_FIELDS:
+            shard.update(engine.UpdateOperation.create_field_index(field, engine.PayloadSchemaType.Keyword))
+        shard.flush()
+        shard.close()
+    write_manifest(folder, manifest)
+
+
+def _no_graph() -> engine.HnswIndexConfig:
+    """No approximate index: keys are scanned exactly, prototypes are never searched."""
+    return engine.HnswIndexConfig(m=0, ef_construct=4, full_scan_threshold=10)
+
+
+def load_shard(folder: Path) -> engine.EdgeShard:
+    """Load the shard of a bank whose lock is held.
+
+    Raises:
+        InputError: the bank has no shard.
+        UnavailableError: the engine cannot read it, or a rename that was due cannot be done.
+    """
+    shard, partial = folder / SHARD_NAME, folder / PARTIAL_SHARD_NAME
+    try:
+        if not shard.is_dir() and partial.is_dir():
+            partial.replace(shard)
+            sync_folder(folder)
+    except OSError as error:
+        raise UnavailableError(f"the bank folder {folder} cannot be written ({error.strerror})") from error
+    if not shard.is_dir():
+        raise InputError(
+            f"the bank {folder} has lost its points (no folder {SHARD_NAME}): restore it, or remove it and ingest again"
+        )
+    with asking(folder):
+        return engine.EdgeShard.load(str(shard))
+
+
+def bytes_on_disk(folder: Path) -> int:
+    """Space taken, not apparent size: the engine's files are sparse."""
+    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
