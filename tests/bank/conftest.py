@@ -1,3 +1,6 @@
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -15,13 +18,18 @@ MakePrototypes = Callable[..., list[Prototype]]
 
 
 @pytest.fixture(params=["embedded"])
-def make_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStore]:
+def make_store(request: pytest.FixtureRequest) -> Iterator[MakeStore]:
     """Makes empty stores of the engine under test; another engine is another parameter and another branch here."""
     opened: list[PrototypeStore] = []
+    folders: list[Path] = []
+    # In memory where the system has such a folder: most of a store's time is waiting for the disk.
+    memory = Path("/dev/shm")
+    parent = memory if os.access(memory, os.W_OK) else None
 
     def make(key_dimension: int = 5, vector_dimension: int = 7) -> PrototypeStore:
         assert request.param == "embedded"
-        folder = tmp_path_factory.mktemp("bank") / "bank"
+        folder = Path(tempfile.mkdtemp(prefix="freeda-bank-", dir=parent))
+        folders.append(folder)
         store = EmbeddedStore.open(folder, PACK, key_dimension, vector_dimension)
         opened.append(store)
         return store
@@ -29,6 +37,8 @@ def make_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     yield make
     for store in opened:
         store.close()
+    for folder in folders:
+        shutil.rmtree(folder)
 
 
 @pytest.fixture

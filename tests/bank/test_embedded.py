@@ -36,6 +36,17 @@ def test_a_bank_opens_again_with_all_it_held(folder: Path, make_prototypes: Make
     np.testing.assert_array_equal(after.vectors, before.vectors)
 
 
+def test_what_is_added_is_in_the_segments_and_not_only_in_the_log(
+    folder: Path, tmp_path: Path, make_prototypes: MakePrototypes
+) -> None:
+    # A killed process keeps both; here only what the flush wrote is left.
+    with open_bank(folder) as store:
+        store.add(make_prototypes(30))
+        shutil.copytree(folder, tmp_path / "copy", ignore=shutil.ignore_patterns("wal"))
+    with open_bank(tmp_path / "copy") as copy:
+        assert copy.count() == 30
+
+
 def test_a_bank_can_be_moved(folder: Path, tmp_path: Path, make_prototypes: MakePrototypes) -> None:
     with open_bank(folder) as store:
         store.add(make_prototypes(3))

@@ -1,6 +1,7 @@
 """What every prototype store does, whichever engine keeps the points: `make_store` in conftest.py lists the engines."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -274,6 +275,22 @@ def test_unusable_queries_are_refused(
     store = make_store()
     with pytest.raises(InputError, match=message):
         store.nearest(queries.astype(np.float32), k)
+
+
+def test_a_store_is_searched_while_it_grows(make_store: MakeStore, make_prototypes: MakePrototypes) -> None:
+    first, query = make_prototypes(50), np.ones((1, 5), dtype=np.float32)
+    store = make_store()
+    store.add(first)
+    best = store.nearest(query, 1)[0].scores[0]
+    with ThreadPoolExecutor(1) as adding:
+        added = adding.submit(lambda: [store.add(make_prototypes(50, start=start)) for start in range(50, 500, 50)])
+        while not added.done():
+            (found,) = store.nearest(query, 40)
+            assert len(set(found.ids)) == 40
+            assert found.scores[0] >= best
+            best = found.scores[0]
+    assert added.result() == [50] * 9
+    assert store.count() == 500
 
 
 def test_closing_twice_is_allowed(make_store: MakeStore) -> None:
