@@ -1,0 +1,257 @@
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.nn import functional
+
+from freeda_svc.bank import EmbeddedStore, class_prototypes
+from freeda_svc.errors import InputError
+from freeda_svc.miniature.scenes import CROWDED, paint_scene
+from freeda_svc.packs import Pack, load_pack
+from freeda_svc.packs.parameters import SegmentationParameters
+from freeda_svc.prototypes.record import Prototype
+from freeda_svc.segmentation import Category, Segmenter, parse_categories
+from freeda_svc.segmentation.superpixels import cut_superpixels
+
+NOUNS = ("ball", "tree", "grass", "sky")
+CATEGORIES = parse_categories("ball, tree, grass, sky")
+
+
+@pytest.fixture(scope="module")
+def pack(tiny_pack_folder: Path) -> Pack:
+    return load_pack(str(tiny_pack_folder))
+
+
+def make_prototypes(pack: Pack, nouns: tuple[str, ...], seed: int) -> list[Prototype]:
+    """Keys near the nouns' embeddings, vectors at random."""
+    rng = np.random.default_rng(seed)
+    keys = pack.image_text.embed_nouns(nouns).numpy()
+    return [
+        Prototype(
+            noun=noun,
+            caption_id=f"{seed:08x}{number:08x}",
+            caption=f"a {noun}",
+            spans=((2, 2 + len(noun)),),
+            seed=seed,
+            key=(keys[number] + rng.normal(0, 0.001, keys.shape[1])).astype(np.float32),
+            vector=rng.normal(0, 1, pack.backbone.dimension).astype(np.float32),
+            mask_area=0.2,
+            contrast=0.5,
+            image_text_score=0.3,
+            pack=pack.fingerprint,
+        )
+        for number, noun in enumerate(nouns)
+    ]
+
+
+def fill_bank(pack: Pack, folder: Path) -> EmbeddedStore:
+    store = EmbeddedStore.open(folder, pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
+    store.add([prototype for seed in range(3) for prototype in make_prototypes(pack, NOUNS, seed)])
+    return store
+
+
+@pytest.fixture(scope="module")
+def store(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+    """Twelve prototypes. Do not add to it."""
+    store = fill_bank(pack, tmp_path_factory.mktemp("bank"))
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def segmenter(pack: Pack, store: EmbeddedStore) -> Segmenter:
+    return Segmenter(pack, store)
+
+
+def photo(height: int = 96, width: int = 130) -> np.ndarray:
+    scene = Image.fromarray(paint_scene((7, 1), CROWDED).image)
+    return np.asarray(scene.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def restated(
+    pack: Pack,
+    store: EmbeddedStore,
+    image: np.ndarray,
+    parameters: SegmentationParameters,
+    pixel_scores: Callable[..., torch.Tensor],
+) -> torch.Tensor:
+    """Return (N, 96, 130) scores of a photo seen at 64 x 87: windows at 0 and 23, and nothing shared with the code."""
+    names = [category.name for category in CATEGORIES]
+    prototypes = torch.from_numpy(class_prototypes(store, pack.image_text.embed_nouns(names).numpy(), parameters.k))
+    tensor = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float()
+    seen = functional.interpolate(tensor, size=(64, 87), mode="bilinear").round() / 255
+    total, count = torch.zeros(4, 64, 87), torch.zeros(64, 87)
+    for left in (0, 23):
+        crop = seen[:, :, :, left : left + 64]
+        pixels = (crop[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
+        embedding = pack.image_text.embed_images(crop)
+        similarity = functional.cosine_similarity(embedding, pack.image_text.embed_nouns(names))
+        superpixels = cut_superpixels(pixels, parameters.superpixels)
+        features = pack.backbone.features(crop)[0]
+        total[:, :, left : left + 64] += pixel_scores(features, superpixels, prototypes, similarity, parameters.beta)
+        count[:, left : left + 64] += 1
+    return functional.interpolate((total / count)[None], size=(96, 130), mode="bilinear", align_corners=False)[0]
+
+
+def with_changes(pack: Pack, **changes: object) -> SegmentationParameters:
+    return replace(pack.parameters.segmentation, stride=63, **changes)
+
+
+@pytest.mark.parametrize("beta", [0.5, 1.0])
+def test_labels_and_scores_are_those_of_a_plain_restatement(
+    pack: Pack,
+    store: EmbeddedStore,
+    segmenter: Segmenter,
+    pixel_scores: Callable[..., torch.Tensor],
+    beta: float,
+) -> None:
+    parameters = with_changes(pack, beta=beta)
+    expected = restated(pack, store, photo(), parameters, pixel_scores)
+    result = segmenter.segment(photo(), CATEGORIES, parameters)
+    best = expected.sort(dim=0).values
+    clear = (best[-1] - best[-2] > 1e-4).numpy()
+    assert clear.mean() > 0.9
+    assert np.array_equal(result.labels[clear], expected.argmax(dim=0).numpy()[clear])
+    for index, score in enumerate(result.scores):
+        taken = result.labels == index
+        assert score.absent == (not taken.any())
+        assert score.area_share == pytest.approx(taken.mean())
+        assert score.highest_score == pytest.approx(float(expected[index].max()), abs=1e-4)
+        if taken.any():
+            assert score.score == pytest.approx(float(expected[index][torch.from_numpy(taken)].mean()), abs=1e-4)
+        else:
+            assert score.score is None
+
+
+def test_a_result_says_how_it_was_made(pack: Pack, segmenter: Segmenter) -> None:
+    parameters = with_changes(pack, k=2)
+    result = segmenter.segment(photo(), CATEGORIES, parameters)
+    assert result.labels.shape == (96, 130)
+    assert result.labels.dtype == np.int32
+    assert result.categories == CATEGORIES
+    assert [score.name for score in result.scores] == list(NOUNS)
+    assert sum(score.area_share for score in result.scores) == pytest.approx(1)
+    assert result.windows == 2
+    assert result.regions > 2
+    assert result.parameters == parameters
+    assert result.pack == pack.fingerprint
+    assert set(result.timings) == {"image", "prototypes", "encoders", "superpixels", "scores"}
+    assert all(seconds >= 0 for seconds in result.timings.values())
+
+
+def test_the_pack_says_how_when_nobody_else_does(pack: Pack, segmenter: Segmenter) -> None:
+    assert segmenter.segment(photo(), CATEGORIES).parameters == pack.parameters.segmentation
+
+
+def test_arrays_pictures_and_files_give_the_same(segmenter: Segmenter, tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    Image.fromarray(photo()).save(path)
+    first, second, third = segmenter.segment_many([photo(), Image.fromarray(photo()), path], CATEGORIES)
+    assert np.array_equal(first.labels, second.labels)
+    assert np.array_equal(first.labels, third.labels)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 200), (300, 2), (64, 64), (17, 640)])
+def test_any_size_is_segmented(segmenter: Segmenter, size: tuple[int, int]) -> None:
+    assert segmenter.segment(photo(*size), CATEGORIES).labels.shape == size
+
+
+def test_many_windows_are_encoded_in_several_batches(
+    pack: Pack, segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parameters = replace(pack.parameters.segmentation, stride=12)
+    together = segmenter.segment(photo(), CATEGORIES, parameters)
+    monkeypatch.setattr("freeda_svc.segmentation.predictor.WINDOWS_AT_ONCE", 2)
+    apart = segmenter.segment(photo(), CATEGORIES, parameters)
+    assert together.windows == 3
+    assert (together.labels == apart.labels).mean() > 0.999
+
+
+def test_without_superpixels_there_are_no_regions(pack: Pack, segmenter: Segmenter) -> None:
+    superpixels = replace(pack.parameters.segmentation.superpixels, algorithm="none")
+    assert segmenter.segment(photo(), CATEGORIES, with_changes(pack, superpixels=superpixels)).regions == 0
+
+
+def test_more_prototypes_than_the_bank_holds_are_all_of_them(pack: Pack, segmenter: Segmenter) -> None:
+    all_twelve = segmenter.segment(photo(), CATEGORIES, with_changes(pack, k=12))
+    more = segmenter.segment(photo(), CATEGORIES, with_changes(pack, k=5000))
+    assert np.array_equal(all_twelve.labels, more.labels)
+
+
+def test_the_name_is_only_a_name_where_texts_are_given(segmenter: Segmenter) -> None:
+    plain = segmenter.segment(photo(), CATEGORIES)
+    worded = [Category(f"thing {number}", text=noun) for number, noun in enumerate(NOUNS)]
+    assert np.array_equal(segmenter.segment(photo(), worded).labels, plain.labels)
+
+
+def test_prototypes_come_from_the_prototype_text_alone(pack: Pack, segmenter: Segmenter) -> None:
+    parameters = with_changes(pack, beta=1.0, k=3)
+    turned = [Category(noun, prototype_text=NOUNS[3 - number]) for number, noun in enumerate(NOUNS)]
+    plain = segmenter.segment(photo(), CATEGORIES, parameters)
+    assert np.array_equal(3 - segmenter.segment(photo(), turned, parameters).labels, plain.labels)
+    globally = with_changes(pack, beta=0.0)  # where prototypes do not count
+    assert np.array_equal(
+        segmenter.segment(photo(), turned, globally).labels, segmenter.segment(photo(), CATEGORIES, globally).labels
+    )
+
+
+def test_prototypes_are_fetched_once_until_the_bank_grows(
+    pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = fill_bank(pack, tmp_path)
+    segmenter = Segmenter(pack, store)
+    asked: list[int] = []
+    nearest = store.nearest
+
+    def counting(queries: np.ndarray, k: int) -> object:
+        asked.append(len(queries))
+        return nearest(queries, k)
+
+    monkeypatch.setattr(store, "nearest", counting)
+    parameters = with_changes(pack, k=3)
+    segmenter.segment(photo(), CATEGORIES, parameters)
+    segmenter.segment(photo(), CATEGORIES, parameters)
+    assert asked == [4]
+    segmenter.segment(photo(), [*CATEGORIES, Category("boat")], parameters)
+    assert asked == [4, 1]
+    segmenter.segment(photo(), CATEGORIES, replace(parameters, k=2))
+    assert asked == [4, 1, 4]
+    store.add(make_prototypes(pack, ("ball",), 9))
+    after = segmenter.segment(photo(), CATEGORIES, parameters)
+    assert asked == [4, 1, 4, 4]
+    assert np.array_equal(Segmenter(pack, store).segment(photo(), CATEGORIES, parameters).labels, after.labels)
+    store.close()
+
+
+def test_the_generator_is_never_loaded(tiny_pack_folder: Path, store: EmbeddedStore) -> None:
+    pack = load_pack(str(tiny_pack_folder))
+    Segmenter(pack, store).segment(photo(), CATEGORIES)
+    assert "generator" not in vars(pack)
+
+
+def test_an_empty_bank_is_refused(pack: Pack, tmp_path: Path) -> None:
+    empty = EmbeddedStore.open(tmp_path / "empty", pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
+    with pytest.raises(InputError, match="the bank is empty"):
+        Segmenter(pack, empty).segment(photo(), CATEGORIES)
+    empty.close()
+
+
+def test_a_bank_of_another_pack_is_refused(pack: Pack) -> None:
+    with pytest.raises(InputError, match="the bank was made with pack 0123456789abcdef, but tiny is"):
+        Segmenter(pack, SimpleNamespace(pack="0123456789abcdef"))
+
+
+def test_bad_input_is_refused(pack: Pack, segmenter: Segmenter, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no categories given"):
+        segmenter.segment(photo(), [])
+    with pytest.raises(InputError, match="is given twice"):
+        segmenter.segment(photo(), [Category("ball"), Category("ball")])
+    with pytest.raises(InputError, match="stride is 65, but must be"):
+        segmenter.segment(photo(), CATEGORIES, replace(pack.parameters.segmentation, stride=65))
+    with pytest.raises(InputError, match="no such image file"):
+        segmenter.segment(tmp_path / "nowhere.png", CATEGORIES)
