@@ -1,0 +1,36 @@
+"""Files that appear whole or not at all."""
+
+import os
+from pathlib import Path
+from uuid import uuid4
+
+from freeda_svc.errors import InputError, UnavailableError
+
+
+def check_suffix(path: Path, suffix: str) -> None:
+    """Refuse a file name that promises another format.
+
+    Raises:
+        InputError: the name does not end in the suffix.
+    """
+    if path.suffix.lower() != suffix:
+        raise InputError(f"{path} must end in {suffix}, the format that is written")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file aside in the same folder and put it in place when it is complete.
+
+    Raises:
+        UnavailableError: it cannot be written there; what was at the path before is untouched.
+    """
+    aside = path.parent / f".{uuid4().hex}.part"
+    try:
+        with aside.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        reason = error.strerror or str(error)
+        raise UnavailableError(f"cannot write {path}: {reason}; name a file in a folder that can be written") from error

@@ -1,0 +1,158 @@
+"""Pictures to look at: the image under its labels, with a legend beside it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from freeda_svc.errors import InputError
+from freeda_svc.outputs.files import check_suffix, write_whole
+from freeda_svc.outputs.masks import check_labels
+
+LEAST_LONG_SIDE = 512
+"""Smaller pictures are enlarged by a whole factor until their longer side has this many pixels."""
+
+_OPACITY = 0.55
+_PAPER, _INK, _MUTED = (255, 255, 255), (32, 32, 32), (120, 120, 120)
+_LEAST_FONT, _FONTS_A_LONG_SIDE = 17, 40
+_LONGEST_NAME = 28
+_LEAST_ROWS = 8
+
+Rgb = tuple[int, int, int]
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+@dataclass(frozen=True)
+class _Entry:
+    text: str
+    colour: Rgb | None
+
+
+def _shorten(name: str) -> str:
+    folded = " ".join(name.split())
+    return folded if len(folded) <= _LONGEST_NAME else f"{folded[: _LONGEST_NAME - 3].rstrip()}..."
+
+
+def _percent(share: float) -> str:
+    return f"{round(100 * share) or '<1'} %"
+
+
+def _entries(labels: npt.NDArray[np.integer], names: Sequence[str], palette: npt.NDArray[np.uint8]) -> list[_Entry]:
+    """List what is in the picture, the largest first, and how many categories are not."""
+    pixels = np.bincount(labels.ravel(), minlength=len(names))
+    shown = [int(index) for index in np.argsort(-pixels, kind="stable") if pixels[index]]
+    entries = []
+    for index in shown:
+        red, green, blue = (int(channel) for channel in palette[index])
+        entries.append(_Entry(f"{_shorten(names[index])}  {_percent(pixels[index] / labels.size)}", (red, green, blue)))
+    missing = len(names) - len(shown)
+    if missing:
+        entries.append(_Entry(f"not found: {missing} of {len(names)}", None))
+    return entries
+
+
+def _blend(
+    image: npt.NDArray[np.uint8], labels: npt.NDArray[np.integer], palette: npt.NDArray[np.uint8]
+) -> Image.Image:
+    """Lay the colours over the enlarged image, with a white line where two categories meet."""
+    factor = max(1, ceil(LEAST_LONG_SIDE / max(labels.shape)))
+    enlarged = Image.fromarray(image).resize(
+        (labels.shape[1] * factor, labels.shape[0] * factor), Image.Resampling.BICUBIC
+    )
+    large = labels.repeat(factor, axis=0).repeat(factor, axis=1)
+    blended = np.asarray(enlarged, dtype=np.float32) * (1 - _OPACITY) + palette[large].astype(np.float32) * _OPACITY
+    edges = np.zeros(large.shape, dtype=bool)
+    edges[:, 1:] |= large[:, 1:] != large[:, :-1]
+    edges[1:] |= large[1:] != large[:-1]
+    blended[edges] = 255
+    return Image.fromarray(blended.round().astype(np.uint8))
+
+
+def _draw_legend(entries: Sequence[_Entry], height: int, font: Font, line: int) -> Image.Image:
+    """Draw entries in as many columns as the height asks for."""
+    rows = min(len(entries), max(_LEAST_ROWS, (height - line) // line))
+    columns = [entries[start : start + rows] for start in range(0, len(entries), rows)]
+    swatch, gap = line * 2 // 3, line // 2
+    widths = [3 * gap + swatch + ceil(max(font.getlength(entry.text) for entry in column)) for column in columns]
+    legend = Image.new("RGB", (sum(widths) + gap, rows * line + line), _PAPER)
+    draw = ImageDraw.Draw(legend)
+    left = gap
+    for column, width in zip(columns, widths, strict=True):
+        for number, entry in enumerate(column):
+            top = line // 2 + number * line
+            middle = top + line // 2
+            if entry.colour is not None:
+                draw.rectangle((left, middle - swatch // 2, left + swatch, middle + swatch // 2), entry.colour, _INK)
+            ink = _MUTED if entry.colour is None else _INK
+            draw.text((left + swatch + gap, middle), entry.text, fill=ink, font=font, anchor="lm")
+        left += width
+    return legend
+
+
+def draw_overlay(
+    image: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.integer],
+    names: Sequence[str],
+    palette: npt.NDArray[np.uint8],
+) -> Image.Image:
+    """Draw an image under the colours of its labels, with a legend at its right.
+
+    The legend lists the categories in the picture by area. Small images are enlarged so that it can be read.
+
+    Args:
+        image: (H, W, 3) uint8, RGB.
+        labels: (H, W) integers, indices into ``names``.
+        names: of the categories.
+        palette: (n, 3) uint8, RGB, at least one colour a name.
+
+    Returns:
+        An RGB picture.
+
+    Raises:
+        InputError: shapes do not fit together, or a label has no name or no colour.
+    """
+    if len(palette) < len(names):
+        raise InputError(f"{len(names)} categories need as many colours, not {len(palette)}")
+    check_labels(labels, palette[: len(names)])
+    if image.shape != (*labels.shape, 3) or image.dtype != np.uint8:
+        raise InputError(
+            f"the image must be (H, W, 3) like the labels {labels.shape} and uint8, not {image.shape} {image.dtype}"
+        )
+    picture = _blend(image, labels, palette)
+    size = max(_LEAST_FONT, max(labels.shape) // _FONTS_A_LONG_SIDE)
+    legend = _draw_legend(_entries(labels, names, palette), picture.height, ImageFont.load_default(size), size * 3 // 2)
+    sheet = Image.new("RGB", (picture.width + legend.width, max(picture.height, legend.height)), _PAPER)
+    sheet.paste(picture, (0, 0))
+    sheet.paste(legend, (picture.width, 0))
+    return sheet
+
+
+def write_overlay(
+    path: Path,
+    image: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.integer],
+    names: Sequence[str],
+    palette: npt.NDArray[np.uint8],
+) -> None:
+    """Write the picture that ``draw_overlay`` draws as a PNG file.
+
+    Args:
+        path: ends in .png; the folder exists.
+        image: (H, W, 3) uint8, RGB.
+        labels: (H, W) integers, indices into ``names``.
+        names: of the categories.
+        palette: (n, 3) uint8, RGB, at least one colour a name.
+
+    Raises:
+        InputError: the name ends otherwise, shapes do not fit together, or a label has no name or no colour.
+        UnavailableError: the file cannot be written.
+    """
+    check_suffix(path, ".png")
+    content = BytesIO()
+    draw_overlay(image, labels, names, palette).save(content, format="PNG")
+    write_whole(path, content.getvalue())

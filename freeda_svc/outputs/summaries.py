@@ -1,0 +1,127 @@
+"""The numbers of a segmentation as JSON."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from freeda_svc.outputs.files import check_suffix, write_whole
+from freeda_svc.packs.parameters import SegmentationParameters
+
+
+class AskedCategory(Protocol):
+    """What is written of a category that was asked for."""
+
+    @property
+    def name(self) -> str:
+        """Its name, exactly as typed."""
+
+    @property
+    def embedded_text(self) -> str:
+        """The text that was compared with the image."""
+
+    @property
+    def retrieval_text(self) -> str:
+        """The text whose prototypes were fetched."""
+
+
+class ScoredCategory(Protocol):
+    """What is written of how a category did."""
+
+    @property
+    def score(self) -> float | None:
+        """Mean score over its pixels; None without any."""
+
+    @property
+    def highest_score(self) -> float:
+        """Highest score anywhere."""
+
+    @property
+    def area_share(self) -> float:
+        """Share of the image, 0 to 1."""
+
+    @property
+    def absent(self) -> bool:
+        """Whether it took no pixel."""
+
+
+class Summarised(Protocol):
+    """What a summary needs to know; ``freeda_svc.segmentation.Segmentation`` does."""
+
+    @property
+    def labels(self) -> npt.NDArray[np.int32]:
+        """(H, W) labels."""
+
+    @property
+    def categories(self) -> Sequence[AskedCategory]:
+        """What was asked for."""
+
+    @property
+    def scores(self) -> Sequence[ScoredCategory]:
+        """One a category, in the same order."""
+
+    @property
+    def regions(self) -> int:
+        """How many superpixels there were."""
+
+    @property
+    def windows(self) -> int:
+        """How many windows there were."""
+
+    @property
+    def parameters(self) -> SegmentationParameters:
+        """The numbers it was made with."""
+
+    @property
+    def pack(self) -> str:
+        """Fingerprint of the model pack."""
+
+    @property
+    def timings(self) -> Mapping[str, float]:
+        """Seconds of each step."""
+
+
+def summarise(segmentation: Summarised) -> dict[str, Any]:
+    """Return the summary as plain values; a category's ``index`` is its label in the mask."""
+    height, width = segmentation.labels.shape
+    return {
+        "image": {"height": height, "width": width},
+        "categories": [
+            {
+                "index": index,
+                "name": category.name,
+                "text": category.embedded_text,
+                "prototype_text": category.retrieval_text,
+                "score": score.score,
+                "highest_score": score.highest_score,
+                "area_share": score.area_share,
+                "absent": score.absent,
+            }
+            for index, (category, score) in enumerate(zip(segmentation.categories, segmentation.scores, strict=True))
+        ],
+        "regions": segmentation.regions,
+        "windows": segmentation.windows,
+        "parameters": asdict(segmentation.parameters),
+        "pack": segmentation.pack,
+        "timings_seconds": {step: round(seconds, 6) for step, seconds in segmentation.timings.items()},
+    }
+
+
+def write_summary(path: Path, segmentation: Summarised) -> None:
+    """Write the summary of a segmentation as UTF-8 JSON.
+
+    Args:
+        path: ends in .json; the folder exists.
+        segmentation: what to sum up.
+
+    Raises:
+        InputError: the name ends otherwise.
+        UnavailableError: the file cannot be written.
+    """
+    check_suffix(path, ".json")
+    text = json.dumps(summarise(segmentation), ensure_ascii=False, allow_nan=False, indent=2)
+    write_whole(path, f"{text}\n".encode())

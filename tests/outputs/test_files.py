@@ -1,0 +1,55 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.outputs.files import check_suffix, write_whole
+
+
+def test_content_is_written_and_nothing_else_stays(tmp_path: Path) -> None:
+    path = tmp_path / "answer.json"
+    write_whole(path, b"old")
+    write_whole(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert [file.name for file in tmp_path.iterdir()] == ["answer.json"]
+
+
+def test_a_failure_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "answer.json"
+    path.write_bytes(b"old")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UnavailableError, match=r"cannot write .*answer.json: No space left on device"):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [file.name for file in tmp_path.iterdir()] == ["answer.json"]
+
+
+def test_others_may_read_what_the_user_lets_them(tmp_path: Path) -> None:
+    plain, whole = tmp_path / "plain", tmp_path / "whole"
+    plain.write_bytes(b"")
+    write_whole(whole, b"")
+    assert whole.stat().st_mode == plain.stat().st_mode
+
+
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match="No such file or directory; name a file in a folder"):
+        write_whole(tmp_path / "nowhere" / "answer.json", b"new")
+
+
+def test_a_folder_in_the_way_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "answer.json").mkdir()
+    with pytest.raises(UnavailableError, match="cannot write"):
+        write_whole(tmp_path / "answer.json", b"new")
+    assert [file.name for file in tmp_path.iterdir()] == ["answer.json"]
+
+
+def test_names_that_promise_another_format_are_refused() -> None:
+    check_suffix(Path("mask.png"), ".png")
+    check_suffix(Path("MASK.PNG"), ".png")
+    with pytest.raises(InputError, match=r"mask.jpg must end in .png"):
+        check_suffix(Path("mask.jpg"), ".png")
