@@ -1,0 +1,168 @@
+"""Captions to prototypes: the offline stage of section 3.1."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from freeda_svc.captions.caption import Caption, Noun
+from freeda_svc.captions.nouns import NounParser
+from freeda_svc.diffusion import GeneratedImage, contrast, weak_mask
+from freeda_svc.packs import Pack
+from freeda_svc.prototypes.keys import make_keys
+from freeda_svc.prototypes.pooling import pool_prototype
+from freeda_svc.prototypes.record import Prototype
+from freeda_svc.prototypes.thumbnails import write_image_thumbnail, write_mask_thumbnail
+
+WITHOUT_NOUNS = "captions without nouns"
+CUT_OFF = "nouns beyond the tokenizer's length"
+EMPTY_MASK = "nouns with an empty mask"
+NOT_FINITE = "nouns with values that are not finite"
+
+_BRIGHTEST = 255
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What came of some captions.
+
+    Attributes:
+        prototypes: all of them finite, in the order of the captions and of the nouns in them.
+        images: how many were generated.
+        counts: how often something gave no prototype, keyed by the reason; reasons that did not occur are missing.
+    """
+
+    prototypes: tuple[Prototype, ...]
+    images: int
+    counts: Mapping[str, int]
+
+
+class PrototypeBuilder:
+    """Turns captions into prototypes with the models of one pack."""
+
+    def __init__(self, pack: Pack, parser: NounParser | None = None) -> None:
+        """Take a pack; its models are read when the first captions come.
+
+        Args:
+            pack: whose models and parameters are used.
+            parser: finds the nouns; a new one by default.
+        """
+        self._pack = pack
+        self._parser = parser if parser is not None else NounParser()
+
+    def build(
+        self,
+        captions: Sequence[Caption],
+        job: str = "",
+        artifacts: Path | None = None,
+        on_images: Callable[[int], None] | None = None,
+    ) -> BuildResult:
+        """Generate an image for each caption with nouns, and a prototype and a key for each noun.
+
+        A caption that comes twice counts once. The same captions give the same prototypes (up to rounding) however
+        they are divided into calls.
+
+        Args:
+            captions: any number; they are generated in batches of the pack's size.
+            job: id recorded in every prototype.
+            artifacts: a folder; thumbnails of images and masks are written below it.
+            on_images: called after each batch with the number of images generated so far.
+
+        Raises:
+            InputError: a model of the pack cannot be used.
+            UnavailableError: a thumbnail cannot be written.
+        """
+        unique = list(dict.fromkeys(captions))
+        parsed = zip(unique, self._parser.parse([caption.text for caption in unique]), strict=True)
+        work = [(caption, nouns) for caption, nouns in parsed if nouns]
+        counts = Counter({WITHOUT_NOUNS: len(unique) - len(work)})
+        prototypes: list[Prototype] = []
+        size = self._pack.parameters.generation.batch_size
+        for start in range(0, len(work), size):
+            batch = work[start : start + size]
+            prototypes += self._build_batch(batch, job, artifacts, counts)
+            if on_images is not None:
+                on_images(start + len(batch))
+        return BuildResult(tuple(prototypes), images=len(work), counts=dict(+counts))
+
+    def _build_batch(
+        self,
+        batch: Sequence[tuple[Caption, tuple[Noun, ...]]],
+        job: str,
+        artifacts: Path | None,
+        counts: Counter[str],
+    ) -> list[Prototype]:
+        pack = self._pack
+        images = pack.generator.generate([caption for caption, _ in batch], [nouns for _, nouns in batch])
+        pixels = torch.from_numpy(np.stack([image.pixels for image in images]))
+        photos = pixels.permute(0, 3, 1, 2).to(torch.float32) / _BRIGHTEST
+        features = pack.backbone.features(photos)
+        seen = functional.normalize(pack.image_text.embed_images(photos), dim=-1)
+        said = functional.normalize(pack.image_text.embed_texts([image.caption.text for image in images]), dim=-1)
+        prototypes: list[Prototype] = []
+        for index, image in enumerate(images):
+            counts[CUT_OFF] += len(image.cut_off)
+            if not image.nouns:
+                continue
+            names = pack.image_text.embed_nouns([noun.text for noun in image.nouns])
+            keys = make_keys(names, said[index], pack.parameters.prototypes.alpha)
+            prototypes += self._build_image(
+                image,
+                features=features[index],
+                keys=keys,
+                scores=names @ seen[index],
+                job=job,
+                artifacts=artifacts,
+                counts=counts,
+            )
+        return prototypes
+
+    def _build_image(
+        self,
+        image: GeneratedImage,
+        *,
+        features: torch.Tensor,
+        keys: torch.Tensor,
+        scores: torch.Tensor,
+        job: str,
+        artifacts: Path | None,
+        counts: Counter[str],
+    ) -> list[Prototype]:
+        prototypes: list[Prototype] = []
+        thumbnail = ""
+        for number, noun in enumerate(image.nouns):
+            attribution = image.attributions[number]
+            mask = weak_mask(attribution, self._pack.parameters.prototypes.gamma)
+            vector = pool_prototype(features, mask)
+            finite = bool(keys[number].isfinite().all() and scores[number].isfinite())
+            if vector is None or not finite:
+                spoilt = not finite or not np.isfinite(attribution).all() or not bool(features.isfinite().all())
+                counts[NOT_FINITE if spoilt else EMPTY_MASK] += 1
+                continue
+            if artifacts is not None and not thumbnail:
+                thumbnail = write_image_thumbnail(artifacts, image.caption.id, image.pixels)
+            prototypes.append(
+                Prototype(
+                    noun=noun.text,
+                    caption_id=image.caption.id,
+                    caption=image.caption.text,
+                    spans=noun.spans,
+                    seed=image.seed,
+                    key=keys[number].numpy().copy(),
+                    vector=vector,
+                    mask_area=float(mask.mean()),
+                    contrast=contrast(attribution, mask),
+                    image_text_score=float(scores[number]),
+                    pack=self._pack.fingerprint,
+                    job=job,
+                    image=thumbnail,
+                    mask=""
+                    if artifacts is None
+                    else write_mask_thumbnail(artifacts, image.caption.id, noun.text, mask),
+                )
+            )
+        return prototypes

@@ -1,0 +1,159 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from freeda_svc.captions import Caption, NounParser, make_caption
+from freeda_svc.diffusion import contrast, weak_mask
+from freeda_svc.packs import Pack, load_pack
+from freeda_svc.prototypes.builder import CUT_OFF, EMPTY_MASK, NOT_FINITE, WITHOUT_NOUNS, PrototypeBuilder
+from freeda_svc.prototypes.pooling import pool_prototype
+
+
+def caption_of(text: str) -> Caption:
+    caption = make_caption(text)
+    assert caption is not None
+    return caption
+
+
+CAPTIONS = [
+    caption_of(text)
+    for text in [
+        "a red ball on the grass",
+        "she is running quickly",
+        "a boat in the water under the sky",
+        "the moon against the sky",
+        "a house near the tree",
+        "a car in the sand",
+        "a ball " + "near the grass " * 10 + "and a boat",
+    ]
+]
+
+
+@pytest.fixture(scope="module")
+def pack(tiny_pack_folder: Path) -> Pack:
+    return load_pack(str(tiny_pack_folder))
+
+
+@pytest.fixture(scope="module")
+def parser() -> NounParser:
+    return NounParser()
+
+
+def test_every_noun_of_every_caption_becomes_a_prototype(pack: Pack, parser: NounParser) -> None:
+    progress: list[int] = []
+    result = PrototypeBuilder(pack, parser).build(CAPTIONS, job="j1", on_images=progress.append)
+    nouns = {caption.text: [] for caption in CAPTIONS}
+    for prototype in result.prototypes:
+        nouns[prototype.caption].append(prototype.noun)
+    assert list(nouns.values()) == [
+        ["ball", "grass"],
+        [],
+        ["boat", "water", "sky"],
+        ["moon", "sky"],
+        ["house", "tree"],
+        ["car", "sand"],
+        ["ball", "grass"],
+    ]
+    assert [prototype.caption_id for prototype in result.prototypes] == [
+        caption.id for caption in CAPTIONS for _ in nouns[caption.text]
+    ]
+    assert result.images == 6
+    assert progress == [4, 6]
+    assert result.counts == {WITHOUT_NOUNS: 1, CUT_OFF: 1}
+    for prototype in result.prototypes:
+        assert prototype.key.shape == (64,)
+        assert prototype.vector.shape == (96,)
+        assert prototype.key.dtype == prototype.vector.dtype == np.float32
+        assert np.isfinite(prototype.key).all()
+        assert np.isfinite(prototype.vector).all()
+        assert prototype.pack == pack.fingerprint
+        assert prototype.job == "j1"
+        assert prototype.image == prototype.mask == ""
+        start, end = prototype.spans[0]
+        assert prototype.caption[start:end] == prototype.noun
+
+
+def test_a_prototype_follows_from_equations_1_to_3(pack: Pack, parser: NounParser) -> None:
+    [prototype, _] = PrototypeBuilder(pack, parser).build(CAPTIONS[:1]).prototypes
+    [image] = pack.generator.generate(CAPTIONS[:1], parser.parse([CAPTIONS[0].text]))
+    photo = torch.from_numpy(image.pixels.copy()).permute(2, 0, 1)[None] / 255
+    mask = weak_mask(image.attributions[0], 0.45)
+    np.testing.assert_allclose(prototype.vector, pool_prototype(pack.backbone.features(photo)[0], mask), atol=1e-4)
+    assert prototype.mask_area == pytest.approx(mask.mean())
+    assert prototype.contrast == pytest.approx(contrast(image.attributions[0], mask))
+    assert prototype.seed == image.seed
+    noun = pack.image_text.embed_nouns(["ball"])[0]
+    said, seen = pack.image_text.embed_texts([CAPTIONS[0].text])[0], pack.image_text.embed_images(photo)[0]
+    np.testing.assert_allclose(prototype.key, (0.9 * noun + 0.1 * said / said.norm()).numpy(), atol=1e-5)
+    assert prototype.image_text_score == pytest.approx(float(noun @ seen / seen.norm()), abs=1e-5)
+
+
+def test_batches_do_not_change_prototypes(pack: Pack, parser: NounParser) -> None:
+    builder = PrototypeBuilder(pack, parser)
+    together = builder.build(CAPTIONS).prototypes
+    apart = [prototype for caption in CAPTIONS for prototype in builder.build([caption]).prototypes]
+    assert [(one.caption_id, one.noun) for one in together] == [(one.caption_id, one.noun) for one in apart]
+    for one, other in zip(together, apart, strict=True):
+        assert float(np.dot(one.vector, other.vector)) == pytest.approx(
+            float(np.linalg.norm(one.vector) * np.linalg.norm(other.vector)), rel=1e-3
+        )
+        np.testing.assert_allclose(one.key, other.key, atol=1e-4)
+
+
+def test_a_caption_that_comes_twice_counts_once(pack: Pack, parser: NounParser) -> None:
+    result = PrototypeBuilder(pack, parser).build([CAPTIONS[0], CAPTIONS[0]])
+    assert (result.images, len(result.prototypes)) == (1, 2)
+
+
+def test_nothing_to_do(pack: Pack, parser: NounParser) -> None:
+    builder = PrototypeBuilder(pack, parser)
+    assert builder.build([]).prototypes == ()
+    result = builder.build([CAPTIONS[1]])
+    assert (result.prototypes, result.images, result.counts) == ((), 0, {WITHOUT_NOUNS: 1})
+
+
+def test_thumbnails_show_image_and_mask(pack: Pack, parser: NounParser, tmp_path: Path) -> None:
+    [ball, grass] = PrototypeBuilder(pack, parser).build(CAPTIONS[:1], artifacts=tmp_path).prototypes
+    assert ball.image == grass.image == f"thumbnails/{ball.caption_id}.png"
+    assert ball.mask == f"thumbnails/{ball.caption_id}.ball.mask.png"
+    with Image.open(tmp_path / ball.image) as image, Image.open(tmp_path / ball.mask) as mask:
+        assert image.size == mask.size == (64, 64)
+        assert np.asarray(mask).mean() == pytest.approx(ball.mask_area)
+    assert len(list((tmp_path / "thumbnails").iterdir())) == 3
+
+
+def _spoil(pack: Pack, part: str, number: float) -> Pack:
+    other = Pack(pack.description, pack.device)
+    vars(other).update(generator=pack.generator, backbone=pack.backbone, image_text=pack.image_text)
+
+    class Spoilt:
+        def generate(self, *given: object) -> object:
+            images = pack.generator.generate(*given)
+            return [replace(image, attributions=np.full_like(image.attributions, number)) for image in images]
+
+        def features(self, photos: torch.Tensor) -> torch.Tensor:
+            return torch.full_like(pack.backbone.features(photos), number)
+
+    vars(other)[part] = Spoilt()
+    return other
+
+
+@pytest.mark.parametrize(
+    ("part", "number", "reason"),
+    [
+        ("generator", 0.5, EMPTY_MASK),
+        ("generator", float("nan"), NOT_FINITE),
+        ("backbone", float("inf"), NOT_FINITE),
+    ],
+)
+def test_prototypes_that_are_empty_or_not_finite_never_leave(
+    pack: Pack, tmp_path: Path, part: str, number: float, reason: str
+) -> None:
+    result = PrototypeBuilder(_spoil(pack, part, number)).build(CAPTIONS[:1], artifacts=tmp_path)
+    assert result.prototypes == ()
+    assert result.counts == {reason: 2}
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,40 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from freeda_svc.errors import UnavailableError
+from freeda_svc.prototypes.thumbnails import noun_slug, write_image_thumbnail, write_mask_thumbnail
+
+
+def test_an_image_is_written_whole_and_small(tmp_path: Path) -> None:
+    pixels = np.full((512, 1024, 3), 200, dtype=np.uint8)
+    relative = write_image_thumbnail(tmp_path, "0123456789abcdef", pixels)
+    assert relative == "thumbnails/0123456789abcdef.png"
+    with Image.open(tmp_path / relative) as image:
+        assert (image.size, image.mode) == ((256, 128), "RGB")
+        assert image.getpixel((5, 5)) == (200, 200, 200)
+    assert [path.name for path in (tmp_path / "thumbnails").iterdir()] == ["0123456789abcdef.png"]
+
+
+def test_a_mask_is_black_and_white(tmp_path: Path) -> None:
+    mask = np.zeros((32, 48), dtype=bool)
+    mask[:, 40:] = True
+    relative = write_mask_thumbnail(tmp_path, "0123456789abcdef", "traffic light", mask)
+    with Image.open(tmp_path / relative) as image:
+        assert (np.asarray(image.convert("L")) == mask * 255).all()
+
+
+def test_slugs_are_file_names_and_differ_where_nouns_differ() -> None:
+    assert noun_slug("ball") == "ball"
+    nouns = ["ball", "t-shirt", "t shirt", "t/shirt", "../../etc", "île", "ile", "île ", "樹", "木", "", "."]
+    slugs = [noun_slug(noun) for noun in nouns]
+    assert len(set(slugs)) == len(nouns)
+    assert all(set(slug) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") and slug for slug in slugs[:-2])
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "thumbnails").write_text("a file where the folder should be")
+    with pytest.raises(UnavailableError, match="cannot be written"):
+        write_image_thumbnail(tmp_path, "0123456789abcdef", np.zeros((4, 4, 3), dtype=np.uint8))
