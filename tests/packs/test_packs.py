@@ -230,11 +230,21 @@ def test_a_device_that_is_not_there(tiny_pack_folder: Path) -> None:
         load_pack(str(tiny_pack_folder), device="warp")
 
 
-def test_a_description_is_read_without_model_libraries(tiny_pack_folder: Path) -> None:
+def test_descriptions_captions_and_records_need_no_model_libraries(tiny_pack_folder: Path) -> None:
     code = (
-        "import sys; from freeda_svc.packs import load_pack; "
+        "import sys; import freeda_svc.captions, freeda_svc.prototypes; from freeda_svc.packs import load_pack; "
         f"assert load_pack({str(tiny_pack_folder)!r}).fingerprint; "
         "print(sorted({'torch', 'diffusers', 'transformers', 'open_clip', 'spacy'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_loading_models_prints_nothing(tiny_pack_folder: Path) -> None:
+    code = (
+        "from freeda_svc.packs import load_pack; import logging; "
+        f"pack = load_pack({str(tiny_pack_folder)!r}); pack.generator, pack.backbone, pack.image_text; "
+        "assert not logging.getLogger().handlers"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
