@@ -8,6 +8,8 @@ from freeda_svc.errors import InputError
 from freeda_svc.packs.parameters import SegmentationParameters
 
 CATEGORY_KEYS = ("name", "text", "prototype_text")
+LONGEST_TEXT = 200
+MOST_CATEGORIES = 256
 SUPERPIXEL_ALGORITHMS = ("felzenszwalb", "none")
 
 _WHOLE = ("k", "short_side", "long_side", "window", "stride")
@@ -30,22 +32,29 @@ def check_categories(categories: Sequence[Mapping[str, str | None]]) -> list[dic
     """
     if not categories:
         raise InputError("no categories were given; name at least one, such as 'cat, dog, background'")
-    checked = []
-    for category in categories:
-        unknown = set(category) - set(CATEGORY_KEYS)
-        if unknown:
-            raise InputError(f"a category has {', '.join(CATEGORY_KEYS)}, not {', '.join(sorted(unknown))}")
-        given = {key: value.strip() for key, value in category.items() if value is not None}
-        if not given.get("name"):
-            raise InputError("a category has no name; leave out empty entries")
-        if not all(given.values()):
-            raise InputError(f"category {given['name']!r} has an empty text; leave it out instead")
-        checked.append(given)
-    names = [category["name"] for category in checked]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise InputError(f"category {twice!r} is given twice; name each once")
+    if len(categories) > MOST_CATEGORIES:
+        raise InputError(f"{len(categories)} categories were given; a mask tells at most {MOST_CATEGORIES} apart")
+    checked = [_check_category(category) for category in categories]
+    names = [" ".join(category["name"].casefold().split()) for category in checked]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise InputError(f"category {checked[number]['name']!r} is given twice; name each once")
     return checked
+
+
+def _check_category(category: Mapping[str, str | None]) -> dict[str, str]:
+    unknown = set(category) - set(CATEGORY_KEYS)
+    if unknown:
+        raise InputError(f"a category has {', '.join(CATEGORY_KEYS)}, not {', '.join(sorted(unknown))}")
+    given = {key: value for key, value in category.items() if value is not None}
+    if not given.get("name", "").strip():
+        raise InputError("a category has no name; leave out empty entries")
+    for key, value in given.items():
+        if not value.strip():
+            raise InputError(f"category {given['name']!r} has an empty {key}; leave it out instead")
+        if len(value) > LONGEST_TEXT:
+            raise InputError(f"the {key} of a category has {len(value)} characters; at most {LONGEST_TEXT} are read")
+    return given
 
 
 def apply_overrides(parameters: SegmentationParameters, overrides: Mapping[str, Any]) -> SegmentationParameters:

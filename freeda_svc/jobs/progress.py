@@ -1,7 +1,8 @@
 """What a person sees of jobs: lists, counts, time left, what failed and what came out."""
 
+import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -89,6 +90,20 @@ def job_summary(settings: Settings, job_id: str) -> JobSummary:
     full_id = find_job(settings, job_id)
     with reading(settings) as session:
         return _summary(session, session.get_one(Job, full_id))
+
+
+def follow_job(settings: Settings, job_id: str, *, every_seconds: float = 0.5) -> Iterator[JobSummary]:
+    """Look at a job again and again; the last look is the one at which nothing of it is open any more.
+
+    Raises:
+        NotFoundError: there is no such job.
+    """
+    while True:
+        summary = job_summary(settings, job_id)
+        yield summary
+        if summary.progress.ended == summary.progress.total:
+            return
+        time.sleep(every_seconds)
 
 
 def job_items(settings: Settings, job_id: str, *states: ItemState, limit: int | None = None) -> list[ItemSummary]:

@@ -61,8 +61,8 @@ def test_unusable_values_are_one_line(key: str, value: object) -> None:
 
 
 def test_categories_lose_what_is_not_given() -> None:
-    assert check_categories([{"name": " cat ", "text": None}, {"name": "b", "text": "c", "prototype_text": "d"}]) == [
-        {"name": "cat"},
+    assert check_categories([{"name": "Cat ", "text": None}, {"name": "b", "text": "c", "prototype_text": "d"}]) == [
+        {"name": "Cat "},
         {"name": "b", "text": "c", "prototype_text": "d"},
     ]
 
@@ -75,7 +75,9 @@ def test_categories_lose_what_is_not_given() -> None:
         ([{"text": "cat"}], "no name"),
         ([{"name": "cat", "text": " "}], "empty text"),
         ([{"name": "cat", "colour": "red"}], "colour"),
-        ([{"name": "cat"}, {"name": "dog"}, {"name": "cat "}], "'cat' is given twice"),
+        ([{"name": "cat"}, {"name": "dog"}, {"name": "Cat "}], "'Cat ' is given twice"),
+        ([{"name": "c" * 201}], "201 characters"),
+        ([{"name": str(number)} for number in range(257)], "257 categories"),
     ],
 )
 def test_unusable_categories_are_one_line(categories: list[dict[str, str | None]], expected: str) -> None:

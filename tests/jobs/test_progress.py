@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from freeda_svc.captions.caption import Caption
 from freeda_svc.errors import NotFoundError
-from freeda_svc.jobs import ItemState, job_items, job_summary, list_jobs, result_totals, submit_ingest
+from freeda_svc.jobs import ItemState, follow_job, job_items, job_summary, list_jobs, result_totals, submit_ingest
 from freeda_svc.jobs.claims import claim_item, fail_item, finish_item
 from freeda_svc.jobs.database import writing
 from freeda_svc.jobs.tables import Attempt, now
@@ -42,6 +42,17 @@ def test_counts_and_time_left_follow_the_items(settings: Settings, outbox: "Outb
     assert [item.number for item in job_items(settings, job_id, ItemState.FAILED)] == [3]
     assert [item.name for item in job_items(settings, job_id, limit=1)] == ["2 captions"]
     assert job_summary(settings, job_id).progress.failed == 1
+
+
+def test_a_job_is_followed_until_nothing_is_open(settings: Settings, outbox: "Outbox", captions: Captions) -> None:
+    job_id = submit_ingest(settings, captions(4), source="x", dispatcher=outbox)
+    done = []
+    for summary in follow_job(settings, job_id, every_seconds=0):
+        done.append(summary.progress.done)
+        claim = claim_item(settings, len(done), "worker")
+        if claim is not None:
+            finish_item(settings, claim, {})
+    assert done == [0, 1, 2]
 
 
 def test_the_newest_jobs_come_first(settings: Settings, outbox: "Outbox", captions: Captions) -> None:

@@ -1,0 +1,25 @@
+"""The home's broker and worker as a process of their own, with the settings of the environment."""
+
+import argparse
+import sys
+
+from freeda_svc.errors import FreedaError
+from freeda_svc.settings import load_settings
+from workers.supervisor import run_stack
+
+
+def main() -> int:
+    """Run until told to stop; an expected error is one line and exit code 1."""
+    parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
+    parser.add_argument("--belongs-to", type=int, help="process to stop with")
+    arguments = parser.parse_args()
+    try:
+        run_stack(load_settings(), belongs_to=arguments.belongs_to)
+    except FreedaError as error:
+        sys.stderr.write(f"{' '.join(str(error).split())}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

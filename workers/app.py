@@ -1,0 +1,106 @@
+"""The Celery application, made from the settings: as the worker runs it and as clients send with it."""
+
+from celery import Celery
+from kombu import Queue
+
+from freeda_svc.errors import UnavailableError
+from freeda_svc.jobs import JobKind
+from freeda_svc.settings import Settings
+from workers.broker import answers, running_broker_url
+
+BANK_QUEUE = "bank"
+QUEUES = (BANK_QUEUE, JobKind.SEGMENT.value, JobKind.INGEST.value)
+"""In the order in which the worker looks into them: people waiting for an answer come before long work."""
+
+RUN_ITEM = "freeda.run_item"
+ASK_BANK = "freeda.ask_bank"
+SETTINGS_KEY = "freeda_settings"
+SOFT_LIMIT_SHARE = 0.95
+REDELIVERY_SPARE_SECONDS = 300.0
+CHILD_START_SECONDS = 120.0
+
+
+def make_app(settings: Settings, broker_url: str) -> Celery:
+    """Configure Celery for an installation.
+
+    Messages are JSON and carry item ids only. An item's message is acknowledged when the item has ended, and comes
+    again when its worker was lost; claiming makes the second one harmless. Nothing of an item is kept in Redis; only
+    answers of the bank are, for a short while.
+
+    Args:
+        settings: the installation; worker processes find it in the application again.
+        broker_url: Redis address.
+    """
+    app = Celery("freeda", include=["workers.tasks"])
+    app.conf.update(
+        {
+            SETTINGS_KEY: settings.model_dump(mode="json"),
+            "broker_url": broker_url,
+            "result_backend": broker_url,
+            "task_serializer": "json",
+            "result_serializer": "json",
+            "accept_content": ["json"],
+            "result_accept_content": ["json"],
+            "task_ignore_result": True,
+            "result_expires": 600,
+            "task_queues": [Queue(name) for name in QUEUES],
+            "task_default_queue": JobKind.INGEST.value,
+            "task_create_missing_queues": False,
+            "task_acks_late": True,
+            "task_acks_on_failure_or_timeout": True,
+            "task_reject_on_worker_lost": True,
+            "task_time_limit": settings.item_time_limit_seconds,
+            "task_soft_time_limit": settings.item_time_limit_seconds * SOFT_LIMIT_SHARE,
+            "task_publish_retry": False,
+            "worker_prefetch_multiplier": 1,
+            "worker_concurrency": 1,
+            "worker_pool": "prefork",
+            "worker_pool_start_method": "spawn",  # CUDA cannot be used after a fork
+            "worker_proc_alive_timeout": CHILD_START_SECONDS,
+            "worker_cancel_long_running_tasks_on_connection_loss": False,
+            "worker_enable_remote_control": False,
+            "worker_redirect_stdouts": False,
+            "worker_send_task_events": False,
+            "broker_connection_retry_on_startup": False,  # checked before, and told in one line
+            "broker_connection_max_retries": None,  # later on, for as long as it takes
+            "broker_connection_timeout": 4,
+            "broker_transport_options": {
+                "queue_order_strategy": "priority",
+                "visibility_timeout": settings.item_time_limit_seconds + REDELIVERY_SPARE_SECONDS,
+                "socket_connect_timeout": 4,
+                "socket_keepalive": True,
+            },
+        }
+    )
+    return app
+
+
+def broker_address(settings: Settings) -> str:
+    """Return the address of a broker that answers.
+
+    Raises:
+        UnavailableError: it does not, or the embedded one does not run.
+    """
+    if settings.embedded_broker:
+        url = running_broker_url(settings)
+        if url is None:
+            raise UnavailableError(f"no worker serves {settings.home}: start one with `freeda up`")
+        return url
+    check_broker(settings.broker_url)
+    return settings.broker_url
+
+
+def check_broker(url: str) -> None:
+    """See that a broker answers.
+
+    Raises:
+        UnavailableError: it does not; its password is not shown.
+    """
+    if not answers(url):
+        raise UnavailableError(f"the broker {without_password(url)} does not answer: start it, or correct broker_url")
+
+
+def without_password(url: str) -> str:
+    """Return a broker's address as it may be shown."""
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"

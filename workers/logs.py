@@ -1,0 +1,80 @@
+"""What workers tell: JSON lines in a file for machines, a readable console for people."""
+
+import logging
+import logging.handlers
+import sys
+from typing import Any
+
+import structlog
+from structlog.typing import Processor
+
+from freeda_svc.settings import Settings
+
+_QUIET = ("httpx", "urllib3", "PIL", "filelock", "celery.worker.strategy", "celery.app.trace")
+"""Libraries that tell too much; what they say of tasks, ours say of items."""
+
+
+def configure_logs(settings: Settings) -> None:
+    """Send structlog's and the standard library's messages to ``worker.log`` and to the console."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.ExtraAdder(),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    settings.logs_folder.mkdir(parents=True, exist_ok=True)
+    file = logging.handlers.WatchedFileHandler(settings.log_file, encoding="utf-8")  # logrotate may move it away
+    file.setFormatter(_json_formatter(shared))
+    console = logging.StreamHandler(sys.stderr)
+    is_json = settings.log_format == "json"
+    console.setFormatter(_json_formatter(shared) if is_json else _console_formatter(shared))
+    for handler in (file, console):
+        handler.addFilter(_tells_enough)
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        root.removeHandler(handler)
+    root.addHandler(file)
+    root.addHandler(console)
+    root.setLevel(logging.INFO)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.captureWarnings(capture=True)
+
+
+def _tells_enough(record: logging.LogRecord) -> bool:
+    """Leave out what libraries tell the root logger while they load a model, short of a warning."""
+    return record.name != "root" or record.levelno >= logging.WARNING
+
+
+def _json_formatter(shared: list[Processor]) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(default=_readable),
+        ],
+    )
+
+
+def _console_formatter(shared: list[Processor]) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
+        ],
+    )
+
+
+def _readable(value: Any) -> str:  # noqa: ANN401 - whatever a library logs
+    return repr(value)

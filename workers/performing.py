@@ -1,0 +1,70 @@
+"""What is done for one item: the method is called and its result written down."""
+
+from typing import Any
+
+from freeda_svc.errors import InputError
+from freeda_svc.jobs import JobKind
+from freeda_svc.jobs.claims import Claim
+from freeda_svc.jobs.overrides import apply_overrides
+from freeda_svc.jobs.results import MASK, OVERLAY, SUMMARY, result_folder
+from workers.held import Held
+
+
+def perform(held: Held, claim: Claim) -> dict[str, Any]:
+    """Do what an item asks for.
+
+    Args:
+        held: models and bank of this process.
+        claim: the item in hand.
+
+    Returns:
+        Its result, for JSON.
+
+    Raises:
+        FreedaError: it cannot be done.
+    """
+    if claim.fingerprint != held.pack.fingerprint:
+        raise InputError(
+            f"the job was submitted for pack {claim.pack}, this worker has {held.settings.pack}: "
+            "start the worker with the job's pack, then retry the job"
+        )
+    return _ingest(held, claim) if claim.kind is JobKind.INGEST else _segment(held, claim)
+
+
+def _ingest(held: Held, claim: Claim) -> dict[str, Any]:
+    from freeda_svc.captions.caption import make_caption  # noqa: PLC0415 - the parent process needs no method
+
+    captions = [caption for text in claim.input["captions"] if (caption := make_caption(text)) is not None]
+    bank = held.bank
+    built = held.builder.build(captions, job=claim.job_id, artifacts=held.settings.artifacts_folder)
+    new = bank.add(built.prototypes)
+    return {
+        "captions": len(captions),
+        "images": built.images,
+        "prototypes": len(built.prototypes),
+        "new prototypes": new,  # fewer when the same captions were ingested before
+        **built.counts,
+    }
+
+
+def _segment(held: Held, claim: Claim) -> dict[str, Any]:
+    from freeda_svc.outputs import palette, summarise, write_mask, write_overlay, write_summary  # noqa: PLC0415
+    from freeda_svc.segmentation import Category, load_image  # noqa: PLC0415 - as above
+
+    settings = held.settings
+    categories = [Category(**category) for category in claim.parameters["categories"]]
+    parameters = apply_overrides(held.pack.parameters.segmentation, claim.parameters["overrides"])
+    path = settings.artifacts_folder / claim.input["image"]
+    try:
+        image = load_image(path)
+    except InputError as error:
+        raise InputError(str(error).replace(str(path), claim.input["name"])) from error
+    segmentation = held.segmenter.segment(image, categories, parameters)
+    colours = palette(len(categories))
+    folder = result_folder(settings, claim.job_id, claim.number)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_mask(folder / MASK, segmentation.labels, colours)
+    names = [category.name for category in categories]
+    write_overlay(folder / OVERLAY, image, segmentation.labels, names, colours)
+    write_summary(folder / SUMMARY, segmentation)
+    return summarise(segmentation)

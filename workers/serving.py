@@ -1,0 +1,88 @@
+"""The Celery worker in this process, with one working process below it."""
+
+import os
+import signal
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import billiard
+import structlog
+from celery import signals
+from celery.apps.worker import Worker, install_worker_term_handler
+from celery.platforms import SecurityWarning
+
+from freeda_svc.settings import Settings
+from workers.app import QUEUES, make_app
+from workers.child import WORKER_PID_KEY
+from workers.reconciler import Reconciler, reconcile
+
+log = structlog.get_logger(__name__)
+
+
+class _HomeWorker(Worker):  # type: ignore[misc]  # Celery has no types
+    """A worker that a closed terminal stops like Ctrl-C does, instead of starting it anew."""
+
+    def install_platform_tweaks(self, worker: Worker) -> None:
+        """Install Celery's handlers, then ours."""
+        super().install_platform_tweaks(worker)
+        install_worker_term_handler(worker, sig="SIGHUP")
+
+
+def serve(settings: Settings, broker_url: str, *, on_ready: Callable[[], None]) -> None:
+    """Take items until told to stop.
+
+    Args:
+        settings: the installation.
+        broker_url: Redis address of a broker that answers.
+        on_ready: called when items are taken.
+
+    Raises:
+        UnavailableError: database or broker do not answer at the start.
+    """
+    app = make_app(settings, broker_url)
+    app.conf[WORKER_PID_KEY] = os.getpid()
+    reconcile(settings, broker_url, at_start=True)
+    reconciler = Reconciler(settings, broker_url)
+
+    def begin(**_given: Any) -> None:  # noqa: ANN401 - Celery's interface
+        reconciler.start()
+        on_ready()
+
+    def limit_patience(how: str = "", **_given: Any) -> None:  # noqa: ANN401 - Celery's interface
+        if how == "Warm":
+            log.info("stopping: the item in hand may finish", seconds=settings.stop_grace_seconds)
+            timer = threading.Timer(settings.stop_grace_seconds, _stop_now)
+            timer.daemon = True
+            timer.start()
+
+    signals.worker_ready.connect(begin)
+    signals.worker_shutting_down.connect(limit_patience)
+    # It warns of being root because pickled messages could be harmful; these are JSON.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    worker = _HomeWorker(
+        app=app,
+        queues=list(QUEUES),
+        hostname=f"freeda@{os.uname().nodename}",
+        loglevel="INFO",
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    try:
+        worker.start()
+    finally:
+        signals.worker_ready.disconnect(begin)
+        signals.worker_shutting_down.disconnect(limit_patience)
+        reconciler.stop()
+        for child in billiard.active_children():  # what has not ended by now must not keep the bank
+            os.kill(child.pid, signal.SIGKILL)
+            child.join()
+        app.close()
+
+
+def _stop_now() -> None:
+    log.warning("the item in hand takes too long: it is handed back")
+    os.kill(os.getpid(), signal.SIGQUIT)

@@ -1,0 +1,158 @@
+"""Running a home: its broker and its one worker, in the foreground or beside a command."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+
+from freeda_svc.errors import BusyError, InputError, UnavailableError
+from freeda_svc.jobs.claims import hand_back_items
+from freeda_svc.jobs.database import open_database
+from freeda_svc.packs.description import read_pack_parameters
+from freeda_svc.settings import Settings, prepare_home
+from workers.broker import start_broker, stop_broker
+from workers.locks import worker_lock, worker_name, worker_pid
+
+START_SECONDS = 120.0
+STOP_SPARE_SECONDS = 30.0
+
+log = structlog.get_logger(__name__)
+
+
+def run_stack(settings: Settings, *, belongs_to: int | None = None) -> None:
+    """Run the home's broker (when it is the embedded one) and its worker until it is told to stop.
+
+    Ctrl-C, SIGTERM and SIGHUP stop it: the item in hand is finished, or handed back after ``stop_grace_seconds`` or
+    at a second Ctrl-C.
+
+    Args:
+        settings: the installation.
+        belongs_to: process to stop with; its own terminal or service manager when None.
+
+    Raises:
+        BusyError: the home has a worker already; names its process.
+        InputError: the pack or the address of the database is not usable.
+        NotFoundError: there is no such pack.
+        UnavailableError: home, database or broker do not answer.
+    """
+    from workers.app import check_broker  # noqa: PLC0415 - Celery takes a while, and others are asked first
+    from workers.logs import configure_logs  # noqa: PLC0415 - as above
+    from workers.parents import stop_with_parent  # noqa: PLC0415 - as above
+    from workers.serving import serve  # noqa: PLC0415 - as above
+
+    prepare_home(settings)
+    with worker_lock(settings):
+        _ready_file(settings).unlink(missing_ok=True)
+        read_pack_parameters(settings.pack)
+        open_database(settings)
+        if not settings.embedded_broker:
+            check_broker(settings.broker_url)
+        configure_logs(settings)
+        if belongs_to is not None:
+            stop_with_parent(belongs_to)
+        try:
+            url = start_broker(settings) if settings.embedded_broker else settings.broker_url
+            lost = hand_back_items(settings, worker_name(settings), lost=True)
+            if lost:
+                log.warning("items put back: the worker before this one was lost", items=lost)
+            serve(settings, url, on_ready=lambda: _tell_ready(settings))
+        finally:
+            _ready_file(settings).unlink(missing_ok=True)
+            handed_back = hand_back_items(settings, worker_name(settings), lost=False)
+            if settings.embedded_broker:
+                stop_broker(settings)
+            log.info("stopped", home=str(settings.home), handed_back=handed_back)
+
+
+def run_worker(settings: Settings) -> None:
+    """Run the home's worker on the broker that ``broker_url`` names; otherwise as ``run_stack``.
+
+    Raises:
+        InputError: no ``broker_url`` is set.
+        FreedaError: as ``run_stack`` says.
+    """
+    if settings.embedded_broker:
+        raise InputError("no broker_url is set: set FREEDA_BROKER_URL, or run `freeda up` with its own broker")
+    run_stack(settings)
+
+
+@contextmanager
+def background_stack(settings: Settings, *, ready_within_seconds: float = START_SECONDS) -> Iterator[int]:
+    """Run the home's broker and worker as a process beside this one, which ends with it.
+
+    Args:
+        settings: the installation.
+        ready_within_seconds: how long it may take to start.
+
+    Yields:
+        The worker's process id, once it takes items.
+
+    Raises:
+        BusyError: the home has a worker already; names its process.
+        FreedaError: it does not start; says why.
+    """
+    prepare_home(settings)
+    running = worker_pid(settings)
+    if running is not None:
+        raise BusyError(f"process {running} is already the worker of {settings.home}: stop it first")
+    with tempfile.TemporaryFile() as told:
+        process = subprocess.Popen(  # noqa: S603 - this very program
+            [sys.executable, "-m", "workers", "--belongs-to", str(os.getpid())],
+            env={**os.environ, **settings.as_environment()},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=told,
+            start_new_session=True,  # Ctrl-C is for this process, which then stops the other one
+        )
+        try:
+            if not _wait_until_ready(settings, process, ready_within_seconds):
+                told.seek(0)
+                lines = told.read().decode("utf-8", "replace").strip().splitlines()
+                raise UnavailableError(f"the worker does not start: {lines[-1] if lines else settings.log_file}")
+            yield process.pid
+        finally:
+            _stop(process, settings.stop_grace_seconds + STOP_SPARE_SECONDS)
+
+
+def ready_worker(settings: Settings) -> int | None:
+    """Return the process of the home's worker when it takes items; None when there is none, or not yet."""
+    try:
+        told = _ready_file(settings).read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return None
+    pid = worker_pid(settings)
+    return pid if told == str(pid) else None
+
+
+def _tell_ready(settings: Settings) -> None:
+    _ready_file(settings).write_text(f"{os.getpid()}\n", encoding="ascii")
+    log.info("ready", home=str(settings.home), pack=settings.pack)
+
+
+def _ready_file(settings: Settings) -> Path:
+    return settings.locks_folder / "worker.ready"
+
+
+def _wait_until_ready(settings: Settings, process: "subprocess.Popen[bytes]", seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        if ready_worker(settings) == process.pid:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _stop(process: "subprocess.Popen[bytes]", seconds: float) -> None:
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        log.warning("the worker does not stop, so it is killed; its items are put back at the next start")
+        process.kill()
+        process.wait()
