@@ -76,9 +76,8 @@ def check_queries(queries: npt.NDArray[np.float32], k: int, key_dimension: int) 
 
 
 def unit_rows(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Scale each row of (N, D) to length 1, in float64 so that no length over- or underflows; float32 out."""
+    """Scale each row of (N, D) float32, none of them zero, to length 1."""
+    # In float64, because squares of float32 values leave float32's range.
     wide = rows.astype(np.float64)
-    # Two steps: squares of very small or large values would leave float64's range too.
-    wide /= np.abs(wide).max(axis=1, keepdims=True, initial=0.0)
     wide /= np.linalg.norm(wide, axis=1, keepdims=True)
     return wide.astype(np.float32)

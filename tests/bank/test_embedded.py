@@ -170,8 +170,8 @@ def test_a_bank_that_cannot_be_written_is_one_line(public_folder: Path, unprivil
 def test_making_a_bank_that_was_cut_off_begins_again(folder: Path) -> None:
     folder.mkdir()
     (folder / "lock").write_text("1")
-    (folder / "shard.partial").mkdir()
-    (folder / "shard.partial" / "edge_config.json").write_text("{")
+    create_bank(folder, new_manifest("of the one that was cut off", 3, 3))
+    (folder / "manifest.json").rename(folder / "manifest.json.partial")
     with open_bank(folder) as store:
         assert store.count() == 0
     assert sorted(path.name for path in folder.iterdir()) == ["lock", "manifest.json", "shard"]
