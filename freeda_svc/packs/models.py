@@ -29,9 +29,10 @@ R = TypeVar("R")
 _BACKBONES = {"dinov2": Dinov2Model, "dinov2_with_registers": Dinov2WithRegistersModel}
 _IMAGE_TEXT_WEIGHTS = "open_clip_model.safetensors"
 
-# loading a model is a moment of a larger task, which reports its own progress; and diffusers warns of much that is
+# loading a model is a moment of a larger task, which reports its own progress; and the libraries warn of much that is
 # as it should be: a small autoencoder, no accelerate, captions cut off (which are counted here)
 diffusers_logging.set_verbosity_error()
+transformers_logging.set_verbosity_error()
 diffusers_logging.disable_progress_bar()
 transformers_logging.disable_progress_bar()
 
