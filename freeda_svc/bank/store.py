@@ -142,4 +142,5 @@ def make_payload(prototype: "Prototype") -> Payload:
         "job": prototype.job,
         "image": prototype.image,
         "mask": prototype.mask,
+        "attribution": prototype.attribution,
     }

@@ -16,7 +16,11 @@ from freeda_svc.packs import Pack
 from freeda_svc.prototypes.keys import make_keys
 from freeda_svc.prototypes.pooling import pool_prototype
 from freeda_svc.prototypes.record import Prototype
-from freeda_svc.prototypes.thumbnails import write_image_thumbnail, write_mask_thumbnail
+from freeda_svc.prototypes.thumbnails import (
+    write_attribution_thumbnail,
+    write_image_thumbnail,
+    write_mask_thumbnail,
+)
 
 WITHOUT_NOUNS = "captions without nouns"
 CUT_OFF = "nouns beyond the tokenizer's length"
@@ -143,8 +147,14 @@ class PrototypeBuilder:
                 spoilt = not finite or not np.isfinite(attribution).all() or not bool(features.isfinite().all())
                 counts[NOT_FINITE if spoilt else EMPTY_MASK] += 1
                 continue
-            if artifacts is not None and not thumbnail:
-                thumbnail = write_image_thumbnail(artifacts, image.caption.id, image.pixels)
+            shown: dict[str, str] = {}
+            if artifacts is not None:
+                thumbnail = thumbnail or write_image_thumbnail(artifacts, image.caption.id, image.pixels)
+                shown = {
+                    "image": thumbnail,
+                    "mask": write_mask_thumbnail(artifacts, image.caption.id, noun.text, mask),
+                    "attribution": write_attribution_thumbnail(artifacts, image.caption.id, noun.text, attribution),
+                }
             prototypes.append(
                 Prototype(
                     noun=noun.text,
@@ -159,10 +169,7 @@ class PrototypeBuilder:
                     image_text_score=float(scores[number]),
                     pack=self._pack.fingerprint,
                     job=job,
-                    image=thumbnail,
-                    mask=""
-                    if artifacts is None
-                    else write_mask_thumbnail(artifacts, image.caption.id, noun.text, mask),
+                    **shown,
                 )
             )
         return prototypes

@@ -27,6 +27,7 @@ class Prototype:
         job: id of the job that made it; empty when made outside the service.
         image: path of the generated image's thumbnail below the artifact root; empty when not kept.
         mask: path of the weak mask's thumbnail below the artifact root; empty when not kept.
+        attribution: path of the attribution's thumbnail below the artifact root; empty when not kept.
     """
 
     noun: str
@@ -43,3 +44,4 @@ class Prototype:
     job: str = ""
     image: str = ""
     mask: str = ""
+    attribution: str = ""

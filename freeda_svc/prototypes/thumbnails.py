@@ -46,6 +46,22 @@ def write_mask_thumbnail(root: Path, caption_id: str, noun: str, mask: npt.NDArr
     return _write(root, _FOLDER / f"{caption_id}.{noun_slug(noun)}.mask.png", image.convert("1"))
 
 
+def write_attribution_thumbnail(root: Path, caption_id: str, noun: str, attribution: npt.NDArray[np.float32]) -> str:
+    """Write an attribution (H, W) float, finite, as a grey PNG from its least (black) to its most (white).
+
+    Returns:
+        Its path below ``root``.
+
+    Raises:
+        UnavailableError: it cannot be written.
+    """
+    least, most = float(attribution.min()), float(attribution.max())
+    scaled = (attribution - least) / (most - least) if most > least else np.zeros_like(attribution)
+    image = Image.fromarray((scaled * _WHITE).round().astype(np.uint8))
+    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    return _write(root, _FOLDER / f"{caption_id}.{noun_slug(noun)}.attribution.png", image)
+
+
 def _write(root: Path, relative: PurePosixPath, image: Image.Image) -> str:
     path = root / relative
     aside = path.with_name(f"{path.name}.{os.getpid()}.part")

@@ -81,6 +81,7 @@ def make_prototypes() -> MakePrototypes:
                 job=job,
                 image="thumbnails/a.png",
                 mask="thumbnails/a.dog.mask.png",
+                attribution="thumbnails/a.dog.attribution.png",
             )
             for i in range(len(keys))
         ]

@@ -132,6 +132,7 @@ def test_everything_but_the_arrays_is_kept(make_store: MakeStore, make_prototype
         "job": "job-1",
         "image": "thumbnails/a.png",
         "mask": "thumbnails/a.dog.mask.png",
+        "attribution": "thumbnails/a.dog.attribution.png",
     }
 
 

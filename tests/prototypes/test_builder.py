@@ -118,14 +118,17 @@ def test_nothing_to_do(pack: Pack, parser: NounParser) -> None:
     assert (result.prototypes, result.images, result.counts) == ((), 0, {WITHOUT_NOUNS: 1})
 
 
-def test_thumbnails_show_image_and_mask(pack: Pack, parser: NounParser, tmp_path: Path) -> None:
+def test_thumbnails_show_image_mask_and_attribution(pack: Pack, parser: NounParser, tmp_path: Path) -> None:
     [ball, grass] = PrototypeBuilder(pack, parser).build(CAPTIONS[:1], artifacts=tmp_path).prototypes
     assert ball.image == grass.image == f"thumbnails/{ball.caption_id}.png"
     assert ball.mask == f"thumbnails/{ball.caption_id}.ball.mask.png"
     with Image.open(tmp_path / ball.image) as image, Image.open(tmp_path / ball.mask) as mask:
         assert image.size == mask.size == (64, 64)
         assert np.asarray(mask).mean() == pytest.approx(ball.mask_area)
-    assert len(list((tmp_path / "thumbnails").iterdir())) == 3
+    with Image.open(tmp_path / ball.mask) as mask, Image.open(tmp_path / ball.attribution) as attribution:
+        inside = np.asarray(mask)
+        assert np.asarray(attribution)[inside].min() >= np.asarray(attribution)[~inside].max()
+    assert len(list((tmp_path / "thumbnails").iterdir())) == 5
 
 
 def _spoil(pack: Pack, part: str, number: float) -> Pack:

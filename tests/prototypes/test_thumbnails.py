@@ -5,7 +5,12 @@ import pytest
 from PIL import Image
 
 from freeda_svc.errors import UnavailableError
-from freeda_svc.prototypes.thumbnails import noun_slug, write_image_thumbnail, write_mask_thumbnail
+from freeda_svc.prototypes.thumbnails import (
+    noun_slug,
+    write_attribution_thumbnail,
+    write_image_thumbnail,
+    write_mask_thumbnail,
+)
 
 
 def test_an_image_is_written_whole_and_small(tmp_path: Path) -> None:
@@ -24,6 +29,21 @@ def test_a_mask_is_black_and_white(tmp_path: Path) -> None:
     relative = write_mask_thumbnail(tmp_path, "0123456789abcdef", "traffic light", mask)
     with Image.open(tmp_path / relative) as image:
         assert (np.asarray(image.convert("L")) == mask * 255).all()
+
+
+def test_an_attribution_goes_from_black_to_white(tmp_path: Path) -> None:
+    attribution = np.linspace(0.2, 0.4, 64, dtype=np.float32).reshape(8, 8)
+    relative = write_attribution_thumbnail(tmp_path, "0123456789abcdef", "dog", attribution)
+    with Image.open(tmp_path / relative) as image:
+        shown = np.asarray(image).ravel()
+    assert (shown[0], shown[-1]) == (0, 255)
+    assert (np.diff(shown.astype(int)) > 0).all()
+
+
+def test_a_flat_attribution_is_black(tmp_path: Path) -> None:
+    relative = write_attribution_thumbnail(tmp_path, "0123456789abcdef", "dog", np.full((4, 4), 0.3, dtype=np.float32))
+    with Image.open(tmp_path / relative) as image:
+        assert not np.asarray(image).any()
 
 
 def test_slugs_are_file_names_and_differ_where_nouns_differ() -> None:

@@ -19,9 +19,9 @@ def _unit_images(pool: ScenePool) -> torch.Tensor:
     return torch.from_numpy(pool.images).permute(0, 3, 1, 2).float().div(255)
 
 
-def _reconstruction(pack: Pack, pool: ScenePool) -> float:
+def _reconstruction(folder: Path, pool: ScenePool) -> float:
     """Return the mean absolute error of the autoencoder in grey levels, 0 to 255."""
-    vae: AutoencoderTiny = pack.generator.pipeline.vae
+    vae = AutoencoderTiny.from_pretrained(folder / "generator" / "vae", torch_dtype=torch.float32)
     pixels = pool.pixels(np.arange(len(pool)))
     rebuilt = vae.decode(vae.encode(pixels).latents).sample.clamp(-1, 1)
     return float(functional.l1_loss(rebuilt, pixels)) * 127.5
@@ -94,7 +94,7 @@ def score_pack(folder: Path, *, captions_each: int = 12) -> dict[str, object]:
     patches = _patch_separation(pack, hard)
     drawn = _drawn(pack, captions_each)
     return {
-        "reconstruction_error": _reconstruction(pack, hard),
+        "reconstruction_error": _reconstruction(folder, hard),
         "caption_recall": _recall(pack, easy),
         "patch_iou": patches,
         "patch_iou_seen": float(np.mean([patches[noun] for noun in NOUNS if noun not in UNSEEN_NOUNS])),

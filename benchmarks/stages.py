@@ -1,0 +1,120 @@
+"""The share of each stage in ingest and in segmentation, on the miniature pack.
+
+Each stage is run on its own on the same captions and scenes, so that its time is its own; ``ratio`` is the share of
+the sum. Generation counts with its attribution.
+"""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from benchmarks.results import Result
+from freeda_svc.bank import EmbeddedStore
+from freeda_svc.captions import NounParser
+from freeda_svc.captions.caption import Caption, make_caption
+from freeda_svc.diffusion import weak_mask
+from freeda_svc.miniature.scenes import EASY, HARD, NOUNS, paint_scene
+from freeda_svc.packs import Pack, load_pack
+from freeda_svc.prototypes.builder import PrototypeBuilder
+from freeda_svc.prototypes.pooling import pool_prototype
+from freeda_svc.segmentation import Category, Segmenter
+
+CAPTIONS = 48
+SCENES = 60
+BENCHMARK_SPLIT = 4
+
+T = TypeVar("T")
+
+
+def _timed(seconds: dict[str, float], stage: str, work: Callable[[], T]) -> T:
+    started = perf_counter()
+    answer = work()
+    seconds[stage] = perf_counter() - started
+    return answer
+
+
+def _captions(count: int) -> list[Caption]:
+    found: dict[str, Caption] = {}
+    number = 0
+    while len(found) < count:
+        caption = make_caption(paint_scene((BENCHMARK_SPLIT, number), EASY).caption)
+        if caption is not None:
+            found[caption.id] = caption
+        number += 1
+    return list(found.values())
+
+
+def _shares(kind: str, seconds: dict[str, float], count: int, unit: str) -> list[Result]:
+    total = sum(seconds.values())
+    rows = [
+        Result(f"{kind}_{stage}_ms_per_{unit}", 1000 * value / count, "ms", f"all stages of {kind}", value / total)
+        for stage, value in seconds.items()
+    ]
+    return [*rows, Result(f"{kind}_{unit}s_per_second", count / total, f"{unit}s/s")]
+
+
+def _ingest(pack: Pack, store: EmbeddedStore, captions: Sequence[Caption]) -> list[Result]:
+    """Time the stages of ingest, then let the builder fill the bank for the segmentation that follows."""
+    seconds: dict[str, float] = {}
+    parser = NounParser()
+    size = pack.parameters.generation.batch_size
+    nouns = _timed(seconds, "nouns", lambda: parser.parse([caption.text for caption in captions]))
+    images = _timed(
+        seconds,
+        "generation",
+        lambda: [
+            image
+            for start in range(0, len(captions), size)
+            for image in pack.generator.generate(captions[start : start + size], nouns[start : start + size])
+        ],
+    )
+    photos = torch.from_numpy(np.stack([image.pixels for image in images])).permute(0, 3, 1, 2).float().div(255)
+    features = _timed(seconds, "backbone", lambda: pack.backbone.features(photos))
+
+    def embed() -> None:
+        pack.image_text.embed_images(photos)
+        pack.image_text.embed_texts([caption.text for caption in captions])
+        pack.image_text.embed_nouns(sorted({noun.text for found in nouns for noun in found}))
+
+    def pool() -> None:
+        for image, dense in zip(images, features, strict=True):
+            for attribution in image.attributions:
+                pool_prototype(dense, weak_mask(attribution, pack.parameters.prototypes.gamma))
+
+    _timed(seconds, "image_text", embed)
+    _timed(seconds, "masks_and_pooling", pool)
+    built = PrototypeBuilder(pack, parser).build(captions)
+    _timed(seconds, "bank", lambda: store.add(built.prototypes))
+    return _shares("ingest", seconds, len(captions), "caption")
+
+
+def _segmentation(pack: Pack, store: EmbeddedStore) -> list[Result]:
+    segmenter = Segmenter(pack, store)
+    categories = [Category(noun) for noun in NOUNS]
+    scenes = [paint_scene((BENCHMARK_SPLIT, number), HARD).image for number in range(SCENES)]
+    segmenter.segment(scenes[0], categories)  # the first call reads the models and fetches class prototypes
+    seconds: dict[str, float] = {}
+    for found in segmenter.segment_many(scenes, categories):
+        for stage, value in found.timings.items():
+            seconds[stage] = seconds.get(stage, 0.0) + value
+    return _shares("segmentation", seconds, SCENES, "image")
+
+
+def run() -> list[Result]:
+    """Measure both halves on one thread."""
+    torch.set_num_threads(1)
+    pack = load_pack("miniature")
+    pack.generator.generate(_captions(1), NounParser().parse([_captions(1)[0].text]))  # reads the models
+    with tempfile.TemporaryDirectory() as folder:
+        store = EmbeddedStore.open(
+            Path(folder) / "bank", pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension
+        )
+        try:
+            return [*_ingest(pack, store, _captions(CAPTIONS)), *_segmentation(pack, store)]
+        finally:
+            store.close()

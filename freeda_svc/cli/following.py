@@ -1,0 +1,69 @@
+"""Waiting for a job with its progress in view, and what its end means for the command."""
+
+import time
+from collections.abc import Iterator
+
+import click
+
+from freeda_svc.cli.console import track
+from freeda_svc.jobs import ItemState, JobState, JobSummary, job_items, job_summary
+from freeda_svc.settings import Settings
+
+ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
+POLL_SECONDS = 0.2
+ERRORS_SHOWN = 5
+EXIT_FAILED, EXIT_PARTLY = 1, 3
+
+
+def follow_job(settings: Settings, job_id: str, label: str, *, quiet: bool = False) -> JobSummary:
+    """Wait until a job has ended, showing its progress.
+
+    Args:
+        settings: the installation.
+        job_id: the job.
+        label: what to call it beside the bar.
+        quiet: show nothing.
+
+    Returns:
+        The job as it ended.
+    """
+
+    def counts() -> Iterator[tuple[int, int]]:
+        while True:
+            job = job_summary(settings, job_id)
+            yield job.progress.ended, job.progress.total
+            if job.state in ENDED and not job.progress.running:
+                return
+            time.sleep(POLL_SECONDS)
+
+    if quiet:
+        for _ in counts():
+            pass
+    else:
+        track(label, counts())
+    return job_summary(settings, job_id)
+
+
+def note_missing_worker(settings: Settings) -> None:
+    """Say that nothing will happen yet when the embedded stack of the home is not running."""
+    from workers.supervisor import worker_is_running  # noqa: PLC0415 - Celery takes a third of a second to import
+
+    if settings.embedded_broker and not worker_is_running(settings):
+        click.echo("No worker is running on this home: start one with `freeda up` in another terminal.", err=True)
+
+
+def end_with(context: click.Context, settings: Settings, job: JobSummary) -> None:
+    """Say why items failed and leave with the exit code of the job's end: 0 done, 1 failed, 3 partly failed."""
+    if job.state == JobState.CANCELLED:
+        click.echo(f"Job {job.id} was cancelled.", err=True)
+        context.exit(EXIT_FAILED)
+    if not job.progress.failed:
+        return
+    for item in job_items(settings, job.id, ItemState.FAILED, limit=ERRORS_SHOWN):
+        click.echo(f"item {item.number} ({item.name}): {item.error}", err=True)
+    click.echo(
+        f"{job.progress.failed} of {job.progress.total} items failed; `freeda jobs show {job.id}` lists them, "
+        f"`freeda jobs retry {job.id}` tries them again.",
+        err=True,
+    )
+    context.exit(EXIT_PARTLY if job.progress.done else EXIT_FAILED)

@@ -1,0 +1,147 @@
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from freeda_svc.captions.caption import Caption
+from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError, UnavailableError
+from freeda_svc.jobs import follow_job, job_items, submit_ingest, submit_segment
+from freeda_svc.settings import Settings
+from workers import (
+    CeleryDispatcher,
+    background_stack,
+    ready_worker,
+    run_stack,
+    run_worker,
+    running_broker_url,
+    worker_pid,
+)
+from workers.broker import start_broker
+
+pytestmark = pytest.mark.end_to_end
+Captions = Callable[..., list[Caption]]
+
+
+def test_a_stack_starts_refuses_a_second_and_stops_with_all_it_started(
+    make_settings: Callable[..., Settings], described_pack: str, is_alive: Callable[[int], bool]
+) -> None:
+    settings = make_settings(pack=described_pack)
+    with background_stack(settings) as pid:
+        assert worker_pid(settings) == ready_worker(settings) == pid
+        assert running_broker_url(settings) is not None
+        for start in (run_stack, lambda given: background_stack(given).__enter__()):
+            with pytest.raises(BusyError, match=f"^process {pid} is already the worker"):
+                start(settings)
+    assert not is_alive(pid)
+    assert running_broker_url(settings) is None
+    assert worker_pid(settings) is ready_worker(settings) is None
+    assert '"event": "ready"' in settings.log_file.read_text()
+
+
+def test_a_stack_stops_with_the_process_it_belongs_to(
+    make_settings: Callable[..., Settings], described_pack: str, eventually: Callable[..., None]
+) -> None:
+    settings = make_settings(pack=described_pack)
+    code = (
+        "import time\nfrom freeda_svc.settings import load_settings\nfrom workers import background_stack\n"
+        "with background_stack(load_settings()):\n    print('ready', flush=True)\n    time.sleep(60)"
+    )
+    environment = {**os.environ, **settings.as_environment()}
+    owner = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
+    with owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "ready\n"
+        os.kill(owner.pid, signal.SIGKILL)
+        eventually(lambda: worker_pid(settings) is None)
+    assert running_broker_url(settings) is None
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_stop_it_cleanly(
+    make_settings: Callable[..., Settings], described_pack: str, eventually: Callable[..., None], how: signal.Signals
+) -> None:
+    settings = make_settings(pack=described_pack)
+    environment = {**os.environ, **settings.as_environment()}
+    with subprocess.Popen([sys.executable, "-m", "workers"], env=environment, start_new_session=True) as process:
+        eventually(lambda: ready_worker(settings) == process.pid)
+        os.killpg(process.pid, how)
+        assert process.wait(30) == 0
+    assert running_broker_url(settings) is None
+    assert '"event": "stopped"' in settings.log_file.read_text()
+
+
+def test_segmentation_comes_before_ingestion_and_other_packs_are_refused(
+    make_settings: Callable[..., Settings], described_pack: str, captions: Captions, tmp_path: Path
+) -> None:
+    from PIL import Image  # noqa: PLC0415
+
+    other = tmp_path / "other"
+    other.mkdir()
+    manifest = (Path(described_pack) / "pack.toml").read_text()
+    (other / "pack.toml").write_text(manifest.replace("alpha = 0.9", "alpha = 0.8"))
+    Image.new("RGB", (8, 8)).save(tmp_path / "image.png")
+    submitting = make_settings(pack=str(other))
+    dispatcher = CeleryDispatcher(submitting)
+    ingest = submit_ingest(submitting, captions(3), source="x", dispatcher=dispatcher)
+    images = [tmp_path / "image.png"] * 3
+    segment = submit_segment(submitting, images, [{"name": "dog"}], dispatcher=dispatcher)
+
+    settings = make_settings(pack=described_pack)
+    with background_stack(settings):
+        states = [list(follow_job(settings, job_id))[-1].state for job_id in (ingest, segment)]
+    assert states == ["failed", "failed"]
+    items = job_items(settings, ingest) + job_items(settings, segment)
+    assert {item.attempts for item in items} == {1}
+    assert all(item.error.startswith(f"the job was submitted for pack {other}, this worker has") for item in items)
+    begun = [line for line in settings.log_file.read_text().splitlines() if '"event": "item begun"' in line]
+    assert ['"kind": "segment"' in line for line in begun] == [True] * 3 + [False] * 3
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "message"),
+    [
+        ({"broker_url": "redis://:secret@127.0.0.1:1/0"}, UnavailableError, "redis://127.0.0.1:1/0 does not answer"),
+        ({"pack": "nothing"}, NotFoundError, "nothing"),
+        ({"database_url": "postgresql+psycopg://me@127.0.0.1:1/x"}, UnavailableError, "does not answer"),
+        ({"database_url": "nonsense"}, InputError, "database_url"),
+    ],
+)
+def test_what_is_missing_is_one_line(
+    make_settings: Callable[..., Settings],
+    described_pack: str,
+    given: dict[str, str],
+    kind: type[FreedaError],
+    message: str,
+) -> None:
+    settings = make_settings(**{"pack": described_pack, **given})
+    with pytest.raises(kind, match=message) as caught:
+        run_stack(settings)
+    assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert worker_pid(settings) is None
+
+
+def test_a_worker_alone_needs_a_broker(make_settings: Callable[..., Settings]) -> None:
+    with pytest.raises(InputError, match="broker_url"):
+        run_worker(make_settings())
+
+
+def test_a_stack_that_does_not_start_says_why(make_settings: Callable[..., Settings]) -> None:
+    settings = make_settings(pack="nothing")
+    with pytest.raises(UnavailableError, match=r"the worker does not start: .*nothing"), background_stack(settings):
+        pass
+    assert worker_pid(settings) is None
+
+
+def test_a_broker_that_outlived_its_supervisor_is_taken_over(
+    make_settings: Callable[..., Settings], described_pack: str
+) -> None:
+    settings = make_settings(pack=described_pack)
+    url = start_broker(settings)
+    with background_stack(settings):
+        assert running_broker_url(settings) == url
+    assert running_broker_url(settings) is None
