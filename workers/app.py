@@ -43,6 +43,7 @@ def make_app(settings: Settings, broker_url: str) -> Celery:
             "result_accept_content": ["json"],
             "task_ignore_result": True,
             "result_expires": 600,
+            "result_backend_transport_options": {"retry_policy": {"max_retries": 1, "interval_start": 0.2}},
             "task_queues": [Queue(name) for name in QUEUES],
             "task_default_queue": JobKind.INGEST.value,
             "task_create_missing_queues": False,

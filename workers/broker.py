@@ -59,6 +59,8 @@ def start_broker(settings: Settings) -> str:
     if url is not None:
         return url
     noted = _noted_url(settings)
+    if noted is not None and _recovers(noted):
+        return noted
     for attempt in range(START_ATTEMPTS):
         # Clients that know the old address find the broker again where its port is still free.
         url = noted if noted is not None and attempt == 0 else _new_url()
@@ -80,6 +82,9 @@ def stop_broker(settings: Settings) -> bool:
     """
     url = running_broker_url(settings)
     if url is None:
+        noted = _noted_url(settings)
+        if noted is not None and noted in _started:
+            _started.pop(noted).wait(START_SECONDS)  # somebody else has stopped it
         return False
     with redis.Redis.from_url(url, socket_timeout=START_SECONDS, retry=None) as client:
         client.shutdown(nosave=True)
@@ -108,6 +113,19 @@ def _note_url(settings: Settings, url: str) -> None:
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(f"{url}\n")
     Path(aside).replace(settings.broker_folder / ADDRESS_FILE)
+
+
+def _recovers(url: str) -> bool:
+    """Give a server of this process that does not answer some time, then end it: two must not write one file."""
+    process = _started.get(url)
+    if process is None:
+        return False
+    if _wait_until_ready(process, url):
+        return True
+    process.kill()
+    process.wait()
+    del _started[url]
+    return False
 
 
 def _start_server(settings: Settings, url: str) -> "subprocess.Popen[bytes]":

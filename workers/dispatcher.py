@@ -63,7 +63,7 @@ def send_items(app: "Celery", kind: JobKind, item_ids: Sequence[int]) -> None:
     try:
         with app.producer_pool.acquire(block=True) as producer:
             for item_id in item_ids:
-                app.send_task(RUN_ITEM, args=[item_id], queue=kind.value, producer=producer)
+                app.send_task(RUN_ITEM, args=[item_id], queue=kind.value, producer=producer, ignore_result=True)
     except (OperationalError, *app.connection_for_write().connection_errors) as error:
         raise UnavailableError(
             f"the broker {without_password(app.conf.broker_url)} does not answer: {error}"

@@ -35,8 +35,8 @@ def configure_logs(settings: Settings) -> None:
     console = logging.StreamHandler(sys.stderr)
     is_json = settings.log_format == "json"
     console.setFormatter(_json_formatter(shared) if is_json else _console_formatter(shared))
-    for handler in (file, console):
-        handler.addFilter(_tells_enough)
+    file.addFilter(_tells_enough)
+    console.addFilter(_tells_enough)
     root = logging.getLogger()
     for handler in list(root.handlers):
         root.removeHandler(handler)

@@ -10,7 +10,7 @@ from workers.held import Held
 from workers.locks import worker_is_running
 
 if TYPE_CHECKING:
-    from celery import Task
+    from celery import Celery, Task
 
 MOST_FOUND = 1000
 
@@ -92,25 +92,38 @@ def _search(held: Held, text: str, limit: int) -> list[dict[str, Any]]:
 
 
 def _ask_worker(settings: Settings, question: str, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - answers differ
-    from celery.exceptions import TimeoutError as CeleryTimeoutError  # noqa: PLC0415 - a direct answer does without
+    from workers.app import broker_address, make_app  # noqa: PLC0415 - a direct answer does without Celery
 
-    from workers.app import ASK_BANK, BANK_QUEUE, broker_address, make_app  # noqa: PLC0415 - as above
-
-    seconds = settings.query_timeout_seconds
     app = make_app(settings, broker_address(settings))
     try:
-        result = app.send_task(ASK_BANK, args=[question, arguments], queue=BANK_QUEUE, expires=seconds)
-        reply = result.get(timeout=seconds)
-    except CeleryTimeoutError as error:
-        raise UnavailableError(
-            f"the worker did not answer within {seconds:g} s: it is busy with a long item; ask again later, "
-            "or set FREEDA_QUERY_TIMEOUT_SECONDS"
-        ) from error
+        reply = _reply(app, question, arguments, settings.query_timeout_seconds)
     finally:
         app.close()
+    if reply is None:
+        raise UnavailableError(
+            f"the worker did not answer within {settings.query_timeout_seconds:g} s: it is busy with a long item; "
+            "ask again later, or set FREEDA_QUERY_TIMEOUT_SECONDS"
+        )
     if "error" in reply:
         raise cast("type[FreedaError]", getattr(errors, reply["error"]))(reply["message"])
     return reply["answer"]
+
+
+def _reply(app: "Celery", question: str, arguments: dict[str, Any], seconds: float) -> dict[str, Any] | None:
+    """Return what ``answer_task`` returned; None when it did not in time."""
+    from celery.exceptions import TimeoutError as CeleryTimeoutError  # noqa: PLC0415 - see _ask_worker
+    from kombu.exceptions import OperationalError  # noqa: PLC0415 - as above
+    from redis import RedisError  # noqa: PLC0415 - as above
+
+    from workers.app import ASK_BANK, BANK_QUEUE  # noqa: PLC0415 - as above
+
+    try:
+        result = app.send_task(ASK_BANK, args=[question, arguments], queue=BANK_QUEUE, expires=seconds)
+        return cast("dict[str, Any]", result.get(timeout=seconds))
+    except CeleryTimeoutError:
+        return None
+    except (OperationalError, RedisError, RuntimeError) as error:  # Celery tells a lost result store by the last
+        raise UnavailableError(f"the broker went away while the worker was asked: {error}") from error
 
 
 def answer_task(task: "Task", question: str, arguments: dict[str, Any]) -> dict[str, Any]:

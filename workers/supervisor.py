@@ -64,9 +64,9 @@ def run_stack(settings: Settings, *, belongs_to: int | None = None) -> None:
             serve(settings, url, on_ready=lambda: _tell_ready(settings))
         finally:
             _ready_file(settings).unlink(missing_ok=True)
-            handed_back = hand_back_items(settings, worker_name(settings), lost=False)
             if settings.embedded_broker:
                 stop_broker(settings)
+            handed_back = hand_back_items(settings, worker_name(settings), lost=False)
             log.info("stopped", home=str(settings.home), handed_back=handed_back)
 
 

@@ -184,12 +184,12 @@ def test_an_unexpected_failure_is_tried_again_and_told_in_full(
     blocked.write_text("in the way")
     try:
         job_id = submit_segment(running, [image_file], CATEGORIES, dispatcher=CeleryDispatcher(running))
-        eventually(lambda: job_items(running, job_id)[0].attempts == 2)
+        eventually(lambda: job_items(running, job_id)[0].error)
         blocked.unlink()
         assert _ended(running, job_id).state == "done"
     finally:
         blocked.unlink() if blocked.is_file() else None
-    assert _outcomes(running, job_id) == [["failed", "failed", "done"]]
+    assert _outcomes(running, job_id) in ([["failed", "done"]], [["failed", "failed", "done"]])
     with reading(running) as session:
         failed = select(Attempt.error).join(WorkItem).where(WorkItem.job_id == job_id, Attempt.outcome == "failed")
         assert all("Traceback" in error and "mkdir" in error for error in session.scalars(failed))
@@ -216,14 +216,14 @@ def test_a_cancelled_job_ends_early(running: Settings, captions: Captions, event
 
 
 def test_an_emptied_broker_is_repaired(running: Settings, captions: Captions) -> None:
-    job_id = submit_ingest(running, captions(12, "bird"), source="birds", dispatcher=CeleryDispatcher(running))
+    job_id = submit_ingest(running, captions(6, "bird"), source="birds", dispatcher=CeleryDispatcher(running))
     url = running_broker_url(running)
     assert url is not None
     with redis.Redis.from_url(url) as client:
         assert client.llen("ingest") > 0
         client.flushall()
     assert _ended(running, job_id).state == "done"
-    assert _outcomes(running, job_id) == [["done"]] * 6
+    assert _outcomes(running, job_id) == [["done"]] * 3
 
 
 def test_killed_workers_lose_and_repeat_nothing(
@@ -237,7 +237,7 @@ def test_killed_workers_lose_and_repeat_nothing(
     from freeda_svc.prototypes.builder import PrototypeBuilder  # noqa: PLC0415
 
     settings = make_settings(pack=str(tiny_pack_folder), captions_per_item=4)
-    given = captions(32)
+    given = captions(20)
     job_id = submit_ingest(settings, given, source="dogs", dispatcher=CeleryDispatcher(settings))
 
     def is_amid(done: int) -> bool:
@@ -260,7 +260,7 @@ def test_killed_workers_lose_and_repeat_nothing(
         assert _ended(settings, job_id).state == "done"
         nouns = bank_nouns(settings)
     outcomes = _outcomes(settings, job_id)
-    assert len(outcomes) == 8
+    assert len(outcomes) == 5
     assert all(attempts.count("done") == 1 and attempts[-1] == "done" for attempts in outcomes)
     assert sum(attempts.count("lost") for attempts in outcomes) == 2
     undisturbed = PrototypeBuilder(load_pack(str(tiny_pack_folder))).build(given).prototypes
