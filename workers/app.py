@@ -24,8 +24,8 @@ def make_app(settings: Settings, broker_url: str) -> Celery:
     """Configure Celery for an installation.
 
     Messages are JSON and carry item ids only. An item's message is acknowledged when the item has ended, and comes
-    again when its worker was lost; claiming makes the second one harmless. Nothing of an item is kept in Redis; only
-    answers of the bank are, for a short while.
+    again when its worker was lost; claiming makes the second one harmless. Results are in the database, never
+    in Celery.
 
     Args:
         settings: the installation; worker processes find it in the application again.
@@ -36,14 +36,9 @@ def make_app(settings: Settings, broker_url: str) -> Celery:
         {
             SETTINGS_KEY: settings.model_dump(mode="json"),
             "broker_url": broker_url,
-            "result_backend": broker_url,
             "task_serializer": "json",
-            "result_serializer": "json",
             "accept_content": ["json"],
-            "result_accept_content": ["json"],
             "task_ignore_result": True,
-            "result_expires": 600,
-            "result_backend_transport_options": {"retry_policy": {"max_retries": 1, "interval_start": 0.2}},
             "task_queues": [Queue(name) for name in QUEUES],
             "task_default_queue": JobKind.INGEST.value,
             "task_create_missing_queues": False,

@@ -1,7 +1,11 @@
 """Questions about the bank: answered by the worker that owns it, or directly where there is no worker."""
 
+import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
+
+import redis
 
 from freeda_svc import errors
 from freeda_svc.errors import FreedaError, InputError, UnavailableError
@@ -13,6 +17,7 @@ if TYPE_CHECKING:
     from celery import Celery, Task
 
 MOST_FOUND = 1000
+REPLY_KEPT_SECONDS = 60
 
 
 def bank_stats(settings: Settings) -> dict[str, Any]:
@@ -94,11 +99,9 @@ def _search(held: Held, text: str, limit: int) -> list[dict[str, Any]]:
 def _ask_worker(settings: Settings, question: str, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - answers differ
     from workers.app import broker_address, make_app  # noqa: PLC0415 - a direct answer does without Celery
 
-    app = make_app(settings, broker_address(settings))
-    try:
-        reply = _reply(app, question, arguments, settings.query_timeout_seconds)
-    finally:
-        app.close()
+    url = broker_address(settings)
+    with make_app(settings, url) as app:
+        reply = _reply(app, url, [question, arguments], settings.query_timeout_seconds)
     if reply is None:
         raise UnavailableError(
             f"the worker did not answer within {settings.query_timeout_seconds:g} s: it is busy with a long item; "
@@ -109,28 +112,31 @@ def _ask_worker(settings: Settings, question: str, arguments: dict[str, Any]) ->
     return reply["answer"]
 
 
-def _reply(app: "Celery", question: str, arguments: dict[str, Any], seconds: float) -> dict[str, Any] | None:
-    """Return what ``answer_task`` returned; None when it did not in time."""
-    from celery.exceptions import TimeoutError as CeleryTimeoutError  # noqa: PLC0415 - see _ask_worker
-    from kombu.exceptions import OperationalError  # noqa: PLC0415 - as above
-    from redis import RedisError  # noqa: PLC0415 - as above
+def _reply(app: "Celery", url: str, question: list[Any], seconds: float) -> dict[str, Any] | None:
+    """Return what ``answer_task`` said; None when it did not in time."""
+    from kombu.exceptions import OperationalError  # noqa: PLC0415 - see _ask_worker
 
     from workers.app import ASK_BANK, BANK_QUEUE  # noqa: PLC0415 - as above
 
+    place = f"freeda:reply:{uuid4().hex}"
     try:
-        result = app.send_task(ASK_BANK, args=[question, arguments], queue=BANK_QUEUE, expires=seconds)
-        return cast("dict[str, Any]", result.get(timeout=seconds))
-    except CeleryTimeoutError:
-        return None
-    except (OperationalError, RedisError, RuntimeError) as error:  # Celery tells a lost result store by the last
+        app.send_task(ASK_BANK, args=[*question, place], queue=BANK_QUEUE, expires=seconds, ignore_result=True)
+        with redis.Redis.from_url(url) as client:
+            found = cast("tuple[bytes, bytes] | None", client.blpop([place], timeout=seconds))
+    except (OperationalError, redis.RedisError) as error:
         raise UnavailableError(f"the broker went away while the worker was asked: {error}") from error
+    return None if found is None else cast("dict[str, Any]", json.loads(found[1]))
 
 
-def answer_task(task: "Task", question: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Answer in the worker's process; an expected error travels as its name and message."""
+def answer_task(task: "Task", question: str, arguments: dict[str, Any], place: str) -> None:
+    """Answer in the worker's process, into a list in Redis; an expected error travels as its name and message."""
     from workers.child import held_by_this_process  # noqa: PLC0415 - only the worker's process holds anything
 
     try:
-        return {"answer": answer(held_by_this_process(task.app), question, arguments)}
+        reply = {"answer": answer(held_by_this_process(task.app), question, arguments)}
     except FreedaError as error:
-        return {"error": type(error).__name__, "message": str(error)}
+        reply = {"error": type(error).__name__, "message": str(error)}
+    with redis.Redis.from_url(task.app.conf.broker_url) as client, client.pipeline() as pipeline:
+        pipeline.rpush(place, json.dumps(reply))
+        pipeline.expire(place, REPLY_KEPT_SECONDS)  # who asked may have gone
+        pipeline.execute()

@@ -54,7 +54,7 @@ def _run_item(task: "Task", item_id: int) -> None:
 
 
 run_item = shared_task(name=RUN_ITEM, bind=True)(_run_item)
-ask_bank = shared_task(name=ASK_BANK, bind=True, ignore_result=False, acks_late=False)(answer_task)
+ask_bank = shared_task(name=ASK_BANK, bind=True, acks_late=False)(answer_task)
 
 
 def _failed(settings: Settings, claim: Claim, error: Exception, reason: str, *, final: bool) -> None:
