@@ -46,7 +46,7 @@ def follow_job(settings: Settings, job_id: str, label: str, *, quiet: bool = Fal
 
 def note_missing_worker(settings: Settings) -> None:
     """Say that nothing will happen yet when the embedded stack of the home is not running."""
-    from workers.supervisor import worker_is_running  # noqa: PLC0415 - Celery takes a third of a second to import
+    from workers.locks import worker_is_running  # noqa: PLC0415 - only a command that waits asks
 
     if settings.embedded_broker and not worker_is_running(settings):
         click.echo("No worker is running on this home: start one with `freeda up` in another terminal.", err=True)

@@ -28,7 +28,7 @@ class DemoPlan:
     captions: int = 240
     extension_captions: int = 24
     scenes: int = 120
-    extension_noun: str = "car"
+    extension_noun: str = "moon"
 
 
 @dataclass(frozen=True)

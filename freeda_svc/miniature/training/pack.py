@@ -19,9 +19,9 @@ PARAMETERS = PackParameters(
     backbone_size=64,
     image_text_size=64,
     generation=GenerationParameters(steps=20, guidance_scale=4.0, height=64, width=64, batch_size=8),
-    prototypes=PrototypeParameters(gamma=0.45, alpha=0.9),
+    prototypes=PrototypeParameters(gamma=0.5, alpha=0.9),
     segmentation=SegmentationParameters(
-        k=18,
+        k=15,
         beta=0.8,
         short_side=64,
         long_side=2048,
