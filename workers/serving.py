@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -13,10 +14,16 @@ from celery import signals
 from celery.apps.worker import Worker, install_worker_term_handler
 from celery.platforms import SecurityWarning
 
+from freeda_svc.errors import UnavailableError
+from freeda_svc.jobs.claims import has_item_in_hand
 from freeda_svc.settings import Settings
 from workers.app import QUEUES, make_app
 from workers.child import WORKER_PID_KEY
+from workers.locks import worker_name
 from workers.reconciler import Reconciler, reconcile
+
+LOOK_SECONDS = 0.5
+IDLE_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +52,7 @@ def serve(settings: Settings, broker_url: str, *, on_ready: Callable[[], None]) 
     app.conf[WORKER_PID_KEY] = os.getpid()
     reconcile(settings, broker_url, at_start=True)
     reconciler = Reconciler(settings, broker_url)
+    stopped = threading.Event()
 
     def begin(**_given: Any) -> None:  # noqa: ANN401 - Celery's interface
         reconciler.start()
@@ -53,9 +61,7 @@ def serve(settings: Settings, broker_url: str, *, on_ready: Callable[[], None]) 
     def limit_patience(how: str = "", **_given: Any) -> None:  # noqa: ANN401 - Celery's interface
         if how == "Warm":
             log.info("stopping: the item in hand may finish", seconds=settings.stop_grace_seconds)
-            timer = threading.Timer(settings.stop_grace_seconds, _stop_now)
-            timer.daemon = True
-            timer.start()
+            threading.Thread(target=_stop_in_time, args=(settings, stopped), name="stopping", daemon=True).start()
 
     signals.worker_ready.connect(begin)
     signals.worker_shutting_down.connect(limit_patience)
@@ -74,6 +80,7 @@ def serve(settings: Settings, broker_url: str, *, on_ready: Callable[[], None]) 
     try:
         worker.start()
     finally:
+        stopped.set()
         signals.worker_ready.disconnect(begin)
         signals.worker_shutting_down.disconnect(limit_patience)
         reconciler.stop()
@@ -83,6 +90,20 @@ def serve(settings: Settings, broker_url: str, *, on_ready: Callable[[], None]) 
         app.close()
 
 
-def _stop_now() -> None:
-    log.warning("the item in hand takes too long: it is handed back")
+def _stop_in_time(settings: Settings, stopped: threading.Event) -> None:
+    """Stop for good when the item in hand takes too long, or when Celery waits although none is in hand.
+
+    Celery can miss the end of a task that it handed out in the instant of being told to stop.
+    """
+    begun = time.monotonic()
+    while (spent := time.monotonic() - begun) < settings.stop_grace_seconds:
+        if stopped.wait(min(LOOK_SECONDS, settings.stop_grace_seconds)):
+            return
+        try:
+            if spent > IDLE_SECONDS and not has_item_in_hand(settings, worker_name(settings)):
+                break
+        except UnavailableError as error:
+            log.warning("cannot tell whether an item is in hand", reason=str(error))
+    else:
+        log.warning("the item in hand takes too long: it is handed back")
     os.kill(os.getpid(), signal.SIGQUIT)

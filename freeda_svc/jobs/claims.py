@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
-from freeda_svc.jobs.database import writing
+from freeda_svc.jobs.database import reading, writing
 from freeda_svc.jobs.states import AttemptOutcome, ItemState, JobKind, JobState
 from freeda_svc.jobs.tables import Attempt, Job, WorkItem, now
 from freeda_svc.jobs.transitions import changed_rows, move_item, move_job, settle_job
@@ -150,6 +150,13 @@ def hand_back_items(settings: Settings, worker: str, *, lost: bool) -> int:
     outcome = AttemptOutcome.LOST if lost else AttemptOutcome.HANDED_BACK
     reason = "its worker was lost" if lost else "its worker was stopped"
     return _put_back(settings, WorkItem.worker == worker, outcome, reason)
+
+
+def has_item_in_hand(settings: Settings, worker: str) -> bool:
+    """Tell whether a worker has an item that it has not ended."""
+    query = select(WorkItem.id).where(WorkItem.state == ItemState.RUNNING, WorkItem.worker == worker).limit(1)
+    with reading(settings) as session:
+        return session.execute(query).first() is not None
 
 
 def put_back_expired_items(settings: Settings) -> int:

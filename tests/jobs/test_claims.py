@@ -15,6 +15,7 @@ from freeda_svc.jobs.claims import (
     fail_item,
     finish_item,
     hand_back_items,
+    has_item_in_hand,
     put_back_expired_items,
     renew_lease,
 )
@@ -160,9 +161,12 @@ def test_a_worker_that_comes_again_has_lost_its_attempt_and_that_counts(
 def test_a_stopping_worker_hands_back_without_counting(settings: Settings, item_ids: list[int]) -> None:
     for _ in range(settings.max_attempts + 1):
         _claim(settings, item_ids[0])
+        assert has_item_in_hand(settings, "worker")
+        assert not has_item_in_hand(settings, "somebody else")
         assert hand_back_items(settings, "somebody else", lost=False) == 0
         assert hand_back_items(settings, "worker", lost=False) == 1
     assert _item(settings, item_ids[0]).state == "queued"
+    assert not has_item_in_hand(settings, "worker")
     _claim(settings, item_ids[0])
     assert hand_back_items(settings, "worker", lost=True) == 1
     assert _item(settings, item_ids[0]).failures == 1

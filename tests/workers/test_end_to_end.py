@@ -272,6 +272,20 @@ def test_killed_workers_lose_and_repeat_nothing(
     assert result_totals(settings, job_id)["prototypes"] == len(undisturbed)
 
 
+def test_stopping_lets_the_item_in_hand_end_and_begins_no_other(
+    make_settings: Callable[..., Settings], tiny_pack_folder: Path, captions: Captions, eventually: Eventually
+) -> None:
+    settings = make_settings(pack=str(tiny_pack_folder))
+    job_id = submit_ingest(settings, captions(30), source="dogs", dispatcher=CeleryDispatcher(settings))
+    with background_stack(settings):
+        eventually(lambda: job_summary(settings, job_id).progress.running)
+    progress = job_summary(settings, job_id).progress
+    assert (progress.running, progress.failed) == (0, 0)
+    assert progress.done >= 1
+    assert progress.queued == 30 - progress.done
+    assert _outcomes(settings, job_id) == [["done"]] * progress.done
+
+
 def test_an_item_that_takes_too_long_to_stop_is_handed_back(
     make_settings: Callable[..., Settings],
     tiny_pack_folder: Path,
