@@ -26,7 +26,7 @@ def _compiled_operators_load() -> bool:
         return True  # nothing to repair: torchvision is not there at all
     for library in Path(spec.origin).parent.glob("_C*.so"):
         try:
-            torch.ops.load_library(str(library))
+            torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
         except OSError:
             continue
         return True
@@ -41,9 +41,9 @@ def declare_missing_operators() -> bool:
     """
     if _compiled_operators_load() or hasattr(torch.ops.torchvision, "nms"):
         return False
-    library = torch.library.Library("torchvision", "DEF")
+    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for schema in _SCHEMAS:
-        library.define(schema)
+        library.define(schema)  # type: ignore[no-untyped-call]
     _keep_alive.append(library)
     return True
 

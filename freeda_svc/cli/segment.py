@@ -31,7 +31,9 @@ def read_categories(typed: str) -> list[dict[str, str | None]]:
 @click.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-c", "--categories", required=True, help="What to look for, separated by commas: 'ball, sky'.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Where masks are copied to (with --wait).")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Where masks are copied to (with --wait)."
+)
 @click.option("--wait", is_flag=True, help="Follow the job to its end; otherwise only its id is printed.")
 @click.option("--k", type=click.IntRange(min=1), help="Prototypes fetched for a category  [default: the pack's]")
 @click.option("--beta", type=click.FloatRange(0, 1), help="Weight of the local similarity  [default: the pack's]")
@@ -65,7 +67,9 @@ def segment(  # noqa: D417 - click's help describes the options
       freeda segment *.png -c "boat, water" --beta 1 --superpixels none
     """
     if out is not None and not wait:
-        raise click.UsageError("--out goes with --wait; without it, fetch results later: freeda jobs export ID --out DIR")
+        raise click.UsageError(
+            "--out goes with --wait; without it, fetch results later: freeda jobs export ID --out DIR"
+        )
     settings = read_settings(context)
     given = {"k": k, "beta": beta, "superpixels": superpixels}
     job_id = submit_segment(

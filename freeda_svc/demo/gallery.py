@@ -36,8 +36,7 @@ class Section:
 
 def colour_labels(labels: npt.NDArray[np.integer], palette: Picture) -> Picture:
     """Return (H, W, 3) uint8: each label (an index into ``palette``, (N, 3) uint8) in its colour."""
-    coloured: Picture = palette[labels]
-    return coloured
+    return np.asarray(palette[labels], dtype=np.uint8)
 
 
 def heat(image: Picture, attribution: npt.NDArray[np.float32]) -> Picture:
@@ -66,9 +65,7 @@ def _draw_row(canvas: Image.Image, draw: ImageDraw.ImageDraw, row: Row, top: int
             draw.text((left, top + TILE + 2), row.words[column], fill=FAINT, font=_font(12))
 
 
-def _draw_legend(
-    draw: ImageDraw.ImageDraw, names: Sequence[str], palette: Picture, top: int, width: int
-) -> None:
+def _draw_legend(draw: ImageDraw.ImageDraw, names: Sequence[str], palette: Picture, top: int, width: int) -> None:
     left = MARGIN
     for name, colour in zip(names, palette, strict=False):
         advance = int(draw.textlength(name, font=_font(14))) + 34

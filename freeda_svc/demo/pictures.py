@@ -14,6 +14,7 @@ from freeda_svc.miniature.scenes import NOUNS
 from freeda_svc.outputs import palette
 
 COLUMNS = 8
+VISIBLE_PIXELS = 50
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,9 @@ def _varied(scenes: Sequence[TestScene], count: int) -> list[int]:
 
 
 def _showing(scenes: Sequence[TestScene], noun: str, count: int) -> list[int]:
-    """Choose the first scenes in which a noun covers at least fifty pixels."""
+    """Choose the first scenes in which a noun covers at least ``VISIBLE_PIXELS``."""
     label = NOUNS.index(noun)
-    return [index for index, scene in enumerate(scenes) if (scene.labels == label).sum() >= 50][:count]
+    return [index for index, scene in enumerate(scenes) if (scene.labels == label).sum() >= VISIBLE_PIXELS][:count]
 
 
 def _only(labels: npt.NDArray[np.uint8], image: npt.NDArray[np.uint8], noun: str) -> npt.NDArray[np.uint8]:
@@ -78,7 +79,9 @@ def compose_gallery(
     chosen = _varied(scenes, COLUMNS)
     taught = _showing(scenes, extension_noun, COLUMNS)
     images = {index: _pixels(scenes[index].path) for index in {*chosen, *taught}}
-    attributions = [np.asarray(Image.open(example.attribution), dtype=np.float32) / 255 for example in examples]
+    attributions = [
+        np.asarray(Image.open(example.attribution), dtype=np.float32) / np.float32(255) for example in examples
+    ]
     sections = [
         Section(
             "Scenes that no model has seen, segmented into fourteen categories given as words",

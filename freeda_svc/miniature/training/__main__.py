@@ -14,7 +14,9 @@ WEIGHTS = Path(__file__).parents[1] / "weights"
 @click.command()
 @click.option("--build", type=click.Path(path_type=Path), default=Path("build/miniature"), help="Checkpoints.")
 @click.option("--out", type=click.Path(path_type=Path), default=WEIGHTS, help="Where the pack is written.")
-@click.option("--report", type=click.Path(path_type=Path), default=Path("docs/miniature"), help="Where the report goes.")
+@click.option(
+    "--report", type=click.Path(path_type=Path), default=Path("docs/miniature"), help="Where the report goes."
+)
 @click.option("--pack-only", is_flag=True, help="Write the pack from finished checkpoints, without the report.")
 def main(build: Path, out: Path, report: Path, *, pack_only: bool) -> None:
     """Train the miniature pack's models (resuming from checkpoints), write the pack and a report with its scores."""

@@ -48,11 +48,10 @@ def train(folder: Path, steps: int = 4000) -> AutoencoderTiny:
         # the generator's samples are never exact, so the decoder learns to bear small errors
         rebuilt = model.decode(latents + 0.05 * torch.randn_like(latents)).sample
         colours = functional.l1_loss(rebuilt, pixels) + functional.mse_loss(rebuilt, pixels)
-        edges = sum(
-            functional.l1_loss(a, b) for a, b in zip(_gradients(rebuilt), _gradients(pixels), strict=True)
-        )
+        edges = sum(functional.l1_loss(a, b) for a, b in zip(_gradients(rebuilt), _gradients(pixels), strict=True))
         size = (latents.std(dim=(0, 2, 3)) - 1).square().mean() + latents.mean(dim=(0, 2, 3)).square().mean()
-        return colours + 0.5 * edges + 0.05 * size
+        loss: torch.Tensor = colours + 0.5 * edges + 0.05 * size
+        return loss
 
     training.run(step)
     return model

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import open_clip
@@ -21,7 +22,7 @@ BATCH = 96
 MEAN = STD = (0.5, 0.5, 0.5)
 
 
-def configuration(tokenizer: CLIPTokenizer) -> dict[str, object]:
+def configuration(tokenizer: CLIPTokenizer) -> dict[str, Any]:
     """Return the model configuration in open_clip's own format."""
     return {
         "embed_dim": 64,
@@ -41,9 +42,7 @@ def build(tokenizer: CLIPTokenizer) -> open_clip.CLIP:
     """Return the untrained model."""
     torch.manual_seed(1)
     settings = dict(configuration(tokenizer))
-    settings["text_cfg"] = {
-        key: value for key, value in dict(settings["text_cfg"]).items() if key != "hf_tokenizer_name"
-    }
+    settings["text_cfg"] = {key: value for key, value in settings["text_cfg"].items() if key != "hf_tokenizer_name"}
     return open_clip.CLIP(**settings)
 
 

@@ -1,7 +1,6 @@
 """A training loop that can be stopped at any step and resumed to the same weights."""
 
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,11 +32,11 @@ class Schedule:
         return self.learning_rate * (0.05 + 0.95 * 0.5 * (1 + float(np.cos(np.pi * progress))))
 
 
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a file beside ``path``, then rename it, so that ``path`` is never half written."""
     aside = path.with_name(path.name + ".part")
     write(aside)
-    os.replace(aside, path)
+    aside.replace(path)
 
 
 class Training:
@@ -78,7 +77,7 @@ class Training:
             "curve": self.curve,
         }
         write_whole(self.checkpoint, lambda path: torch.save(state, path))
-        write_whole(self.curve_file, lambda path: path.write_text(json.dumps(self.curve)) and None)
+        write_whole(self.curve_file, lambda path: path.write_text(json.dumps(self.curve)))
 
     def _update_average(self) -> None:
         decay = min(self.schedule.average_decay, (1 + self.step) / (10 + self.step))

@@ -34,7 +34,9 @@ PARAMETERS = PackParameters(
 _LICENCE = "Apache-2.0"
 _ORIGIN = "trained by `make miniature` of this repository"
 SOURCES = {
-    "generator": Source("latent text-to-image model of 2.4 million weights for painted 64 x 64 scenes", _LICENCE, _ORIGIN),
+    "generator": Source(
+        "latent text-to-image model of 2.4 million weights for painted 64 x 64 scenes", _LICENCE, _ORIGIN
+    ),
     "backbone": Source("DINOv2 architecture of 0.4 million weights, trained on painted scenes", _LICENCE, _ORIGIN),
     "image_text": Source("open_clip model of 0.5 million weights for painted scenes", _LICENCE, _ORIGIN),
 }

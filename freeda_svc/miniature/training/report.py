@@ -17,15 +17,15 @@ def _draw_curves(curves: dict[str, list[dict[str, float]]], path: Path) -> None:
     import matplotlib as mpl  # noqa: PLC0415 - a development dependency, needed here only
 
     mpl.use("Agg")
-    from matplotlib import pyplot  # noqa: PLC0415
+    from matplotlib import pyplot as plt  # noqa: PLC0415
 
-    figure, axes = pyplot.subplots(1, len(curves), figsize=(14, 3), constrained_layout=True)
+    figure, axes = plt.subplots(1, len(curves), figsize=(14, 3), constrained_layout=True)
     for axis, (name, curve) in zip(axes, curves.items(), strict=True):
         axis.plot([point["step"] for point in curve], [point["loss"] for point in curve])
         axis.set(title=name, xlabel="step", yscale="log")
     axes[0].set_ylabel("training loss")
     write_whole(path, lambda aside: figure.savefig(aside, dpi=90, format="png"))
-    pyplot.close(figure)
+    plt.close(figure)
 
 
 def _table(scores: dict[str, object], curves: dict[str, list[dict[str, float]]]) -> str:
@@ -75,6 +75,6 @@ def write_report(build: Path, pack: Path, out: Path) -> None:
     scores = score_pack(pack)
     _draw_curves(curves, out / "curves.png")
     content = json.dumps({"scores": scores, "curves": curves}, indent=1)
-    write_whole(out / "report.json", lambda path: path.write_text(content + "\n", encoding="utf-8") and None)
+    write_whole(out / "report.json", lambda path: path.write_text(content + "\n", encoding="utf-8"))
     text = _table(scores, curves)
-    write_whole(out / "report.md", lambda path: path.write_text(text, encoding="utf-8") and None)
+    write_whole(out / "report.md", lambda path: path.write_text(text, encoding="utf-8"))

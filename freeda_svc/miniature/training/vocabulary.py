@@ -20,7 +20,7 @@ def train(folder: Path, *, context_length: int = CONTEXT_LENGTH) -> CLIPTokenize
     Other words fall apart into bytes, so any text can be tokenized. The end token has the highest number, as
     open_clip's text tower expects.
     """
-    sentences = [scene for scene in paint_pool(EASY, 3000, split=TRAINING_SPLIT, stream=5).captions]
+    sentences = list(paint_pool(EASY, 3000, split=TRAINING_SPLIT, stream=5).captions)
     sentences += [fill(template, noun).lower() for template in TEMPLATES for noun in NOUNS]
     learner = Tokenizer(models.BPE(end_of_word_suffix="</w>", continuing_subword_prefix=""))
     learner.pre_tokenizer = pre_tokenizers.Sequence(
