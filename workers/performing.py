@@ -9,6 +9,8 @@ from freeda_svc.jobs.overrides import apply_overrides
 from freeda_svc.jobs.results import MASK, OVERLAY, SUMMARY, result_folder
 from workers.held import Held
 
+OUTSIDE = "prototypes of nouns that the pack's models do not know"
+
 
 def perform(held: Held, claim: Claim) -> dict[str, Any]:
     """Do what an item asks for.
@@ -43,6 +45,7 @@ def _ingest(held: Held, claim: Claim) -> dict[str, Any]:
         "images": built.images,
         "prototypes": len(built.prototypes),
         "new prototypes": new,  # fewer when the same captions were ingested before
+        **({OUTSIDE: built.outside} if built.outside else {}),
         **built.counts,
     }
 

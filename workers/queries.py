@@ -78,12 +78,21 @@ def answer(held: Held, question: str, arguments: dict[str, Any]) -> Any:  # noqa
     """Answer a question with the bank in hand."""
     match question:
         case "stats":
-            return asdict(held.existing_bank.stats())
+            return {**asdict(held.existing_bank.stats()), **_outside_the_pack(held)}
         case "nouns":
             return held.existing_bank.nouns()
         case "search":
             return _search(held, **arguments)
     raise InputError(f"the bank answers stats, nouns and search, not {question!r}")
+
+
+def _outside_the_pack(held: Held) -> dict[str, int]:
+    """Count nouns and prototypes that the pack's models do not know, where the pack says what they know."""
+    known = held.pack.description.nouns
+    if known is None:
+        return {}
+    outside = {noun: count for noun, count in held.existing_bank.nouns().items() if noun not in known}
+    return {"nouns_unknown_to_pack": len(outside), "prototypes_unknown_to_pack": sum(outside.values())}
 
 
 def _search(held: Held, text: str, limit: int) -> list[dict[str, Any]]:

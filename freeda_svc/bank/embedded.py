@@ -48,7 +48,7 @@ class EmbeddedStore:
         self._closed = False
 
     @classmethod
-    def open(cls, folder: Path, pack: str, key_dimension: int, vector_dimension: int) -> Self:
+    def open(cls, folder: Path | str, pack: str, key_dimension: int, vector_dimension: int) -> Self:
         """Open a bank; make it when the folder does not exist or is empty.
 
         Args:
@@ -62,6 +62,7 @@ class EmbeddedStore:
             BusyError: another process has the bank open.
             UnavailableError: the folder cannot be read or written.
         """
+        folder = Path(folder)
         wanted = new_manifest(pack, key_dimension, vector_dimension)
         prepare_folder(folder)
         lock = FolderLock(folder)
@@ -76,7 +77,7 @@ class EmbeddedStore:
             raise
 
     @classmethod
-    def open_existing(cls, folder: Path) -> Self:
+    def open_existing(cls, folder: Path | str) -> Self:
         """Open a bank of whatever pack and dimensions its manifest says.
 
         Raises:
@@ -85,6 +86,7 @@ class EmbeddedStore:
             BusyError: another process has the bank open.
             UnavailableError: the folder cannot be read or written.
         """
+        folder = Path(folder)
         manifest = read_manifest(folder)
         lock = FolderLock(folder)
         try:

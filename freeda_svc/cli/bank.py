@@ -4,6 +4,7 @@ import click
 
 from freeda_svc.cli.console import print_json, print_table
 from freeda_svc.cli.session import read_settings
+from freeda_svc.packs.description import read_pack_parameters
 from workers.queries import bank_nouns, bank_stats, search_bank
 
 
@@ -40,12 +41,18 @@ def nouns(context: click.Context, limit: int, *, as_json: bool) -> None:
     Example:
       freeda bank nouns --limit 10
     """
-    answer = bank_nouns(read_settings(context))
+    settings = read_settings(context)
+    answer = bank_nouns(settings)
     ranked = sorted(answer.items(), key=lambda entry: (-entry[1], entry[0]))
     if as_json:
         print_json(dict(ranked))
         return
-    print_table(("noun", "prototypes"), ranked[:limit])
+    known = read_pack_parameters(settings.pack).nouns
+    if known is None:
+        print_table(("noun", "prototypes"), ranked[:limit])
+    else:
+        rows = [(noun, count, "yes" if noun in known else "no") for noun, count in ranked[:limit]]
+        print_table(("noun", "prototypes", f"known to the models of {settings.pack}"), rows)
     if len(ranked) > limit:
         click.echo(f"... and {len(ranked) - limit} more; --limit shows more, --json all.")
 

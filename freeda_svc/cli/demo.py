@@ -1,6 +1,5 @@
 """``freeda demo``: the whole job, small and real."""
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +41,8 @@ def demo(out: Path, captions: int, scenes: int, *, quiet: bool, as_json: bool) -
         _print_report(report, out)
 
 
-def _percent(share: float) -> str:
-    return "-" if math.isnan(share) else f"{100 * share:.1f} %"
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f} %"
 
 
 def _print_report(report: dict[str, Any], out: Path) -> None:

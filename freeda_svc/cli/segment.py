@@ -43,7 +43,7 @@ def read_categories(typed: str) -> list[dict[str, str | None]]:
 @click.option("--quiet", is_flag=True, help="With --wait: no progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @click.pass_context
-def segment(  # noqa: D417 - click's help describes the options
+def segment(
     context: click.Context,
     images: tuple[Path, ...],
     categories: str,

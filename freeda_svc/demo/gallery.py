@@ -36,7 +36,8 @@ class Section:
 
 def colour_labels(labels: npt.NDArray[np.integer], palette: Picture) -> Picture:
     """Return (H, W, 3) uint8: each label (an index into ``palette``, (N, 3) uint8) in its colour."""
-    return np.asarray(palette[labels], dtype=np.uint8)
+    coloured: Picture = palette[labels]
+    return coloured
 
 
 def heat(image: Picture, attribution: npt.NDArray[np.float32]) -> Picture:
@@ -44,7 +45,8 @@ def heat(image: Picture, attribution: npt.NDArray[np.float32]) -> Picture:
     weight = attribution[..., None]
     grey = image.astype(np.float32).mean(axis=-1, keepdims=True)
     tinted = grey * 0.55 * (1 - weight) + weight * (0.45 * image + 0.55 * np.array([255.0, 60.0, 40.0]))
-    return np.clip(tinted, 0, 255).astype(np.uint8)
+    shown: Picture = np.clip(tinted, 0, 255).astype(np.uint8)
+    return shown
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from freeda_svc.demo.gallery import Row, Section, colour_labels, draw_gallery, heat
-from freeda_svc.demo.world import TestScene
+from freeda_svc.demo.world import LabelledScene
 from freeda_svc.miniature.scenes import NOUNS
 from freeda_svc.outputs import palette
 
@@ -34,7 +34,7 @@ def _labels(path: Path) -> npt.NDArray[np.uint8]:
     return np.asarray(Image.open(path))
 
 
-def _varied(scenes: Sequence[TestScene], count: int) -> list[int]:
+def _varied(scenes: Sequence[LabelledScene], count: int) -> list[int]:
     """Choose scenes that together show all nouns, whatever their scores: each adds the most nouns not shown yet."""
     chosen: list[int] = []
     missing = set(range(len(NOUNS)))
@@ -46,7 +46,7 @@ def _varied(scenes: Sequence[TestScene], count: int) -> list[int]:
     return chosen
 
 
-def _showing(scenes: Sequence[TestScene], noun: str, count: int) -> list[int]:
+def _showing(scenes: Sequence[LabelledScene], noun: str, count: int) -> list[int]:
     """Choose the first scenes in which a noun covers at least ``VISIBLE_PIXELS``."""
     label = NOUNS.index(noun)
     return [index for index, scene in enumerate(scenes) if (scene.labels == label).sum() >= VISIBLE_PIXELS][:count]
@@ -60,7 +60,7 @@ def _only(labels: npt.NDArray[np.uint8], image: npt.NDArray[np.uint8], noun: str
 
 
 def compose_gallery(
-    scenes: Sequence[TestScene],
+    scenes: Sequence[LabelledScene],
     before: Sequence[Path],
     after: Sequence[Path],
     extension_noun: str,

@@ -11,7 +11,7 @@ from typing import Any
 from freeda_svc.captions import read_captions
 from freeda_svc.demo.pictures import GeneratedExample, compose_gallery
 from freeda_svc.demo.scores import score_masks
-from freeda_svc.demo.world import DemoPlan, TestScene, write_captions, write_scenes, wrong_nouns
+from freeda_svc.demo.world import DemoPlan, LabelledScene, write_captions, write_scenes, wrong_nouns
 from freeda_svc.errors import FreedaError, InputError
 from freeda_svc.jobs import JobState, JobSummary, export_results, result_totals, submit_ingest, submit_segment
 from freeda_svc.miniature.scenes import NOUNS
@@ -61,7 +61,11 @@ class _Demonstration:
         return result_totals(self.settings, job_id)["images"]
 
     def segment(
-        self, scenes: Sequence[TestScene], name: str, overrides: dict[str, Any], categories: Categories | None = None
+        self,
+        scenes: Sequence[LabelledScene],
+        name: str,
+        overrides: dict[str, Any],
+        categories: Categories | None = None,
     ) -> Masks:
         """Segment all scenes into all nouns and copy the results to ``masks/NAME``."""
         job_id = submit_segment(
@@ -160,5 +164,5 @@ def run_demo(plan: DemoPlan, out: Path, follow: FollowJob) -> dict[str, Any]:
         "seconds_of_jobs": demonstration.seconds,
     }
     compose_gallery(scenes, before.paths, full.paths, plan.extension_noun, examples).save(out / "gallery.png")
-    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    (out / "report.json").write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     return report

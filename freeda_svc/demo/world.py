@@ -32,7 +32,7 @@ class DemoPlan:
 
 
 @dataclass(frozen=True)
-class TestScene:
+class LabelledScene:
     """A scene on disk and what it truly shows: labels are indices into ``NOUNS``, (64, 64) uint8."""
 
     path: Path
@@ -62,15 +62,15 @@ def write_captions(plan: DemoPlan) -> tuple[list[str], list[str]]:
     return list(base), list(extension)
 
 
-def write_scenes(folder: Path, count: int, *, split: int = TEST_SPLIT) -> list[TestScene]:
+def write_scenes(folder: Path, count: int, *, split: int = TEST_SPLIT) -> list[LabelledScene]:
     """Paint the test scenes as PNG files into ``folder`` and return them with their true labels."""
     folder.mkdir(parents=True, exist_ok=True)
-    scenes: list[TestScene] = []
+    scenes: list[LabelledScene] = []
     for number in range(count):
         scene = paint_scene((split, 0, number), HARD)
         path = folder / f"scene-{number:03d}.png"
         Image.fromarray(scene.image).save(path)
-        scenes.append(TestScene(path, scene.labels))
+        scenes.append(LabelledScene(path, scene.labels))
     return scenes
 
 

@@ -58,6 +58,7 @@ class PackDescription:
         parameters: all its numbers.
         sources: what each of the three parts is, keyed by its subfolder.
         files: sha256, hexadecimal, of every file, keyed by its path below the folder.
+        nouns: the nouns its models were trained on; None when they know the open world.
     """
 
     name: str
@@ -67,6 +68,7 @@ class PackDescription:
     parameters: PackParameters
     sources: Mapping[str, Source]
     files: Mapping[str, str]
+    nouns: frozenset[str] | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -112,6 +114,7 @@ def read_pack_parameters(name_or_path: str) -> PackDescription:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
+    nouns = _read_nouns(content.pop("nouns", None), path)
     tables = {key: content.pop(key, {}) for key in ("parameters", "sources", "files")}
     for key, value in tables.items():
         if not isinstance(value, dict):
@@ -125,7 +128,16 @@ def read_pack_parameters(name_or_path: str) -> PackDescription:
         parameters=read_table(PackParameters, tables["parameters"], path, "parameters."),
         sources=_read_sources(tables["sources"], path),
         files=_read_files(tables["files"], path),
+        nouns=nouns,
     )
+
+
+def _read_nouns(value: object, path: Path) -> frozenset[str] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not value or not all(isinstance(noun, str) for noun in value):
+        raise InputError(f"{path}: nouns must be a list of texts; leave it out where the models know the open world")
+    return frozenset(value)
 
 
 def _read_sources(table: dict[str, Any], path: Path) -> dict[str, Source]:

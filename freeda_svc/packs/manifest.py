@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ def write_pack_manifest(
     description: str,
     parameters: PackParameters,
     sources: Mapping[str, Source],
+    nouns: Sequence[str] = (),
 ) -> None:
     """Write ``pack.toml`` into a folder that holds a pack's three models, replacing an older one.
 
@@ -30,6 +31,7 @@ def write_pack_manifest(
         description: one line for a person.
         parameters: all its numbers.
         sources: what each of the three parts is, keyed by its subfolder.
+        nouns: the nouns its models were trained on; none when they know the open world.
 
     Raises:
         InputError: a part has no files, or ``sources`` does not describe exactly the three parts.
@@ -46,6 +48,7 @@ def write_pack_manifest(
         "name": name,
         "version": version,
         "description": description,
+        **({"nouns": list(nouns)} if nouns else {}),
         "parameters": asdict(parameters),
         "sources": {part: asdict(sources[part]) for part in PARTS},
         "files": files,

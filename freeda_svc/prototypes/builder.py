@@ -38,11 +38,13 @@ class BuildResult:
         prototypes: all of them finite, in the order of the captions and of the nouns in them.
         images: how many were generated.
         counts: how often something gave no prototype, keyed by the reason; reasons that did not occur are missing.
+        outside: how many of the prototypes are of nouns that the pack's models were never trained on.
     """
 
     prototypes: tuple[Prototype, ...]
     images: int
     counts: Mapping[str, int]
+    outside: int = 0
 
 
 class PrototypeBuilder:
@@ -91,7 +93,9 @@ class PrototypeBuilder:
             prototypes += self._build_batch(batch, job, artifacts, counts)
             if on_images is not None:
                 on_images(start + len(batch))
-        return BuildResult(tuple(prototypes), images=len(work), counts=dict(+counts))
+        known = self._pack.description.nouns
+        outside = 0 if known is None else sum(prototype.noun not in known for prototype in prototypes)
+        return BuildResult(tuple(prototypes), images=len(work), counts=dict(+counts), outside=outside)
 
     def _build_batch(
         self,

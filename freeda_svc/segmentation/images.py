@@ -10,7 +10,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from freeda_svc.errors import InputError
 
-ImageSource = npt.NDArray[np.generic] | Image.Image | Path
+ImageSource = npt.NDArray[np.generic] | Image.Image | Path | str
 
 _SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 _MOST_OF_SIXTEEN_BITS = 65535
@@ -115,8 +115,8 @@ def load_image(source: ImageSource) -> npt.NDArray[np.uint8]:
     Raises:
         InputError: the array has another shape or type, the image no pixels, or the file cannot be read.
     """
-    if isinstance(source, Path):
-        return read_image(source)
+    if isinstance(source, Path | str):
+        return read_image(Path(source))
     if isinstance(source, Image.Image):
         if 0 in source.size:
             raise InputError("an image has no pixels; give one with at least one row and one column")

@@ -248,3 +248,17 @@ def test_loading_models_prints_nothing(tiny_pack_folder: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_a_pack_may_say_which_nouns_its_models_know(pack_folder: Path) -> None:
+    assert read_pack_parameters(str(pack_folder)).nouns is None
+    fingerprint = read_pack_parameters(str(pack_folder)).fingerprint
+    manifest = pack_folder / "pack.toml"
+    text = manifest.read_text()
+    manifest.write_text(f'nouns = ["ball", "sky"]\n{text}')
+    described = read_pack_parameters(str(pack_folder))
+    assert described.nouns == {"ball", "sky"}
+    assert described.fingerprint == fingerprint
+    manifest.write_text(f'nouns = "ball"\n{text}')
+    with pytest.raises(InputError, match="nouns must be a list of texts"):
+        read_pack_parameters(str(pack_folder))

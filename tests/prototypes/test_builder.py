@@ -162,3 +162,11 @@ def test_prototypes_that_are_empty_or_not_finite_never_leave(
     assert result.prototypes == ()
     assert result.counts == {reason: 2}
     assert not list(tmp_path.iterdir())
+
+
+def test_nouns_that_the_models_do_not_know_are_counted(pack: Pack, parser: NounParser) -> None:
+    assert PrototypeBuilder(pack, parser).build(CAPTIONS[:1]).outside == 0
+    narrow = Pack(replace(pack.description, nouns=frozenset({"ball"})), pack.device)
+    vars(narrow).update(generator=pack.generator, backbone=pack.backbone, image_text=pack.image_text)
+    result = PrototypeBuilder(narrow, parser).build([CAPTIONS[0], CAPTIONS[3]])
+    assert (len(result.prototypes), result.outside) == (4, 3)

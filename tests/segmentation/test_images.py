@@ -186,3 +186,9 @@ def test_a_file_is_not_kept_open(tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     path.write_bytes(buffer.getvalue())
     assert np.array_equal(load_image(path), ramp())  # an open file would be a ResourceWarning, which is an error here
+
+
+def test_a_path_may_be_a_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(np.full((3, 5, 3), 7, dtype=np.uint8)).save(path)
+    assert np.array_equal(load_image(str(path)), read_image(path))

@@ -5,6 +5,7 @@ The numbers were chosen on validation scenes; the test scenes of the demonstrati
 
 from pathlib import Path
 
+from freeda_svc.miniature.scenes import NOUNS
 from freeda_svc.packs import (
     GenerationParameters,
     PackParameters,
@@ -51,4 +52,5 @@ def write_pack(folder: Path) -> None:
         description="A painted world of fourteen nouns at 64 x 64 pixels, for seeing and testing everything",
         parameters=PARAMETERS,
         sources=SOURCES,
+        nouns=NOUNS,
     )
