@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from freeda_svc.whole_files import write_whole
+
 FOLDER = Path(__file__).parent / "results"
 
 
@@ -53,7 +55,5 @@ def write_results(name: str, results: Sequence[Result]) -> Path:
         "results": [asdict(result) for result in results],
     }
     path = FOLDER / f"{name}.json"
-    aside = path.with_suffix(".part")
-    aside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    aside.replace(path)
+    write_whole(path, f"{json.dumps(content, indent=2)}\n".encode())
     return path

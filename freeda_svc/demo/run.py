@@ -16,6 +16,7 @@ from freeda_svc.errors import FreedaError, InputError
 from freeda_svc.jobs import JobState, JobSummary, export_results, result_totals, submit_ingest, submit_segment
 from freeda_svc.miniature.scenes import NOUNS
 from freeda_svc.settings import Settings, load_settings
+from freeda_svc.whole_files import placed_whole, write_whole
 from workers.dispatcher import CeleryDispatcher
 from workers.queries import bank_stats, search_bank
 from workers.supervisor import background_stack
@@ -163,6 +164,8 @@ def run_demo(plan: DemoPlan, out: Path, follow: FollowJob) -> dict[str, Any]:
         "test_scenes": len(scenes),
         "seconds_of_jobs": demonstration.seconds,
     }
-    compose_gallery(scenes, before.paths, full.paths, plan.extension_noun, examples).save(out / "gallery.png")
-    (out / "report.json").write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    gallery = compose_gallery(scenes, before.paths, full.paths, plan.extension_noun, examples)
+    with placed_whole(out / "gallery.png") as aside:
+        gallery.save(aside, format="PNG")
+    write_whole(out / "report.json", f"{json.dumps(report, indent=2, allow_nan=False)}\n".encode())
     return report

@@ -1,8 +1,6 @@
 """Where the results of segmentation items lie, and handing them out."""
 
-import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from freeda_svc.jobs.database import reading
 from freeda_svc.jobs.states import ItemState, JobKind
 from freeda_svc.jobs.tables import Job, WorkItem
 from freeda_svc.settings import Settings
+from freeda_svc.whole_files import placed_whole
 
 MASK = "mask.png"
 OVERLAY = "overlay.png"
@@ -103,14 +102,7 @@ def _copy_whole(source: Path, target: Path) -> None:
         raise NotFoundError(f"the result {source} is gone from the artifacts; submit the image again")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
-        try:
-            with source.open("rb") as content, os.fdopen(descriptor, "wb") as copy:
-                shutil.copyfileobj(content, copy)
-            Path(aside).chmod(source.stat().st_mode & 0o777)
-            Path(aside).replace(target)
-        except BaseException:
-            Path(aside).unlink(missing_ok=True)
-            raise
+        with placed_whole(target) as aside:
+            shutil.copyfile(source, aside)
     except OSError as error:
         raise UnavailableError(f"{target} cannot be written: {error.strerror}") from error

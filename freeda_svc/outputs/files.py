@@ -1,9 +1,8 @@
-"""Files that appear whole or not at all."""
+"""Checking names of outputs and writing them, with messages for a person."""
 
-import os
 from pathlib import Path
-from uuid import uuid4
 
+from freeda_svc import whole_files
 from freeda_svc.errors import InputError, UnavailableError
 
 
@@ -23,14 +22,8 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         UnavailableError: it cannot be written there; what was at the path before is untouched.
     """
-    aside = path.parent / f".{uuid4().hex}.part"
     try:
-        with aside.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
+        whole_files.write_whole(path, content)
     except OSError as error:
-        aside.unlink(missing_ok=True)
         reason = error.strerror or str(error)
         raise UnavailableError(f"cannot write {path}: {reason}; name a file in a folder that can be written") from error

@@ -10,6 +10,7 @@ from typing import Any
 from freeda_svc.errors import InputError
 from freeda_svc.packs.description import MANIFEST, PARTS, PackDescription, Source
 from freeda_svc.packs.parameters import PackParameters
+from freeda_svc.whole_files import write_whole
 
 
 def write_pack_manifest(
@@ -53,10 +54,8 @@ def write_pack_manifest(
         "sources": {part: asdict(sources[part]) for part in PARTS},
         "files": files,
     }
-    path = folder / MANIFEST
-    aside = folder / f"{MANIFEST}.part"
-    aside.write_text("\n".join(_lines(content, ())).lstrip() + "\n", encoding="utf-8")
-    aside.replace(path)
+    text = "\n".join(_lines(content, ())).lstrip() + "\n"
+    write_whole(folder / MANIFEST, text.encode("utf-8"))
 
 
 def verify_part(description: PackDescription, part: str) -> None:

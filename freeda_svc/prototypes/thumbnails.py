@@ -1,7 +1,6 @@
 """Thumbnails of generated images and their weak masks, so that a person can see what a prototype was pooled from."""
 
 import hashlib
-import os
 import re
 from pathlib import Path, PurePosixPath
 
@@ -10,6 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from freeda_svc.errors import UnavailableError
+from freeda_svc.whole_files import placed_whole
 
 LONGEST_SIDE = 256
 _FOLDER = PurePosixPath("thumbnails")
@@ -64,11 +64,10 @@ def write_attribution_thumbnail(root: Path, caption_id: str, noun: str, attribut
 
 def _write(root: Path, relative: PurePosixPath, image: Image.Image) -> str:
     path = root / relative
-    aside = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(aside, format="PNG")
-        aside.replace(path)
+        with placed_whole(path) as aside:
+            image.save(aside, format="PNG")
     except OSError as error:
         raise UnavailableError(f"the thumbnail {path} cannot be written: {error.strerror or error}") from error
     return relative.as_posix()

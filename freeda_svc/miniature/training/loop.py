@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from freeda_svc.whole_files import placed_whole, write_whole
+
 StepFunction = Callable[[np.random.Generator], torch.Tensor]
 
 
@@ -30,13 +32,6 @@ class Schedule:
             return self.learning_rate * (step + 1) / self.warmup
         progress = (step - self.warmup) / max(1, self.steps - self.warmup)
         return self.learning_rate * (0.05 + 0.95 * 0.5 * (1 + float(np.cos(np.pi * progress))))
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a file beside ``path``, then rename it, so that ``path`` is never half written."""
-    aside = path.with_name(path.name + ".part")
-    write(aside)
-    aside.replace(path)
 
 
 class Training:
@@ -76,8 +71,9 @@ class Training:
             "seconds": self.seconds,
             "curve": self.curve,
         }
-        write_whole(self.checkpoint, lambda path: torch.save(state, path))
-        write_whole(self.curve_file, lambda path: path.write_text(json.dumps(self.curve)))
+        with placed_whole(self.checkpoint) as aside:
+            torch.save(state, aside)
+        write_whole(self.curve_file, json.dumps(self.curve).encode("utf-8"))
 
     def _update_average(self) -> None:
         decay = min(self.schedule.average_decay, (1 + self.step) / (10 + self.step))

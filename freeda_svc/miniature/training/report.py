@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from freeda_svc.miniature.training.loop import write_whole
 from freeda_svc.miniature.training.scores import score_pack
+from freeda_svc.whole_files import placed_whole, write_whole
 
 MODELS = ("autoencoder", "generator", "backbone", "image-text")
 
@@ -24,7 +24,8 @@ def _draw_curves(curves: dict[str, list[dict[str, float]]], path: Path) -> None:
         axis.plot([point["step"] for point in curve], [point["loss"] for point in curve])
         axis.set(title=name, xlabel="step", yscale="log")
     axes[0].set_ylabel("training loss")
-    write_whole(path, lambda aside: figure.savefig(aside, dpi=90, format="png"))
+    with placed_whole(path) as aside:
+        figure.savefig(aside, dpi=90, format="png")
     plt.close(figure)
 
 
@@ -75,6 +76,5 @@ def write_report(build: Path, pack: Path, out: Path) -> None:
     scores = score_pack(pack)
     _draw_curves(curves, out / "curves.png")
     content = json.dumps({"scores": scores, "curves": curves}, indent=1)
-    write_whole(out / "report.json", lambda path: path.write_text(content + "\n", encoding="utf-8"))
-    text = _table(scores, curves)
-    write_whole(out / "report.md", lambda path: path.write_text(text, encoding="utf-8"))
+    write_whole(out / "report.json", f"{content}\n".encode())
+    write_whole(out / "report.md", _table(scores, curves).encode("utf-8"))
