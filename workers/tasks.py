@@ -60,7 +60,9 @@ ask_bank = shared_task(name=ASK_BANK, bind=True, acks_late=False)(answer_task)
 def _failed(settings: Settings, claim: Claim, error: Exception, reason: str, *, final: bool) -> None:
     line = " ".join(reason.split())
     again = fail_item(settings, claim, line, "".join(traceback.format_exception(error)), final=final)
-    log.error("item failed", reason=line, tried_again=again, exc_info=error)
+    # Where an expected error was raised is in the database; the log is read by people.
+    trace = None if isinstance(error, FreedaError) else error
+    log.error("item failed", reason=line, tried_again=again, exc_info=trace)
 
 
 @contextmanager

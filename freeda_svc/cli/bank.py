@@ -35,7 +35,7 @@ def stats(context: click.Context, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print all as JSON.")
 @click.pass_context
 def nouns(context: click.Context, limit: int, *, as_json: bool) -> None:
-    """List nouns with the number of their prototypes, the most frequent first.
+    """List nouns, those with most prototypes first.
 
     \b
     Example:
@@ -63,7 +63,9 @@ def nouns(context: click.Context, limit: int, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON, with everything that is stored.")
 @click.pass_context
 def search(context: click.Context, text: str, limit: int, *, as_json: bool) -> None:
-    """Show the keys nearest to TEXT: what a category of that name would be compared with.
+    """Show the keys nearest to a text.
+
+    These are what a category of that name would be compared with.
 
     \b
     Example:

@@ -32,7 +32,9 @@ def upgrade(context: click.Context) -> None:
 @database.command()
 @click.pass_context
 def check(context: click.Context) -> None:
-    """Say which revision the database is at; fails when it is not the newest.
+    """Say which revision the database is at.
+
+    Fails when it is not the newest.
 
     \b
     Example:

@@ -12,17 +12,23 @@ from freeda_svc.settings import Settings
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="demo-output", show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="demo-output",
+    show_default=True,
+    help="Folder for the results.",
+)
 @click.option("--captions", type=click.IntRange(min=30), default=240, show_default=True, help="Captions to begin with.")
 @click.option("--scenes", type=click.IntRange(min=10), default=120, show_default=True, help="Scenes to segment.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def demo(out: Path, captions: int, scenes: int, *, quiet: bool, as_json: bool) -> None:
-    """Go from captions to masks on the bundled miniature world; no server, no download.
+    """Go from captions to masks on the miniature world.
 
-    Captions are enqueued; the worker paints an image for each, finds every noun by cross-attention and fills a bank
-    of prototypes; scenes are segmented with it; then the bank learns a new word. DIR gets gallery.png, report.json
-    and every mask.
+    It needs no server and no download. Captions are enqueued; the worker paints an image for each, finds every noun
+    by cross-attention and fills a bank of prototypes; scenes are segmented with it; then the bank learns a new word.
+    The folder gets gallery.png, report.json and every mask.
 
     \b
     Example:

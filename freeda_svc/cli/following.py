@@ -1,18 +1,18 @@
 """Waiting for a job with its progress in view, and what its end means for the command."""
 
-import time
+from collections import deque
 from collections.abc import Iterator
 
 import click
 
+from freeda_svc import jobs
 from freeda_svc.cli.console import track
+from freeda_svc.cli.endings import EXIT_FAILED, EXIT_PARTLY, Interrupted
 from freeda_svc.jobs import ItemState, JobState, JobSummary, job_items, job_summary
 from freeda_svc.settings import Settings
 
-ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 POLL_SECONDS = 0.2
 ERRORS_SHOWN = 5
-EXIT_FAILED, EXIT_PARTLY = 1, 3
 
 
 def follow_job(settings: Settings, job_id: str, label: str, *, quiet: bool = False) -> JobSummary:
@@ -29,22 +29,35 @@ def follow_job(settings: Settings, job_id: str, label: str, *, quiet: bool = Fal
     """
 
     def counts() -> Iterator[tuple[int, int]]:
-        while True:
-            job = job_summary(settings, job_id)
+        for job in jobs.follow_job(settings, job_id, every_seconds=POLL_SECONDS):
             yield job.progress.ended, job.progress.total
-            if job.state in ENDED and not job.progress.running:
-                return
-            time.sleep(POLL_SECONDS)
 
     if quiet:
-        for _ in counts():
-            pass
+        deque(counts(), maxlen=0)
     else:
         track(label, counts())
     return job_summary(settings, job_id)
 
 
-def note_missing_worker(settings: Settings) -> None:
+def follow_submitted(settings: Settings, job_id: str, label: str, *, quiet: bool = False) -> JobSummary:
+    """Follow a job that goes on without this command: say so when no worker is there, and at Ctrl-C.
+
+    Raises:
+        Interrupted: at Ctrl-C; says how to come back to the job.
+    """
+    progress = job_summary(settings, job_id).progress
+    if progress.ended < progress.total:
+        _note_missing_worker(settings)
+    try:
+        return follow_job(settings, job_id, label, quiet=quiet)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"Interrupted; job {job_id} goes on: `freeda jobs watch {job_id}` follows it, "
+            f"`freeda jobs cancel {job_id}` ends it."
+        ) from None
+
+
+def _note_missing_worker(settings: Settings) -> None:
     """Say that nothing will happen yet when the embedded stack of the home is not running."""
     from workers.locks import worker_is_running  # noqa: PLC0415 - only a command that waits asks
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from freeda_svc.cli.console import print_json
-from freeda_svc.cli.following import end_with, follow_job, note_missing_worker
+from freeda_svc.cli.following import end_with, follow_submitted
 from freeda_svc.cli.session import open_dispatcher, read_settings
 from freeda_svc.jobs import result_totals, submit_ingest
 
@@ -21,7 +21,7 @@ from freeda_svc.jobs import result_totals, submit_ingest
 def ingest(
     context: click.Context, files: tuple[Path, ...], limit: int | None, *, wait: bool, quiet: bool, as_json: bool
 ) -> None:
-    """Turn the captions in FILES into prototypes and add them to the bank.
+    """Turn captions into prototypes and add them to the bank.
 
     FILES are COCO captions (.json), JSON Lines (.jsonl, field caption or text) or plain text, a caption a line. A
     caption that was ingested before adds nothing.
@@ -40,8 +40,7 @@ def ingest(
     if not wait:
         print_json({"job": job_id}) if as_json else click.echo(job_id)
         return
-    note_missing_worker(settings)
-    job = follow_job(settings, job_id, "ingest", quiet=quiet)
+    job = follow_submitted(settings, job_id, "ingest", quiet=quiet)
     totals = result_totals(settings, job_id)
     if as_json:
         print_json({"job": job_id, "state": job.state, "totals": totals})

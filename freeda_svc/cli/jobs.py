@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from freeda_svc.cli.console import print_json, print_table
-from freeda_svc.cli.following import end_with, follow_job, note_missing_worker
+from freeda_svc.cli.following import end_with, follow_submitted
 from freeda_svc.cli.session import open_dispatcher, read_settings
 from freeda_svc.jobs import (
     ItemSummary,
@@ -32,6 +32,10 @@ def jobs() -> None:
     """
 
 
+def _count_of(items: int) -> str:
+    return f"{items} item{'' if items == 1 else 's'}"
+
+
 def _left(job: JobSummary) -> str:
     seconds = job.progress.seconds_left
     return "" if seconds is None else f"{seconds:.0f} s"
@@ -39,7 +43,7 @@ def _left(job: JobSummary) -> str:
 
 def _print_jobs(found: Sequence[JobSummary]) -> None:
     print_table(
-        ("job", "kind", "state", "done", "failed", "of", "left", "submitted (UTC)", "source"),
+        ("job", "kind", "state", "done", "failed", "items", "left", "submitted (UTC)", "source"),
         [
             (
                 job.id,
@@ -123,8 +127,7 @@ def watch(context: click.Context, job_id: str) -> None:
     """
     settings = read_settings(context)
     job = job_summary(settings, job_id)
-    note_missing_worker(settings)
-    ended = follow_job(settings, job.id, job.kind)
+    ended = follow_submitted(settings, job.id, job.kind)
     click.echo(f"job {job.id} is {ended.state}")
     end_with(context, settings, ended)
 
@@ -140,7 +143,7 @@ def cancel(context: click.Context, job_id: str) -> None:
       freeda jobs cancel 3f2a
     """
     count = cancel_job(read_settings(context), job_id)
-    click.echo(f"{count} items cancelled")
+    click.echo(f"{_count_of(count)} cancelled")
 
 
 @jobs.command()
@@ -155,7 +158,7 @@ def retry(context: click.Context, job_id: str) -> None:
     """
     settings = read_settings(context)
     count = retry_failed_items(settings, job_id, dispatcher=open_dispatcher(settings))
-    click.echo(f"{count} items queued again")
+    click.echo(f"{_count_of(count)} queued again")
 
 
 @jobs.command()

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from freeda_svc.cli.endings import EXIT_INTERRUPTED, EXIT_USAGE, Interrupted, show_usage_error
 from freeda_svc.errors import FreedaError
 
 COMMANDS: dict[str, str] = {
@@ -19,7 +20,6 @@ COMMANDS: dict[str, str] = {
     "bank": "freeda_svc.cli.bank:bank",
     "db": "freeda_svc.cli.database:database",
 }
-INTERRUPTED = 130
 
 
 class FreedaGroup(click.Group):
@@ -38,11 +38,13 @@ class FreedaGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's interface
-        """Run the command; an expected error becomes one line and exit code 1."""
+        """Run the command; an expected error becomes one line and exit code 1, Ctrl-C one line and 130."""
         try:
             return super().invoke(ctx)
         except FreedaError as error:
             raise click.ClickException(" ".join(str(error).split())) from error
+        except KeyboardInterrupt:
+            raise Interrupted("Interrupted.") from None
 
 
 @click.group(cls=FreedaGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -68,10 +70,13 @@ def freeda(context: click.Context, home: Path | None) -> None:
 def main() -> None:
     """Run the command line; Ctrl-C ends it with exit code 130."""
     try:
-        code = freeda(standalone_mode=False)
+        code = freeda(prog_name="freeda", standalone_mode=False)
+    except click.UsageError as error:
+        show_usage_error(error)
+        sys.exit(EXIT_USAGE)
     except (click.exceptions.Abort, KeyboardInterrupt):
-        click.echo("Interrupted; what was submitted goes on (see `freeda jobs list`).", err=True)
-        sys.exit(INTERRUPTED)
+        Interrupted("Interrupted.").show()
+        sys.exit(EXIT_INTERRUPTED)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

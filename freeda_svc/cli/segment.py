@@ -1,12 +1,13 @@
 """``freeda segment``: images become masks."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import click
 
 from freeda_svc.cli.console import print_json, print_table
-from freeda_svc.cli.following import end_with, follow_job, note_missing_worker
+from freeda_svc.cli.following import end_with, follow_submitted
 from freeda_svc.cli.session import open_dispatcher, read_settings
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import ItemState, JobSummary, export_results, job_items, submit_segment
@@ -26,6 +27,17 @@ def read_categories(typed: str) -> list[dict[str, str | None]]:
     if not all(names):
         raise InputError(f"a category between two commas is missing in {typed!r}; write 'ball, sky'")
     return [{"name": name} for name in names]
+
+
+def check_writable(folder: Path) -> None:
+    """See that a folder can be made or written, before work is done for it; nothing is made yet.
+
+    Raises:
+        InputError: it cannot.
+    """
+    nearest = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(f"{folder} cannot be written: {nearest} is no folder that can; give another --out")
 
 
 @click.command()
@@ -56,7 +68,7 @@ def segment(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Label every pixel of IMAGES with one of the categories.
+    """Label every pixel of images with a category.
 
     For each image DIR gets NAME.mask.png (indexed, with palette: pixel values are positions in the list of
     categories), NAME.overlay.png (with a legend) and NAME.json (scores, areas, parameters).
@@ -67,9 +79,9 @@ def segment(
       freeda segment *.png -c "boat, water" --beta 1 --superpixels none
     """
     if out is not None and not wait:
-        raise click.UsageError(
-            "--out goes with --wait; without it, fetch results later: freeda jobs export ID --out DIR"
-        )
+        raise click.UsageError("--out goes with --wait; fetch results later with freeda jobs export ID --out DIR.")
+    if out is not None:
+        check_writable(out)
     settings = read_settings(context)
     given = {"k": k, "beta": beta, "superpixels": superpixels}
     job_id = submit_segment(
@@ -82,8 +94,7 @@ def segment(
     if not wait:
         print_json({"job": job_id}) if as_json else click.echo(job_id)
         return
-    note_missing_worker(settings)
-    job = follow_job(settings, job_id, "segment", quiet=quiet)
+    job = follow_submitted(settings, job_id, "segment", quiet=quiet)
     exported = [] if out is None else export_results(settings, job_id, out)
     if as_json:
         print_json({"job": job_id, "state": job.state, "images": _results(settings, job)})

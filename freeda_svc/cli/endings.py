@@ -1,0 +1,29 @@
+"""How a command ends before its time: its exit code, and the one line that says why."""
+
+import sys
+
+import click
+
+EXIT_FAILED, EXIT_USAGE, EXIT_PARTLY, EXIT_INTERRUPTED = 1, 2, 3, 130
+
+
+class Interrupted(click.ClickException):
+    """Ctrl-C; the message says what becomes of what was begun."""
+
+    exit_code = EXIT_INTERRUPTED
+
+    def show(self, file: object = None) -> None:  # noqa: ARG002 - click's interface
+        """Print the message on a line of its own, below the ^C that a terminal shows."""
+        if sys.stderr.isatty():
+            click.echo(err=True)
+        click.echo(self.format_message(), err=True)
+
+
+def show_usage_error(error: click.UsageError) -> None:
+    """Print what was wrong with options or arguments as one line that names the help to read."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return
+    command = error.ctx.command_path if error.ctx is not None else "freeda"
+    message = " ".join(error.format_message().split())
+    click.echo(f"Error: {message} See `{command} --help`.", err=True)

@@ -1,0 +1,110 @@
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from freeda_svc.cli.main import main
+from freeda_svc.miniature.scenes import EASY, Scene, paint_scene
+
+SCENE_COUNT = 16
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 - whatever was printed
+        return json.loads(self.out)
+
+
+Freeda = Callable[..., Ran]
+
+
+def own_environment(home: Path, **variables: str) -> dict[str, str]:
+    """The environment without the settings of whoever runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FREEDA_")}
+    return {**kept, "FREEDA_HOME": str(home), "OMP_NUM_THREADS": "1", **variables}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home of this test's commands, not made yet."""
+    for name in [name for name in os.environ if name.startswith("FREEDA_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("FREEDA_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def freeda(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Freeda:
+    """Run a command in this process, as the console script does."""
+
+    def run(*arguments: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["freeda", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        told = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Ran(ended.value.code, told.out, told.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def start() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Start a command as a process in a session of its own; what is left of it at the end is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(home: Path, *arguments: object, **variables: str) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from freeda_svc.cli.main import main; main()", *map(str, arguments)],
+            env=own_environment(home, **variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+@pytest.fixture(scope="session")
+def scenes() -> list[Scene]:
+    return [paint_scene((11, number), EASY) for number in range(SCENE_COUNT)]
+
+
+@pytest.fixture(scope="session")
+def inputs(tmp_path_factory: pytest.TempPathFactory, scenes: list[Scene]) -> Path:
+    """A folder with captions, two painted images and files that are neither. Do not write to it."""
+    folder = tmp_path_factory.mktemp("inputs")
+    (folder / "captions.txt").write_text("".join(f"{scene.caption}\n" for scene in scenes))
+    for number, scene in enumerate(scenes[:2]):
+        Image.fromarray(scene.image).save(folder / f"scene-{number}.png")
+    (folder / "no-image.png").write_text("a sentence\n")
+    (folder / "blank.txt").write_text("\n \n")
+    (folder / "empty.json").write_text('{"annotations": []}')
+    (folder / "cut.json").write_text('{"annotations": [{"caption": "a b')
+    (folder / "captions.xml").write_text("<captions/>")
+    return folder

@@ -1,0 +1,256 @@
+"""What is wrong is told in one line, with a code that is not zero, and nothing is accepted."""
+
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from freeda_svc.cli.main import freeda as freeda_group
+from freeda_svc.errors import BusyError
+from freeda_svc.jobs import list_jobs
+from freeda_svc.settings import load_settings, prepare_home
+from workers.locks import worker_lock
+
+Freeda = Callable[..., Any]
+Start = Callable[..., "subprocess.Popen[str]"]
+SEE_SEGMENT = "See `freeda segment --help`."
+NO_BROKER = "redis://127.0.0.1:1/0"
+CAPTION_FORMATS = "a COCO captions .json, a .txt with one caption a line, or a .jsonl with a field 'caption' or 'text'"
+
+
+def _accepted(home: Path) -> list[Any]:
+    return list_jobs(load_settings(home=home)) if home.exists() else []
+
+
+def _files(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ("ingest {in}/none.txt", 1, "there is no caption file {in}/none.txt"),
+        ("ingest {in}", 1, f"{{in}} is a directory; give a caption file: {CAPTION_FORMATS}"),
+        ("ingest {in}/blank.txt", 1, f"{{in}}/blank.txt has no captions; expected {CAPTION_FORMATS}"),
+        ("ingest {in}/empty.json", 1, f"{{in}}/empty.json has no captions; expected {CAPTION_FORMATS}"),
+        (
+            "ingest {in}/captions.xml",
+            1,
+            f"{{in}}/captions.xml is of no format that can be read; give {CAPTION_FORMATS}",
+        ),
+        ("ingest", 2, "Missing argument 'FILES...'. See `freeda ingest --help`."),
+        (
+            "ingest {in}/captions.txt --limit 0",
+            2,
+            "Invalid value for '--limit': 0 is not in the range x>=1. See `freeda ingest --help`.",
+        ),
+        ("segment {in}/none.png -c ball", 1, "{in}/none.png: no such file"),
+        ("segment {in}/no-image.png -c ball", 1, "{in}/no-image.png: is not an image"),
+        (
+            "segment {in}/scene-0.png {in}/no-image.png {in}/none.png -c ball",
+            1,
+            "{in}/no-image.png: is not an image (and 1 more of 3 files)",
+        ),
+        ("segment {in} -c ball", 1, "{in}: is a folder; give image files"),
+        (
+            "segment {in}/scene-0.png -c ,",
+            1,
+            "the list of categories is empty; name at least one, such as --categories 'ball, sky'",
+        ),
+        (
+            "segment {in}/scene-0.png -c ball,,sky",
+            1,
+            "a category between two commas is missing in 'ball,,sky'; write 'ball, sky'",
+        ),
+        ("segment {in}/scene-0.png -c ball,Ball", 1, "category 'Ball' is given twice; name each once"),
+        ("segment {in}/scene-0.png", 2, "Missing option '-c' / '--categories'. See `freeda segment --help`."),
+        (
+            "segment {in}/scene-0.png -c a --superpixels slic",
+            2,
+            f"Invalid value for '--superpixels': 'slic' is not one of 'felzenszwalb', 'none'. {SEE_SEGMENT}",
+        ),
+        (
+            "segment {in}/scene-0.png -c ball --beta 2",
+            2,
+            "Invalid value for '--beta': 2.0 is not in the range 0<=x<=1. See `freeda segment --help`.",
+        ),
+        (
+            "segment {in}/scene-0.png -c ball --out {in}/new",
+            2,
+            f"--out goes with --wait; fetch results later with freeda jobs export ID --out DIR. {SEE_SEGMENT}",
+        ),
+        (
+            "segment {in}/scene-0.png -c ball --wait --out {in}/captions.txt/new",
+            1,
+            "{in}/captions.txt/new cannot be written: {in}/captions.txt is no folder that can; give another --out",
+        ),
+        ("jobs show 0123456789ab", 1, "there is no job '0123456789ab'; `freeda jobs list` shows them"),
+        ("jobs watch zebra", 1, "there is no job 'zebra'; `freeda jobs list` shows them"),
+        ("jobs cancel 0123456789ab", 1, "there is no job '0123456789ab'; `freeda jobs list` shows them"),
+        ("jobs retry 0123456789ab", 1, "there is no job '0123456789ab'; `freeda jobs list` shows them"),
+        ("jobs export 0123456789ab --out {in}/new", 1, "there is no job '0123456789ab'; `freeda jobs list` shows them"),
+        ("fly", 2, "No such command 'fly'. See `freeda --help`."),
+        ("worker", 1, "no broker_url is set: set FREEDA_BROKER_URL, or run `freeda up` with its own broker"),
+    ],
+)
+def test_is_one_line_and_nothing_is_accepted(  # noqa: PLR0917 - pytest passes them by name
+    freeda: Freeda, home: Path, inputs: Path, arguments: str, code: int, message: str
+) -> None:
+    before = _files(inputs)
+    ran = freeda(*(argument.replace("{in}", str(inputs)) for argument in arguments.split()))
+    assert ran.err == f"Error: {message.replace('{in}', str(inputs))}\n"
+    assert (ran.code, ran.out) == (code, "")
+    assert _accepted(home) == []
+    assert not list(home.rglob("inputs/*"))
+    assert _files(inputs) == before
+
+
+def test_truncated_captions_are_refused(freeda: Freeda, home: Path, inputs: Path) -> None:
+    ran = freeda("ingest", inputs / "cut.json")
+    assert ran.err.startswith(f"Error: {inputs}/cut.json: not valid JSON, perhaps cut off (")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+    assert _accepted(home) == []
+
+
+@pytest.mark.parametrize("question", ["stats", "nouns", "search ball"])
+def test_a_bank_that_is_missing_says_what_to_do_first(freeda: Freeda, home: Path, question: str) -> None:
+    ran = freeda("bank", *question.split(), "--json")
+    assert ran.err.startswith(f"Error: there is no bank {home}/bank: run `freeda ingest FILE` first")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+
+
+@pytest.mark.parametrize("command", ["ingest {in}/captions.txt", "segment {in}/scene-0.png -c ball", "up", "jobs list"])
+def test_a_home_that_cannot_be_written(
+    freeda: Freeda, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, inputs: Path, command: str
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("FREEDA_HOME", str(tmp_path / "file" / "home"))
+    ran = freeda(*command.replace("{in}", str(inputs)).split())
+    assert ran.err == (
+        f"Error: the home {tmp_path}/file/home cannot be written: Not a directory; "
+        "set FREEDA_HOME to a folder that can\n"
+    )
+    assert (ran.code, ran.out) == (1, "")
+    assert _files(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("command", ["ingest {in}/captions.txt", "segment {in}/scene-0.png -c ball", "up", "worker"])
+def test_a_broker_that_is_down(
+    freeda: Freeda, monkeypatch: pytest.MonkeyPatch, home: Path, inputs: Path, command: str
+) -> None:
+    monkeypatch.setenv("FREEDA_BROKER_URL", "redis://:secret@127.0.0.1:1/0")
+    ran = freeda(*command.replace("{in}", str(inputs)).split())
+    assert ran.err == f"Error: the broker {NO_BROKER} does not answer: start it, or correct broker_url\n"
+    assert (ran.code, ran.out) == (1, "")
+    monkeypatch.delenv("FREEDA_BROKER_URL")
+    assert _accepted(home) == []
+
+
+@pytest.mark.parametrize("command", ["ingest {in}/captions.txt", "segment {in}/scene-0.png -c ball", "up"])
+def test_a_pack_that_there_is_not(
+    freeda: Freeda, monkeypatch: pytest.MonkeyPatch, home: Path, inputs: Path, command: str
+) -> None:
+    monkeypatch.setenv("FREEDA_PACK", "zebra")
+    ran = freeda(*command.replace("{in}", str(inputs)).split())
+    assert ran.err.startswith("Error: there is no pack 'zebra': give the name of a bundled one (miniature)")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+    monkeypatch.delenv("FREEDA_PACK")
+    assert _accepted(home) == []
+
+
+def test_a_setting_that_cannot_be(freeda: Freeda, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.setenv("FREEDA_LOG_FORMAT", "poem")
+    ran = freeda("jobs", "list")
+    assert ran.err == "Error: environment: log_format: input should be 'console' or 'json'\n"
+    assert ran.code == 1
+    assert not home.exists()
+
+
+def test_a_second_worker_is_refused(freeda: Freeda, home: Path) -> None:
+    settings = load_settings(home=home)
+    prepare_home(settings)
+    with worker_lock(settings):
+        ran = freeda("up")
+    assert ran.err.startswith("Error: process ")
+    assert ran.err.endswith(f" is already the worker of {home}: stop it first\n")
+    assert ran.code == 1
+
+
+def test_what_has_ended_or_gone_well_cannot_be_cancelled_or_tried_again(
+    freeda: Freeda, inputs: Path, tmp_path: Path
+) -> None:
+    submitted = freeda("ingest", inputs / "captions.txt", "--limit", 1)
+    job = submitted.out.strip()
+    assert (submitted.code, submitted.err) == (0, "")
+    assert freeda("jobs", "retry", job).err == f"Error: job {job} has no failed items\n"
+    export = freeda("jobs", "export", job, "--out", tmp_path / "out")
+    assert export.err.startswith(f"Error: job {job} adds to the bank")
+    assert not (tmp_path / "out").exists()
+    cancelled = freeda("jobs", "cancel", job[:6])
+    assert (cancelled.code, cancelled.out) == (0, "1 item cancelled\n")
+    again = freeda("jobs", "cancel", job)
+    assert again.code == 1
+    assert again.err.startswith(f"Error: job {job} is cancelled already")
+    assert freeda("jobs", "retry", job).err.startswith(f"Error: job {job} was cancelled")
+    watched = freeda("jobs", "watch", job)
+    assert (watched.code, watched.out) == (1, f"job {job} is cancelled\n")
+    assert "No worker" not in watched.err
+
+
+def test_an_error_of_several_lines_is_folded_into_one(freeda: Freeda, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_given: object, **_named: object) -> None:
+        raise BusyError("held by\n another")
+
+    monkeypatch.setattr(freeda_group, "get_command", fail)
+    ran = freeda("jobs", "list")
+    assert (ran.code, ran.err) == (1, "Error: held by another\n")
+
+
+@pytest.mark.end_to_end
+def test_a_process_ends_as_a_call_does(start: Start, tmp_path: Path, inputs: Path) -> None:
+    image = inputs / "no-image.png"
+    commands = {
+        start(tmp_path / "home", "ingest", inputs / "captions.txt", FREEDA_BROKER_URL=NO_BROKER): (
+            1,
+            "does not answer",
+        ),
+        start(tmp_path / "home", "segment", image, "-c", "ball"): (1, "is not an image"),
+        start(tmp_path / "home", "segment", image, "-c", "ball", "--k", "x"): (2, "not a valid integer"),
+    }
+    for process, (code, message) in commands.items():
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, out) == (code, "")
+        assert err.startswith("Error: ")
+        assert message in err
+        assert err.count("\n") == 1
+    assert _accepted(tmp_path / "home") == []
+
+
+@pytest.mark.end_to_end
+def test_control_c_while_waiting_ends_the_command_and_not_the_job(
+    start: Start, freeda: Freeda, home: Path, inputs: Path
+) -> None:
+    submitted = start(home, "ingest", inputs / "captions.txt", "--limit", "2", "--wait")
+    job = _interrupted(submitted, "ingest: 0 of 1\n")
+    _interrupted(start(home, "jobs", "watch", job), "ingest: 0 of 1\n")
+    shown = freeda("jobs", "show", job, "--json").json
+    assert (shown["state"], shown["progress"]["queued"]) == ("queued", 1)
+
+
+def _interrupted(process: "subprocess.Popen[str]", once_it_says: str) -> str:
+    """Press Ctrl-C when a line has come on standard error; return the job that it names."""
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("No worker is running on this home: start one with `freeda up`")
+    assert process.stderr.readline() == once_it_says
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, "")
+    words = err.split()
+    assert err == (
+        f"Interrupted; job {words[2]} goes on: `freeda jobs watch {words[2]}` follows it, "
+        f"`freeda jobs cancel {words[2]}` ends it.\n"
+    )
+    return words[2]
