@@ -1,9 +1,11 @@
 """Images from captions, and where in them the captions' nouns were drawn."""
 
 import freeda_svc.torchvision_operators  # noqa: F401  (before diffusers)
-from freeda_svc.diffusion.attribution import AttentionRecorder, TokenColumns, find_token_columns
+from freeda_svc.diffusion.attribution import AttentionRecorder
+from freeda_svc.diffusion.columns import TokenColumns, find_shared_token_columns, find_token_columns
 from freeda_svc.diffusion.generator import GeneratedImage, Generator
 from freeda_svc.diffusion.masks import contrast, weak_mask
+from freeda_svc.diffusion.recording import cross_attention_layers, recording
 
 __all__ = [
     "AttentionRecorder",
@@ -11,6 +13,9 @@ __all__ = [
     "Generator",
     "TokenColumns",
     "contrast",
+    "cross_attention_layers",
+    "find_shared_token_columns",
     "find_token_columns",
+    "recording",
     "weak_mask",
 ]

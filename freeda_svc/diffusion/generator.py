@@ -7,15 +7,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
-from diffusers import StableDiffusionPipeline
+from diffusers import DiffusionPipeline, StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel
 
 from freeda_svc.captions.caption import Caption, Noun
-from freeda_svc.diffusion.attribution import (
-    AttentionRecorder,
-    cross_attention_layers,
-    find_token_columns,
-    recording,
-)
+from freeda_svc.diffusion.attribution import AttentionRecorder
+from freeda_svc.diffusion.columns import find_shared_token_columns
+from freeda_svc.diffusion.recording import FAMILY, cross_attention_layers, recording
 from freeda_svc.errors import InputError
 
 _SEEDS = 2**63
@@ -64,21 +61,39 @@ class GeneratedImage:
     cut_off: tuple[Noun, ...]
 
 
-def caption_seed(caption: Caption) -> int:
-    """Return the seed of a caption's initial noise, 0 to 2**63 - 1, which follows from its id."""
-    return int(caption.id, 16) % _SEEDS
+def caption_seed(caption: Caption, number: int = 0) -> int:
+    """Return the seed, 0 to 2**63 - 1, of a caption's first or a further image; it follows from the caption's id."""
+    return (int(caption.id, 16) + number) % _SEEDS
+
+
+def check_architecture(pipeline: DiffusionPipeline) -> None:
+    """Refuse what eq. 1 is not defined for.
+
+    Raises:
+        InputError: the pipeline is not of the Stable Diffusion family with a U-Net, or its U-Net cannot be observed.
+    """
+    unet = getattr(pipeline, "unet", None)
+    if not isinstance(pipeline, (StableDiffusionPipeline, StableDiffusionXLPipeline)) or not isinstance(
+        unet, UNet2DConditionModel
+    ):
+        denoiser = unet if unet is not None else getattr(pipeline, "transformer", None)
+        part = "" if denoiser is None else f" with a {type(denoiser).__name__}"
+        raise InputError(f"the generator is a {type(pipeline).__name__}{part}, where nouns cannot be located; {FAMILY}")
+    cross_attention_layers(unet)
 
 
 class Generator:
-    """A Stable Diffusion pipeline whose cross-attention is observed."""
+    """A Stable Diffusion pipeline, 1.x, 2.x or XL, whose cross-attention is observed."""
 
-    def __init__(self, pipeline: StableDiffusionPipeline, parameters: GenerationSettings) -> None:
+    def __init__(
+        self, pipeline: StableDiffusionPipeline | StableDiffusionXLPipeline, parameters: GenerationSettings
+    ) -> None:
         """Take a pipeline, on its device and in its precision.
 
         Raises:
-            InputError: the image size does not suit the pipeline, or its U-Net has no cross-attention layers.
+            InputError: the image size does not suit the pipeline, or its architecture cannot be observed.
         """
-        cross_attention_layers(pipeline.unet)
+        check_architecture(pipeline)
         multiple = max(_PIPELINE_MULTIPLE, int(pipeline.vae_scale_factor))
         if parameters.height % multiple or parameters.width % multiple:
             raise InputError(
@@ -87,34 +102,47 @@ class Generator:
             )
         pipeline.set_progress_bar_config(disable=True)
         self._pipeline = pipeline
+        # an XL pipeline gives the caption to both its encoders and joins their embeddings token by token
+        tokenizers = [pipeline.tokenizer, getattr(pipeline, "tokenizer_2", None)]
+        self._tokenizers = [tokenizer for tokenizer in tokenizers if tokenizer is not None]
         self.parameters = parameters
 
-    def generate(self, captions: Sequence[Caption], nouns: Sequence[Sequence[Noun]]) -> list[GeneratedImage]:
-        """Generate one image for each caption, all in one batch.
+    def generate(
+        self, captions: Sequence[Caption], nouns: Sequence[Sequence[Noun]], images_per_caption: int = 1
+    ) -> list[GeneratedImage]:
+        """Generate images for each caption, all in one batch.
 
-        An image's noise follows from its caption's id alone, so a caption gives the same image (up to rounding) alone
-        and in any batch.
+        An image's noise follows from its caption's id and its number alone, so a caption gives the same images (up to
+        rounding) alone and in any batch.
 
         Args:
             captions: B of them.
             nouns: B sequences, each caption's nouns; a sequence may be empty.
+            images_per_caption: how many images each caption gives.
+
+        Returns:
+            B times ``images_per_caption`` images, those of a caption together.
 
         Raises:
-            InputError: there are not as many sequences of nouns as captions.
+            InputError: there are not as many sequences of nouns as captions, or less than one image is asked for.
         """
         if len(captions) != len(nouns):
             raise InputError(f"{len(captions)} captions were given with the nouns of {len(nouns)}")
+        if images_per_caption < 1:
+            raise InputError(f"at least one image a caption must be asked for, not {images_per_caption}")
         if not captions:
             return []
         height, width = self.parameters.height, self.parameters.width
         pipeline = self._pipeline
         columns = [
-            find_token_columns(pipeline.tokenizer, caption, found)
-            for caption, found in zip(captions, nouns, strict=True)
+            found
+            for caption, mentioned in zip(captions, nouns, strict=True)
+            for found in [find_shared_token_columns(self._tokenizers, caption, mentioned)] * images_per_caption
         ]
         latent_size = (height // pipeline.vae_scale_factor, width // pipeline.vae_scale_factor)
-        recorder = AttentionRecorder(columns, pipeline.tokenizer.model_max_length, latent_size)
-        seeds = [caption_seed(caption) for caption in captions]
+        recorder = AttentionRecorder(columns, self._tokenizers[0].model_max_length, latent_size)
+        drawn = [(caption, number) for caption in captions for number in range(images_per_caption)]
+        seeds = [caption_seed(caption, number) for caption, number in drawn]
         # drawn in main memory, so that the noise is the same on every device
         noises = [torch.Generator().manual_seed(seed) for seed in seeds]
         shape = (1, pipeline.unet.config.in_channels, *latent_size)
@@ -126,6 +154,7 @@ class Generator:
                 width=width,
                 num_inference_steps=self.parameters.steps,
                 guidance_scale=self.parameters.guidance_scale,
+                num_images_per_prompt=images_per_caption,
                 generator=noises,
                 latents=latents.to(pipeline.unet.dtype),
                 output_type="np",
@@ -133,7 +162,7 @@ class Generator:
         pixels = (np.nan_to_num(images, nan=0.0) * _WHITE).round().astype(np.uint8)
         return [
             GeneratedImage(caption, seed, image, found.nouns, attributions.numpy(), found.cut_off)
-            for caption, seed, image, found, attributions in zip(
-                captions, seeds, pixels, columns, recorder.attributions(height, width), strict=True
+            for (caption, _), seed, image, found, attributions in zip(
+                drawn, seeds, pixels, columns, recorder.attributions(height, width), strict=True
             )
         ]

@@ -1,11 +1,15 @@
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import (
+    DiffusionPipeline,
+    PixArtAlphaPipeline,
+    PixArtTransformer2DModel,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
 from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 from torch.nn import functional
 
@@ -48,19 +52,6 @@ CAPTIONS = [caption_of(text) for text in TEXTS]
 MENTIONED = [[noun_of(text, word) for word in words] for text, words in zip(TEXTS, NOUNS, strict=True)]
 
 
-@pytest.fixture(scope="module")
-def pipeline(tiny_models_folder: Path) -> StableDiffusionPipeline:
-    pipeline = StableDiffusionPipeline.from_pretrained(
-        str(tiny_models_folder / "generator"), safety_checker=None, feature_extractor=None, image_encoder=None
-    ).to(dtype=torch.float32)
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(5)
-        for name, parameter in pipeline.unet.named_parameters():
-            if "attn2.to_q" in name or "attn2.to_k" in name:
-                parameter.copy_(torch.randn_like(parameter))  # untrained attention is flat and would hide mistakes
-    return pipeline
-
-
 class StoringProcessor(AttnProcessor2_0):
     """Eq. 1 restated: every layer's full softmax of every step is kept as it is."""
 
@@ -78,25 +69,46 @@ class StoringProcessor(AttnProcessor2_0):
         return super().__call__(attn, hidden_states, encoder_hidden_states, **others)
 
 
-@pytest.fixture
-def stored(pipeline: StableDiffusionPipeline) -> Iterator[list[torch.Tensor]]:
-    """Attention of whatever is generated, of the layers that count."""
+@dataclass(frozen=True)
+class Plain:
+    """What a pipeline gives on its own: images (B, H, W, 3), and the attention of every layer that counts."""
+
+    pixels: np.ndarray
+    attention: list[torch.Tensor]
+
+
+def generate_plainly(pipeline: DiffusionPipeline, captions: list[Caption], settings: Settings, each: int = 1) -> Plain:
     kept: list[torch.Tensor] = []
     originals = dict(pipeline.unet.attn_processors)
     changed = {
         name: StoringProcessor(kept) if "attn2" in name and "mid_block" not in name else original
         for name, original in originals.items()
     }
+    seeds = [(int(caption.id, 16) + number) % 2**63 for caption in captions for number in range(each)]
+    noises = [torch.Generator().manual_seed(seed) for seed in seeds]
+    latents = [torch.randn(1, 4, settings.height // 4, settings.width // 4, generator=noise) for noise in noises]
     pipeline.unet.set_attn_processor(changed)
-    yield kept
-    pipeline.unet.set_attn_processor(originals)
+    try:
+        images = pipeline(
+            [caption.text for caption in captions],
+            height=settings.height,
+            width=settings.width,
+            num_inference_steps=settings.steps,
+            guidance_scale=settings.guidance_scale,
+            num_images_per_prompt=each,
+            latents=torch.cat(latents),
+            output_type="pil",
+        ).images
+    finally:
+        pipeline.unet.set_attn_processor(originals)
+    return Plain(np.stack([np.asarray(image) for image in images]), kept)
 
 
 def restate(
-    stored: list[torch.Tensor], image: int, images: int, columns: tuple[int, ...], settings: Settings
-) -> torch.Tensor:
+    attention: list[torch.Tensor], image: int, images: int, columns: tuple[int, ...], settings: Settings
+) -> np.ndarray:
     maps = []
-    for probabilities in stored:
+    for probabilities in attention:
         row = image + images if settings.guidance_scale > 1 else image
         assert len(probabilities) == (2 * images if settings.guidance_scale > 1 else images)
         for head in probabilities[row]:
@@ -105,27 +117,58 @@ def restate(
             grid = token_mean.reshape(1, 1, settings.height // scale, settings.width // scale)
             size = (settings.height, settings.width)
             maps.append(functional.interpolate(grid, size=size, mode="bilinear", align_corners=False)[0, 0])
-    return torch.stack(maps).mean(dim=0)
+    return torch.stack(maps).mean(dim=0).numpy()
 
 
+KINDS = pytest.mark.parametrize(("kind", "layers"), [("pipeline", 2 + 4), ("xl_pipeline", 2 + 4)])
+
+
+@KINDS
 @pytest.mark.parametrize("settings", [Settings(), Settings(guidance_scale=1.0), Settings(height=64, width=96)])
-@pytest.mark.parametrize("images", [1, 4])
+@pytest.mark.parametrize("batch", [(1, 1), (4, 1), (2, 2)])  # captions, and images of each
 def test_attributions_are_eq_1(
-    pipeline: StableDiffusionPipeline, stored: list[torch.Tensor], settings: Settings, images: int
+    request: pytest.FixtureRequest, kind: str, layers: int, settings: Settings, batch: tuple[int, int]
 ) -> None:
-    generated = Generator(pipeline, settings).generate(CAPTIONS[:images], MENTIONED[:images])
-    assert len(stored) == settings.steps * (2 + 4)  # layers of the down and the up blocks
+    captions, each = batch
+    pipeline = request.getfixturevalue(kind)
+    generated = Generator(pipeline, settings).generate(CAPTIONS[:captions], MENTIONED[:captions], each)
+    plain = generate_plainly(pipeline, CAPTIONS[:captions], settings, each)
+    assert len(plain.attention) == settings.steps * layers  # of the down and the up blocks
+    assert len(generated) == captions * each
     for index, image in enumerate(generated):
+        assert image.caption == CAPTIONS[index // each]
         assert image.attributions.shape == (len(image.nouns), settings.height, settings.width)
         found = find_token_columns(pipeline.tokenizer, image.caption, image.nouns)
         for columns, attribution in zip(found.columns, image.attributions, strict=True):
-            expected = restate(stored, index, images, columns, settings).numpy()
+            expected = restate(plain.attention, index, captions * each, columns, settings)
             assert np.ptp(expected) > 1e-2
             np.testing.assert_allclose(attribution, expected, atol=1e-4)
 
 
-def test_a_caption_gives_the_same_alone_and_in_a_batch(pipeline: StableDiffusionPipeline) -> None:
-    generator = Generator(pipeline, Settings())
+@KINDS
+def test_generation_is_what_the_pipeline_alone_gives(request: pytest.FixtureRequest, kind: str, layers: int) -> None:
+    pipeline = request.getfixturevalue(kind)
+    plain = generate_plainly(pipeline, CAPTIONS[:2], Settings())
+    images = Generator(pipeline, Settings()).generate(CAPTIONS[:2], MENTIONED[:2])
+    for expected, image in zip(plain.pixels, images, strict=True):
+        assert image.pixels.dtype == np.uint8
+        assert np.abs(expected.astype(int) - image.pixels.astype(int)).max() <= 1
+
+
+@KINDS
+def test_a_batch_of_many_scores_is_attributed_in_parts(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, kind: str, layers: int
+) -> None:
+    generator = Generator(request.getfixturevalue(kind), Settings())
+    [whole] = generator.generate(CAPTIONS[:1], MENTIONED[:1])
+    monkeypatch.setattr("freeda_svc.diffusion.attribution._BYTES_AT_ONCE", 1)
+    [parts] = generator.generate(CAPTIONS[:1], MENTIONED[:1])
+    np.testing.assert_allclose(parts.attributions, whole.attributions, atol=1e-6)
+
+
+@KINDS
+def test_a_caption_gives_the_same_alone_and_in_a_batch(request: pytest.FixtureRequest, kind: str, layers: int) -> None:
+    generator = Generator(request.getfixturevalue(kind), Settings())
     together = generator.generate(CAPTIONS, MENTIONED)
     for caption, nouns, image in zip(CAPTIONS, MENTIONED, together, strict=True):
         [alone] = generator.generate([caption], [nouns])
@@ -135,17 +178,6 @@ def test_a_caption_gives_the_same_alone_and_in_a_batch(pipeline: StableDiffusion
         np.testing.assert_allclose(alone.attributions, image.attributions, atol=1e-3)
         assert np.abs(alone.pixels.astype(int) - image.pixels.astype(int)).max() <= 1
     assert np.abs(together[0].pixels.astype(int) - together[1].pixels.astype(int)).max() > 1
-
-
-def test_generation_is_what_the_pipeline_alone_gives(pipeline: StableDiffusionPipeline) -> None:
-    noise = torch.Generator().manual_seed(int(CAPTIONS[0].id, 16) % 2**63)
-    latents = torch.randn(1, 4, 16, 16, generator=noise)
-    plain = pipeline(
-        TEXTS[0], height=64, width=64, num_inference_steps=3, guidance_scale=4.0, latents=latents, output_type="pil"
-    ).images[0]
-    [image] = Generator(pipeline, Settings()).generate(CAPTIONS[:1], MENTIONED[:1])
-    assert image.pixels.dtype == np.uint8
-    assert np.abs(np.asarray(plain).astype(int) - image.pixels.astype(int)).max() <= 1
 
 
 def test_the_pipeline_has_its_own_processors_afterwards(pipeline: StableDiffusionPipeline) -> None:
@@ -169,33 +201,6 @@ def test_captions_without_nouns_are_generated_all_the_same(pipeline: StableDiffu
     assert generator.generate([], []) == []
 
 
-def test_the_columns_of_a_noun_are_those_of_all_its_mentions(pipeline: StableDiffusionPipeline) -> None:
-    found = find_token_columns(pipeline.tokenizer, CAPTIONS[0], MENTIONED[0])
-    assert found.nouns == tuple(MENTIONED[0])
-    assert found.columns == ((2, 9), (5,))  # after the start token: a, ball, on, the, grass, next, to, a, ball
-    assert found.cut_off == ()
-
-
-def test_a_word_of_several_tokens_keeps_all_of_them(pipeline: StableDiffusionPipeline) -> None:
-    found = find_token_columns(pipeline.tokenizer, CAPTIONS[3], MENTIONED[3])
-    house, zebra, tree = found.columns
-    assert len(zebra) > 1
-    tokens = pipeline.tokenizer.convert_ids_to_tokens(pipeline.tokenizer(TEXTS[3]).input_ids)
-    assert "".join(tokens[column] for column in zebra) == "zebra</w>"
-    assert [tokens[house[0]], tokens[tree[0]]] == ["house</w>", "tree</w>"]
-
-
-@pytest.mark.parametrize(
-    "text", ["ÀÉ ball \N{GRINNING FACE} tree", "Ball, the TREE!", "e\N{COMBINING ACUTE ACCENT} ball tree"]
-)
-def test_spans_are_characters_of_the_caption_as_it_is_written(pipeline: StableDiffusionPipeline, text: str) -> None:
-    caption = caption_of(text)
-    nouns = [Noun(word, (noun_of(caption.text.lower(), word).spans[0],)) for word in ("ball", "tree")]
-    tokens = pipeline.tokenizer.convert_ids_to_tokens(pipeline.tokenizer(caption.text).input_ids)
-    found = find_token_columns(pipeline.tokenizer, caption, nouns)
-    assert [[tokens[column] for column in columns] for columns in found.columns] == [["ball</w>"], ["tree</w>"]]
-
-
 def test_what_the_tokenizer_cuts_off_is_reported(pipeline: StableDiffusionPipeline) -> None:
     text = "a ball " + "near the grass " * 10 + "and a boat on the grass by a ball"
     caption = caption_of(text)
@@ -208,15 +213,7 @@ def test_what_the_tokenizer_cuts_off_is_reported(pipeline: StableDiffusionPipeli
     assert ball == (2,)
 
 
-def test_a_word_cut_in_two_is_cut_off(pipeline: StableDiffusionPipeline) -> None:
-    pieces = len(pipeline.tokenizer("zebra").input_ids) - 2
-    text = " ".join(["ball"] * (30 - pieces + 1)) + " zebra"
-    found = find_token_columns(pipeline.tokenizer, caption_of(text), [noun_of(text, "zebra"), noun_of(text, "ball")])
-    assert [noun.text for noun in found.cut_off] == ["zebra"]
-    assert len(found.columns[0]) == 30 - pieces + 1
-
-
-def test_another_architecture_is_refused(pipeline: StableDiffusionPipeline) -> None:
+def test_a_u_net_without_cross_attention_is_refused(pipeline: StableDiffusionPipeline) -> None:
     unet = UNet2DConditionModel(
         sample_size=16,
         block_out_channels=(16, 16),
@@ -237,8 +234,49 @@ def test_another_architecture_is_refused(pipeline: StableDiffusionPipeline) -> N
         feature_extractor=None,
         requires_safety_checker=False,
     )
-    with pytest.raises(InputError, match="no cross-attention in its down and up blocks"):
+    with pytest.raises(
+        InputError, match=r"no cross-attention in its down and up blocks.* use a Stable Diffusion model"
+    ):
         Generator(other, Settings())
+
+
+def test_a_transformer_is_refused(pipeline: StableDiffusionPipeline) -> None:
+    transformer = PixArtTransformer2DModel(
+        num_attention_heads=1, attention_head_dim=8, num_layers=1, cross_attention_dim=8, sample_size=8
+    )
+    other = PixArtAlphaPipeline(
+        tokenizer=None, text_encoder=None, vae=pipeline.vae, transformer=transformer, scheduler=pipeline.scheduler
+    )
+    with pytest.raises(
+        InputError,
+        match=r"is a PixArtAlphaPipeline with a PixArtTransformer2DModel, .* use a Stable Diffusion model of the 1.x",
+    ):
+        Generator(other, Settings())
+
+
+def test_attention_that_does_more_is_refused(pipeline: StableDiffusionPipeline) -> None:
+    originals = dict(pipeline.unet.attn_processors)
+    pipeline.unet.set_attn_processor(
+        {name: StoringProcessor([]) if "attn2" in name else item for name, item in originals.items()}
+    )
+    try:
+        with pytest.raises(InputError, match="computed by StoringProcessor, which cannot be observed"):
+            Generator(pipeline, Settings())
+    finally:
+        pipeline.unet.set_attn_processor(originals)
+
+
+def test_captions_may_give_several_images_each(pipeline: StableDiffusionPipeline) -> None:
+    generator = Generator(pipeline, Settings(steps=1))
+    images = generator.generate(CAPTIONS[:2], MENTIONED[:2], 2)
+    assert [image.caption for image in images] == [CAPTIONS[0]] * 2 + [CAPTIONS[1]] * 2
+    assert len({image.seed for image in images}) == 4
+    [first, _] = generator.generate(CAPTIONS[:2], MENTIONED[:2])
+    assert first.seed == images[0].seed
+    assert np.abs(first.pixels.astype(int) - images[0].pixels.astype(int)).max() <= 1
+    assert np.abs(images[1].pixels.astype(int) - images[0].pixels.astype(int)).max() > 1
+    with pytest.raises(InputError, match="at least one image a caption"):
+        generator.generate(CAPTIONS[:1], MENTIONED[:1], 0)
 
 
 def test_sizes_the_pipeline_cannot_do_are_refused(pipeline: StableDiffusionPipeline) -> None:
