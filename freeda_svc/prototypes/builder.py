@@ -111,12 +111,13 @@ class PrototypeBuilder:
         features = pack.backbone.features(photos)
         seen = functional.normalize(pack.image_text.embed_images(photos), dim=-1)
         said = functional.normalize(pack.image_text.embed_texts([image.caption.text for image in images]), dim=-1)
+        embedded = iter(pack.image_text.embed_nouns([noun.text for image in images for noun in image.nouns]))
         prototypes: list[Prototype] = []
         for index, image in enumerate(images):
             counts[CUT_OFF] += len(image.cut_off)
             if not image.nouns:
                 continue
-            names = pack.image_text.embed_nouns([noun.text for noun in image.nouns])
+            names = torch.stack([next(embedded) for _ in image.nouns])
             keys = make_keys(names, said[index], pack.parameters.prototypes.alpha)
             prototypes += self._build_image(
                 image,

@@ -9,6 +9,7 @@ from PIL import Image
 from freeda_svc.captions import Caption, NounParser, make_caption
 from freeda_svc.diffusion import contrast, weak_mask
 from freeda_svc.packs import Pack, load_pack
+from freeda_svc.prototypes import Prototype
 from freeda_svc.prototypes.builder import CUT_OFF, EMPTY_MASK, NOT_FINITE, WITHOUT_NOUNS, PrototypeBuilder
 from freeda_svc.prototypes.pooling import pool_prototype
 
@@ -92,18 +93,44 @@ def test_a_prototype_follows_from_equations_1_to_3(pack: Pack, parser: NounParse
     assert prototype.image_text_score == pytest.approx(float(noun @ seen / seen.norm()), abs=1e-5)
 
 
-def test_batches_do_not_change_prototypes(pack: Pack, parser: NounParser) -> None:
-    builder = PrototypeBuilder(pack, parser)
-    together = builder.build(CAPTIONS).prototypes
-    apart = [prototype for caption in CAPTIONS for prototype in builder.build([caption]).prototypes]
-    assert [(one.caption_id, one.noun) for one in together] == [(one.caption_id, one.noun) for one in apart]
-    first = together[0]
-    nearest = min(
-        np.linalg.norm(first.vector - other.vector) for other in together if other.caption_id != first.caption_id
-    )
-    for one, other in zip(together, apart, strict=True):
-        assert np.linalg.norm(one.vector - other.vector) < 0.2 * nearest
-        np.testing.assert_allclose(one.key, other.key, atol=1e-4)
+def test_a_caption_gives_the_same_prototypes_alone_and_in_any_batch(parser: NounParser, tmp_path: Path) -> None:
+    builder = PrototypeBuilder(load_pack("miniature"), parser)
+    captions = [CAPTIONS[number] for number in (0, 2, 3, 4, 5)]
+    kept: dict[tuple[str, str], list[tuple[Prototype, np.ndarray, np.ndarray]]] = {}
+    batches = [[caption] for caption in captions[:3]] + [captions, captions[2:] + captions[:2]]
+    for number, batch in enumerate(batches):
+        folder = tmp_path / str(number)
+        for one in builder.build(batch, artifacts=folder).prototypes:
+            shown = [np.asarray(Image.open(folder / path)) for path in (one.image, one.mask)]
+            kept.setdefault((one.caption_id, one.noun), []).append((one, *shown))
+    assert [len(found) for found in kept.values()] == [3] * (2 + 3 + 2) + [2] * (2 + 2)
+    for (first, image, mask), *others in kept.values():
+        for other, other_image, other_mask in others:
+            assert np.abs(image.astype(int) - other_image.astype(int)).max() <= 1
+            assert (mask == other_mask).mean() > 0.999
+            np.testing.assert_allclose(first.vector, other.vector, atol=1e-3 * np.abs(first.vector).max())
+            np.testing.assert_allclose(first.key, other.key, atol=1e-3)
+            assert (first.seed, first.spans) == (other.seed, other.spans)
+
+
+def test_a_noun_goes_through_the_templates_once_a_pack(
+    tiny_pack_folder: Path, parser: NounParser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = load_pack(str(tiny_pack_folder))  # has seen no noun yet
+    batches: list[list[str]] = []
+    embed_texts = fresh.image_text.embed_texts
+
+    def counting(texts: list[str]) -> torch.Tensor:
+        batches.append(list(texts))
+        return embed_texts(texts)
+
+    monkeypatch.setattr(fresh.image_text, "embed_texts", counting)
+    captions = [CAPTIONS[number] for number in (0, 2, 3)]  # ball, grass; boat, water, sky; moon, sky
+    PrototypeBuilder(fresh, parser).build(captions)
+    assert [len(texts) for texts in batches] == [3, 6 * 7]
+    assert batches[0] == [caption.text for caption in captions]
+    PrototypeBuilder(fresh, parser).build(captions)
+    assert [len(texts) for texts in batches] == [3, 6 * 7, 3]
 
 
 def test_a_caption_that_comes_twice_counts_once(pack: Pack, parser: NounParser) -> None:

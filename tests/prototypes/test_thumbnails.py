@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -58,3 +60,41 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "thumbnails").write_text("a file where the folder should be")
     with pytest.raises(UnavailableError, match="cannot be written"):
         write_image_thumbnail(tmp_path, "0123456789abcdef", np.zeros((4, 4, 3), dtype=np.uint8))
+
+
+WITHOUT_ROOM = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from freeda_svc.errors import UnavailableError
+from freeda_svc.prototypes.thumbnails import write_attribution_thumbnail, write_image_thumbnail
+
+root = Path(sys.argv[1])
+random = np.random.default_rng(0)
+write_image_thumbnail(root, "before", random.integers(0, 256, (64, 64, 3), dtype=np.uint8))
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+for write in (
+    lambda: write_image_thumbnail(root, "before", random.integers(0, 256, (256, 256, 3), dtype=np.uint8)),
+    lambda: write_image_thumbnail(root, "after", random.integers(0, 256, (256, 256, 3), dtype=np.uint8)),
+    lambda: write_attribution_thumbnail(root, "after", "dog", random.random((256, 256), dtype=np.float32)),
+):
+    try:
+        write()
+    except UnavailableError as error:
+        print(error)
+"""
+
+
+def test_no_half_file_where_there_is_no_room(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", WITHOUT_ROOM, str(tmp_path)], capture_output=True, text=True, check=True, timeout=60
+    )
+    folder = tmp_path / "thumbnails"
+    assert ended.stdout.splitlines() == [
+        f"the thumbnail {folder / name} cannot be written: File too large"
+        for name in ("before.png", "after.png", "after.dog.attribution.png")
+    ]
+    assert [path.name for path in folder.iterdir()] == ["before.png"]
+    with Image.open(folder / "before.png") as image:
+        image.load()
+        assert image.size == (64, 64)
