@@ -46,12 +46,35 @@ class ImageTextModel:
             (N, Dt) float32 in main memory, not normalised.
         """
         chunks = [
-            self._model.encode_text(self._tokenizer(list(texts[start : start + _TEXTS_AT_ONCE])).to(self._mean.device))
+            self._encode(self._tokenizer(list(texts[start : start + _TEXTS_AT_ONCE])).to(self._mean.device))
             for start in range(0, len(texts), _TEXTS_AT_ONCE)
         ]
         if not chunks:
             return torch.empty(0, self.dimension)
         return torch.cat(chunks).to(device="cpu", dtype=torch.float32)
+
+    def _encode(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Embed token ids (N, L), computing no further than the longest text reaches.
+
+        A causal text encoder that reads its answer at the end token never looks at the padding behind it, which is
+        most of what it is given.
+        """
+        model = self._model
+        if getattr(model, "text_pool_type", "") != "argmax" or getattr(model, "attn_mask", None) is None:
+            whole: torch.Tensor = model.encode_text(tokens)
+            return whole
+        ends = tokens.argmax(dim=-1)  # the end token has the greatest id
+        length = int(ends.max()) + 1
+        precision = model.transformer.get_cast_dtype()
+        states = model.token_embedding(tokens[:, :length]).to(precision)
+        states = states + model.positional_embedding[:length].to(precision)
+        states = model.ln_final(model.transformer(states, attn_mask=model.attn_mask[:length, :length]))
+        pooled: torch.Tensor = states[torch.arange(len(states), device=states.device), ends]
+        projection = model.text_projection
+        if projection is None:
+            return pooled
+        projected: torch.Tensor = projection(pooled) if isinstance(projection, torch.nn.Linear) else pooled @ projection
+        return projected
 
     @torch.no_grad()
     def embed_images(self, images: torch.Tensor) -> torch.Tensor:

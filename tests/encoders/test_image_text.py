@@ -1,3 +1,5 @@
+import copy
+
 import open_clip
 import pytest
 import torch
@@ -39,6 +41,39 @@ def test_texts_are_embedded_as_they_are(
     texts = ["a ball on the grass", "the sky"]
     with torch.no_grad():
         expected = clip.encode_text(tokenizer(texts))
+    torch.testing.assert_close(model.embed_texts(texts), expected)
+
+
+def test_padding_is_not_computed(
+    model: ImageTextModel, clip: open_clip.CLIP, tokenizer: CountingTokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["a ball on the grass", "the sky", "a ball " * 40]
+    with torch.no_grad():
+        expected = clip.encode_text(tokenizer(texts))
+    lengths: list[int] = []
+    compute = clip.transformer.forward
+
+    def watch(states: torch.Tensor, **others: object) -> torch.Tensor:
+        lengths.append(states.shape[1])
+        return compute(states, **others)
+
+    monkeypatch.setattr(clip.transformer, "forward", watch)
+    short, long = model.embed_texts(texts[:2]), model.embed_texts(texts[1:])
+    torch.testing.assert_close(torch.cat([short, long[1:]]), expected, atol=1e-4, rtol=1e-3)
+    assert lengths == [2 + 5, clip.context_length]
+
+
+@pytest.mark.parametrize("change", [{"text_pool_type": "last"}, {"attn_mask": None}])
+def test_a_text_encoder_that_reads_its_padding_gets_it(
+    clip: open_clip.CLIP, tokenizer: CountingTokenizer, change: dict[str, object]
+) -> None:
+    other = copy.deepcopy(clip)
+    for name, value in change.items():
+        setattr(other, name, value)
+    texts = ["a ball on the grass", "the sky"]
+    with torch.no_grad():
+        expected = other.encode_text(tokenizer(texts))
+    model = ImageTextModel(other, tokenizer, 64, (0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
     torch.testing.assert_close(model.embed_texts(texts), expected)
 
 
