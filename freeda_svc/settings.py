@@ -24,10 +24,12 @@ class Settings(BaseSettings):
 
     Attributes:
         home: the folder that holds everything the installation keeps.
-        pack: name or folder of the model pack; a folder is made absolute.
+        pack: name, folder or recipe of the model pack; a path is made absolute.
+        packs: the folder of packs that were fetched; empty means ``packs`` in the home.
         broker_url: Redis address of the message broker; empty means the embedded one of the home.
         database_url: SQLAlchemy address of the database of jobs; empty means a SQLite file in the home.
-        device: ``cpu``, ``auto`` (a GPU where there is one), or a torch device such as ``cuda:1``.
+        device: ``auto`` (a GPU where there is one), or a torch device such as ``cpu`` or ``cuda:1``.
+        precision: ``auto`` (the generator in half precision on a GPU), or that of all models.
         captions_per_item: how many captions make one work item.
         max_attempts: how often an item is tried before it counts as failed.
         lease_seconds: how long a worker may be silent before its item is given to another.
@@ -42,9 +44,11 @@ class Settings(BaseSettings):
 
     home: Path = DEFAULT_HOME
     pack: Annotated[str, Field(min_length=1)] = "miniature"
+    packs: str = ""
     broker_url: str = ""
     database_url: str = ""
-    device: Annotated[str, Field(pattern=r"^(cpu|auto|mps|cuda(:\d+)?)$")] = "cpu"
+    device: Annotated[str, Field(pattern=r"^(cpu|auto|mps|cuda(:\d+)?)$")] = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     captions_per_item: Annotated[int, Field(ge=1, le=4096)] = 8
     max_attempts: Annotated[int, Field(ge=1)] = 3
     lease_seconds: Annotated[float, Field(gt=0)] = 60.0
@@ -62,7 +66,12 @@ class Settings(BaseSettings):
     @field_validator("pack")
     @classmethod
     def _absolute_pack(cls, pack: str) -> str:
-        return str(_absolute(Path(pack))) if "/" in pack or os.sep in pack else pack
+        return str(_absolute(Path(pack))) if "/" in pack or os.sep in pack or pack.endswith(".toml") else pack
+
+    @field_validator("packs")
+    @classmethod
+    def _absolute_packs(cls, packs: str) -> str:
+        return packs and str(_absolute(Path(packs)))
 
     @classmethod
     def settings_customise_sources(
@@ -79,6 +88,11 @@ class Settings(BaseSettings):
         if "home" in file.toml_data:
             raise InputError(f"{TOML_NAME}: home cannot be set in the home's own file; set FREEDA_HOME instead")
         return init_settings, env_settings, file
+
+    @property
+    def packs_folder(self) -> Path:
+        """Packs that were fetched."""
+        return Path(self.packs) if self.packs else self.home / "packs"
 
     @property
     def bank_folder(self) -> Path:

@@ -16,7 +16,7 @@ def test_defaults_live_in_the_home_of_the_person() -> None:
     settings = load_settings()
     assert settings.home == Path.home() / ".freeda"
     assert settings.pack == "miniature"
-    assert settings.device == "cpu"
+    assert settings.device == "auto"
     assert settings.captions_per_item == 8
     assert settings.max_attempts == 3
     assert settings.embedded_broker

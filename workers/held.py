@@ -29,7 +29,8 @@ class Held:
         """The pack, whose models are read when they are first used."""
         from freeda_svc.packs import load_pack  # noqa: PLC0415 - the parent process needs no models
 
-        return load_pack(self.settings.pack, torch_device(self.settings.device))
+        settings = self.settings
+        return load_pack(settings.pack, settings.device, settings.precision, folder=settings.packs_folder)
 
     @cached_property
     def builder(self) -> "PrototypeBuilder":
@@ -105,14 +106,3 @@ def open_patiently(settings: Settings) -> "EmbeddedStore":
             if time.monotonic() > deadline:
                 raise
         time.sleep(0.1)
-
-
-def torch_device(device: str) -> str:
-    """Return torch's name of the device that the settings ask for."""
-    if device != "auto":
-        return device
-    import torch  # noqa: PLC0415 - takes seconds
-
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -49,7 +49,7 @@ def run_stack(settings: Settings, *, belongs_to: int | None = None) -> None:
     prepare_home(settings)
     with worker_lock(settings):
         _ready_file(settings).unlink(missing_ok=True)
-        read_pack_parameters(settings.pack)
+        read_pack_parameters(settings.pack, settings.packs_folder)
         open_database(settings)
         if not settings.embedded_broker:
             check_broker(settings.broker_url)

@@ -47,7 +47,7 @@ def nouns(context: click.Context, limit: int, *, as_json: bool) -> None:
     if as_json:
         print_json(dict(ranked))
         return
-    known = read_pack_parameters(settings.pack).nouns
+    known = read_pack_parameters(settings.pack, settings.packs_folder).nouns
     if known is None:
         print_table(("noun", "prototypes"), ranked[:limit])
     else:

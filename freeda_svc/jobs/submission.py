@@ -38,7 +38,7 @@ def submit_ingest(settings: Settings, captions: Iterable[Caption], *, source: st
         NotFoundError: there is no such pack.
         UnavailableError: database, home or message queue do not answer; nothing was accepted.
     """
-    pack = read_pack_parameters(settings.pack)
+    pack = read_pack_parameters(settings.pack, settings.packs_folder)
     texts = list({caption.id: caption.text for caption in captions}.values())
     if not texts:
         raise InputError(f"{source}: there are no captions to ingest")
@@ -75,7 +75,7 @@ def submit_segment(
         NotFoundError: there is no such pack.
         UnavailableError: database, home or message queue do not answer; nothing was accepted.
     """
-    pack = read_pack_parameters(settings.pack)
+    pack = read_pack_parameters(settings.pack, settings.packs_folder)
     changed = dict(overrides or {})
     apply_overrides(pack.parameters.segmentation, changed)
     parameters = {"categories": check_categories(categories), "overrides": changed}

@@ -5,7 +5,7 @@ Reading a description imports no model library; models are read when they are fi
 
 from freeda_svc.packs.description import PackDescription, Source, read_pack_parameters
 from freeda_svc.packs.loading import Pack, load_pack
-from freeda_svc.packs.manifest import write_pack_manifest
+from freeda_svc.packs.manifest import verify_part, write_pack_manifest
 from freeda_svc.packs.parameters import (
     GenerationParameters,
     PackParameters,
@@ -13,6 +13,9 @@ from freeda_svc.packs.parameters import (
     SegmentationParameters,
     SuperpixelParameters,
 )
+from freeda_svc.packs.places import PARTS
+from freeda_svc.packs.precision import PRECISIONS, Precision
+from freeda_svc.packs.recipes import HubSource, PackRecipe, is_recipe, read_recipe
 
 __all__ = [
     "Pack",
@@ -21,6 +24,14 @@ __all__ = [
     "Source",
     "read_pack_parameters",
     "write_pack_manifest",
+    "verify_part",
+    "PARTS",
+    "HubSource",
+    "PackRecipe",
+    "is_recipe",
+    "read_recipe",
+    "Precision",
+    "PRECISIONS",
     "PackParameters",
     "GenerationParameters",
     "PrototypeParameters",

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -11,11 +10,9 @@ from typing import Any
 
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.packs.parameters import PackParameters
+from freeda_svc.packs.places import BUNDLED, MANIFEST, PARTS, bundled_recipes, is_below
+from freeda_svc.packs.recipes import check_activation, is_recipe, read_parts, read_recipe, read_toml
 from freeda_svc.packs.tables import read_table
-
-MANIFEST = "pack.toml"
-PARTS = ("generator", "backbone", "image_text")
-BUNDLED: Mapping[str, Path] = {"miniature": Path(__file__).resolve().parent.parent / "miniature" / "weights"}
 
 PROTOTYPE_RECIPE = 1
 """Raised whenever the code makes other prototypes or keys out of the same models, captions and parameters."""
@@ -32,11 +29,17 @@ class Source:
         description: what it is.
         licence: under which terms it may be used.
         origin: where it was taken from, with its revision.
+        repository: ``owner/name`` on the model hub; empty when it did not come from there.
+        revision: the commit it was fetched at.
+        activation: of an image-text model, ``gelu`` or ``quick_gelu``; empty when nobody said.
     """
 
     description: str
     licence: str
     origin: str
+    repository: str = ""
+    revision: str = ""
+    activation: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class PackDescription:
         sources: what each of the three parts is, keyed by its subfolder.
         files: sha256, hexadecimal, of every file, keyed by its path below the folder.
         nouns: the nouns its models were trained on; None when they know the open world.
+        remedy: what to do when a file is missing or damaged.
     """
 
     name: str
@@ -69,6 +73,7 @@ class PackDescription:
     sources: Mapping[str, Source]
     files: Mapping[str, str]
     nouns: frozenset[str] | None = None
+    remedy: str = "copy the pack again from where it came from"
 
     @cached_property
     def fingerprint(self) -> str:
@@ -77,58 +82,75 @@ class PackDescription:
         They follow from the models' checksums and from the parameters of generation, prototypes and encoders, not
         from the size of batches nor from how images are segmented.
         """
+        # Nor from device and precision: they move a prototype by rounding only, far less than another caption would,
+        # and a bank that a GPU filled must answer on a machine without one.
         numbers = asdict(self.parameters)
         del numbers["segmentation"], numbers["generation"]["batch_size"]
         content = json.dumps([PROTOTYPE_RECIPE, sorted(self.files.items()), numbers], sort_keys=True)
         return hashlib.sha256(content.encode("utf-8")).hexdigest()[:16]
 
 
-def find_pack(name_or_path: str) -> Path:
-    """Return the folder of a bundled pack's name, or of a path.
+def find_pack(name_or_path: str, folder: Path | None = None) -> tuple[Path, str]:
+    """Find the folder of a pack, and what a person calls its recipe (empty when it has none).
+
+    Args:
+        name_or_path: ``miniature``, the name of a bundled recipe or of a fetched pack, the path of a recipe, or the
+            path of a folder with a ``pack.toml``.
+        folder: holds the packs that were fetched; None when there is none.
 
     Raises:
-        NotFoundError: there is neither a bundled pack of that name nor a folder with a ``pack.toml``.
+        NotFoundError: there is no such pack, or it was not fetched yet.
+        InputError: it is a recipe that is not valid.
     """
-    folder = BUNDLED.get(name_or_path, Path(name_or_path).expanduser())
-    if not (folder / MANIFEST).is_file():
-        known = ", ".join(BUNDLED)
+    if is_recipe(name_or_path):
+        name = read_recipe(name_or_path).name
+        if folder is not None and (folder / name / MANIFEST).is_file():
+            return folder / name, name_or_path
+        where = f"is not in {folder}" if folder is not None else "is fetched first, and the packs' folder is given"
+        raise NotFoundError(f"the pack {name} {where}; run: freeda packs fetch {name_or_path}")
+    if folder is not None and Path(name_or_path).name == name_or_path and (folder / name_or_path / MANIFEST).is_file():
+        return folder / name_or_path, ""
+    place = BUNDLED.get(name_or_path, Path(name_or_path).expanduser())
+    if not (place / MANIFEST).is_file():
+        known = ", ".join((*BUNDLED, *bundled_recipes()))
         raise NotFoundError(
-            f"there is no pack '{name_or_path}': give the name of a bundled one ({known}) or a folder with a {MANIFEST}"
+            f"there is no pack '{name_or_path}': give the name of a bundled one ({known}), a folder with a {MANIFEST}, "
+            "or a .toml file that says where its models are fetched"
         )
-    return folder
+    return place, ""
 
 
-def read_pack_parameters(name_or_path: str) -> PackDescription:
+def read_pack_parameters(name_or_path: str, folder: Path | None = None) -> PackDescription:
     """Read a pack's ``pack.toml``; no model is loaded and no model library is imported.
 
     Args:
-        name_or_path: ``miniature``, or the path of a folder.
+        name_or_path: as ``find_pack`` takes it.
+        folder: holds the packs that were fetched; None when there is none.
 
     Raises:
-        NotFoundError: there is no such pack.
+        NotFoundError: there is no such pack, or it was not fetched yet.
         InputError: its ``pack.toml`` is not valid; the message names the file and the key.
     """
-    folder = find_pack(name_or_path)
-    path = folder / MANIFEST
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid TOML: {error}") from error
+    place, recipe = find_pack(name_or_path, folder)
+    path = place / MANIFEST
+    content = read_toml(path)
     nouns = _read_nouns(content.pop("nouns", None), path)
     tables = {key: content.pop(key, {}) for key in ("parameters", "sources", "files")}
     for key, value in tables.items():
         if not isinstance(value, dict):
             raise InputError(f"{path}: {key} must be a table")
     identity = read_table(_Identity, content, path, "")
+    remedy = {"remedy": f"run: freeda packs fetch {recipe}"} if recipe else {}
     return PackDescription(
         name=identity.name,
         version=identity.version,
         description=identity.description,
-        folder=folder,
+        folder=place,
         parameters=read_table(PackParameters, tables["parameters"], path, "parameters."),
         sources=_read_sources(tables["sources"], path),
         files=_read_files(tables["files"], path),
         nouns=nouns,
+        **remedy,
     )
 
 
@@ -141,16 +163,16 @@ def _read_nouns(value: object, path: Path) -> frozenset[str] | None:
 
 
 def _read_sources(table: dict[str, Any], path: Path) -> dict[str, Source]:
-    unknown = sorted(table.keys() - set(PARTS))
-    if unknown:
-        raise InputError(f"{path}: unknown part sources.{unknown[0]}; the parts are {', '.join(PARTS)}")
-    return {part: read_table(Source, table.get(part), path, f"sources.{part}.") for part in PARTS}
+    parts = read_parts(table, path)
+    sources = {part: read_table(Source, parts.get(part), path, f"sources.{part}.") for part in PARTS}
+    for part, source in sources.items():
+        check_activation(source.activation, path, part)
+    return sources
 
 
 def _read_files(table: dict[str, Any], path: Path) -> dict[str, str]:
     for name, checksum in table.items():
-        place = PurePosixPath(name)
-        if place.is_absolute() or ".." in place.parts or place.parts[0] not in PARTS:
+        if not is_below(name) or PurePosixPath(name).parts[0] not in PARTS:
             raise InputError(f'{path}: files."{name}" must lie in one of the folders {", ".join(PARTS)}')
         if not isinstance(checksum, str) or len(checksum) != _SHA256_DIGITS or not set(checksum) <= _HEXADECIMAL:
             raise InputError(

@@ -4,10 +4,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from freeda_svc.errors import InputError
 from freeda_svc.packs.description import PackDescription, read_pack_parameters
 from freeda_svc.packs.manifest import verify_part
 from freeda_svc.packs.parameters import PackParameters
+from freeda_svc.packs.precision import Computing, Precision, choose_computing
 
 if TYPE_CHECKING:
     from freeda_svc.diffusion import Generator
@@ -21,12 +21,17 @@ class Pack:
 
     Attributes:
         description: what ``pack.toml`` says.
-        device: torch's name of the device the models compute on.
+        computing: on which device and in which precision the models compute.
     """
 
-    def __init__(self, description: PackDescription, device: str) -> None:
+    def __init__(self, description: PackDescription, computing: Computing) -> None:
         self.description = description
-        self.device = device
+        self.computing = computing
+
+    @property
+    def device(self) -> str:
+        """Torch's name of the device the models compute on."""
+        return self.computing.device
 
     @property
     def name(self) -> str:
@@ -48,52 +53,47 @@ class Pack:
         """The text-to-image model (raises InputError when its files are not as listed)."""
         from freeda_svc.packs.models import read_generator  # noqa: PLC0415  (brings model libraries with it)
 
-        return read_generator(self._verified("generator"), self.parameters.generation, self.device)
+        return read_generator(self._verified("generator"), self.parameters.generation, self.computing)
 
     @cached_property
     def backbone(self) -> "DenseBackbone":
         """The dense backbone (raises InputError when its files are not as listed)."""
         from freeda_svc.packs.models import read_backbone  # noqa: PLC0415
 
-        return read_backbone(self._verified("backbone"), self.parameters.backbone_size, self.device)
+        return read_backbone(self._verified("backbone"), self.parameters.backbone_size, self.computing)
 
     @cached_property
     def image_text(self) -> "ImageTextModel":
         """The image-text model (raises InputError when its files are not as listed)."""
         from freeda_svc.packs.models import read_image_text  # noqa: PLC0415
 
-        return read_image_text(self._verified("image_text"), self.parameters.image_text_size, self.device)
+        source = self.description.sources["image_text"]
+        size = self.parameters.image_text_size
+        return read_image_text(self._verified("image_text"), size, self.computing, source)
 
     def _verified(self, part: str) -> Path:
         verify_part(self.description, part)
         return self.description.folder / part
 
 
-def load_pack(name_or_path: str, device: str = "cpu") -> Pack:
+def load_pack(
+    name_or_path: str, device: str = "cpu", precision: Precision = "auto", *, folder: Path | None = None
+) -> Pack:
     """Open a pack.
 
     Args:
-        name_or_path: ``miniature``, or the path of a folder with a ``pack.toml``.
-        device: torch's name of a device, such as ``cpu`` or ``cuda``.
+        name_or_path: ``miniature``, the name or the recipe of a pack that was fetched, or the path of a folder with a
+            ``pack.toml``.
+        device: ``auto``, or torch's name of a device, such as ``cpu`` or ``cuda``.
+        precision: ``auto``, or that of all the models: ``float32``, ``bfloat16`` or ``float16``.
+        folder: holds the packs that were fetched; None when there is none.
 
     Returns:
         The pack; its models are read, after their checksums, when they are first asked for.
 
     Raises:
-        NotFoundError: there is no such pack.
-        InputError: its ``pack.toml`` is not valid, or the device cannot be used here.
+        NotFoundError: there is no such pack, or it was not fetched yet.
+        InputError: its ``pack.toml`` is not valid, or the device or precision cannot be used here.
     """
-    description = read_pack_parameters(name_or_path)
-    if device != "cpu":
-        _check_device(device)
-    return Pack(description, device)
-
-
-def _check_device(device: str) -> None:
-    import torch  # noqa: PLC0415
-
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"the device '{device}' cannot be used here ({reason}); use cpu") from error
+    description = read_pack_parameters(name_or_path, folder)
+    return Pack(description, choose_computing(device, precision))

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from freeda_svc.errors import InputError
-from freeda_svc.packs.description import MANIFEST, PARTS, PackDescription, Source
+from freeda_svc.packs.description import PackDescription, Source
 from freeda_svc.packs.parameters import PackParameters
+from freeda_svc.packs.places import MANIFEST, PARTS
 from freeda_svc.whole_files import write_whole
 
 
@@ -51,7 +52,7 @@ def write_pack_manifest(
         "description": description,
         **({"nouns": list(nouns)} if nouns else {}),
         "parameters": asdict(parameters),
-        "sources": {part: asdict(sources[part]) for part in PARTS},
+        "sources": {part: _stated(sources[part]) for part in PARTS},
         "files": files,
     }
     text = "\n".join(_lines(content, ())).lstrip() + "\n"
@@ -64,7 +65,7 @@ def verify_part(description: PackDescription, part: str) -> None:
     Raises:
         InputError: a file is missing, changed or not listed; the message names the pack and the file.
     """
-    hint = "copy the pack again from where it came from"
+    hint = description.remedy
     listed = {path: checksum for path, checksum in description.files.items() if path.startswith(f"{part}/")}
     present = set(_files_of(description.folder, part))
     for path, checksum in listed.items():
@@ -88,6 +89,11 @@ def _files_of(folder: Path, part: str) -> Iterator[str]:
         relative = path.relative_to(folder)
         if path.is_file() and not any(name.startswith(".") for name in relative.parts):
             yield relative.as_posix()
+
+
+def _stated(source: Source) -> dict[str, str]:
+    """Return what is known of a source; what is optional and empty is not written."""
+    return {key: value for key, value in asdict(source).items() if value}
 
 
 def _lines(table: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[str]:

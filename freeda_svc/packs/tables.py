@@ -1,6 +1,6 @@
 """Tables of a TOML file as dataclasses, with messages that name the file and the key."""
 
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -8,16 +8,16 @@ from freeda_svc.errors import InputError
 
 T = TypeVar("T")
 
-_NAMES = {int: "a positive whole number", float: "a number", str: "a text"}
+_NAMES = {int: "a positive whole number", float: "a number", str: "a text", tuple: "a list of texts"}
 _SHARES = frozenset({"gamma", "alpha", "beta"})
 
 
 def read_table(kind: type[T], table: object, path: Path, prefix: str) -> T:
-    """Build a dataclass from a table that has exactly its fields.
+    """Build a dataclass from a table that has exactly its fields; those with a default may be left out.
 
     Args:
-        kind: a dataclass whose fields are whole numbers (all positive), numbers (none negative), texts, literals or
-            such dataclasses.
+        kind: a dataclass whose fields are whole numbers (all positive), numbers (none negative), texts, literals,
+            tuples of texts or such dataclasses.
         table: what the file holds in that place.
         path: the file, for messages.
         prefix: the table's own key with a dot at its end; empty at the top.
@@ -33,7 +33,10 @@ def read_table(kind: type[T], table: object, path: Path, prefix: str) -> T:
     if unknown:
         raise InputError(f"{path}: unknown key {prefix}{unknown[0]}; expected {', '.join(names)}")
     values: dict[str, Any] = {}
+    optional = {field.name for field in fields(kind) if field.default is not MISSING}  # type: ignore[arg-type]
     for name in names:
+        if name in optional and name not in table:
+            continue
         if is_dataclass(hints[name]):
             values[name] = read_table(hints[name], table.get(name), path, f"{prefix}{name}.")
         elif name not in table:
@@ -48,6 +51,10 @@ def _read_value(kind: Any, value: object, path: Path, key: str) -> object:  # no
         if value not in get_args(kind):
             raise InputError(f"{path}: {key} must be one of {', '.join(get_args(kind))}, not {value!r}")
         return value
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+            raise InputError(f"{path}: {key} must be {_NAMES[tuple]}, not {value!r}")
+        return tuple(value)
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind:

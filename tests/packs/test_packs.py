@@ -218,7 +218,7 @@ def test_the_fingerprint_does_not_change_with_anything_else(tiny_pack_folder: Pa
 
 def test_a_pack_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(
-        NotFoundError, match=r"there is no pack 'enormous': give the name of a bundled one \(miniature\)"
+        NotFoundError, match=r"there is no pack 'enormous': give the name of a bundled one \(miniature, freeda-"
     ):
         load_pack("enormous")
     with pytest.raises(NotFoundError, match="there is no pack"):

@@ -1,0 +1,181 @@
+"""``freeda packs``: the model packs, what they are made of, and bringing them here."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from freeda_svc.cli.console import print_json, print_table, track
+from freeda_svc.cli.session import read_settings
+from freeda_svc.errors import FreedaError, NotFoundError
+from freeda_svc.packs.description import PackDescription, find_pack, read_pack_parameters
+from freeda_svc.packs.places import BUNDLED, MANIFEST, PARTS, bundled_recipes
+from freeda_svc.packs.recipes import PackRecipe, is_recipe, read_recipe
+
+_MEGABYTE = 1 << 20
+
+
+@click.group()
+def packs() -> None:
+    """See, fetch and check model packs: the three models with their settings."""
+
+
+@packs.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.pass_context
+def list_packs(context: click.Context, *, as_json: bool) -> None:
+    """List the packs there are, and which of them are here.
+
+    \b
+    Example:
+      freeda packs list
+    """
+    folder = read_settings(context).packs_folder
+    names = [*BUNDLED, *bundled_recipes()]
+    names += [path.parent.name for path in sorted(folder.glob(f"*/{MANIFEST}")) if path.parent.name not in names]
+    answer = [_short(name, folder) for name in names]
+    if as_json:
+        print_json(answer)
+        return
+    rows = [(entry["name"], entry["state"], entry["megabytes"], entry["description"]) for entry in answer]
+    print_table(("pack", "state", "MB", "description"), rows)
+
+
+@packs.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.pass_context
+def show(context: click.Context, name: str, *, as_json: bool) -> None:
+    """Show a pack's models, licences and settings; NAME may be a path.
+
+    \b
+    Example:
+      freeda packs show freeda-vit-l
+    """
+    folder = read_settings(context).packs_folder
+    answer = _long(name, folder)
+    if as_json:
+        print_json(answer)
+        return
+    head = ("name", "version", "description", "state", "folder", "fingerprint")
+    print_table(("what", "value"), [(key, answer[key]) for key in head])
+    click.echo()
+    columns = ("description", "licence", "repository", "revision", "origin")
+    for part in PARTS:
+        source = answer["sources"][part]
+        print_table((part, ""), [(key, source[key]) for key in columns if source.get(key)])
+        click.echo()
+    print_table(("setting", "value"), list(_flat(answer["parameters"])))
+
+
+@packs.command()
+@click.argument("name")
+@click.pass_context
+def fetch(context: click.Context, name: str) -> None:
+    """Fetch a pack's models from the model hub; NAME may be a .toml file.
+
+    A fetch that was stopped goes on where it ended. Afterwards nothing needs the network.
+
+    \b
+    Example:
+      freeda packs fetch freeda-vit-b
+    """
+    from freeda_svc.packs.fetching import fetch_pack  # noqa: PLC0415 - the hub's library takes a while to import
+
+    folder = read_settings(context).packs_folder
+    if not is_recipe(name):
+        place, _ = find_pack(name, folder)
+        click.echo(f"{name} is in {place}; nothing is to be fetched")
+        return
+    recipe = read_recipe(name)
+    click.echo("".join(f"{source.description}: {source.licence}\n" for source in recipe.sources.values()), nl=False)
+    track(f"Fetching {recipe.name} (MB)", _in_megabytes(fetch_pack(recipe, folder)))
+    click.echo(f"{recipe.name} is in {folder / recipe.name}")
+
+
+@packs.command()
+@click.argument("name")
+@click.pass_context
+def verify(context: click.Context, name: str) -> None:
+    """Compare a pack's files with their checksums; NAME may be a path.
+
+    \b
+    Example:
+      freeda packs verify miniature
+    """
+    from freeda_svc.packs.manifest import verify_part  # noqa: PLC0415 - as fetch
+
+    description = read_pack_parameters(name, read_settings(context).packs_folder)
+    for part in PARTS:
+        verify_part(description, part)
+    click.echo(
+        f"{description.name}: {len(description.files)} files are as listed (fingerprint {description.fingerprint})"
+    )
+
+
+def _in_megabytes(counts: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    for done, total in counts:
+        yield done // _MEGABYTE, -(-total // _MEGABYTE) if done < total else done // _MEGABYTE
+
+
+def _short(name: str, folder: Path) -> dict[str, Any]:
+    """Describe a pack in a line; one whose file is not valid is listed with what is wrong."""
+    try:
+        long = _long(name, folder)
+    except FreedaError as error:
+        return {"name": name, "state": "not valid", "megabytes": None, "description": str(error)}
+    return {key: long[key] for key in ("name", "state", "megabytes", "description")}
+
+
+def _long(name: str, folder: Path) -> dict[str, Any]:
+    recipe = read_recipe(name) if is_recipe(name) else None
+    try:
+        return _of_description(read_pack_parameters(name, folder), name)
+    except NotFoundError:
+        if recipe is None:
+            raise
+        return _of_recipe(recipe)
+
+
+def _of_description(description: PackDescription, name: str) -> dict[str, Any]:
+    sizes = [(description.folder / path) for path in description.files]
+    here = sum(path.stat().st_size for path in sizes if path.is_file())
+    whole = all(path.is_file() for path in sizes)
+    return {
+        "name": description.name,
+        "version": description.version,
+        "description": description.description,
+        "state": ("bundled" if name in BUNDLED else "here") if whole else "files are missing",
+        "folder": str(description.folder),
+        "fingerprint": description.fingerprint,
+        "megabytes": round(here / _MEGABYTE),
+        "sources": {part: asdict(source) for part, source in description.sources.items()},
+        "parameters": asdict(description.parameters),
+        "files": dict(description.files),
+    }
+
+
+def _of_recipe(recipe: PackRecipe) -> dict[str, Any]:
+    sizes = [source.megabytes for source in recipe.sources.values()]
+    return {
+        "name": recipe.name,
+        "version": recipe.version,
+        "description": recipe.description,
+        "state": "not fetched",
+        "folder": None,
+        "fingerprint": None,
+        "megabytes": sum(sizes) if all(sizes) else None,
+        "sources": {part: asdict(source) for part, source in recipe.sources.items()},
+        "parameters": asdict(recipe.parameters),
+        "files": None,
+    }
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -1,0 +1,93 @@
+from pathlib import Path
+
+import pytest
+
+from freeda_svc.errors import InputError, NotFoundError
+from freeda_svc.packs import load_pack, read_recipe
+from freeda_svc.packs.places import bundled_recipes
+
+
+def test_the_papers_packs_have_the_papers_settings() -> None:
+    for name in ("freeda-vit-b", "freeda-vit-l"):
+        numbers = read_recipe(name).parameters
+        assert (numbers.generation.steps, numbers.generation.guidance_scale) == (50, 7.5)
+        assert (numbers.generation.height, numbers.generation.width) == (768, 768)
+        assert (numbers.prototypes.gamma, numbers.prototypes.alpha) == (0.45, 0.9)
+        assert (numbers.backbone_size, numbers.image_text_size) == (518, 224)
+        assert (numbers.segmentation.k, numbers.segmentation.beta) == (350, 0.8)
+        assert (numbers.segmentation.short_side, numbers.segmentation.long_side) == (448, 2048)
+        assert (numbers.segmentation.window, numbers.segmentation.stride) == (448, 224)
+        superpixels = numbers.segmentation.superpixels
+        assert (superpixels.scale, superpixels.sigma, superpixels.min_size) == (100.0, 1.0, 20)
+    turbo = read_recipe("freeda-vit-l-turbo").parameters.generation
+    assert turbo.steps <= 4
+    assert turbo.guidance_scale <= 1
+
+
+@pytest.mark.parametrize("name", bundled_recipes())
+def test_a_bundled_recipe_is_complete(name: str) -> None:
+    recipe = read_recipe(name)
+    assert recipe.name == name
+    assert recipe.sources["image_text"].activation == "quick_gelu"
+    for source in recipe.sources.values():
+        assert source.licence
+        assert source.megabytes
+    notice = (Path(__file__).parents[2] / "NOTICE").read_text(encoding="utf-8")
+    assert all(source.repository in notice for source in recipe.sources.values())
+
+
+@pytest.mark.parametrize("name", bundled_recipes())
+def test_a_pack_that_is_not_fetched_says_what_to_run(name: str, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match=rf"^the pack {name} is not in {tmp_path}; run: freeda packs fetch {name}$"):
+        load_pack(name, folder=tmp_path)
+    with pytest.raises(NotFoundError, match=f"run: freeda packs fetch {name}$"):
+        load_pack(name)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('name = "own"', "", r"the key name is missing"),
+        ('name = "own"', 'name = "../own"', r"name must be letters"),
+        ('name = "own"', 'name = "freeda-vit-b"', r"the name freeda-vit-b belongs to a bundled pack"),
+        ('name = "own"', 'name = "miniature"', r"the name miniature belongs to a bundled pack"),
+        ('name = "own"', "name = ", r"not valid TOML"),
+        ("gamma = 0.45", "", r"the key parameters\.prototypes\.gamma is missing"),
+        ("steps = 2", 'steps = "2"', r"parameters\.generation\.steps must be a positive whole number"),
+        ("[sources.backbone]", "[sources.spine]", r"unknown part sources\.spine"),
+        ('"someone/backbone"', '"backbone"', r"sources\.backbone\.repository must be owner/name"),
+        ('"someone/backbone"', '"a/b"\nmegabytes = "many"', r"sources\.backbone\.megabytes must be a positive"),
+        (
+            '"someone/backbone"',
+            '"a/b"\nactivation = "relu"',
+            r"sources\.backbone\.activation must be one of gelu, quick",
+        ),
+        ('"someone/backbone"', '"a/b"\ncolour = "red"', r"unknown key sources\.backbone\.colour"),
+        ('["config.json", "model.safetensors"]', '"config.json"', r"files must be a list of texts"),
+        ('["config.json", "model.safetensors"]', "[1]", r"files must be a list of texts"),
+        ('["config.json", "model.safetensors"]', "[]", r"files must list at least one file"),
+        ('["config.json", "model.safetensors"]', '["a.json", "a.json"]', r"and each once"),
+        ('"config.json", "model.safetensors"', '"../a.json"', r"must be a path in the repository"),
+        ('"config.json", "model.safetensors"', '"/etc/a.json"', r"must be a path in the repository"),
+        ('"config.json", "model.safetensors"', '".git/a.json"', r"must be a path in the repository"),
+        ('"config.json", "model.safetensors"', '"pytorch_model.bin"', r"weights come as \.safetensors only"),
+        ('"config.json", "model.safetensors"', '"modeling.py"', r"'modeling\.py' is not fetched"),
+    ],
+)
+def test_a_wrong_recipe_is_refused_with_one_line_that_names_file_and_key(
+    recipe_file: Path, old: str, new: str, message: str
+) -> None:
+    text = recipe_file.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    recipe_file.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(InputError, match=message) as caught:
+        read_recipe(str(recipe_file))
+    assert str(caught.value).startswith(str(recipe_file))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_recipe_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="there is no recipe"):
+        read_recipe(str(tmp_path / "none.toml"))
+    with pytest.raises(NotFoundError, match="there is no recipe 'miniature'"):
+        read_recipe("miniature")
