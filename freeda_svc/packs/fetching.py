@@ -9,7 +9,7 @@ from freeda_svc.errors import FreedaError, NotFoundError, UnavailableError
 from freeda_svc.packs.description import PackDescription, Source, read_pack_parameters
 from freeda_svc.packs.hub import HubFile, download, find_file, find_revision, is_unchanged
 from freeda_svc.packs.manifest import verify_part, write_pack_manifest
-from freeda_svc.packs.places import PARTS
+from freeda_svc.packs.places import MANIFEST, PARTS
 from freeda_svc.packs.recipes import PackRecipe
 
 _SPARE_BYTES = 64 << 20
@@ -34,7 +34,8 @@ def fetch_pack(recipe: PackRecipe, folder: Path) -> Iterator[tuple[int, int]]:
 
     Files are gathered in a hidden folder beside. It is given the pack's name when all are there and ``pack.toml`` is
     written, so a fetch that is cut off leaves nothing that looks like a pack, and the next one continues it. Files of
-    a pack that is damaged or of an older recipe are kept where they are right.
+    a pack that is damaged or of an older recipe are kept where they are right, and those that another pack has already
+    are linked, not fetched again: the packs of the paper share their generator.
 
     Yields:
         Bytes here and bytes in all, again and again.
@@ -53,6 +54,7 @@ def fetch_pack(recipe: PackRecipe, folder: Path) -> Iterator[tuple[int, int]]:
             shutil.rmtree(gathering, ignore_errors=True)
             place.replace(gathering)
         _remove_others(gathering, {f"{part}/{file.path}" for part, listed in files.items() for file in listed})
+        _link_known(files, gathering)
         yield from _gather(files, gathering)
         _write_manifest(recipe, files, gathering)
         for partial in gathering.rglob(".*.part"):
@@ -79,6 +81,26 @@ def _find_files(recipe: PackRecipe) -> dict[str, list[HubFile]]:
             except NotFoundError as error:
                 raise NotFoundError(f"pack {recipe.name}: {source.repository} has no file {path}") from error
     return found
+
+
+def _link_known(files: dict[str, list[HubFile]], gathering: Path) -> None:
+    """Give a folder the large files that packs beside it have; they are known by their sha256."""
+    known: dict[str, Path] = {}
+    for manifest in gathering.parent.glob(f"[!.]*/{MANIFEST}"):
+        try:
+            beside = read_pack_parameters(str(manifest.parent))
+        except FreedaError:
+            continue
+        known |= {checksum: beside.folder / path for path, checksum in beside.files.items()}
+    for part, listed in files.items():
+        for file in listed:
+            target, other = gathering / part / file.path, known.get(file.checksum)
+            if other is not None and not target.exists() and is_unchanged(file, other):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                try:
+                    os.link(other, target)
+                except OSError:  # not every file system has links
+                    shutil.copyfile(other, target)
 
 
 def _gather(files: dict[str, list[HubFile]], gathering: Path) -> Iterator[tuple[int, int]]:

@@ -32,7 +32,7 @@ class Hub:
         return [path for method, path, _ in self.asked if method == "GET" and "/resolve/" in path]
 
     def ranges(self) -> list[str]:
-        return [asked for _, _, asked in self.asked if asked]
+        return [asked for _, path, asked in self.asked if asked and "/resolve/" in path]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -51,6 +51,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.hub.asked.append((self.command, self.path, self.headers.get("Range", "")))
         if found := re.fullmatch(r"/api/models/([^/]+/[^/]+)(/revision/.+)?", self.path):
             self._tell(found[1])
+        elif found := re.fullmatch(r"/elsewhere/([^/]+/[^/]+)/(.+)", self.path):
+            self._give(found[1], found[2], body=body)
+        elif found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/[^/]+/(.+safetensors)", self.path):
+            self._send_elsewhere(found[1], found[2])
         elif found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/[^/]+/(.+)", self.path):
             self._give(found[1], found[2], body=body)
         else:
@@ -73,15 +77,29 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
+    def _send_elsewhere(self, repository: str, path: str) -> None:
+        """As the hub does with large files: their own numbers, and the address where they lie."""
+        place = self.hub.repositories.get(repository, Path("/nowhere")) / path
+        if not place.is_file():
+            self._refuse("EntryNotFound")
+            return
+        self.send_response(302)
+        other_host = self.hub.address.replace("127.0.0.1", "localhost")
+        self.send_header("Location", f"{other_host}/elsewhere/{repository}/{path}")
+        self.send_header("X-Repo-Commit", self.hub.commit)
+        self.send_header("X-Linked-Size", str(place.stat().st_size))
+        self.send_header("X-Linked-ETag", f'"{hashlib.sha256(place.read_bytes()).hexdigest()}"')
+        self.send_header("ETag", '"of the answer, not of the file"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def _give(self, repository: str, path: str, *, body: bool) -> None:
         place = self.hub.repositories.get(repository, Path("/nowhere")) / path
         if not place.is_file():
             self._refuse("EntryNotFound")
             return
         content = place.read_bytes()
-        large = path.endswith(".safetensors")  # as the hub: sha256 of what is large, git's name of what is small
-        small_name = hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
-        checksum = hashlib.sha256(content).hexdigest() if large else small_name
+        checksum = hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()  # git's name of what is small
         size = len(content)
         start = int(found[1]) if (found := re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))) else 0
         if path in self.hub.spoiled:

@@ -127,6 +127,23 @@ def test_a_damaged_pack_is_repaired_with_what_is_wrong_only(hub: Hub, recipe_fil
     assert (pack.backbone.dimension, pack.image_text.dimension) == (96, 64)
 
 
+def test_weights_that_another_pack_has_are_not_fetched_again(
+    hub: Hub, recipe_file: Path, packs: Path, tmp_path: Path
+) -> None:
+    fetch(recipe_file, packs)
+    other = tmp_path / "other.toml"
+    other.write_text(
+        recipe_file.read_text().replace('name = "own"', 'name = "other"').replace("steps = 2", "steps = 1")
+    )
+    hub.asked = []
+    fetch(other, packs)
+    assert hub.downloads()
+    assert not [path for path in hub.downloads() if path.endswith(".safetensors")]
+    shutil.rmtree(packs / "own")
+    pack = load_pack("other", folder=packs)
+    assert (pack.backbone.dimension, pack.generator.parameters.steps) == (96, 1)
+
+
 def test_a_changed_recipe_is_fetched_again(hub: Hub, recipe_file: Path, packs: Path) -> None:
     fetch(recipe_file, packs)
     recipe_file.write_text(recipe_file.read_text().replace("gamma = 0.45", "gamma = 0.6"))
