@@ -14,7 +14,7 @@ from freeda_svc.packs.places import BUNDLED, MANIFEST, PARTS, bundled_recipes, i
 from freeda_svc.packs.recipes import check_activation, is_recipe, read_parts, read_recipe, read_toml
 from freeda_svc.packs.tables import read_table
 
-PROTOTYPE_RECIPE = 1
+PROTOTYPE_RECIPE = 2
 """Raised whenever the code makes other prototypes or keys out of the same models, captions and parameters."""
 
 _HEXADECIMAL = frozenset("0123456789abcdef")
