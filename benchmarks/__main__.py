@@ -7,7 +7,7 @@ import click
 
 from benchmarks.results import write_results
 
-NAMES = ("stages", "parameters")
+NAMES = ("stages", "offline", "parameters")
 
 
 @click.command()

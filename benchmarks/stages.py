@@ -38,7 +38,8 @@ def _timed(seconds: dict[str, float], stage: str, work: Callable[[], T]) -> T:
     return answer
 
 
-def _captions(count: int) -> list[Caption]:
+def scene_captions(count: int) -> list[Caption]:
+    """Return captions of the painted world, all different, the same in every run."""
     found: dict[str, Caption] = {}
     number = 0
     while len(found) < count:
@@ -58,7 +59,7 @@ def _shares(kind: str, seconds: dict[str, float], count: int, unit: str) -> list
     return [*rows, Result(f"{kind}_{unit}s_per_second", count / total, f"{unit}s/s")]
 
 
-def _ingest(pack: Pack, store: EmbeddedStore, captions: Sequence[Caption]) -> list[Result]:
+def ingest_stages(pack: Pack, store: EmbeddedStore, captions: Sequence[Caption]) -> list[Result]:
     """Time the stages of ingest, then let the builder fill the bank for the segmentation that follows."""
     seconds: dict[str, float] = {}
     parser = NounParser()
@@ -109,12 +110,12 @@ def run() -> list[Result]:
     """Measure both halves on one thread."""
     torch.set_num_threads(1)
     pack = load_pack("miniature")
-    pack.generator.generate(_captions(1), NounParser().parse([_captions(1)[0].text]))  # reads the models
+    pack.generator.generate(scene_captions(1), NounParser().parse([scene_captions(1)[0].text]))  # reads the models
     with tempfile.TemporaryDirectory() as folder:
         store = EmbeddedStore.open(
             Path(folder) / "bank", pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension
         )
         try:
-            return [*_ingest(pack, store, _captions(CAPTIONS)), *_segmentation(pack, store)]
+            return [*ingest_stages(pack, store, scene_captions(CAPTIONS)), *_segmentation(pack, store)]
         finally:
             store.close()
