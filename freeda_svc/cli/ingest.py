@@ -1,10 +1,12 @@
 """``freeda ingest``: captions become prototypes."""
 
-from itertools import islice
 from pathlib import Path
 
 import click
 
+from freeda_svc.captions import CaptionTally
+from freeda_svc.captions.sources import STANDARD_INPUT
+from freeda_svc.cli.caption_files import caption_file_options, captions_of, describe_left_out
 from freeda_svc.cli.console import print_json
 from freeda_svc.cli.following import end_with, follow_submitted
 from freeda_svc.cli.session import open_dispatcher, read_settings
@@ -12,38 +14,50 @@ from freeda_svc.jobs import result_totals, submit_ingest
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@caption_file_options
 @click.option("--limit", type=click.IntRange(min=1), help="Take only the first N captions of all files together.")
 @click.option("--wait", is_flag=True, help="Follow the job to its end; otherwise only its id is printed.")
 @click.option("--quiet", is_flag=True, help="With --wait: no progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @click.pass_context
 def ingest(
-    context: click.Context, files: tuple[Path, ...], limit: int | None, *, wait: bool, quiet: bool, as_json: bool
+    context: click.Context,
+    files: tuple[Path, ...],
+    limit: int | None,
+    *,
+    format_name: str,
+    column: str,
+    wait: bool,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Turn captions into prototypes and add them to the bank.
 
-    FILES are COCO captions (.json), JSON Lines (.jsonl, field caption or text) or plain text, a caption a line. A
-    caption that was ingested before adds nothing.
+    FILES are COCO captions (.json), JSON Lines (.jsonl), tables with a header (.csv, .tsv, .parquet) or plain text, a
+    caption a line (.txt); also compressed with gzip (.txt.gz); - is standard input. Empty captions, those longer than
+    1,000 characters and repeated ones are left out and counted. A caption that was ingested before adds nothing.
 
     \b
     Examples:
       freeda ingest captions.txt --wait
       freeda ingest captions_val2017.json --limit 200
+      freeda ingest table.csv.gz --column title
+      zcat captions.gz | freeda ingest - --format jsonl
     """
-    from freeda_svc.captions import read_captions  # noqa: PLC0415 - spaCy comes with it
-
     settings = read_settings(context)
-    captions = islice((caption for file in files for caption in read_captions(file)), limit)
-    source = ", ".join(str(file) for file in files)
-    job_id = submit_ingest(settings, captions, source=source, dispatcher=open_dispatcher(settings))
+    tally = CaptionTally()
+    captions = captions_of(files, format_name=format_name, column=column, tally=tally, limit=limit)
+    source = ", ".join("standard input" if file == STANDARD_INPUT else str(file) for file in files)
+    job_id = submit_ingest(settings, captions, source=source, dispatcher=open_dispatcher(settings), tally=tally)
+    if tally.left_out:
+        click.echo(f"captions left out: {describe_left_out(tally)}", err=True)
     if not wait:
-        print_json({"job": job_id}) if as_json else click.echo(job_id)
+        print_json({"job": job_id, "left_out": tally.left_out}) if as_json else click.echo(job_id)
         return
     job = follow_submitted(settings, job_id, "ingest", quiet=quiet)
     totals = result_totals(settings, job_id)
     if as_json:
-        print_json({"job": job_id, "state": job.state, "totals": totals})
+        print_json({"job": job_id, "state": job.state, "left_out": tally.left_out, "totals": totals})
     else:
         counted = ", ".join(f"{value} {name}" for name, value in totals.items())
         click.echo(f"job {job_id}: {counted or 'nothing was added'}")

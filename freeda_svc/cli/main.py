@@ -14,6 +14,7 @@ COMMANDS: dict[str, str] = {
     "demo": "freeda_svc.cli.demo:demo",
     "up": "freeda_svc.cli.service:up",
     "worker": "freeda_svc.cli.service:worker",
+    "captions": "freeda_svc.cli.captions:captions",
     "ingest": "freeda_svc.cli.ingest:ingest",
     "segment": "freeda_svc.cli.segment:segment",
     "jobs": "freeda_svc.cli.jobs:jobs",

@@ -1,13 +1,16 @@
 """Accepting jobs: everything is checked, then the job and all its items are written in one transaction, then sent."""
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert, select
 
 from freeda_svc.captions.caption import Caption
+from freeda_svc.captions.spool import CaptionSpool
+from freeda_svc.captions.tally import CaptionTally
 from freeda_svc.errors import InputError
 from freeda_svc.jobs.database import reading, writing
 from freeda_svc.jobs.dispatch import Dispatcher, send_items
@@ -21,14 +24,23 @@ from freeda_svc.settings import Settings, prepare_home
 ROWS_AT_ONCE = 1000
 
 
-def submit_ingest(settings: Settings, captions: Iterable[Caption], *, source: str, dispatcher: Dispatcher) -> str:
+def submit_ingest(
+    settings: Settings,
+    captions: Iterable[Caption],
+    *,
+    source: str,
+    dispatcher: Dispatcher,
+    tally: CaptionTally | None = None,
+) -> str:
     """Accept captions whose prototypes are to be added to the bank.
 
     Args:
         settings: the installation; ``captions_per_item`` says how they are cut.
-        captions: read to the end before anything is written; equal ones are taken once.
+        captions: set aside on disk to the last one before anything is accepted, so it may be a stream of any length;
+            equal ones are taken once.
         source: where they came from, for people.
         dispatcher: takes the messages.
+        tally: what the reader of ``captions`` counts in; kept with the job.
 
     Returns:
         The job's id. The job will be done even when its messages could not be sent now.
@@ -39,13 +51,20 @@ def submit_ingest(settings: Settings, captions: Iterable[Caption], *, source: st
         UnavailableError: database, home or message queue do not answer; nothing was accepted.
     """
     pack = read_pack_parameters(settings.pack, settings.packs_folder)
-    texts = list({caption.id: caption.text for caption in captions}.values())
-    if not texts:
-        raise InputError(f"{source}: there are no captions to ingest")
-    size = settings.captions_per_item
-    inputs = [{"captions": texts[start : start + size]} for start in range(0, len(texts), size)]
-    job = _new_job(settings, pack, JobKind.INGEST, source, {"captions": len(texts)})
-    return _submit(settings, dispatcher, job, inputs)
+    counts = tally if tally is not None else CaptionTally()
+    with CaptionSpool() as spool:
+        spool.fill(captions, counts)
+        if not len(spool):
+            raise InputError(f"{source}: there are no captions to ingest")
+        parameters = {"captions": len(spool), "left_out": counts.left_out}
+        job = _new_job(settings, pack, JobKind.INGEST, source, parameters)
+        return _submit(settings, dispatcher, job, _caption_items(spool, settings.captions_per_item))
+
+
+def _caption_items(captions: Iterable[Caption], size: int) -> Iterator[dict[str, Any]]:
+    rest = iter(captions)
+    while part := [caption.text for caption in islice(rest, size)]:
+        yield {"captions": part}
 
 
 def submit_segment(
@@ -100,16 +119,17 @@ def _new_job(settings: Settings, pack: PackDescription, kind: JobKind, source: s
     )
 
 
-def _submit(settings: Settings, dispatcher: Dispatcher, job: Job, inputs: Sequence[dict[str, Any]]) -> str:
+def _submit(settings: Settings, dispatcher: Dispatcher, job: Job, inputs: Iterable[dict[str, Any]]) -> str:
     prepare_home(settings)
     dispatcher.check()
     with writing(settings) as session:
         session.add(job)
         session.flush()
-        for start in range(0, len(inputs), ROWS_AT_ONCE):
+        numbered = enumerate(inputs, start=1)
+        while part := list(islice(numbered, ROWS_AT_ONCE)):
             rows = [
                 {"job_id": job.id, "number": number, "state": ItemState.QUEUED, "input": given}
-                for number, given in enumerate(inputs[start : start + ROWS_AT_ONCE], start + 1)
+                for number, given in part
             ]
             session.execute(insert(WorkItem), rows)
     with reading(settings) as session:

@@ -1,3 +1,4 @@
+import gzip
 import json
 import os
 import subprocess
@@ -106,5 +107,10 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, scenes: list[Scene]) -> Pat
     (folder / "blank.txt").write_text("\n \n")
     (folder / "empty.json").write_text('{"annotations": []}')
     (folder / "cut.json").write_text('{"annotations": [{"caption": "a b')
+    (folder / "table.csv").write_text("id,title\n1,a ball on the grass\n")
+    (folder / "latin.csv").write_bytes(b"caption\na caf\xe9\n")
+    (folder / "long.txt").write_text("a ball " * 1500)
+    (folder / "broken.txt.gz").write_bytes(gzip.compress(b"a ball\n" * 99)[:-9])
+    (folder / "broken.parquet").write_bytes(b"PAR1, and no more")
     (folder / "captions.xml").write_text("<captions/>")
     return folder

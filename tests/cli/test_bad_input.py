@@ -18,7 +18,8 @@ Freeda = Callable[..., Any]
 Start = Callable[..., "subprocess.Popen[str]"]
 SEE_SEGMENT = "See `freeda segment --help`."
 NO_BROKER = "redis://127.0.0.1:1/0"
-CAPTION_FORMATS = "a COCO captions .json, a .txt with one caption a line, or a .jsonl with a field 'caption' or 'text'"
+CAPTION_ENDINGS = "one of .json, .jsonl, .ndjson, .csv, .tsv, .parquet, .txt (also with .gz)"
+HOW_TO_NAME_A_FORMAT = f"give {CAPTION_ENDINGS}, or name its format with --format"
 
 
 def _accepted(home: Path) -> list[Any]:
@@ -33,14 +34,41 @@ def _files(folder: Path) -> list[str]:
     ("arguments", "code", "message"),
     [
         ("ingest {in}/none.txt", 1, "there is no caption file {in}/none.txt"),
-        ("ingest {in}", 1, f"{{in}} is a directory; give a caption file: {CAPTION_FORMATS}"),
-        ("ingest {in}/blank.txt", 1, f"{{in}}/blank.txt has no captions; expected {CAPTION_FORMATS}"),
-        ("ingest {in}/empty.json", 1, f"{{in}}/empty.json has no captions; expected {CAPTION_FORMATS}"),
+        ("ingest {in}", 1, f"{{in}} is a directory; give a caption file, {CAPTION_ENDINGS}"),
+        ("ingest {in}/blank.txt", 1, "{in}/blank.txt has no captions that can be used (2 empty)"),
+        (
+            "ingest {in}/empty.json",
+            1,
+            "{in}/empty.json has no captions; expected COCO captions, an object with a list 'annotations'",
+        ),
         (
             "ingest {in}/captions.xml",
             1,
-            f"{{in}}/captions.xml is of no format that can be read; give {CAPTION_FORMATS}",
+            f"{{in}}/captions.xml does not end as a caption file: {HOW_TO_NAME_A_FORMAT}",
         ),
+        (
+            "ingest {in}/captions.txt --format poem",
+            1,
+            "there is no caption format 'poem'; the formats are coco, jsonl, csv, tsv, parquet, text",
+        ),
+        (
+            "ingest {in}/captions.txt {in}/table.csv --column alt",
+            1,
+            "{in}/captions.txt has no columns to choose from; leave --column out",
+        ),
+        (
+            "ingest {in}/table.csv --column alt",
+            1,
+            "{in}/table.csv: there is no column 'alt'; choose one with --column: id, title",
+        ),
+        (
+            "captions nouns {in}/table.csv",
+            1,
+            "{in}/table.csv: there is no column 'caption' or 'text'; choose one with --column: id, title",
+        ),
+        ("captions nouns {in}", 1, f"{{in}} is a directory; give a caption file, {CAPTION_ENDINGS}"),
+        ("ingest {in}/long.txt", 1, "{in}/long.txt has no captions that can be used (1 too long)"),
+        ("ingest {in}/captions.txt {in}/latin.csv", 1, "{in}/latin.csv is not UTF-8 text; save it as UTF-8"),
         ("ingest", 2, "Missing argument 'FILES...'. See `freeda ingest --help`."),
         (
             "ingest {in}/captions.txt --limit 0",
@@ -111,6 +139,24 @@ def test_is_one_line_and_nothing_is_accepted(  # noqa: PLR0917 - pytest passes t
 def test_truncated_captions_are_refused(freeda: Freeda, home: Path, inputs: Path) -> None:
     ran = freeda("ingest", inputs / "cut.json")
     assert ran.err.startswith(f"Error: {inputs}/cut.json: not valid JSON, perhaps cut off (")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+    assert _accepted(home) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("ingest {in}/captions.txt {in}/broken.txt.gz", "its gzip compression is broken or cut off ("),
+        ("ingest {in}/captions.txt {in}/broken.parquet", "not a valid Parquet file, perhaps cut off ("),
+        ("captions nouns {in}/captions.txt {in}/cut.json", "not valid JSON, perhaps cut off ("),
+    ],
+)
+def test_a_broken_file_after_a_good_one_is_refused(
+    freeda: Freeda, home: Path, inputs: Path, command: str, message: str
+) -> None:
+    arguments = command.replace("{in}", str(inputs)).split()
+    ran = freeda(*arguments)
+    assert ran.err.startswith(f"Error: {arguments[-1]}: {message}")
     assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
     assert _accepted(home) == []
 

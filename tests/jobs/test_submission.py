@@ -1,4 +1,5 @@
 import hashlib
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from freeda_svc.captions.caption import Caption, make_caption
+from freeda_svc.captions.tally import CaptionTally
 from freeda_svc.errors import FreedaError, InputError, NotFoundError, UnavailableError
 from freeda_svc.jobs import JobKind, JobState, job_items, job_summary, list_jobs, submit_ingest, submit_segment
 from freeda_svc.jobs.database import reading
@@ -49,6 +51,29 @@ def test_a_caption_that_comes_twice_is_taken_once(settings: Settings, outbox: "O
     assert [text for item in _items(settings, job_id) for text in item.input["captions"]] == [
         caption.text for caption in captions(3)
     ]
+
+
+def test_what_was_left_out_is_kept_with_the_job(settings: Settings, outbox: "Outbox", captions: Captions) -> None:
+    tally = CaptionTally(read=9, empty=1, too_long=2, repeated=1)
+    job_id = submit_ingest(settings, captions(2) + captions(3), source="x", dispatcher=outbox, tally=tally)
+    assert job_summary(settings, job_id).parameters == {
+        "captions": 3,
+        "left_out": {"empty": 1, "too long": 2, "repeated": 3},
+    }
+
+
+def test_accepting_captions_takes_memory_for_ids_only(settings: Settings, outbox: "Outbox") -> None:
+    def peak(count: int) -> int:
+        made = (make_caption(f"{'long ' * 150} caption number {number}") for number in range(count))
+        tracemalloc.start()
+        submit_ingest(settings, (caption for caption in made if caption), source="x", dispatcher=outbox)
+        reached = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return reached
+
+    peak(2)  # what is imported for the first time counts, too
+    characters = 750 * 2000
+    assert peak(6000) - peak(4000) < characters / 2
 
 
 def test_nothing_is_accepted_when_reading_captions_fails_half_way(

@@ -1,0 +1,42 @@
+"""The annotations of a COCO file, one by one, however large the file and whatever else is in it."""
+
+from collections.abc import Iterator
+from io import BufferedReader
+from typing import Any
+
+import ijson
+
+ANNOTATIONS_DEPTH = 2
+DEEPEST = 200
+
+
+def coco_annotations(stream: BufferedReader) -> Iterator[Any]:
+    """Give each element of the list ``annotations``; what is nested in an annotation's fields comes as an empty dict.
+
+    Built on the parser's plain events: those with paths take memory by the square of the depth, which a file of
+    opening brackets turns against whoever reads it.
+
+    Raises:
+        ijson.JSONError: it is no JSON, is cut off, or nested more than ``DEEPEST`` deep.
+    """
+    depth, key, field = 0, "", ""
+    listed = False
+    row: dict[str, Any] = {}
+    for event, value in ijson.basic_parse(stream, use_float=True):
+        if event == "map_key":
+            key, field = (value, field) if depth == 1 else (key, value if depth == ANNOTATIONS_DEPTH + 1 else field)
+            continue
+        is_start, is_end = event.startswith("start_"), event.startswith("end_")
+        depth -= is_end
+        if depth == 1 and is_start:
+            listed = key == "annotations" and event == "start_array"
+        if listed and depth == ANNOTATIONS_DEPTH:
+            if is_start:
+                row = {}
+            else:
+                yield row if is_end else value
+        elif listed and depth == ANNOTATIONS_DEPTH + 1 and not is_end:
+            row[field] = {} if is_start else value
+        depth += is_start
+        if depth > DEEPEST:
+            raise ijson.JSONError(f"nested more than {DEEPEST} deep")

@@ -1,0 +1,77 @@
+"""``freeda captions``: what a caption file holds, before anything is made of it."""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import click
+
+from freeda_svc.captions import Caption, CaptionSpool, CaptionTally, NounParser
+from freeda_svc.cli.caption_files import caption_file_options, captions_of
+from freeda_svc.cli.console import print_json, print_table, track
+
+CAPTIONS_AT_ONCE = 512
+
+
+@dataclass
+class NounCounts:
+    """In how many captions each noun is mentioned, and how many captions mention none."""
+
+    captions_with: Counter[str] = field(default_factory=Counter)
+    captions_without: int = 0
+
+    def add(self, given: Iterable[Caption]) -> Iterator[int]:
+        """Count the nouns of captions, giving now and then how many captions are done."""
+        parser = NounParser()
+        rest, done = iter(given), 0
+        while texts := [caption.text for caption in islice(rest, CAPTIONS_AT_ONCE)]:
+            for found in parser.parse(texts):
+                self.captions_with.update(noun.text for noun in found)
+                self.captions_without += not found
+            done += len(texts)
+            yield done
+
+
+@click.group()
+def captions() -> None:
+    """Look into caption files; nothing is ingested."""
+
+
+@captions.command()
+@caption_file_options
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Show the N most frequent.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def nouns(files: tuple[Path, ...], *, format_name: str, column: str, limit: int, quiet: bool, as_json: bool) -> None:
+    """Count the nouns that captions mention.
+
+    They are those that `freeda ingest` would make prototypes of. Files are read as it reads them.
+
+    \b
+    Examples:
+      freeda captions nouns captions_val2017.json --limit 20
+      freeda captions nouns table.tsv --column title --json
+    """
+    tally, found = CaptionTally(), NounCounts()
+    with CaptionSpool() as spool:
+        spool.fill(captions_of(files, format_name=format_name, column=column, tally=tally), tally)
+        progress = ((done, len(spool)) for done in found.add(spool))
+        deque(progress, maxlen=0) if quiet else track("nouns", progress)
+        counts = {
+            "read": tally.read,
+            "empty": tally.empty,
+            "too long": tally.too_long,
+            "repeated": tally.repeated,
+            "parsed": len(spool),
+            "without nouns": found.captions_without,
+        }
+    ranked = sorted(found.captions_with.items(), key=lambda entry: (-entry[1], entry[0]))
+    if as_json:
+        print_json({"captions": counts, "nouns": dict(ranked[:limit]), "distinct nouns": len(ranked)})
+        return
+    print_table(("noun", "captions"), ranked[:limit])
+    if len(ranked) > limit:
+        click.echo(f"... and {len(ranked) - limit} more; --limit shows more.")
+    click.echo("captions: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
