@@ -101,6 +101,8 @@ class Generator:
                 f"both sides must be multiples of {multiple}"
             )
         pipeline.set_progress_bar_config(disable=True)
+        if isinstance(pipeline, StableDiffusionXLPipeline):
+            pipeline.watermark = None  # put on only where another package is installed: images would differ
         self._pipeline = pipeline
         # an XL pipeline gives the caption to both its encoders and joins their embeddings token by token
         tokenizers = [pipeline.tokenizer, getattr(pipeline, "tokenizer_2", None)]

@@ -8,6 +8,7 @@ from diffusers import (
     PixArtAlphaPipeline,
     PixArtTransformer2DModel,
     StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
 from diffusers.models.attention_processor import Attention, AttnProcessor2_0
@@ -264,6 +265,18 @@ def test_attention_that_does_more_is_refused(pipeline: StableDiffusionPipeline) 
             Generator(pipeline, Settings())
     finally:
         pipeline.unet.set_attn_processor(originals)
+
+
+def test_images_do_not_depend_on_an_installed_watermark(
+    xl_pipeline: StableDiffusionXLPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Blackening:
+        def apply_watermark(self, images: torch.Tensor) -> torch.Tensor:
+            return torch.full_like(images, -1.0)
+
+    monkeypatch.setattr(xl_pipeline, "watermark", Blackening())
+    [image] = Generator(xl_pipeline, Settings(steps=1)).generate(CAPTIONS[:1], MENTIONED[:1])
+    assert image.pixels.any()
 
 
 def test_captions_may_give_several_images_each(pipeline: StableDiffusionPipeline) -> None:
