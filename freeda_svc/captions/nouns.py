@@ -146,6 +146,8 @@ class NounParser:
         lemma, tag = token.lemma_, token.pos_
         if tag != "NOUN":
             token.pos_ = "NOUN"
+            if tag not in _NOUN_TAGS and token.text.endswith("s"):
+                token.set_morph("Number=Plur")  # "bears" as a verb is of the singular
             lemma = self._lemmatizer.rule_lemmatize(token)[0]
             token.pos_ = tag
         return singular(str(token.text), str(lemma).lower())

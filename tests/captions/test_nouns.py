@@ -54,6 +54,7 @@ def words(parser: NounParser, text: str) -> list[str]:
         ("a double decker bus", ["bus"]),
         ("two hot dogs and a dog", ["hot dog", "dog"]),
         ("teddy bears", ["teddy bear"]),
+        ("A man that has a bunch of teddy bears", ["man", "teddy bear"]),
         ("A red fire hydrant", ["hydrant", "fire hydrant"]),
         ("some vases with cookies, scissors and french fries", ["vase", "cookie", "scissors", "fries"]),
         ("women with children and sheep beside two knives", ["woman", "child", "sheep", "knife"]),
