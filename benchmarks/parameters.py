@@ -67,7 +67,7 @@ def _generate(pack: Pack, captions: Sequence[Caption]) -> dict[str, GeneratedIma
 def _build(pack: Pack, images: Mapping[str, GeneratedImage], gamma: float) -> tuple[Prototype, ...]:
     """Pool the images with another threshold; the prototypes keep the pack's own fingerprint."""
     parameters = replace(pack.parameters, prototypes=replace(pack.parameters.prototypes, gamma=gamma))
-    other = Pack(replace(pack.description, parameters=parameters), pack.device)
+    other = Pack(replace(pack.description, parameters=parameters), pack.computing)
     vars(other).update(generator=_Album(images), backbone=pack.backbone, image_text=pack.image_text)
     built = PrototypeBuilder(other).build([image.caption for image in images.values()])
     return tuple(replace(prototype, pack=pack.fingerprint) for prototype in built.prototypes)

@@ -159,7 +159,7 @@ def test_thumbnails_show_image_mask_and_attribution(pack: Pack, parser: NounPars
 
 
 def _spoil(pack: Pack, part: str, number: float) -> Pack:
-    other = Pack(pack.description, pack.device)
+    other = Pack(pack.description, pack.computing)
     vars(other).update(generator=pack.generator, backbone=pack.backbone, image_text=pack.image_text)
 
     class Spoilt:
@@ -193,7 +193,7 @@ def test_prototypes_that_are_empty_or_not_finite_never_leave(
 
 def test_nouns_that_the_models_do_not_know_are_counted(pack: Pack, parser: NounParser) -> None:
     assert PrototypeBuilder(pack, parser).build(CAPTIONS[:1]).outside == 0
-    narrow = Pack(replace(pack.description, nouns=frozenset({"ball"})), pack.device)
+    narrow = Pack(replace(pack.description, nouns=frozenset({"ball"})), pack.computing)
     vars(narrow).update(generator=pack.generator, backbone=pack.backbone, image_text=pack.image_text)
     result = PrototypeBuilder(narrow, parser).build([CAPTIONS[0], CAPTIONS[3]])
     assert (len(result.prototypes), result.outside) == (4, 3)
