@@ -201,7 +201,7 @@ def test_a_pack_that_there_is_not(
 ) -> None:
     monkeypatch.setenv("FREEDA_PACK", "zebra")
     ran = freeda(*command.replace("{in}", str(inputs)).split())
-    assert ran.err.startswith("Error: there is no pack 'zebra': give the name of a bundled one (miniature)")
+    assert ran.err.startswith("Error: there is no pack 'zebra': give the name of a bundled one (miniature, ")
     assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
     monkeypatch.delenv("FREEDA_PACK")
     assert _accepted(home) == []
