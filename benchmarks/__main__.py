@@ -7,7 +7,7 @@ import click
 
 from benchmarks.results import write_results
 
-NAMES = ("stages", "offline", "parameters")
+NAMES = ("stages", "offline", "parameters", "nouns")
 
 
 @click.command()
