@@ -11,34 +11,6 @@ from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import JobKind
 from freeda_svc.settings import Settings, load_settings
 
-MANIFEST = """
-name = "described"
-version = "1"
-description = "A pack that is described but has no weights: accepting jobs reads no more."
-
-[parameters]
-backbone_size = 64
-image_text_size = 64
-generation = { steps = 2, guidance_scale = 4.0, height = 64, width = 64, batch_size = 4 }
-prototypes = { gamma = 0.45, alpha = 0.9 }
-
-[parameters.segmentation]
-k = 5
-beta = 0.8
-short_side = 64
-long_side = 256
-window = 64
-stride = 32
-superpixels = { algorithm = "felzenszwalb", scale = 20.0, sigma = 0.5, min_size = 8 }
-
-[sources]
-generator = { description = "none", licence = "Apache-2.0", origin = "tests" }
-backbone = { description = "none", licence = "Apache-2.0", origin = "tests" }
-image_text = { description = "none", licence = "Apache-2.0", origin = "tests" }
-
-[files]
-"""
-
 
 @dataclass
 class Outbox:
@@ -62,13 +34,9 @@ class Outbox:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    folder = tmp_path / "pack"
-    folder.mkdir()
-    files = "\n".join(f'"{part}/weights" = "{"0" * 64}"' for part in ("generator", "backbone", "image_text"))
-    (folder / "pack.toml").write_text(MANIFEST + files)
+def settings(tmp_path: Path, described_pack: str) -> Settings:
     return load_settings(
-        home=tmp_path / "home", pack=str(folder), captions_per_item=2, max_attempts=2, database_url="", broker_url=""
+        home=tmp_path / "home", pack=described_pack, captions_per_item=2, max_attempts=2, database_url="", broker_url=""
     )
 
 
