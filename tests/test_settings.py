@@ -52,7 +52,7 @@ def test_relative_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.Monk
         ("max_attempt = 3", "freeda.toml: unknown key 'max_attempt'"),
         ('max_attempts = "many"', "freeda.toml: max_attempts: input should be a valid integer"),
         ("max_attempts = 0", "freeda.toml: max_attempts: input should be greater than or equal to 1"),
-        ('device = "gpu"', "freeda.toml: device:"),
+        ('device = "gpu"', "freeda.toml: device must be auto, cpu, mps, cuda"),
         ("max_attempts = ", "freeda.toml of the home is not valid TOML"),
         ('home = "/elsewhere"', "freeda.toml: home cannot be set"),
         ("[worker]\nmax_attempts = 3", "freeda.toml: unknown key 'worker'"),
