@@ -1,7 +1,10 @@
 """Waiting for a job with its progress in view, and what its end means for the command."""
 
+import signal
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 import click
 
@@ -27,16 +30,39 @@ def follow_job(settings: Settings, job_id: str, label: str, *, quiet: bool = Fal
     Returns:
         The job as it ended.
     """
+    with _remembered_interrupts() as raise_if_interrupted:
 
-    def counts() -> Iterator[tuple[int, int]]:
-        for job in jobs.follow_job(settings, job_id, every_seconds=POLL_SECONDS):
-            yield job.progress.ended, job.progress.total
+        def counts() -> Iterator[tuple[int, int]]:
+            for job in jobs.follow_job(settings, job_id, every_seconds=POLL_SECONDS):
+                raise_if_interrupted()
+                yield job.progress.ended, job.progress.total
 
-    if quiet:
-        deque(counts(), maxlen=0)
-    else:
-        track(label, counts())
+        if quiet:
+            deque(counts(), maxlen=0)
+        else:
+            track(label, counts())
     return job_summary(settings, job_id)
+
+
+@contextmanager
+def _remembered_interrupts() -> Iterator[Callable[[], None]]:
+    """Remember Ctrl-C: Python drops an exception raised in a finaliser, and polling a database runs many of them."""
+    pressed = False
+
+    def press(_number: int, _frame: FrameType | None) -> None:
+        nonlocal pressed
+        pressed = True
+        raise KeyboardInterrupt
+
+    def raise_if_pressed() -> None:
+        if pressed:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield raise_if_pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def follow_submitted(settings: Settings, job_id: str, label: str, *, quiet: bool = False) -> JobSummary:

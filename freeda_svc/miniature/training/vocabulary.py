@@ -27,13 +27,19 @@ def train(folder: Path, *, context_length: int = CONTEXT_LENGTH) -> CLIPTokenize
         [pre_tokenizers.Whitespace(), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
     )
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    endings = [f"{letter}</w>" for letter in alphabet]
+    # given their numbers before training (in one order, whichever), or chance would decide ties between pairs
     trainer = trainers.BpeTrainer(
-        vocab_size=2000, min_frequency=1, initial_alphabet=alphabet, end_of_word_suffix="</w>", show_progress=False
+        vocab_size=2000,
+        min_frequency=1,
+        initial_alphabet=alphabet,
+        special_tokens=endings[::-1],
+        end_of_word_suffix="</w>",
+        show_progress=False,
     )
     learner.train_from_iterator(sentences, trainer)
     state = json.loads(learner.to_str())["model"]
     learned = sorted(state["vocab"], key=state["vocab"].__getitem__)
-    endings = [f"{letter}</w>" for letter in alphabet]
     pieces = [*alphabet, *endings, *(piece for piece in learned if piece not in {*alphabet, *endings})]
     vocabulary = {piece: number for number, piece in enumerate([*pieces, START, END])}
     merges = [" ".join(pair) if isinstance(pair, list) else pair for pair in state["merges"]]
