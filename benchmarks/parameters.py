@@ -6,13 +6,14 @@ Images are generated once and pooled anew for every threshold. The demonstration
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 
 from benchmarks.results import Result
 from freeda_svc.bank import EmbeddedStore
 from freeda_svc.captions import NounParser
 from freeda_svc.captions.caption import Caption, Noun, make_caption
-from freeda_svc.demo.world import DemoPlan
+from freeda_svc.demo.world import DemoPlan, distinct_captions
 from freeda_svc.diffusion import GeneratedImage
 from freeda_svc.evaluation import ConfusionMatrix
 from freeda_svc.miniature.scenes import EASY, HARD, NOUNS, Scene, paint_scene
@@ -43,15 +44,10 @@ class _Album:
 
 
 def _captions() -> list[Caption]:
-    found: dict[str, Caption] = {}
-    number = 0
-    while len(found) < CAPTIONS:
-        scene = paint_scene((VALIDATION_SPLIT, 5, number), EASY, thing=THINGS[number % len(THINGS)].noun)
-        caption = make_caption(scene.caption)
-        if caption is not None:
-            found[caption.id] = caption
-        number += 1
-    return list(found.values())
+    things = cycle(thing.noun for thing in THINGS)
+    scenes = (paint_scene((VALIDATION_SPLIT, 5, number), EASY, thing=noun) for number, noun in enumerate(things))
+    made = (make_caption(text) for text in distinct_captions(scenes, CAPTIONS))
+    return [caption for caption in made if caption is not None]
 
 
 def _generate(pack: Pack, captions: Sequence[Caption]) -> dict[str, GeneratedImage]:

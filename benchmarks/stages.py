@@ -6,6 +6,7 @@ the sum. Generation counts with its attribution.
 
 import tempfile
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 from time import perf_counter
 from typing import TypeVar
@@ -17,6 +18,7 @@ from benchmarks.results import Result
 from freeda_svc.bank import EmbeddedStore
 from freeda_svc.captions import NounParser
 from freeda_svc.captions.caption import Caption, make_caption
+from freeda_svc.demo.world import distinct_captions
 from freeda_svc.diffusion import weak_mask
 from freeda_svc.miniature.scenes import EASY, HARD, NOUNS, paint_scene
 from freeda_svc.packs import Pack, load_pack
@@ -38,16 +40,11 @@ def _timed(seconds: dict[str, float], stage: str, work: Callable[[], T]) -> T:
     return answer
 
 
-def scene_captions(count: int) -> list[Caption]:
+def scene_captions(wanted: int) -> list[Caption]:
     """Return captions of the painted world, all different, the same in every run."""
-    found: dict[str, Caption] = {}
-    number = 0
-    while len(found) < count:
-        caption = make_caption(paint_scene((BENCHMARK_SPLIT, number), EASY).caption)
-        if caption is not None:
-            found[caption.id] = caption
-        number += 1
-    return list(found.values())
+    scenes = (paint_scene((BENCHMARK_SPLIT, number), EASY) for number in count())
+    made = (make_caption(text) for text in distinct_captions(scenes, wanted))
+    return [caption for caption in made if caption is not None]
 
 
 def _shares(kind: str, seconds: dict[str, float], count: int, unit: str) -> list[Result]:

@@ -4,7 +4,6 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +27,6 @@ Categories = list[dict[str, str | None]]
 DENSE = {"superpixels": "none"}
 LOCAL_ONLY = {"superpixels": "none", "beta": 1.0}
 EXAMPLES_OF = ("ball", "boat", "flower", "sun", "tree", "water", "house", "fish")
-
-
-@dataclass(frozen=True)
-class Masks:
-    """The masks of one segmentation job: a file for each test scene, in order."""
-
-    paths: tuple[Path, ...]
 
 
 class _Demonstration:
@@ -67,8 +59,8 @@ class _Demonstration:
         name: str,
         overrides: dict[str, Any],
         categories: Categories | None = None,
-    ) -> Masks:
-        """Segment all scenes into all nouns and copy the results to ``masks/NAME``."""
+    ) -> list[Path]:
+        """Segment all scenes into all nouns, copy the results to ``masks/NAME``, and return the masks in order."""
         job_id = submit_segment(
             self.settings,
             [scene.path for scene in scenes],
@@ -79,7 +71,7 @@ class _Demonstration:
         )
         self._finish(job_id, name)
         exported = export_results(self.settings, job_id, self.out / "masks" / name.replace(" ", "-"))
-        return Masks(tuple(image.mask for image in exported))
+        return [image.mask for image in exported]
 
     def generated_examples(self) -> list[GeneratedExample]:
         """Return, for some nouns, a generated image and where the noun was found in it."""
@@ -146,8 +138,8 @@ def run_demo(plan: DemoPlan, out: Path, follow: FollowJob) -> dict[str, Any]:
         }
         stats = bank_stats(demonstration.settings)
         examples = demonstration.generated_examples()
-    scored = {name: score_masks(scenes, found.paths) for name, found in masks.items()}
-    known = score_masks(scenes, before.paths)
+    scored = {name: score_masks(scenes, found) for name, found in masks.items()}
+    known = score_masks(scenes, before)
     report = {
         "miou": scored["full"].mean_iou,
         "ablation": {name: score.mean_iou for name, score in scored.items()},
@@ -164,7 +156,7 @@ def run_demo(plan: DemoPlan, out: Path, follow: FollowJob) -> dict[str, Any]:
         "test_scenes": len(scenes),
         "seconds_of_jobs": demonstration.seconds,
     }
-    gallery = compose_gallery(scenes, before.paths, full.paths, plan.extension_noun, examples)
+    gallery = compose_gallery(scenes, before, full, plan.extension_noun, examples)
     with placed_whole(out / "gallery.png") as aside:
         gallery.save(aside, format="PNG")
     write_whole(out / "report.json", f"{json.dumps(report, indent=2, allow_nan=False)}\n".encode())

@@ -1,13 +1,15 @@
 """What the demonstration works on: captions to learn from, scenes to segment, and one noun that comes later."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import count, cycle
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from freeda_svc.miniature.scenes import EASY, HARD, NOUNS, paint_scene
+from freeda_svc.miniature.scenes import EASY, HARD, NOUNS, Scene, paint_scene
 from freeda_svc.miniature.things import THINGS
 
 TEST_SPLIT = 2
@@ -39,34 +41,36 @@ class LabelledScene:
     labels: npt.NDArray[np.uint8]
 
 
+def distinct_captions(scenes: Iterable[Scene], wanted: int) -> list[str]:
+    """Return the first ``wanted`` different captions of scenes, in order; no more scenes are taken than needed."""
+    found: dict[str, None] = {}
+    for scene in scenes:
+        found[scene.caption] = None
+        if len(found) == wanted:
+            break
+    return list(found)
+
+
 def write_captions(plan: DemoPlan) -> tuple[list[str], list[str]]:
     """Return the captions of the first bank, balanced over things, and those that teach the extension noun.
 
     Captions are distinct; they describe scenes that no model was trained on and that are not among the test scenes.
     """
-    known = [thing.noun for thing in THINGS if thing.noun != plan.extension_noun]
-    base: dict[str, None] = {}
-    number = 0
-    while len(base) < plan.captions:
-        scene = paint_scene((CAPTION_SPLIT, 0, number), EASY, thing=known[number % len(known)])
-        if plan.extension_noun not in scene.nouns:
-            base[scene.caption] = None
-        number += 1
-    extension: dict[str, None] = {}
-    number = 0
-    while len(extension) < plan.extension_captions:
-        scene = paint_scene((CAPTION_SPLIT, 1, number), EASY, thing=plan.extension_noun)
-        if plan.extension_noun in scene.nouns:
-            extension[scene.caption] = None
-        number += 1
-    return list(base), list(extension)
+    new = plan.extension_noun
+    known = cycle(thing.noun for thing in THINGS if thing.noun != new)
+    first = (paint_scene((CAPTION_SPLIT, 0, number), EASY, thing=noun) for number, noun in enumerate(known))
+    teaching = (paint_scene((CAPTION_SPLIT, 1, number), EASY, thing=new) for number in count())
+    return (
+        distinct_captions((scene for scene in first if new not in scene.nouns), plan.captions),
+        distinct_captions((scene for scene in teaching if new in scene.nouns), plan.extension_captions),
+    )
 
 
-def write_scenes(folder: Path, count: int, *, split: int = TEST_SPLIT) -> list[LabelledScene]:
+def write_scenes(folder: Path, wanted: int, *, split: int = TEST_SPLIT) -> list[LabelledScene]:
     """Paint the test scenes as PNG files into ``folder`` and return them with their true labels."""
     folder.mkdir(parents=True, exist_ok=True)
     scenes: list[LabelledScene] = []
-    for number in range(count):
+    for number in range(wanted):
         scene = paint_scene((split, 0, number), HARD)
         path = folder / f"scene-{number:03d}.png"
         Image.fromarray(scene.image).save(path)
