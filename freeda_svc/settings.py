@@ -26,6 +26,9 @@ class Settings(BaseSettings):
         home: the folder that holds everything the installation keeps.
         pack: name, folder or recipe of the model pack; a path is made absolute.
         packs: the folder of packs that were fetched; empty means ``packs`` in the home.
+        bank: name of the bank that is meant where none is named, as in ``animals`` or ``animals@2``.
+        qdrant_url: address of a Qdrant server that keeps the banks; empty means embedded ones in the home.
+        qdrant_api_key: of that server; empty when it asks for none.
         broker_url: Redis address of the message broker; empty means the embedded one of the home.
         database_url: SQLAlchemy address of the database of jobs; empty means a SQLite file in the home.
         device: ``auto`` (a GPU where there is one), or a torch device such as ``cpu`` or ``cuda:1``.
@@ -45,6 +48,9 @@ class Settings(BaseSettings):
     home: Path = DEFAULT_HOME
     pack: Annotated[str, Field(min_length=1)] = "miniature"
     packs: str = ""
+    bank: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}(@[1-9][0-9]{0,8})?$")] = "default"
+    qdrant_url: str = ""
+    qdrant_api_key: Annotated[str, Field(repr=False)] = ""
     broker_url: str = ""
     database_url: str = ""
     device: Annotated[str, Field(pattern=r"^(cpu|auto|mps|cuda(:\d+)?)$")] = "auto"
@@ -95,9 +101,9 @@ class Settings(BaseSettings):
         return Path(self.packs) if self.packs else self.home / "packs"
 
     @property
-    def bank_folder(self) -> Path:
-        """The embedded bank of prototypes."""
-        return self.home / "bank"
+    def banks_folder(self) -> Path:
+        """The embedded banks of prototypes; not used when ``qdrant_url`` names a server."""
+        return self.home / "banks"
 
     @property
     def artifacts_folder(self) -> Path:
@@ -217,6 +223,8 @@ def _source_of(key: str, given: dict[str, Any]) -> str:
 def _reason(kind: str, key: str, message: str) -> str:
     if kind == "extra_forbidden":
         return f"unknown key {key!r}; known are {', '.join(Settings.model_fields)}"
+    if kind == "string_pattern_mismatch" and key == "bank":
+        return "bank must be a name of lower-case letters, digits, - and _, perhaps with a version: animals or animals@2"
     if kind == "string_pattern_mismatch":
         return f"{key} must be auto, cpu, mps, cuda, or cuda: and a number, such as cuda:1"
     return f"{key}: {message[:1].lower()}{message[1:]}"

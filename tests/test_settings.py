@@ -21,7 +21,7 @@ def test_defaults_live_in_the_home_of_the_person() -> None:
     assert settings.max_attempts == 3
     assert settings.embedded_broker
     assert settings.embedded_database
-    assert settings.bank_folder == settings.home / "bank"
+    assert settings.banks_folder == settings.home / "banks"
     assert settings.resolved_database_url == f"sqlite:///{settings.database_file}"
 
 

@@ -1,14 +1,16 @@
-"""What the one working process of a home holds: the models and the bank, loaded when they are first needed."""
+"""What the one working process of a home holds: the models and the banks, loaded when they are first needed."""
 
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from freeda_svc.errors import BusyError, InputError
+from freeda_svc.bank.names import DEFAULT_BANK, BankName
+from freeda_svc.errors import BusyError, InputError, NotFoundError
+from freeda_svc.jobs.banks import open_banks
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
-    from freeda_svc.bank import EmbeddedStore
+    from freeda_svc.bank import Banks, PrototypeStore
     from freeda_svc.packs import Pack
     from freeda_svc.prototypes.builder import PrototypeBuilder
     from freeda_svc.segmentation import Segmenter
@@ -18,11 +20,12 @@ BANK_PATIENCE_SECONDS = 10.0
 
 
 class Held:
-    """The models and the bank of one process, as long as it lives."""
+    """The models and the banks of one process, as long as it lives."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._bank: EmbeddedStore | None = None
+        self._open: dict[BankName, PrototypeStore] = {}
+        self._segmenters: dict[BankName, Segmenter] = {}
 
     @cached_property
     def pack(self) -> "Pack":
@@ -40,68 +43,92 @@ class Held:
         return PrototypeBuilder(self.pack)
 
     @cached_property
-    def segmenter(self) -> "Segmenter":
-        """Segments images with the bank."""
-        from freeda_svc.segmentation import Segmenter  # noqa: PLC0415 - as above
+    def banks(self) -> "Banks":
+        """The banks of the installation."""
+        return open_banks(self.settings)
 
-        return Segmenter(self.pack, self.bank)
-
-    @property
-    def bank(self) -> "EmbeddedStore":
-        """The bank of the pack; made when there is none.
+    def segmenter(self, bank: BankName) -> "Segmenter":
+        """Segments images with a bank.
 
         Raises:
+            NotFoundError, InputError, BusyError: as `bank` does.
+        """
+        from freeda_svc.segmentation import Segmenter  # noqa: PLC0415 - as above
+
+        if bank not in self._segmenters:
+            self._segmenters[bank] = Segmenter(self.pack, self.bank(bank))
+        return self._segmenters[bank]
+
+    def bank(self, bank: BankName) -> "PrototypeStore":
+        """A bank of the pack; the first version of the default one is made when there is none.
+
+        Raises:
+            NotFoundError: there is no such bank.
             InputError: the bank is of another pack, or broken.
             BusyError: another process holds it.
         """
-        from freeda_svc.bank import EmbeddedStore  # noqa: PLC0415 - as above
-
-        if self._bank is None and (self.settings.bank_folder / "manifest.json").exists():
-            self._bank = open_patiently(self.settings)
-        elif self._bank is None:
-            dimensions = self.pack.image_text.dimension, self.pack.backbone.dimension
-            self._bank = EmbeddedStore.open(self.settings.bank_folder, self.pack.fingerprint, *dimensions)
-        if self._bank.pack != self.pack.fingerprint:
+        if bank == BankName(DEFAULT_BANK, 1) and bank not in self._open:
+            self._make(bank)
+        store = self.existing_bank(bank)
+        if store.pack != self.pack.fingerprint:
             raise InputError(
-                f"the bank {self.settings.bank_folder} is of pack {self._bank.pack}, the worker's pack "
-                f"{self.settings.pack} is {self.pack.fingerprint}: use that pack, or another home"
+                f"the bank {bank} is of pack {store.pack}, the worker's pack {self.settings.pack} is "
+                f"{self.pack.fingerprint}: use that pack, or another bank"
             )
-        return self._bank
+        return store
 
-    @property
-    def existing_bank(self) -> "EmbeddedStore":
-        """The bank of whatever pack, without loading a model.
+    def existing_bank(self, bank: BankName) -> "PrototypeStore":
+        """A bank of whatever pack, without loading a model.
 
         Raises:
             NotFoundError: there is none yet.
             BusyError: another process holds it.
         """
-        if self._bank is None:
-            self._bank = open_patiently(self.settings)
-        return self._bank
+        if bank not in self._open:
+            self._open[bank] = open_patiently(self.banks, bank)
+        return self._open[bank]
+
+    def create(self, bank: BankName) -> None:
+        """Make an empty version of a bank for the pack.
+
+        Raises:
+            InputError: it is there already.
+        """
+        self.banks.create(bank, self.pack.fingerprint, self.pack.image_text.dimension, self.pack.backbone.dimension)
+
+    def let_go(self, bank: BankName) -> None:
+        """Close a bank if it is open."""
+        self._segmenters.pop(bank, None)  # it knows the bank that is closed
+        store = self._open.pop(bank, None)
+        if store is not None:
+            store.close()
 
     def close(self) -> None:
-        """Let others have the bank."""
-        if self._bank is not None:
-            self._bank.close()
-            self._bank = None
-        self.__dict__.pop("segmenter", None)  # it knows the bank that was closed
+        """Let others have the banks."""
+        for bank in list(self._open):
+            self.let_go(bank)
+        if "banks" in self.__dict__:
+            self.__dict__.pop("banks").close()
+
+    def _make(self, bank: BankName) -> None:
+        try:
+            self.banks.resolve(str(bank))
+        except NotFoundError:
+            self.create(bank)
 
 
-def open_patiently(settings: Settings) -> "EmbeddedStore":
-    """Open the home's bank, waiting a little for a process that is just ending.
+def open_patiently(banks: "Banks", bank: BankName) -> "PrototypeStore":
+    """Open a bank, waiting a little for a process that is just ending.
 
     Raises:
         NotFoundError: there is none yet.
         InputError: it is broken.
         BusyError: another process holds it.
     """
-    from freeda_svc.bank import EmbeddedStore  # noqa: PLC0415 - brings the engine
-
     deadline = time.monotonic() + BANK_PATIENCE_SECONDS
     while True:
         try:
-            return EmbeddedStore.open_existing(settings.bank_folder)
+            return banks.open(bank)
         except BusyError:
             if time.monotonic() > deadline:
                 raise

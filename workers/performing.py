@@ -4,6 +4,7 @@ from typing import Any
 
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import JobKind
+from freeda_svc.jobs.banks import bank_of_job
 from freeda_svc.jobs.claims import Claim
 from freeda_svc.jobs.overrides import apply_overrides
 from freeda_svc.jobs.results import MASK, OVERLAY, SUMMARY, result_folder
@@ -37,7 +38,7 @@ def _ingest(held: Held, claim: Claim) -> dict[str, Any]:
     from freeda_svc.captions.caption import make_caption  # noqa: PLC0415 - the parent process needs no method
 
     captions = [caption for text in claim.input["captions"] if (caption := make_caption(text)) is not None]
-    bank = held.bank
+    bank = held.bank(bank_of_job(claim.parameters))
     built = held.builder.build(captions, job=claim.job_id, artifacts=held.settings.artifacts_folder)
     new = bank.add(built.prototypes)
     return {
@@ -62,7 +63,7 @@ def _segment(held: Held, claim: Claim) -> dict[str, Any]:
         image = load_image(path)
     except InputError as error:
         raise InputError(str(error).replace(str(path), claim.input["name"])) from error
-    segmentation = held.segmenter.segment(image, categories, parameters)
+    segmentation = held.segmenter(bank_of_job(claim.parameters)).segment(image, categories, parameters)
     colours = palette(len(categories))
     folder = result_folder(settings, claim.job_id, claim.number)
     folder.mkdir(parents=True, exist_ok=True)

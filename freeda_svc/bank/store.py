@@ -1,8 +1,6 @@
 """What every prototype store offers, whichever engine keeps the points."""
 
-import json
-import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,24 +12,59 @@ if TYPE_CHECKING:
 
 Payload = dict[str, Any]
 
-_POINT_NAMESPACE = uuid.UUID("5f2d6c1e-6f0b-4c53-9d2e-8f5c54f3b7a1")
+
+@dataclass(frozen=True)
+class Selection:
+    """Which prototypes are meant: those for which everything that is given holds; all where nothing is given.
+
+    Attributes:
+        noun: of this noun.
+        job: made by this job.
+        caption_id: from this caption.
+        origin: of this origin, see `Prototype.origin`.
+        outlier: True means marked as outliers, False means not marked.
+    """
+
+    noun: str | None = None
+    job: str | None = None
+    caption_id: str | None = None
+    origin: str | None = None
+    outlier: bool | None = None
+
+
+ALL = Selection()
+
+
+@dataclass(frozen=True)
+class Version:
+    """A moment in a bank's history; what was read at one version still holds while the bank's version is equal.
+
+    Attributes:
+        additions: grows with every batch that adds prototypes; what is older can be told from what is newer by it.
+        removals: another text after anything was removed, marked as an outlier, or unmarked.
+    """
+
+    additions: int
+    removals: str
 
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """The prototypes whose keys are nearest to one query, best first.
+    """The prototypes whose keys are nearest to one query, best first; equal scores stand in the order of their ids.
 
     Attributes:
         ids: point ids, as `point_id` makes them; k of them, fewer where the bank holds fewer.
         scores: (k,) float32 cosine of query and key, -1 to 1, falling.
         vectors: (k, Dv) float32 raw prototypes, not normalised.
-        payloads: everything else that is kept about each prototype, under the names of `Prototype`'s fields.
+        nouns: the noun of each.
+        origins: the origin of each.
     """
 
     ids: tuple[str, ...]
     scores: npt.NDArray[np.float32]
     vectors: npt.NDArray[np.float32]
-    payloads: tuple[Payload, ...]
+    nouns: tuple[str, ...]
+    origins: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -39,32 +72,36 @@ class BankStats:
     """How large a bank is and what it is made for.
 
     Attributes:
-        prototypes: number of prototypes.
+        prototypes: number of prototypes, outliers included.
         nouns: number of different nouns.
         captions: number of different captions.
         jobs: number of different jobs that added to it; prototypes made outside the service have none.
-        pack: fingerprint of the pack all of them were made with; None when the store does not say.
+        outliers: how many are marked as outliers and left out of retrieval.
+        origins: number of prototypes of each origin.
+        pack: fingerprint of the pack all of them were made with.
         key_dimension: Dt.
         vector_dimension: Dv.
-        bytes_on_disk: space its files take.
+        bytes_on_disk: space its files take; 0 when the engine does not say.
     """
 
     prototypes: int
     nouns: int
     captions: int
     jobs: int
-    pack: str | None
+    outliers: int
+    origins: Mapping[str, int]
+    pack: str
     key_dimension: int
     vector_dimension: int
     bytes_on_disk: int
 
 
 class PrototypeStore(Protocol):
-    """Keeps prototypes under their keys and finds the nearest, exactly."""
+    """Keeps prototypes under their keys and finds the nearest, exactly unless asked otherwise."""
 
     @property
-    def pack(self) -> str | None:
-        """Fingerprint of the pack whose prototypes the store takes; None when it takes any."""
+    def pack(self) -> str:
+        """Fingerprint of the pack whose prototypes the store takes."""
 
     @property
     def key_dimension(self) -> int:
@@ -75,7 +112,9 @@ class PrototypeStore(Protocol):
         """Dv, the number of values in a prototype."""
 
     def add(self, prototypes: Sequence["Prototype"]) -> int:
-        """Store prototypes durably; those already there (same `point_id`) stay as they are.
+        """Store a batch durably and as a whole; those already there (same `point_id`) stay as they are.
+
+        A process that dies meanwhile leaves none of the batch to be seen; adding the batch again stores it.
 
         Args:
             prototypes: any number of them; all are checked before the first is written.
@@ -85,28 +124,82 @@ class PrototypeStore(Protocol):
 
         Raises:
             InputError: a wrong dimension, a value that is not finite, a zero key, another pack; nothing is written.
-            UnavailableError: the engine could not write.
+            UnavailableError: the engine could not write; nothing of the batch is visible.
         """
 
-    def nearest(self, queries: npt.NDArray[np.float32], k: int) -> list[Neighbours]:
-        """The k nearest keys of each query by cosine, found exactly.
+    def nearest(
+        self,
+        queries: npt.NDArray[np.float32],
+        k: int,
+        *,
+        origins: frozenset[str] | None = None,
+        since: Version | None = None,
+    ) -> list[Neighbours]:
+        """The k nearest keys of each query by cosine, found exactly; outliers are left out.
 
         Args:
             queries: (C, Dt) float, finite, no row zero; of any length, since only the direction counts.
             k: how many for each query, at least 1.
+            origins: only prototypes of these origins; of all when None.
+            since: only prototypes added after this version; an engine may return some older ones, too.
 
         Returns:
             C neighbours, in the order of the queries.
 
         Raises:
             InputError: queries of another shape or with unusable values, or k below 1.
+            UnavailableError: the engine does not answer.
         """
 
-    def search(self, query: npt.NDArray[np.float32], limit: int) -> Neighbours:
-        """`nearest` for one query of shape (Dt,)."""
+    def vectors(self, ids: Sequence[str]) -> npt.NDArray[np.float32]:
+        """The raw prototypes of some ids, (N, Dv) float32, in their order.
 
-    def count(self) -> int:
-        """Number of prototypes."""
+        Raises:
+            NotFoundError: one of them is not there.
+        """
+
+    def payloads(self, ids: Sequence[str]) -> list[Payload]:
+        """Everything but key and vector of some ids, in their order, under the names of `Prototype`'s fields.
+
+        Raises:
+            NotFoundError: one of them is not there.
+        """
+
+    def select(self, selection: Selection) -> list[str]:
+        """The ids of all prototypes that are meant, in any order."""
+
+    def count(self, selection: Selection = ALL) -> int:
+        """How many prototypes are meant."""
+
+    def forget(self, ids: Sequence[str]) -> int:
+        """Remove prototypes durably; ids that are not there are passed over.
+
+        Returns:
+            How many were removed.
+        """
+
+    def mark(self, reasons: Mapping[str, str]) -> int:
+        """Mark prototypes as outliers, durably; they stay in the bank, but retrieval leaves them out.
+
+        Args:
+            reasons: why, for each id, not empty; marked ones get the new reason; ids not there are passed over.
+
+        Returns:
+            How many are marked now that were not before.
+        """
+
+    def unmark(self, ids: Sequence[str]) -> int:
+        """Take marks back, durably; ids that are not there or not marked are passed over.
+
+        Returns:
+            How many were marked.
+        """
+
+    def scan(self, selection: Selection = ALL, *, at_once: int = 1000) -> Iterator[list["Prototype"]]:
+        """Go through prototypes with everything that is kept about them, in a stable order, in lists of ``at_once``.
+
+        What is added meanwhile may be missing.
+        """
 
     def nouns(self) -> dict[str, int]:
         """All nouns in alphabetical order, with the number of prototypes of each."""
@@ -114,33 +207,8 @@ class PrototypeStore(Protocol):
     def stats(self) -> BankStats:
         """Numbers about the whole store."""
 
+    def version(self) -> Version:
+        """The bank's version now; cheap enough to be asked before every use."""
+
     def close(self) -> None:
         """Release the store; closing again does nothing."""
-
-
-def point_id(prototype: "Prototype") -> str:
-    """The id a prototype is stored under: a UUID that follows from its caption, noun, seed and pack alone.
-
-    The same work done twice therefore gives the same points, on any machine.
-    """
-    identity = json.dumps([prototype.caption_id, prototype.noun, prototype.seed, prototype.pack], ensure_ascii=True)
-    return str(uuid.uuid5(_POINT_NAMESPACE, identity))
-
-
-def make_payload(prototype: "Prototype") -> Payload:
-    """All of a prototype but key and vector, in types that JSON has (spans become lists of two)."""
-    return {
-        "noun": prototype.noun,
-        "caption_id": prototype.caption_id,
-        "caption": prototype.caption,
-        "spans": [[int(start), int(end)] for start, end in prototype.spans],
-        "seed": int(prototype.seed),
-        "mask_area": float(prototype.mask_area),
-        "contrast": float(prototype.contrast),
-        "image_text_score": float(prototype.image_text_score),
-        "pack": prototype.pack,
-        "job": prototype.job,
-        "image": prototype.image,
-        "mask": prototype.mask,
-        "attribution": prototype.attribution,
-    }

@@ -12,6 +12,7 @@ from freeda_svc.captions.caption import Caption
 from freeda_svc.captions.spool import CaptionSpool
 from freeda_svc.captions.tally import CaptionTally
 from freeda_svc.errors import InputError
+from freeda_svc.jobs.banks import BANK, bank_of_new_job
 from freeda_svc.jobs.database import reading, writing
 from freeda_svc.jobs.dispatch import Dispatcher, send_items
 from freeda_svc.jobs.input_images import check_images, keep_image
@@ -31,6 +32,7 @@ def submit_ingest(
     source: str,
     dispatcher: Dispatcher,
     tally: CaptionTally | None = None,
+    bank: str = "",
 ) -> str:
     """Accept captions whose prototypes are to be added to the bank.
 
@@ -41,22 +43,24 @@ def submit_ingest(
         source: where they came from, for people.
         dispatcher: takes the messages.
         tally: what the reader of ``captions`` counts in; kept with the job.
+        bank: name of the bank to add to; that of the settings when empty.
 
     Returns:
         The job's id. The job will be done even when its messages could not be sent now.
 
     Raises:
         InputError: there is no caption, or the pack is not valid.
-        NotFoundError: there is no such pack.
+        NotFoundError: there is no such pack or bank.
         UnavailableError: database, home or message queue do not answer; nothing was accepted.
     """
     pack = read_pack_parameters(settings.pack, settings.packs_folder)
+    chosen = str(bank_of_new_job(settings, bank or settings.bank))
     counts = tally if tally is not None else CaptionTally()
     with CaptionSpool() as spool:
         spool.fill(captions, counts)
         if not len(spool):
             raise InputError(f"{source}: there are no captions to ingest")
-        parameters = {"captions": len(spool), "left_out": counts.left_out}
+        parameters = {BANK: chosen, "captions": len(spool), "left_out": counts.left_out}
         job = _new_job(settings, pack, JobKind.INGEST, source, parameters)
         return _submit(settings, dispatcher, job, _caption_items(spool, settings.captions_per_item))
 
@@ -75,6 +79,7 @@ def submit_segment(
     overrides: Mapping[str, Any] | None = None,
     source: str = "",
     dispatcher: Dispatcher,
+    bank: str = "",
 ) -> str:
     """Accept images to be segmented.
 
@@ -85,19 +90,21 @@ def submit_segment(
         overrides: parameters that differ from the pack's, as ``apply_overrides`` takes them.
         source: where the images came from, for people; their folder when empty.
         dispatcher: takes the messages.
+        bank: name of the bank whose prototypes are used; that of the settings when empty.
 
     Returns:
         The job's id. The job will be done even when its messages could not be sent now.
 
     Raises:
         InputError: an image, a category or a parameter is not usable, or the pack is not valid.
-        NotFoundError: there is no such pack.
+        NotFoundError: there is no such pack or bank.
         UnavailableError: database, home or message queue do not answer; nothing was accepted.
     """
     pack = read_pack_parameters(settings.pack, settings.packs_folder)
     changed = dict(overrides or {})
     apply_overrides(pack.parameters.segmentation, changed)
-    parameters = {"categories": check_categories(categories), "overrides": changed}
+    chosen = str(bank_of_new_job(settings, bank or settings.bank))
+    parameters = {BANK: chosen, "categories": check_categories(categories), "overrides": changed}
     check_images(images)
     prepare_home(settings)
     inputs = [

@@ -7,6 +7,11 @@ import numpy.typing as npt
 
 from freeda_svc.captions.caption import Span
 
+GENERATED = "generated"
+EXEMPLAR = "exemplar"
+IMPORTED = "imported"
+ORIGINS = (GENERATED, EXEMPLAR, IMPORTED)
+
 
 @dataclass(frozen=True)
 class Prototype:
@@ -25,6 +30,9 @@ class Prototype:
         image_text_score: cosine of the noun's and the generated image's embeddings.
         pack: fingerprint of the pack that made it.
         job: id of the job that made it; empty when made outside the service.
+        origin: ``generated``, ``exemplar`` (of a person's own image and mask) or ``imported`` (from a bank that keeps
+            neither nouns nor captions).
+        outlier: why retrieval leaves it out; empty when it does not.
         image: path of the generated image's thumbnail below the artifact root; empty when not kept.
         mask: path of the weak mask's thumbnail below the artifact root; empty when not kept.
         attribution: path of the attribution's thumbnail below the artifact root; empty when not kept.
@@ -42,6 +50,8 @@ class Prototype:
     image_text_score: float
     pack: str
     job: str = ""
+    origin: str = GENERATED
+    outlier: str = ""
     image: str = ""
     mask: str = ""
     attribution: str = ""

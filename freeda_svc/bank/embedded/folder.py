@@ -1,4 +1,8 @@
-"""The folder of an embedded bank: `manifest.json`, `lock`, and the engine's `shard`."""
+"""The folder of an embedded bank.
+
+It holds `manifest.json`, `lock`, the engine's `shard` with all points, the ledger that says which of them count, and
+files made from the points for reading: keys, coarse keys, prototypes and cones.
+"""
 
 import shutil
 from collections.abc import Iterator
@@ -7,7 +11,7 @@ from pathlib import Path
 
 import qdrant_edge as engine
 
-from freeda_svc.bank.lock import LOCK_NAME
+from freeda_svc.bank.embedded.lock import LOCK_NAME
 from freeda_svc.bank.manifest import (
     MANIFEST_NAME,
     PARTIAL_MANIFEST_NAME,
@@ -15,14 +19,21 @@ from freeda_svc.bank.manifest import (
     sync_folder,
     write_manifest,
 )
+from freeda_svc.bank.points import KEY, PROTOTYPE
 from freeda_svc.errors import InputError, UnavailableError
 
 SHARD_NAME = "shard"
 PARTIAL_SHARD_NAME = "shard.partial"
 
-KEY = "key"
-PROTOTYPE = "prototype"
-_INDEXED_FIELDS = ("noun", "caption_id", "job")
+MARKED = "marked"
+"""Payload field of the engine's points; true where retrieval leaves a point out."""
+
+_INDEXED_FIELDS = {
+    "noun": engine.PayloadSchemaType.Keyword,
+    "job": engine.PayloadSchemaType.Keyword,
+    "origin": engine.PayloadSchemaType.Keyword,
+    MARKED: engine.PayloadSchemaType.Bool,
+}
 
 
 @contextmanager
@@ -71,7 +82,10 @@ def create_bank(folder: Path, manifest: Manifest) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     vectors = {
         KEY: engine.EdgeVectorParams(
-            size=manifest.key_dimension, distance=engine.Distance.Cosine, hnsw_config=_no_graph()
+            size=manifest.key_dimension,
+            distance=engine.Distance.Cosine,
+            memory=engine.Memory.Cold,
+            hnsw_config=_no_graph(),
         ),
         PROTOTYPE: engine.EdgeVectorParams(
             size=manifest.vector_dimension,
@@ -83,8 +97,8 @@ def create_bank(folder: Path, manifest: Manifest) -> None:
     }
     with asking(folder):
         shard = engine.EdgeShard.create(str(partial), engine.EdgeConfig(vectors=vectors))
-        for field in _INDEXED_FIELDS:
-            shard.update(engine.UpdateOperation.create_field_index(field, engine.PayloadSchemaType.Keyword))
+        for field, kind in _INDEXED_FIELDS.items():
+            shard.update(engine.UpdateOperation.create_field_index(field, kind))
         shard.flush()
         shard.close()
     write_manifest(folder, manifest)

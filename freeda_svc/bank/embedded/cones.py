@@ -1,0 +1,190 @@
+"""Cones around the keys of each noun: how near to a query any key of a noun can be, told from the noun's centre.
+
+The keys of a noun differ by a tenth of a caption's embedding, so they lie within a few degrees of their centre. If a
+query is at angle a from the centre and all keys are within angle b of it, no key is nearer than a - b.
+"""
+
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from freeda_svc.whole_files import write_whole
+
+CONES_NAME = "cones.npz"
+
+_ROWS_AT_ONCE = 4096
+_GROWTH = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Cones:
+    """The cones of G nouns over the first ``rows`` rows of a bank.
+
+    Attributes:
+        rows: how many rows they cover.
+        centres: (G, Dt) float32 unit vectors; zero for a noun without rows.
+        narrowest: (G,) float32, no more than the least cosine of a key to its centre.
+        centred: (G,) int64 number of keys the centre was last computed from.
+        order: (rows,) int64 rows sorted by noun.
+        starts: (G + 1,) int64; the rows of noun g are ``order[starts[g]:starts[g + 1]]``.
+    """
+
+    rows: int
+    centres: npt.NDArray[np.float32]
+    narrowest: npt.NDArray[np.float32]
+    centred: npt.NDArray[np.int64]
+    order: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+
+    def bounds(self, queries: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """An upper bound of the cosine of each query and any key of each noun.
+
+        Args:
+            queries: (C, Dt) float32 unit vectors.
+
+        Returns:
+            (C, G) float32.
+        """
+        cosines = np.clip(queries @ self.centres.T, -1.0, 1.0)
+        reach = np.sqrt(1.0 - self.narrowest**2)
+        bound: npt.NDArray[np.float32] = cosines * self.narrowest + np.sqrt(1.0 - cosines**2) * reach
+        bound[cosines >= self.narrowest] = 1.0
+        bound += 2 * summing_error(queries.shape[1])
+        return bound
+
+    def rows_of(self, nouns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """All rows of some nouns, noun after noun."""
+        starts, ends = self.starts[nouns], self.starts[nouns + 1]
+        lengths = ends - starts
+        offsets = np.repeat(starts - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
+        rows: npt.NDArray[np.int64] = self.order[np.arange(lengths.sum()) + offsets]
+        return rows
+
+
+def no_cones(dimension: int) -> Cones:
+    """The cones of an empty bank."""
+    empty = np.empty(0, dtype=np.int64)
+    return Cones(
+        rows=0,
+        centres=np.empty((0, dimension), dtype=np.float32),
+        narrowest=np.empty(0, dtype=np.float32),
+        centred=empty,
+        order=empty,
+        starts=np.zeros(1, dtype=np.int64),
+    )
+
+
+def grow_cones(cones: Cones, keys: npt.NDArray[np.float16], nouns: npt.NDArray[np.uint32]) -> Cones:
+    """Cover rows that came since; a noun whose keys have doubled gets a new centre, for others the cone is widened.
+
+    Args:
+        cones: of the first rows.
+        keys: (N, Dt) float16 keys of all rows to cover.
+        nouns: (N,) the noun of each.
+    """
+    groups = int(nouns.max()) + 1 if len(nouns) else 0
+    groups = max(groups, len(cones.centres))
+    added = groups - len(cones.centres)
+    order, counts, starts = _by_noun(nouns, groups)
+    centres = np.concatenate([cones.centres, np.zeros((added, keys.shape[1]), dtype=np.float32)])
+    narrowest = np.concatenate([cones.narrowest, np.ones(added, dtype=np.float32)])
+    centred = np.concatenate([cones.centred, np.zeros(added, dtype=np.int64)])
+
+    stale = (counts >= _GROWTH * centred) & (counts > 0)
+    grown = Cones(len(nouns), centres, narrowest, centred, order, starts)
+    for noun in np.flatnonzero(stale).tolist():
+        rows = order[starts[noun] : starts[noun + 1]]
+        centres[noun], narrowest[noun] = _centre(keys, rows)
+        centred[noun] = len(rows)
+    for start in range(cones.rows, len(nouns), _ROWS_AT_ONCE):
+        end = min(start + _ROWS_AT_ONCE, len(nouns))
+        part = nouns[start:end]
+        cosines = np.einsum("nd,nd->n", keys[start:end].astype(np.float32), centres[part])
+        np.minimum.at(narrowest, part, cosines - _error(keys.shape[1]))
+    np.clip(narrowest, -1.0, 1.0, out=narrowest)
+    return grown
+
+
+def _by_noun(
+    nouns: npt.NDArray[np.uint32], groups: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Rows sorted by noun, the number of rows of each noun, and where each noun starts among the sorted."""
+    counts = np.bincount(nouns, minlength=groups).astype(np.int64)
+    starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
+    return np.argsort(nouns, kind="stable").astype(np.int64), counts, starts
+
+
+def _centre(keys: npt.NDArray[np.float16], rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float32], float]:
+    parts = [rows[start : start + _ROWS_AT_ONCE] for start in range(0, len(rows), _ROWS_AT_ONCE)]
+    total = np.sum([keys[part].astype(np.float32).sum(axis=0) for part in parts], axis=0)
+    if not total.any():  # keys that cancel each other have no direction in common: any will do
+        total = keys[rows[0]].astype(np.float32)
+    centre = total / np.linalg.norm(total)
+    least = min(float((keys[part].astype(np.float32) @ centre).min()) for part in parts)
+    return centre, least - _error(keys.shape[1])
+
+
+def float16_error(dimension: int) -> float:
+    """The most by which a cosine changes when a unit key is rounded to float16: the length of what rounding takes.
+
+    Half a unit in the last place is 2^-11 of a normal value, and 2^-25 where values are too small to be normal.
+    """
+    return float(2.0**-11 + 2.0**-25 * np.sqrt(dimension))
+
+
+def summing_error(dimension: int) -> float:
+    """The most that float32 loses in a dot product of unit vectors, in whatever order it is summed."""
+    return float(dimension * 2.0**-23)
+
+
+def _error(dimension: int) -> float:
+    return float16_error(dimension) + summing_error(dimension)
+
+
+def save_cones(folder: Path, cones: Cones) -> None:
+    """Keep what takes long to compute; the file appears whole.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    file = io.BytesIO()
+    np.savez(file, rows=cones.rows, centres=cones.centres, narrowest=cones.narrowest, centred=cones.centred)
+    write_whole(folder / CONES_NAME, file.getvalue())
+
+
+def load_cones(folder: Path, dimension: int, nouns: npt.NDArray[np.uint32]) -> Cones:
+    """Read what `save_cones` kept; no cones where there is nothing that can be used.
+
+    Args:
+        folder: of the bank.
+        dimension: Dt.
+        nouns: (N,) the noun of each row of the bank.
+    """
+    try:
+        with np.load(folder / CONES_NAME, allow_pickle=False) as kept:
+            rows = int(kept["rows"])
+            centres, narrowest, centred = kept["centres"], kept["narrowest"], kept["centred"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return no_cones(dimension)
+    groups = len(centres)
+    usable = (
+        rows <= len(nouns)
+        and centres.shape == (groups, dimension)
+        and narrowest.shape == centred.shape == (groups,)
+        and (rows == 0 or int(nouns[:rows].max()) < groups)
+    )
+    if not usable:
+        return no_cones(dimension)
+    order, _, starts = _by_noun(nouns[:rows], groups)
+    return Cones(
+        rows=rows,
+        centres=centres.astype(np.float32),
+        narrowest=narrowest.astype(np.float32),
+        centred=centred.astype(np.int64),
+        order=order,
+        starts=starts,
+    )

@@ -1,0 +1,259 @@
+"""An embedded bank in hand: its shard, ledger, row files and what is kept in memory about them, changed together."""
+
+import threading
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import structlog
+
+from freeda_svc.bank.embedded.cones import grow_cones, load_cones, save_cones
+from freeda_svc.bank.embedded.directory import Directory, unpack_ids
+from freeda_svc.bank.embedded.ledger import ADDING, LEDGER_NAME, MARKING, REMOVING, UNMARKING, Ledger
+from freeda_svc.bank.embedded.rebuilding import rebuild_ledger, rebuild_rows
+from freeda_svc.bank.embedded.rows import COARSE_NAME, KEYS_NAME, PROTOTYPES_NAME, RowFile
+from freeda_svc.bank.embedded.shard import Shard
+from freeda_svc.bank.manifest import Manifest
+from freeda_svc.bank.store import Payload, Selection, Version
+from freeda_svc.prototypes.record import Prototype
+
+if TYPE_CHECKING:
+    from freeda_svc.bank.embedded.scan import Rows, Scores
+
+log = structlog.get_logger(__name__)
+
+_RECENT_ROWS = 8192
+_RECENT_SHARE = 0.02
+"""Rows that no cone covers are scored for every query; so many, or that share of all, are worth waiting for."""
+_SAVED_GROWTH = 1.1
+
+
+class OpenedBank:
+    """The parts of a bank whose folder is locked. One thread at a time may write; others may read meanwhile."""
+
+    def __init__(self, folder: Path, manifest: Manifest, ledger: Ledger, directory: Directory) -> None:
+        """Take over a ledger and what it says; use `open_bank`."""
+        rows = directory.rows
+        self._folder = folder
+        self._ledger, self._directory = ledger, directory
+        self._shard = Shard(folder)
+        self._keys = RowFile(folder / KEYS_NAME, np.float32, manifest.key_dimension, rows)
+        self._coarse = RowFile(folder / COARSE_NAME, np.float16, manifest.key_dimension, rows)
+        self._prototypes = RowFile(folder / PROTOTYPES_NAME, np.float16, manifest.vector_dimension, rows)
+        self._map = self._coarse.map(rows)
+        self._state = threading.Lock()
+        self._cones = load_cones(folder, manifest.key_dimension, directory.noun_codes)
+        self._saved_rows = self._cones.rows
+        self._version = ledger.version()
+        self._batches = ledger.batch_starts()
+        self._cover_recent()
+
+    @property
+    def version(self) -> Version:
+        """The bank's version now."""
+        batch, removals = self._version
+        return Version(batch, str(removals))
+
+    def insert(self, points: Sequence[tuple[str, Prototype]], keys: npt.NDArray[np.float32]) -> None:
+        """Store new points with (N, Dt) keys of unit length, all or none.
+
+        Raises:
+            UnavailableError: something cannot be written; nothing of it is visible.
+        """
+        self._settle()
+        directory, names = self._directory, self._directory.name_counts()
+        prototypes = [prototype for _, prototype in points]
+        batch = directory.describe([identifier for identifier, _ in points], prototypes)
+        first = directory.rows
+        reasons = [prototype.outlier for prototype in prototypes]
+        try:
+            self._ledger.intend(ADDING, batch.ids)
+            self._shard.insert(points, keys)
+            self._keys.append(first, keys)
+            self._coarse.append(first, keys.astype(np.float16))
+            self._prototypes.append(first, np.stack([p.vector for p in prototypes]).astype(np.float16))
+            marks = [(first + number, reason) for number, reason in enumerate(reasons) if reason]
+            number = self._ledger.commit(first, batch, directory.new_names(names), marks)
+        except BaseException:
+            directory.forget_names(names)
+            raise
+        with self._state:
+            if first + len(points) > len(self._map):
+                self._map = self._coarse.map(first + len(points))
+            directory.append(batch, reasons)
+            self._batches.append((number, first))
+            self._version = number, self._version[1]
+        self._cover_recent()
+
+    def remove(self, rows: "Rows") -> None:
+        """Remove rows that are there.
+
+        Raises:
+            UnavailableError: it cannot be written.
+        """
+        self._settle()
+        ids = self._directory.ids(rows)
+        self._ledger.remove(rows.tolist(), ids)
+        with self._state:
+            self._directory.remove(rows)
+            self._version = self._ledger.version()
+        self._settle()
+
+    def mark(self, reasons: Mapping[int, str]) -> None:
+        """Mark rows that are there as outliers.
+
+        Raises:
+            UnavailableError: it cannot be written.
+        """
+        self._settle()
+        marks = list(reasons.items())
+        self._ledger.mark(marks, self._directory.ids(np.array(list(reasons), dtype=np.int64)))
+        with self._state:
+            self._directory.mark(marks)
+            self._version = self._ledger.version()
+        self._settle()
+
+    def unmark(self, rows: "Rows") -> None:
+        """Take the marks of rows back.
+
+        Raises:
+            UnavailableError: it cannot be written.
+        """
+        self._settle()
+        self._ledger.unmark(rows.tolist(), self._directory.ids(rows))
+        with self._state:
+            self._directory.unmark(rows)
+            self._version = self._ledger.version()
+        self._settle()
+
+    def search(
+        self, queries: npt.NDArray[np.float32], k: int, *, origins: frozenset[str] | None, since: Version | None
+    ) -> list[tuple["Rows", "Scores"]]:
+        """The k nearest rows of (C, Dt) unit queries, see `nearest_rows`."""
+        # Brings torch, which takes a second; a bank is opened for much that needs no search.
+        from freeda_svc.bank.embedded.scan import Keys, nearest_rows  # noqa: PLC0415
+
+        with self._state:
+            directory = self._directory
+            retrievable = directory.retrievable
+            if origins is not None:
+                retrievable &= directory.of_origins(origins)
+            keys = Keys(directory.rows, self._map, self.read_keys, retrievable, self._cones, directory.ids)
+            first = 0
+            if since is not None:
+                later = bisect_right(self._batches, (since.additions, directory.rows))
+                first = self._batches[later][1] if later < len(self._batches) else directory.rows
+        return nearest_rows(keys, queries, k, first_row=first)
+
+    def find(self, ids: Sequence[str]) -> "Rows":
+        """The rows of ids; -1 for those that are not there."""
+        with self._state:
+            return self._directory.find(ids)
+
+    def select(self, selection: Selection) -> "Rows":
+        """The rows that are meant."""
+        with self._state:
+            return self._directory.select(selection)
+
+    def is_there(self, rows: "Rows") -> npt.NDArray[np.bool_]:
+        """Whether rows have not been removed."""
+        with self._state:
+            return self._directory.alive[rows]
+
+    def marked_among(self, rows: Iterable[int]) -> int:
+        """How many of some rows are marked as outliers."""
+        return sum(row in self._directory.reasons for row in rows)
+
+    def describe(self, rows: "Rows") -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+        """Ids, nouns and origins of rows."""
+        directory = self._directory
+        return tuple(unpack_ids(directory.ids(rows))), directory.nouns(rows), directory.origins(rows)
+
+    def read_keys(self, rows: "Rows") -> npt.NDArray[np.float32]:
+        """(N, Dt) float32 keys of rows."""
+        return self._keys.read(rows).astype(np.float32, copy=False)
+
+    def read_vectors(self, rows: "Rows") -> npt.NDArray[np.float32]:
+        """(N, Dv) float32 prototypes of rows."""
+        return self._prototypes.read(rows).astype(np.float32)
+
+    def payloads(self, rows: "Rows") -> list[Payload]:
+        """The payloads of rows that are there."""
+        found = self._shard.payloads(unpack_ids(self._directory.ids(rows)))
+        reasons = self._directory.reasons
+        return [{**payload, "outlier": reasons.get(row, "")} for payload, row in zip(found, rows.tolist(), strict=True)]
+
+    def noun_counts(self) -> dict[str, int]:
+        """All nouns with the number of rows of each."""
+        with self._state:
+            return self._directory.noun_counts()
+
+    def counts(self) -> tuple[int, int, dict[str, int]]:
+        """Numbers of captions, of jobs, and of rows of each origin."""
+        with self._state:
+            directory = self._directory
+            return directory.caption_count(), directory.job_count(), directory.origin_counts()
+
+    def close(self) -> None:
+        """Close everything; closing again does nothing."""
+        try:
+            self._save_cones()
+        finally:
+            for part in (self._shard, self._ledger, self._keys, self._coarse, self._prototypes):
+                part.close()
+
+    def _settle(self) -> None:
+        """Bring the shard to what the ledger says, after a crash or a failure."""
+        pending = self._ledger.pending()
+        for kind, packed in pending:
+            ids = unpack_ids(packed)
+            if kind in {ADDING, REMOVING}:
+                self._shard.delete(ids)
+            elif kind in {MARKING, UNMARKING}:
+                self._shard.mark(ids, marked=kind == MARKING)
+        if pending:
+            self._ledger.settle()
+
+    def _cover_recent(self) -> None:
+        """Have cones cover all but the most recent rows."""
+        rows = self._directory.rows
+        recent = rows - self._cones.rows
+        if recent <= max(_RECENT_ROWS, _RECENT_SHARE * rows):
+            return
+        grown = grow_cones(self._cones, self._map[:rows], self._directory.noun_codes)
+        with self._state:
+            self._cones = grown
+        if rows > _SAVED_GROWTH * self._saved_rows:
+            self._save_cones()
+
+    def _save_cones(self) -> None:
+        if self._cones.rows == self._saved_rows:
+            return
+        try:
+            save_cones(self._folder, self._cones)
+        except OSError as error:  # they only save time at the next opening
+            log.warning("cones of the bank are not kept", bank=str(self._folder), reason=error.strerror)
+            return
+        self._saved_rows = self._cones.rows
+
+
+def open_bank(folder: Path, manifest: Manifest) -> OpenedBank:
+    """Open the parts of a bank; make again what is missing and can be made from its points.
+
+    Raises:
+        InputError: a part is broken.
+        UnavailableError: a part cannot be read or written.
+    """
+    if not (folder / LEDGER_NAME).exists():
+        rebuild_ledger(folder)
+    ledger = Ledger(folder / LEDGER_NAME)
+    try:
+        if not all((folder / name).exists() for name in (KEYS_NAME, COARSE_NAME, PROTOTYPES_NAME)):
+            rebuild_rows(folder, manifest, ledger)
+        return OpenedBank(folder, manifest, ledger, Directory(ledger))
+    except BaseException:
+        ledger.close()
+        raise

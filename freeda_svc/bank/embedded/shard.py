@@ -1,0 +1,140 @@
+"""The engine's shard: every point with its two vectors and its payload, the copy all else can be made from."""
+
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import qdrant_edge as engine
+
+from freeda_svc.bank.embedded.folder import MARKED, asking, load_shard
+from freeda_svc.bank.points import KEY, PROTOTYPE, make_payload, read_prototype
+from freeda_svc.bank.store import Payload
+from freeda_svc.prototypes.record import Prototype
+
+# An entry of the write-ahead log holds one operation; this keeps entries at a few megabytes.
+_POINTS_AN_OPERATION = 1000
+_LOST_REASON = "marked, the ledger with the reason was lost"
+
+
+class Shard:
+    """The shard of a bank whose lock is held; loaded when it is first needed, for search does without it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._loaded: engine.EdgeShard | None = None
+        self._loading = threading.Lock()
+
+    @property
+    def _shard(self) -> engine.EdgeShard:
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = load_shard(self._folder)
+            return self._loaded
+
+    def insert(
+        self,
+        points: Sequence[tuple[str, Prototype]],
+        keys: npt.NDArray[np.float32],
+    ) -> None:
+        """Write points with (N, Dt) keys of unit length; they are on the disk when this returns.
+
+        Raises:
+            UnavailableError: they cannot be written, or not all of them.
+        """
+        for start in range(0, len(points), _POINTS_AN_OPERATION):
+            part = points[start : start + _POINTS_AN_OPERATION]
+            made = [
+                engine.Point(
+                    identifier,
+                    {KEY: key.tolist(), PROTOTYPE: prototype.vector.tolist()},
+                    {**make_payload(prototype), "outlier": "", MARKED: bool(prototype.outlier)},
+                )
+                for (identifier, prototype), key in zip(part, keys[start : start + len(part)], strict=True)
+            ]
+            self._update(engine.UpdateOperation.upsert_points(made))
+        self.flush()
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Remove points, those that are there; done for good when this returns.
+
+        Raises:
+            UnavailableError: it cannot be written.
+        """
+        for start in range(0, len(ids), _POINTS_AN_OPERATION):
+            self._update(engine.UpdateOperation.delete_points(list(ids[start : start + _POINTS_AN_OPERATION])))
+        self.flush()
+
+    def mark(self, ids: Sequence[str], *, marked: bool) -> None:
+        """Note at points whether retrieval leaves them out; done for good when this returns.
+
+        Raises:
+            UnavailableError: it cannot be written.
+        """
+        for start in range(0, len(ids), _POINTS_AN_OPERATION):
+            part: list[int | uuid.UUID | str] = [*ids[start : start + _POINTS_AN_OPERATION]]
+            self._update(engine.UpdateOperation.set_payload(part, {MARKED: marked}))
+        self.flush()
+
+    def payloads(self, ids: Sequence[str]) -> list[Payload]:
+        """The payloads of points that are there, in the order of their ids.
+
+        Raises:
+            UnavailableError: one is missing, or the engine does not answer.
+        """
+        with asking(self._folder):
+            found = {str(record.id): record.payload or {} for record in self._shard.retrieve(list(ids), True, False)}
+            if not found.keys() >= set(ids):
+                raise LookupError(f"{len(set(ids) - found.keys())} points of its ledger are missing")
+        return [{name: value for name, value in found[identifier].items() if name != MARKED} for identifier in ids]
+
+    def prototypes(self, ids: Sequence[str]) -> dict[str, Prototype]:
+        """The points of some ids that are there, as far as the engine holds them."""
+        with asking(self._folder):
+            return {str(record.id): _prototype(record) for record in self._shard.retrieve(list(ids), True, True)}
+
+    def scroll(self, at_once: int = 1000) -> Iterator[list[tuple[str, Prototype]]]:
+        """All points with their ids, in the order of the ids."""
+        offset = None
+        while True:
+            with asking(self._folder):
+                records, offset = self._shard.scroll(
+                    engine.ScrollRequest(offset=offset, limit=at_once, with_payload=True, with_vector=True)
+                )
+            if records:
+                yield [(str(record.id), _prototype(record)) for record in records]
+            if offset is None:
+                return
+
+    def flush(self) -> None:
+        """Have everything on the disk.
+
+        Raises:
+            UnavailableError: it cannot be written.
+        """
+        with asking(self._folder):
+            self._shard.flush()
+
+    def close(self) -> None:
+        """Close the shard if it was loaded; closing again does nothing."""
+        with self._loading:
+            if self._loaded is not None:
+                with asking(self._folder):
+                    self._loaded.close()
+                self._loaded = None
+
+    def _update(self, operation: engine.UpdateOperation) -> None:
+        with asking(self._folder):
+            self._shard.update(operation)
+
+
+def _prototype(record: engine.Record) -> Prototype:
+    vectors = cast("dict[str, list[float]]", record.vector)
+    payload = dict(record.payload or {})
+    payload["outlier"] = _LOST_REASON if payload.get(MARKED) else ""
+    return read_prototype(
+        payload, np.array(vectors[KEY], dtype=np.float32), np.array(vectors[PROTOTYPE], dtype=np.float32)
+    )
