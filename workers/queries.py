@@ -1,7 +1,6 @@
-"""Questions about the bank: answered by the worker that owns it, or directly where there is no worker."""
+"""Questions about banks: asked of the worker that holds them, or answered directly where there is no worker."""
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
@@ -10,60 +9,62 @@ import redis
 from freeda_svc import errors
 from freeda_svc.errors import FreedaError, InputError, UnavailableError
 from freeda_svc.settings import Settings
+from workers.answers import ANSWERS, Answer
 from workers.held import Held
 from workers.locks import worker_is_running
 
 if TYPE_CHECKING:
     from celery import Celery, Task
 
-MOST_FOUND = 1000
 REPLY_KEPT_SECONDS = 60
 
 
-def bank_stats(settings: Settings) -> dict[str, Any]:
-    """Tell how large the bank is: prototypes, nouns, captions, jobs, pack, dimensions, bytes on disk.
+def bank_stats(settings: Settings, bank: str = "") -> dict[str, Any]:
+    """Tell how large a bank is: prototypes, nouns, captions, jobs, outliers, pack, dimensions, bytes on disk.
 
     Raises:
-        NotFoundError: there is no bank yet.
+        NotFoundError: there is no such bank.
         UnavailableError: the worker does not answer in time.
     """
-    return cast("dict[str, Any]", ask_bank(settings, "stats"))
+    return cast("dict[str, Any]", ask_bank(settings, "describe_bank", bank=bank or settings.bank))
 
 
-def bank_nouns(settings: Settings) -> dict[str, int]:
-    """List the bank's nouns in alphabetical order, with the number of prototypes of each.
+def bank_nouns(settings: Settings, bank: str = "") -> dict[str, int]:
+    """List a bank's nouns in alphabetical order, with the number of prototypes of each.
 
     Raises:
-        NotFoundError: there is no bank yet.
+        NotFoundError: there is no such bank.
         UnavailableError: the worker does not answer in time.
     """
-    return cast("dict[str, int]", ask_bank(settings, "nouns"))
+    return cast("dict[str, int]", ask_bank(settings, "count_nouns", bank=bank or settings.bank))
 
 
-def search_bank(settings: Settings, text: str, *, limit: int = 10) -> list[dict[str, Any]]:
+def search_bank(settings: Settings, text: str, *, limit: int = 10, bank: str = "") -> list[dict[str, Any]]:
     """Find the prototypes whose keys are nearest to a text.
 
     Returns:
-        Best first: ``score`` and all that is kept about the prototype (``noun``, ``caption``, ``image``, ...).
+        Best first: ``id``, ``score`` and all that is kept about the prototype (``noun``, ``caption``, ``image``, ...).
 
     Raises:
         InputError: the text is empty, the limit out of range, or the bank of another pack.
-        NotFoundError: there is no bank yet.
+        NotFoundError: there is no such bank.
         UnavailableError: the worker does not answer in time.
     """
-    return cast("list[dict[str, Any]]", ask_bank(settings, "search", text=text, limit=limit))
+    found = ask_bank(settings, "search_bank", bank=bank or settings.bank, text=text, limit=limit)
+    return cast("list[dict[str, Any]]", found)
 
 
-def ask_bank(settings: Settings, question: str, **arguments: Any) -> Any:  # noqa: ANN401 - answers differ
-    """Ask the worker that owns the bank; open the bank here when there is no worker.
+def ask_bank(settings: Settings, question: str, **arguments: Any) -> Answer:  # noqa: ANN401 - questions differ
+    """Ask the worker that holds the banks; answer here when there is no worker.
 
     Args:
         settings: the installation.
-        question: ``stats``, ``nouns`` or ``search``.
-        arguments: ``text`` and ``limit`` of a search.
+        question: the name of one of `ANSWERS`.
+        arguments: what it asks for.
 
     Raises:
-        FreedaError: as the question's own function says.
+        FreedaError: as the answer's own function says.
+        UnavailableError: the worker does not answer in time.
     """
     if worker_is_running(settings):
         return _ask_worker(settings, question, arguments)
@@ -74,38 +75,18 @@ def ask_bank(settings: Settings, question: str, **arguments: Any) -> Any:  # noq
         held.close()
 
 
-def answer(held: Held, question: str, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - answers differ
-    """Answer a question with the bank in hand."""
-    match question:
-        case "stats":
-            return {**asdict(held.existing_bank.stats()), **_outside_the_pack(held)}
-        case "nouns":
-            return held.existing_bank.nouns()
-        case "search":
-            return _search(held, **arguments)
-    raise InputError(f"the bank answers stats, nouns and search, not {question!r}")
+def answer(held: Held, question: str, arguments: dict[str, Any]) -> Answer:
+    """Answer a question with the banks in hand.
+
+    Raises:
+        InputError: there is no such question, or its arguments are others.
+    """
+    if question not in ANSWERS:
+        raise InputError(f"a bank answers {', '.join(ANSWERS)}, not {question!r}")
+    return ANSWERS[question](held, **arguments)
 
 
-def _outside_the_pack(held: Held) -> dict[str, int]:
-    """Count nouns and prototypes that the pack's models do not know, where the pack says what they know."""
-    known = held.pack.description.nouns
-    if known is None:
-        return {}
-    outside = {noun: count for noun, count in held.existing_bank.nouns().items() if noun not in known}
-    return {"nouns_unknown_to_pack": len(outside), "prototypes_unknown_to_pack": sum(outside.values())}
-
-
-def _search(held: Held, text: str, limit: int) -> list[dict[str, Any]]:
-    if not text.strip():
-        raise InputError("the text to search for is empty; give a word such as 'cat'")
-    if not 1 <= limit <= MOST_FOUND:
-        raise InputError(f"a search finds 1 to {MOST_FOUND} prototypes, not {limit}")
-    _ = held.existing_bank  # no bank at all is told before models are read
-    found = held.bank.search(held.pack.image_text.embed_nouns([text])[0].numpy(), limit)
-    return [{"score": float(score), **payload} for score, payload in zip(found.scores, found.payloads, strict=True)]
-
-
-def _ask_worker(settings: Settings, question: str, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - answers differ
+def _ask_worker(settings: Settings, question: str, arguments: dict[str, Any]) -> Answer:
     from workers.app import broker_address, make_app  # noqa: PLC0415 - a direct answer does without Celery
 
     url = broker_address(settings)

@@ -3,7 +3,8 @@
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -38,39 +39,63 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, tit
     Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False).print(table)
 
 
-def track(label: str, counts: Iterator[tuple[int, int]]) -> None:
-    """Show progress until ``counts`` ends: a live bar on a terminal, a plain line every few seconds elsewhere.
+def track(label: str, counts: Iterable[tuple[int, int]]) -> None:
+    """Show progress until ``counts`` ends, as `shown_progress` does.
 
     Args:
         label: what is going on.
         counts: yields (done, total) again and again.
     """
-    if sys.stderr.isatty():
-        _track_live(label, counts)
-    else:
-        _track_plainly(label, counts)
-
-
-def _track_live(label: str, counts: Iterator[tuple[int, int]]) -> None:
-    columns = (
-        TextColumn("{task.description:24s}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(label, total=None)
+    with shown_progress(label) as tell:
         for done, total in counts:
-            progress.update(task, completed=done, total=total)
+            tell(done, total)
 
 
-def _track_plainly(label: str, counts: Iterator[tuple[int, int]]) -> None:
-    said: tuple[int, int] | None = None
-    latest: tuple[int, int] | None = None
-    spoken_at = float("-inf")
-    for latest in counts:
-        if latest != said and time.monotonic() - spoken_at >= PLAIN_LINE_SECONDS:
-            click.echo(f"{label}: {latest[0]} of {latest[1]}", err=True)
-            said, spoken_at = latest, time.monotonic()
-    if latest is not None and latest != said:
-        click.echo(f"{label}: {latest[0]} of {latest[1]}", err=True)
+@contextmanager
+def shown_progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show progress as long as the block lasts: a live bar on a terminal, a plain line every few seconds elsewhere.
+
+    Args:
+        label: what is going on.
+
+    Yields:
+        What is to be told (done, total) again and again.
+    """
+    if sys.stderr.isatty():
+        columns = (
+            TextColumn("{task.description:24s}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        )
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            task = progress.add_task(label, total=None)
+            yield lambda done, total: progress.update(task, completed=done, total=total)
+        return
+    plain = _PlainLines(label)
+    yield plain.tell
+    plain.end()
+
+
+class _PlainLines:
+    """A line when something has changed, but not too often, and the last state at the end."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._said: tuple[int, int] | None = None
+        self._latest: tuple[int, int] | None = None
+        self._spoken_at = float("-inf")
+
+    def tell(self, done: int, total: int) -> None:
+        self._latest = done, total
+        if self._latest != self._said and time.monotonic() - self._spoken_at >= PLAIN_LINE_SECONDS:
+            self._say()
+
+    def end(self) -> None:
+        if self._latest is not None and self._latest != self._said:
+            self._say()
+
+    def _say(self) -> None:
+        assert self._latest is not None
+        click.echo(f"{self._label}: {self._latest[0]} of {self._latest[1]}", err=True)
+        self._said, self._spoken_at = self._latest, time.monotonic()

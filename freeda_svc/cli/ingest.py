@@ -6,6 +6,7 @@ import click
 
 from freeda_svc.captions import CaptionTally
 from freeda_svc.captions.sources import STANDARD_INPUT
+from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.caption_files import caption_file_options, captions_of, describe_left_out
 from freeda_svc.cli.console import print_json
 from freeda_svc.cli.following import end_with, follow_submitted
@@ -16,6 +17,7 @@ from freeda_svc.jobs import result_totals, submit_ingest
 @click.command()
 @caption_file_options
 @click.option("--limit", type=click.IntRange(min=1), help="Take only the first N captions of all files together.")
+@bank_option
 @click.option("--wait", is_flag=True, help="Follow the job to its end; otherwise only its id is printed.")
 @click.option("--quiet", is_flag=True, help="With --wait: no progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
@@ -27,6 +29,7 @@ def ingest(
     *,
     format_name: str,
     column: str,
+    bank: str,
     wait: bool,
     quiet: bool,
     as_json: bool,
@@ -48,7 +51,9 @@ def ingest(
     tally = CaptionTally()
     captions = captions_of(files, format_name=format_name, column=column, tally=tally, limit=limit)
     source = ", ".join("standard input" if file == STANDARD_INPUT else str(file) for file in files)
-    job_id = submit_ingest(settings, captions, source=source, dispatcher=open_dispatcher(settings), tally=tally)
+    job_id = submit_ingest(
+        settings, captions, source=source, dispatcher=open_dispatcher(settings), tally=tally, bank=bank
+    )
     if tally.left_out:
         click.echo(f"captions left out: {describe_left_out(tally)}", err=True)
     if not wait:

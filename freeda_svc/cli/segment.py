@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.console import print_json, print_table
 from freeda_svc.cli.following import end_with, follow_submitted
 from freeda_svc.cli.session import open_dispatcher, read_settings
@@ -46,6 +47,7 @@ def check_writable(folder: Path) -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Where masks are copied to (with --wait)."
 )
+@bank_option
 @click.option("--wait", is_flag=True, help="Follow the job to its end; otherwise only its id is printed.")
 @click.option("--k", type=click.IntRange(min=1), help="Prototypes fetched for a category  [default: the pack's]")
 @click.option("--beta", type=click.FloatRange(0, 1), help="Weight of the local similarity  [default: the pack's]")
@@ -60,6 +62,7 @@ def segment(
     images: tuple[Path, ...],
     categories: str,
     out: Path | None,
+    bank: str,
     *,
     wait: bool,
     k: int | None,
@@ -90,6 +93,7 @@ def segment(
         read_categories(categories),
         overrides={name: value for name, value in given.items() if value is not None},
         dispatcher=open_dispatcher(settings),
+        bank=bank,
     )
     if not wait:
         print_json({"job": job_id}) if as_json else click.echo(job_id)

@@ -41,15 +41,6 @@ def colour_labels(labels: npt.NDArray[np.integer], palette: Picture) -> Picture:
     return coloured
 
 
-def heat(image: Picture, attribution: npt.NDArray[np.float32]) -> Picture:
-    """Darken an image where its attribution, (H, W) float 0 to 1, is low and tint it red where it is high."""
-    weight = attribution[..., None]
-    grey = image.astype(np.float32).mean(axis=-1, keepdims=True)
-    tinted = grey * 0.55 * (1 - weight) + weight * (0.45 * image + 0.55 * np.array([255.0, 60.0, 40.0]))
-    shown: Picture = np.clip(tinted, 0, 255).astype(np.uint8)
-    return shown
-
-
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 

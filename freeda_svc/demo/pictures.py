@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from freeda_svc.demo.gallery import Row, Section, colour_labels, draw_gallery, heat
+from freeda_svc.demo.gallery import Row, Section, colour_labels, draw_gallery
 from freeda_svc.demo.world import LabelledScene
 from freeda_svc.miniature.scenes import NOUNS
-from freeda_svc.outputs import palette
+from freeda_svc.outputs import heat, palette
 
 COLUMNS = 8
 VISIBLE_PIXELS = 50

@@ -1,0 +1,62 @@
+"""``freeda bank forget``: removing prototypes."""
+
+import click
+
+from freeda_svc.cli.bank_option import bank_option
+from freeda_svc.cli.confirming import confirm
+from freeda_svc.cli.console import print_json
+from freeda_svc.cli.session import read_settings
+from freeda_svc.jobs import find_job
+from freeda_svc.prototypes.record import ORIGINS
+from workers.queries import ask_bank
+
+
+@click.command()
+@bank_option
+@click.option("--noun", help="Prototypes of this noun.")
+@click.option("--job", metavar="ID", help="Prototypes that this job made.")
+@click.option("--caption", metavar="ID", help="Prototypes of this caption; `freeda bank search --json` tells its id.")
+@click.option("--origin", type=click.Choice(ORIGINS), help="Prototypes of this origin.")
+@click.option("--dry-run", is_flag=True, help="Only count them.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@click.pass_context
+def forget(
+    context: click.Context,
+    *,
+    bank: str,
+    noun: str | None,
+    job: str | None,
+    caption: str | None,
+    origin: str | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Remove prototypes for good, after telling how many.
+
+    Where several options are given, only prototypes are removed for which all of them hold.
+
+    \b
+    Examples:
+      freeda bank forget --noun bat --dry-run
+      freeda bank forget --job 3f2a --yes
+    """
+    settings = read_settings(context)
+    full_job = None if job is None else find_job(settings, job)
+    wanted = {"noun": noun, "job": full_job, "caption_id": caption, "origin": origin}
+    selection = {name: value for name, value in wanted.items() if value is not None}
+    if not selection:
+        raise click.UsageError("Say which prototypes: --noun, --job, --caption or --origin.")
+    named = bank or settings.bank
+    count = ask_bank(settings, "count_selected", bank=named, selection=selection)
+    removed = 0
+    if count and not dry_run:
+        confirm(f"remove {count} prototypes from {named} for good", yes=yes)
+        removed = ask_bank(settings, "forget", bank=named, selection=selection)
+    if as_json:
+        print_json({"found": count, "removed": removed})
+    elif removed:
+        click.echo(f"{removed} prototypes removed from {named}")
+    else:
+        click.echo(f"{count} prototypes found in {named}, none removed")

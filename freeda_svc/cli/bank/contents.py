@@ -1,0 +1,104 @@
+"""``freeda bank stats | nouns | search``: what a bank holds."""
+
+from collections.abc import Iterable
+
+import click
+
+from freeda_svc.cli.bank_option import bank_option
+from freeda_svc.cli.console import print_json, print_table
+from freeda_svc.cli.session import read_settings
+from freeda_svc.packs.description import read_pack_parameters
+from workers.queries import bank_nouns, bank_stats, search_bank
+
+BAR_WIDTH = 40
+
+
+@click.command()
+@bank_option
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.pass_context
+def stats(context: click.Context, bank: str, *, as_json: bool) -> None:
+    """Count prototypes, nouns, captions and jobs; tell size and pack.
+
+    \b
+    Example:
+      freeda bank stats --json
+    """
+    settings = read_settings(context)
+    answer = bank_stats(settings, bank)
+    histogram = count_by_size(bank_nouns(settings, bank).values())
+    if as_json:
+        print_json({**answer, "nouns_by_prototypes": histogram})
+        return
+    origins = ", ".join(f"{count} {origin}" for origin, count in answer.pop("origins").items())
+    rows = [(name.replace("_", " "), value) for name, value in answer.items()]
+    print_table(("what", "value"), [*rows, ("origins", origins)])
+    if histogram:
+        most = max(histogram.values())
+        click.echo("")
+        bars = [(size, count, "#" * max(1, round(BAR_WIDTH * count / most))) for size, count in histogram.items()]
+        print_table(("prototypes of a noun", "nouns", ""), bars)
+
+
+def count_by_size(counts: Iterable[int]) -> dict[str, int]:
+    """How many nouns have 1 prototype, 2 to 3, 4 to 7, and so on.
+
+    >>> count_by_size([1, 1, 3, 9])
+    {'1': 2, '2-3': 1, '4-7': 0, '8-15': 1}
+    """
+    exponents = [count.bit_length() - 1 for count in counts]
+    return {
+        "1" if exponent == 0 else f"{2**exponent}-{2 ** (exponent + 1) - 1}": exponents.count(exponent)
+        for exponent in range(max(exponents, default=-1) + 1)
+    }
+
+
+@click.command()
+@bank_option
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show the N most frequent.")
+@click.option("--json", "as_json", is_flag=True, help="Print all as JSON.")
+@click.pass_context
+def nouns(context: click.Context, bank: str, limit: int, *, as_json: bool) -> None:
+    """List nouns, those with most prototypes first.
+
+    \b
+    Example:
+      freeda bank nouns --limit 10
+    """
+    settings = read_settings(context)
+    answer = bank_nouns(settings, bank)
+    ranked = sorted(answer.items(), key=lambda entry: (-entry[1], entry[0]))
+    if as_json:
+        print_json(dict(ranked))
+        return
+    known = read_pack_parameters(settings.pack, settings.packs_folder).nouns
+    if known is None:
+        print_table(("noun", "prototypes"), ranked[:limit])
+    else:
+        rows = [(noun, count, "yes" if noun in known else "no") for noun, count in ranked[:limit]]
+        print_table(("noun", "prototypes", f"known to the models of {settings.pack}"), rows)
+    if len(ranked) > limit:
+        click.echo(f"... and {len(ranked) - limit} more; --limit shows more, --json all.")
+
+
+@click.command()
+@click.argument("text")
+@bank_option
+@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, help="Show the N nearest keys.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON, with everything that is stored.")
+@click.pass_context
+def search(context: click.Context, text: str, bank: str, limit: int, *, as_json: bool) -> None:
+    """Show the keys nearest to a text.
+
+    These are what a category of that name would be compared with. `freeda bank show ID` shows one of them.
+
+    \b
+    Example:
+      freeda bank search "sailing boat" --limit 5
+    """
+    answer = search_bank(read_settings(context), text, limit=limit, bank=bank)
+    if as_json:
+        print_json(answer)
+        return
+    rows = [(f"{entry['score']:.4f}", entry["noun"], entry["caption"], entry["id"]) for entry in answer]
+    print_table(("score", "noun", "caption", "id"), rows)

@@ -1,0 +1,83 @@
+"""``freeda bank list | create | switch | drop``: banks side by side, and their versions."""
+
+import click
+
+from freeda_svc.cli.confirming import confirm
+from freeda_svc.cli.console import print_json, print_table
+from freeda_svc.cli.session import read_settings
+from workers.queries import ask_bank, bank_stats
+
+
+@click.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.pass_context
+def list_command(context: click.Context, *, as_json: bool) -> None:
+    """List all banks with their versions.
+
+    \b
+    Example:
+      freeda bank list
+    """
+    found = ask_bank(read_settings(context), "list_banks")
+    if as_json:
+        print_json(found)
+    elif found:
+        rows = [
+            (entry["bank"], "yes" if entry["current"] else "", entry["prototypes"], entry["pack"], entry["created"])
+            for entry in found
+        ]
+        print_table(("bank", "current", "prototypes", "pack", "created"), rows)
+    else:
+        click.echo("There are no banks yet: `freeda ingest` makes one, or `freeda bank create NAME`.")
+
+
+@click.command()
+@click.argument("name", metavar="NAME[@VERSION]")
+@click.pass_context
+def create(context: click.Context, name: str) -> None:
+    """Make an empty bank, or an empty version of one.
+
+    The first version of a bank is current at once. A later one is built beside it, by `freeda ingest --bank` or
+    `freeda bank import`, until `freeda bank switch` makes it current.
+
+    \b
+    Examples:
+      freeda bank create animals
+      freeda bank create animals@2
+    """
+    click.echo(ask_bank(read_settings(context), "create_bank", bank=name))
+
+
+@click.command()
+@click.argument("name", metavar="NAME@VERSION")
+@click.pass_context
+def switch(context: click.Context, name: str) -> None:
+    """Make a version of a bank the current one, at once for everybody.
+
+    Jobs that were accepted before go on with the version they were accepted for.
+
+    \b
+    Example:
+      freeda bank switch animals@2
+    """
+    chosen = ask_bank(read_settings(context), "switch_bank", bank=name)
+    click.echo(f"{chosen} is current")
+
+
+@click.command()
+@click.argument("name", metavar="NAME@VERSION")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_context
+def drop(context: click.Context, name: str, *, yes: bool) -> None:
+    """Remove a version of a bank with all its prototypes.
+
+    The current version can be dropped only when it is the last one.
+
+    \b
+    Example:
+      freeda bank drop animals@1 --yes
+    """
+    settings = read_settings(context)
+    count = bank_stats(settings, name)["prototypes"]
+    confirm(f"drop {name} with {count} prototypes for good", yes=yes)
+    click.echo(f"{ask_bank(settings, 'drop_bank', bank=name)} dropped")

@@ -1,0 +1,115 @@
+"""Answers to questions about banks, and small changes to them, by the process that holds them."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from freeda_svc.bank.names import BankName, split_bank_name
+from freeda_svc.bank.store import Selection
+from freeda_svc.errors import InputError
+from workers.held import Held
+
+MOST_FOUND = 1000
+Answer = Any
+"""Anything that JSON can hold."""
+
+
+def _opened(held: Held, bank: str) -> BankName:
+    return held.banks.resolve(bank)
+
+
+def list_banks(held: Held) -> Answer:
+    """All versions of all banks."""
+    return [{**asdict(summary), "bank": str(summary.bank)} for summary in held.banks.summaries()]
+
+
+def create_bank(held: Held, bank: str) -> Answer:
+    """Make an empty bank, or an empty version of one; without a version the first is meant."""
+    name, version = split_bank_name(bank)
+    made = BankName(name, version or 1)
+    held.create(made)
+    return str(made)
+
+
+def switch_bank(held: Held, bank: str) -> Answer:
+    """Make a version of a bank the current one."""
+    chosen = BankName.parse(bank)
+    held.banks.switch(chosen)
+    return str(chosen)
+
+
+def drop_bank(held: Held, bank: str) -> Answer:
+    """Remove a version of a bank with all its prototypes."""
+    chosen = BankName.parse(bank)
+    held.let_go(chosen)
+    held.banks.drop(chosen)
+    return str(chosen)
+
+
+def describe_bank(held: Held, bank: str) -> Answer:
+    """Numbers about a bank."""
+    name = _opened(held, bank)
+    store = held.existing_bank(name)
+    known = held.pack.description.nouns if store.pack == held.pack.fingerprint else None
+    outside = {} if known is None else {noun: count for noun, count in store.nouns().items() if noun not in known}
+    unknown = {"nouns_unknown_to_pack": len(outside), "prototypes_unknown_to_pack": sum(outside.values())}
+    return {"bank": str(name), **asdict(store.stats()), **({} if known is None else unknown)}
+
+
+def count_nouns(held: Held, bank: str) -> Answer:
+    """All nouns in alphabetical order, with the number of prototypes of each."""
+    return held.existing_bank(_opened(held, bank)).nouns()
+
+
+def search_bank(held: Held, bank: str, text: str, limit: int) -> Answer:
+    """The prototypes whose keys are nearest to a text, with all that is kept about each but its vectors."""
+    if not text.strip():
+        raise InputError("the text to search for is empty; give a word such as 'cat'")
+    if not 1 <= limit <= MOST_FOUND:
+        raise InputError(f"a search finds 1 to {MOST_FOUND} prototypes, not {limit}")
+    name = _opened(held, bank)  # no bank at all is told before models are read
+    held.existing_bank(name)
+    store = held.bank(name)
+    (found,) = store.nearest(held.pack.image_text.embed_nouns([text]).numpy(), limit)
+    kept = zip(found.ids, found.scores, store.payloads(found.ids), strict=True)
+    return [{"id": identifier, "score": float(score), **payload} for identifier, score, payload in kept]
+
+
+def show_prototype(held: Held, bank: str, identifier: str) -> Answer:
+    """All that is kept about a prototype but its vectors."""
+    (payload,) = held.existing_bank(_opened(held, bank)).payloads([identifier])
+    return {"id": identifier, **payload}
+
+
+def count_selected(held: Held, bank: str, selection: dict[str, Any]) -> Answer:
+    """How many prototypes are meant."""
+    return held.existing_bank(_opened(held, bank)).count(_selection(selection))
+
+
+def forget(held: Held, bank: str, selection: dict[str, Any]) -> Answer:
+    """Remove the prototypes that are meant; tells how many were removed."""
+    store = held.existing_bank(_opened(held, bank))
+    return store.forget(store.select(_selection(selection)))
+
+
+def _selection(given: dict[str, Any]) -> Selection:
+    if not given:
+        raise InputError("nothing says which prototypes are meant: give a noun, a job, a caption or an origin")
+    return Selection(**given)
+
+
+ANSWERS: dict[str, Callable[..., Answer]] = {
+    function.__name__: function
+    for function in (
+        list_banks,
+        create_bank,
+        switch_bank,
+        drop_bank,
+        describe_bank,
+        count_nouns,
+        search_bank,
+        show_prototype,
+        count_selected,
+        forget,
+    )
+}
