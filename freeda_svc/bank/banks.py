@@ -1,10 +1,12 @@
 """What every place of banks offers: several banks side by side, each in versions of which one is current."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from freeda_svc.bank.names import BankName
+from freeda_svc.bank.names import DEFAULT_BANK, BankName
 from freeda_svc.bank.store import PrototypeStore
+from freeda_svc.errors import NotFoundError
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,19 @@ class BankSummary:
     key_dimension: int
     vector_dimension: int
     created: str
+
+
+def missing_bank(name: str, known: Sequence[str]) -> NotFoundError:
+    """The error for a bank that is not there, which says what to do.
+
+    Args:
+        name: of the bank, without a version.
+        known: names of the banks that are there.
+    """
+    if name == DEFAULT_BANK:
+        return NotFoundError(f"there is no bank {name} yet: run `freeda ingest FILE` first")
+    there = f"there are {', '.join(known)}" if known else "there are none yet"
+    return NotFoundError(f"there is no bank {name}, {there}: make it with `freeda bank create {name}`")
 
 
 class Banks(Protocol):

@@ -1,6 +1,6 @@
 """What a store checks before it writes or searches, the same for every engine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from freeda_svc.prototypes.record import Prototype
 
 _FLOAT16_LARGEST = float(np.finfo(np.float16).max)
+# Rounding the values of a unit vector to float32 changes its length by half of this at most.
+_FLOAT32_ROUNDING = float(np.finfo(np.float32).eps)
 
 
 def check_prototypes(
@@ -75,9 +77,25 @@ def check_queries(queries: npt.NDArray[np.float32], k: int, key_dimension: int) 
         raise InputError("a query is zero, so it has no direction; expected a non-zero embedding")
 
 
+def check_reasons(reasons: Mapping[str, str]) -> None:
+    """Refuse marks that do not say why.
+
+    Raises:
+        InputError: a reason is empty.
+    """
+    for identifier, reason in reasons.items():
+        if not reason:
+            raise InputError(f"the outlier {identifier} has no reason: say why retrieval shall leave it out")
+
+
 def unit_rows(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Scale each row of (N, D) float32, none of them zero, to length 1."""
+    """Scale each row of (N, D) float32, none of them zero, to length 1.
+
+    Rows that have this length already, as well as float32 can say, stay as they are bit for bit: keys that move from
+    one bank to another do not drift.
+    """
     # In float64, because squares of float32 values leave float32's range.
     wide = rows.astype(np.float64)
-    wide /= np.linalg.norm(wide, axis=1, keepdims=True)
-    return wide.astype(np.float32)
+    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
+    unit = np.abs(lengths - 1) <= _FLOAT32_ROUNDING
+    return np.where(unit, rows, wide / lengths).astype(np.float32)

@@ -15,6 +15,9 @@ KEY = "key"
 PROTOTYPE = "prototype"
 """Names of the two vectors of a point."""
 
+# The engine reads numbers of up to 15 digits back exactly, longer ones sometimes not: a bank that moves would drift.
+_DECIMALS = 12
+
 _POINT_NAMESPACE = uuid.UUID("5f2d6c1e-6f0b-4c53-9d2e-8f5c54f3b7a1")
 
 
@@ -43,9 +46,9 @@ def make_payload(prototype: Prototype) -> Payload:
         "caption": prototype.caption,
         "spans": [[int(start), int(end)] for start, end in prototype.spans],
         "seed": int(prototype.seed),
-        "mask_area": float(prototype.mask_area),
-        "contrast": float(prototype.contrast),
-        "image_text_score": float(prototype.image_text_score),
+        "mask_area": round(float(prototype.mask_area), _DECIMALS),
+        "contrast": round(float(prototype.contrast), _DECIMALS),
+        "image_text_score": round(float(prototype.image_text_score), _DECIMALS),
         "pack": prototype.pack,
         "job": prototype.job,
         "origin": prototype.origin,

@@ -186,6 +186,9 @@ class PrototypeStore(Protocol):
 
         Returns:
             How many are marked now that were not before.
+
+        Raises:
+            InputError: a reason is empty; nothing was marked.
         """
 
     def unmark(self, ids: Sequence[str]) -> int:

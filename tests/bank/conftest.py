@@ -1,44 +1,166 @@
 import os
 import shutil
 import tempfile
+import threading
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import httpx
 import numpy as np
 import numpy.typing as npt
 import pytest
+from qdrant_client import QdrantClient, models
+from qdrant_client.http.exceptions import UnexpectedResponse
 
-from freeda_svc.bank import EmbeddedStore, PrototypeStore
-from freeda_svc.prototypes.record import Prototype
+from freeda_svc.bank import BankName, Banks, EmbeddedBanks, EmbeddedStore, PrototypeStore
+from freeda_svc.bank.server import ServerBanks, connect
+from freeda_svc.prototypes.record import GENERATED, Prototype
 
 PACK = "pack-of-the-tests"
+SERVER_URL = os.environ.get("FREEDA_TEST_QDRANT_URL", "")
 
 MakeStore = Callable[..., PrototypeStore]
 MakePrototypes = Callable[..., list[Prototype]]
 
+ENGINES = [
+    "embedded",
+    "server",
+    pytest.param(
+        "running server",
+        marks=pytest.mark.skipif(not SERVER_URL, reason="FREEDA_TEST_QDRANT_URL names no Qdrant server to test with"),
+    ),
+]
 
-@pytest.fixture(params=["embedded"])
-def make_store(request: pytest.FixtureRequest) -> Iterator[MakeStore]:
-    """Makes empty stores of the engine under test; another engine is another parameter and another branch here."""
-    opened: list[PrototypeStore] = []
-    folders: list[Path] = []
-    # In memory where the system has such a folder: most of a store's time is waiting for the disk.
+
+class LocalClient:
+    """A client of the local mode of qdrant-client that behaves like one of a server where local mode does not.
+
+    Local mode is not made for threads, warns about what it ignores (payload indexes, how to search), says in exceptions
+    of Python's own that something is not there, and scales keys again that are of unit length, to which the server
+    holds (so they are compared as they are here: for these, the dot product is the cosine).
+    """
+
+    def __init__(self, shared: QdrantClient, lock: threading.RLock) -> None:
+        self._shared = shared
+        self._lock = lock
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._shared, name)
+
+        def called(*args: object, **named: object) -> object:
+            with self._lock:
+                try:
+                    return method(*args, **named)
+                except ValueError as error:
+                    if "not found" in str(error):
+                        raise UnexpectedResponse(404, "Not Found", b"", httpx.Headers()) from error
+                    raise
+
+        return called
+
+    def create_collection(self, name: str, *, vectors_config: dict[str, models.VectorParams], **named: object) -> None:
+        compared = {
+            vector: parameters.model_copy(update={"distance": models.Distance.DOT})
+            for vector, parameters in vectors_config.items()
+        }
+        with self._lock:
+            self._shared.create_collection(name, vectors_config=compared, **named)
+
+    def create_payload_index(self, *args: object, **named: object) -> None:
+        pass
+
+    def query_batch_points(self, name: str, requests: list[models.QueryRequest]) -> list[models.QueryResponse]:
+        plain = [request.model_copy(update={"params": None}) for request in requests]
+        with self._lock:
+            return self._shared.query_batch_points(name, plain)
+
+    def close(self) -> None:
+        pass
+
+
+class LocalConnection:
+    """The local mode of qdrant-client in place of a `Connection`; all clients look into one memory."""
+
+    address = "local mode"
+
+    def __init__(self) -> None:
+        self.shared = QdrantClient(":memory:")
+        self._lock = threading.RLock()
+
+    def client(self) -> LocalClient:
+        return LocalClient(self.shared, self._lock)
+
+
+@pytest.fixture
+def local_connection() -> LocalConnection:
+    return LocalConnection()
+
+
+@pytest.fixture
+def fast_folder() -> Iterator[Path]:
+    """A folder in memory where the system has one: most of an embedded store's time is waiting for the disk."""
     memory = Path("/dev/shm")
-    parent = memory if os.access(memory, os.W_OK) else None
+    folder = Path(tempfile.mkdtemp(prefix="freeda-bank-", dir=memory if os.access(memory, os.W_OK) else None))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def make_banks(engine: str, fast_folder: Path, local_connection: LocalConnection) -> Iterator[Callable[[], Banks]]:
+    """Opens one and the same place of banks of the engine under test, empty at first."""
+    prefix = f"freeda-test-{uuid.uuid4().hex[:12]}"
+    opened: list[Banks] = []
+
+    def make() -> Banks:
+        if engine == "embedded":
+            banks: Banks = EmbeddedBanks(fast_folder / "banks")
+        elif engine == "server":
+            banks = ServerBanks(local_connection)
+        else:
+            banks = ServerBanks(connect(SERVER_URL, os.environ.get("FREEDA_TEST_QDRANT_API_KEY", "")), prefix=prefix)
+        opened.append(banks)
+        return banks
+
+    yield make
+    if engine == "running server" and opened:
+        banks = make()
+        summaries = sorted(banks.summaries(), key=lambda summary: summary.current)
+        for summary in summaries:
+            banks.drop(summary.bank)
+    for banks in opened:
+        banks.close()
+
+
+@pytest.fixture
+def make_store(engine: str, fast_folder: Path, make_banks: Callable[[], Banks]) -> Iterator[MakeStore]:
+    """Makes empty stores of the engine under test."""
+    opened: list[PrototypeStore] = []
+    places: list[Banks] = []
 
     def make(key_dimension: int = 5, vector_dimension: int = 7) -> PrototypeStore:
-        assert request.param == "embedded"
-        folder = Path(tempfile.mkdtemp(prefix="freeda-bank-", dir=parent))
-        folders.append(folder)
-        store = EmbeddedStore.open(folder, PACK, key_dimension, vector_dimension)
+        number = len(opened) + 1
+        store: PrototypeStore
+        if engine == "embedded":
+            store = EmbeddedStore.open(fast_folder / f"store-{number}", PACK, key_dimension, vector_dimension)
+        else:
+            if not places:
+                places.append(make_banks())
+            bank = BankName("tested", number)
+            places[0].create(bank, PACK, key_dimension, vector_dimension)
+            store = places[0].open(bank)
         opened.append(store)
         return store
 
     yield make
     for store in opened:
         store.close()
-    for folder in folders:
-        shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -56,6 +178,8 @@ def make_prototypes() -> MakePrototypes:
         keys: npt.NDArray[np.float32] | None = None,
         vectors: npt.NDArray[np.float32] | None = None,
         nouns: Sequence[str] = ("dog", "tree"),
+        origins: Sequence[str] = (GENERATED,),
+        outliers: Sequence[str] = ("",),
         start: int = 0,
         pack: str = PACK,
         job: str = "",
@@ -79,6 +203,8 @@ def make_prototypes() -> MakePrototypes:
                 image_text_score=0.75,
                 pack=pack,
                 job=job,
+                origin=origins[i % len(origins)],
+                outlier=outliers[i % len(outliers)],
                 image="thumbnails/a.png",
                 mask="thumbnails/a.dog.mask.png",
                 attribution="thumbnails/a.dog.attribution.png",

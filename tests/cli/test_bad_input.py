@@ -164,7 +164,7 @@ def test_a_broken_file_after_a_good_one_is_refused(
 @pytest.mark.parametrize("question", ["stats", "nouns", "search ball"])
 def test_a_bank_that_is_missing_says_what_to_do_first(freeda: Freeda, home: Path, question: str) -> None:
     ran = freeda("bank", *question.split(), "--json")
-    assert ran.err.startswith(f"Error: there is no bank {home}/bank: run `freeda ingest FILE` first")
+    assert ran.err.startswith("Error: there is no bank default yet: run `freeda ingest FILE` first")
     assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from freeda_svc.demo.gallery import GAP, HEADING, MARGIN, TILE, Row, Section, colour_labels, draw_gallery, heat
+from freeda_svc.demo.gallery import GAP, HEADING, MARGIN, TILE, Row, Section, colour_labels, draw_gallery
+from freeda_svc.outputs import heat
 
 PALETTE = np.array([[200, 30, 30], [30, 200, 30]], dtype=np.uint8)
 

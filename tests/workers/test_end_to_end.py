@@ -115,8 +115,9 @@ def test_what_was_ingested_can_be_asked_for(running: Settings) -> None:
 @pytest.mark.parametrize(
     ("question", "arguments", "message"),
     [
-        ("search", {"text": " ", "limit": 1}, "is empty"),
-        ("search", {"text": "dog", "limit": 0}, "not 0"),
+        ("search_bank", {"bank": "default", "text": " ", "limit": 1}, "is empty"),
+        ("search_bank", {"bank": "default", "text": "dog", "limit": 0}, "not 0"),
+        ("forget", {"bank": "default", "selection": {}}, "nothing says which"),
         ("sing", {}, "not 'sing'"),
     ],
 )
@@ -125,6 +126,26 @@ def test_a_question_that_cannot_be_answered_is_one_line(
 ) -> None:
     with pytest.raises(InputError, match=message):
         ask_bank(running, question, **arguments)
+
+
+def test_banks_are_built_beside_each_other_while_the_worker_serves(running: Settings, captions: Captions) -> None:
+    assert ask_bank(running, "create_bank", bank="cats") == "cats@1"
+    assert ask_bank(running, "create_bank", bank="cats@2") == "cats@2"
+    dispatcher = CeleryDispatcher(running)
+    job_id = submit_ingest(running, captions(2, "cat"), source="cats", dispatcher=dispatcher, bank="cats@2")
+    assert _ended(running, job_id).state == "done"
+    assert bank_nouns(running, "cats") == {}
+    ask_bank(running, "switch_bank", bank="cats@2")
+    assert bank_nouns(running, "cats") == {"cat": 2, "tree": 2}
+    assert bank_nouns(running) == {"dog": 4, "tree": 4}
+    assert ask_bank(running, "count_selected", bank="cats", selection={"job": job_id}) == 4
+    assert ask_bank(running, "forget", bank="cats", selection={"job": job_id, "noun": "tree"}) == 2
+    assert bank_nouns(running, "cats") == {"cat": 2}
+    ask_bank(running, "drop_bank", bank="cats@1")
+    ask_bank(running, "drop_bank", bank="cats@2")
+    assert [bank["bank"] for bank in ask_bank(running, "list_banks")] == ["default@1"]
+    with pytest.raises(NotFoundError, match="freeda bank create cats"):
+        submit_ingest(running, captions(1), source="cats", dispatcher=dispatcher, bank="cats")
 
 
 def test_ingesting_again_adds_nothing(running: Settings, captions: Captions) -> None:

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from uuid import uuid4
 
-from freeda_svc.bank.banks import BankSummary
+from freeda_svc.bank.banks import BankSummary, missing_bank
 from freeda_svc.bank.embedded.ledger import LEDGER_NAME, count_prototypes
 from freeda_svc.bank.embedded.lock import FolderLock
 from freeda_svc.bank.embedded.store import EmbeddedStore
@@ -38,10 +38,7 @@ class EmbeddedBanks:
         name, version = split_bank_name(text)
         versions = self._versions(name)
         if not versions:
-            known = ", ".join(self._names()) or "none yet"
-            raise NotFoundError(
-                f"there is no bank {name} (there are: {known}): make it with `freeda bank create {name}`"
-            )
+            raise missing_bank(name, self._names())
         wanted = self._current(name) if version is None else version
         if wanted not in versions:
             there = ", ".join(f"{name}@{number}" for number in versions)

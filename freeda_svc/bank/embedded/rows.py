@@ -76,6 +76,8 @@ class RowFile(Generic[Value]):
         Returns:
             (N, D) of this file's type.
         """
+        if not len(rows):
+            return np.empty((0, self.dimension), dtype=self.dtype)
         order = np.argsort(rows, kind="stable")
         wanted, back = np.unique(rows[order], return_inverse=True)
         found = np.empty((len(wanted), self.dimension), dtype=self.dtype)

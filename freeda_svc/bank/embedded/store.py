@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.bank.checks import check_prototypes, check_queries, unit_rows
+from freeda_svc.bank.checks import check_prototypes, check_queries, check_reasons, unit_rows
 from freeda_svc.bank.embedded.folder import bytes_on_disk, create_bank, prepare_folder
 from freeda_svc.bank.embedded.lock import FolderLock
 from freeda_svc.bank.embedded.opened import OpenedBank, open_bank
@@ -160,6 +160,7 @@ class EmbeddedStore:
 
     def mark(self, reasons: Mapping[str, str]) -> int:
         """Mark prototypes as outliers; see `PrototypeStore.mark`."""
+        check_reasons(reasons)
         with self._writing:
             opened = self._usable
             rows = opened.find(list(reasons))
