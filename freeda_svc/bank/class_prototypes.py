@@ -1,17 +1,188 @@
 """Class prototypes, eq. 4: what a category looks like, as the mean of the prototypes its text retrieves."""
 
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.bank.store import PrototypeStore
-from freeda_svc.errors import InputError
+from freeda_svc.bank.class_prototype_cache import ENTRIES_KEPT, ClassPrototypeCache, Ranking, Retrieved
+from freeda_svc.bank.store import Neighbours, PrototypeStore, Version
+from freeda_svc.errors import InputError, NotFoundError
+from freeda_svc.prototypes.record import EXEMPLAR, ORIGINS
+
+Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
+"""Maps N texts to their (N, Dt) float32 embeddings."""
 
 # Bounds memory: this many categories' prototypes are held at once (350 x 1024 float32 each).
 _QUERIES_AT_ONCE = 64
+_LARGEST_WEIGHT = 1e6
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """How prototypes are retrieved and averaged.
+
+    Attributes:
+        k: how many prototypes each category retrieves; all of them where the bank holds fewer. The paper uses 350.
+        origins: only prototypes of these origins; of all when None.
+        exemplar_weight: how many times an exemplar counts in the mean when its noun is the category's text; every
+            other prototype counts once. 1 gives the plain mean of eq. 4.
+
+    Raises:
+        InputError: k below 1, no or unknown origins, or a weight that is not above 0.
+    """
+
+    k: int
+    origins: frozenset[str] | None = None
+    exemplar_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise InputError(f"{self.k} neighbours were asked for, expected at least 1")
+        if self.origins is not None and not (self.origins and self.origins <= set(ORIGINS)):
+            raise InputError(
+                f"the origins are {', '.join(sorted(self.origins)) or 'none'}, expected some of {', '.join(ORIGINS)}"
+            )
+        if not 0 < self.exemplar_weight <= _LARGEST_WEIGHT:
+            raise InputError(
+                f"the weight of exemplars is {self.exemplar_weight}, expected above 0 and at most {_LARGEST_WEIGHT:.0f}"
+            )
+
+
+class ClassPrototypes:
+    """Gives the class prototypes of texts, and keeps them up to date with a bank that grows.
+
+    What a text retrieved is kept together with the ids and scores of its K prototypes. While the bank stays as it
+    is, it is handed out again. When prototypes were added, only those are searched, and the mean is computed anew
+    where one of them is nearer than the K-th. When any were removed, marked or unmarked, the bank is asked anew. The
+    result is always that of a bank asked for the first time. Several threads may share one.
+    """
+
+    def __init__(self, store: PrototypeStore, entries: int = ENTRIES_KEPT) -> None:
+        """Take a bank.
+
+        Args:
+            store: the bank.
+            entries: for how many texts what they retrieved is kept.
+        """
+        self._store = store
+        self._cache = ClassPrototypeCache(entries)
+        self._version: Version | None = None
+
+    def fetch(
+        self, texts: Sequence[str], embed: Embed, retrieval: Retrieval, *, templates: Sequence[str]
+    ) -> npt.NDArray[np.float32]:
+        """Class prototypes of some texts (eq. 4).
+
+        Args:
+            texts: C names of categories.
+            embed: embeds texts; called only for those never asked for before, or forgotten since.
+            retrieval: how many prototypes, of which origins, and what exemplars count.
+            templates: the sentences by which ``embed`` embeds; another choice of them is kept apart.
+
+        Returns:
+            (C, Dv) float32, not normalised.
+
+        Raises:
+            InputError: the bank is empty, nothing in it is to be retrieved, or an embedding is not usable.
+            UnavailableError: the engine does not answer.
+        """
+        if not texts:
+            return np.empty((0, self._store.vector_dimension), dtype=np.float32)
+        scope = self._scope(retrieval, templates)
+        version = self._current_version()
+        kept = self._cache.find(scope, texts)
+        entries = [entry for entry in kept if entry is not None and entry.version is version]
+        if len(entries) < len(texts):
+            known = dict(zip(texts, kept, strict=True))
+            brought = self._brought_up_to_date(known, embed, retrieval, version)
+            self._cache.keep(scope, {text: entry for text, entry in brought.items() if entry is not known[text]})
+            entries = [brought[text] for text in texts]
+        return np.concatenate([entry.mean for entry in entries]).reshape(len(texts), -1)
+
+    def _scope(self, retrieval: Retrieval, templates: Sequence[str]) -> str:
+        origins = None if retrieval.origins is None else sorted(retrieval.origins)
+        return json.dumps([self._store.pack, list(templates), retrieval.k, origins, retrieval.exemplar_weight])
+
+    def _current_version(self) -> Version:
+        """The bank's version, as one and the same object while it stays equal: comparing many then costs nothing."""
+        version, last = self._store.version(), self._version
+        if last == version:
+            return last
+        self._version = version
+        return version
+
+    def _brought_up_to_date(
+        self, known: Mapping[str, Retrieved | None], embed: Embed, retrieval: Retrieval, version: Version
+    ) -> dict[str, Retrieved]:
+        """What each text retrieves at a version, given what was kept for it."""
+        current: dict[str, Retrieved] = {}
+        grown: dict[Version, dict[str, Retrieved]] = {}
+        queries: dict[str, npt.NDArray[np.float32]] = {}
+        for text, entry in known.items():
+            if entry is None:
+                continue
+            if entry.version == version:
+                current[text] = entry
+            elif entry.version.removals == version.removals:
+                grown.setdefault(entry.version, {})[text] = entry
+            else:
+                queries[text] = entry.query
+        new = [text for text, entry in known.items() if entry is None]
+        if new:
+            queries.update(zip(new, embed(new), strict=True))
+        for then, entries in grown.items():
+            for part in _parts(entries):
+                current.update(self._after_growth(part, retrieval, then, version))
+        for fresh in _parts(queries):
+            current.update(self._asked_anew(fresh, retrieval, version))
+        return current
+
+    def _asked_anew(
+        self, queries: Mapping[str, npt.NDArray[np.float32]], retrieval: Retrieval, version: Version
+    ) -> dict[str, Retrieved]:
+        found = self._store.nearest(np.stack(list(queries.values())), retrieval.k, origins=retrieval.origins)
+        answers: dict[str, Retrieved] = {}
+        for (text, query), neighbours in zip(queries.items(), found, strict=True):
+            if not neighbours.ids:
+                raise _nothing_found(self._store, retrieval)
+            ranking = _rank(neighbours, text)
+            mean = _mean(neighbours.vectors[np.argsort(ranking.ids)], ranking.by_id(), retrieval)
+            answers[text] = Retrieved(query.copy(), version, ranking, mean)
+        return answers
+
+    def _after_growth(
+        self, entries: Mapping[str, Retrieved], retrieval: Retrieval, then: Version, version: Version
+    ) -> dict[str, Retrieved]:
+        """Bring what held at ``then`` to ``version``, since which prototypes were only added."""
+        queries = {text: entry.query for text, entry in entries.items()}
+        found = self._store.nearest(
+            np.stack(list(queries.values())), retrieval.k, origins=retrieval.origins, since=then
+        )
+        rankings = {
+            text: entry.ranking.merged(_rank(neighbours, text), retrieval.k)
+            for (text, entry), neighbours in zip(entries.items(), found, strict=True)
+        }
+        changed = {text: ranking.by_id() for text, ranking in rankings.items() if ranking is not entries[text].ranking}
+        try:
+            vectors = self._store.vectors([name.decode() for ranking in changed.values() for name in ranking.ids])
+        except NotFoundError:  # removed while we looked
+            return self._asked_anew(queries, retrieval, version)
+        means = {text: entry.mean for text, entry in entries.items()}
+        start = 0
+        for text, ranking in changed.items():
+            means[text] = _mean(vectors[start : start + len(ranking.ids)], ranking, retrieval)
+            start += len(ranking.ids)
+        return {text: Retrieved(queries[text], version, rankings[text], means[text]) for text in entries}
 
 
 def class_prototypes(store: PrototypeStore, queries: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.float32]:
-    """Mean of the k prototypes whose keys are nearest to each query (eq. 4).
+    """Mean of the k prototypes whose keys are nearest to each query (eq. 4), without keeping anything.
 
     The mean is taken over raw vectors; prototypes with a value that is not finite are left out, as in the released
     code.
@@ -25,25 +196,76 @@ def class_prototypes(store: PrototypeStore, queries: npt.NDArray[np.float32], k:
         (C, Dv) float32, not normalised.
 
     Raises:
-        InputError: the bank is empty, the queries or k are not usable, or no retrieved prototype is finite.
+        InputError: the bank is empty, all of it is marked as outliers, the queries or k are not usable, or no
+            retrieved prototype is finite.
     """
-    if store.count() == 0:
-        raise InputError("the bank is empty: run `freeda ingest FILE` first")
-    means = np.empty((len(queries), store.vector_dimension), dtype=np.float32)
-    for start in range(0, len(queries), _QUERIES_AT_ONCE):
-        for offset, found in enumerate(store.nearest(queries[start : start + _QUERIES_AT_ONCE], k)):
-            means[start + offset] = mean_of_finite(found.vectors)
-    return means
+    texts = [str(number) for number in range(len(queries))]
+    return ClassPrototypes(store, entries=0).fetch(texts, lambda _: queries, Retrieval(k), templates=())
 
 
-def mean_of_finite(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def mean_of_finite(
+    vectors: npt.NDArray[np.float32], weights: npt.NDArray[np.float64] | None = None
+) -> npt.NDArray[np.float32]:
     """Float32 mean over the rows of (K, Dv) whose values are all finite.
+
+    Args:
+        vectors: (K, Dv) float32.
+        weights: (K,) float64, above 0, how many times each row counts; once when None.
 
     Raises:
         InputError: there is no such row.
     """
-    finite = vectors[np.isfinite(vectors).all(axis=1)]
+    usable = np.isfinite(vectors).all(axis=1)
+    finite = vectors if usable.all() else vectors[usable]
     if len(finite) == 0:
         raise InputError("none of the retrieved prototypes is finite: the bank is damaged, make it again")
-    mean: npt.NDArray[np.float32] = finite.mean(axis=0, dtype=np.float32)
+    mean: npt.NDArray[np.float32]
+    if weights is None:
+        mean = finite.mean(axis=0, dtype=np.float32)
+    else:
+        shares = weights[usable] / weights[usable].sum()
+        mean = (finite * shares.astype(np.float32)[:, np.newaxis]).sum(axis=0, dtype=np.float32)
     return mean
+
+
+def _parts(items: Mapping[str, T]) -> Iterator[dict[str, T]]:
+    listed = list(items.items())
+    for start in range(0, len(listed), _QUERIES_AT_ONCE):
+        yield dict(listed[start : start + _QUERIES_AT_ONCE])
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _rank(found: Neighbours, text: str) -> Ranking:
+    noun = _folded(text)
+    return Ranking(
+        np.array(found.ids, dtype=np.bytes_),
+        found.scores,
+        np.array(
+            [
+                origin == EXEMPLAR and _folded(name) == noun
+                for origin, name in zip(found.origins, found.nouns, strict=True)
+            ],
+            dtype=np.bool_,
+        ),
+    )
+
+
+def _mean(vectors: npt.NDArray[np.float32], ranking: Ranking, retrieval: Retrieval) -> npt.NDArray[np.float32]:
+    if retrieval.exemplar_weight == 1 or not ranking.of_this_noun.any():
+        return mean_of_finite(vectors)
+    return mean_of_finite(vectors, np.where(ranking.of_this_noun, retrieval.exemplar_weight, 1.0))
+
+
+def _nothing_found(store: PrototypeStore, retrieval: Retrieval) -> InputError:
+    count = store.count()
+    if count == 0:
+        return InputError("the bank is empty: run `freeda ingest FILE` first")
+    if retrieval.origins is None:
+        return InputError(f"all {count} prototypes of the bank are marked as outliers: take marks back or add others")
+    return InputError(
+        f"none of the bank's {count} prototypes is both of origin {' or '.join(sorted(retrieval.origins))} and not "
+        "marked as an outlier: ask for other origins, take marks back or add such prototypes"
+    )

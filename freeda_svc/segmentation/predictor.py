@@ -7,14 +7,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from freeda_svc.bank.class_prototypes import class_prototypes
+from freeda_svc.bank.class_prototypes import ClassPrototypes, Retrieval
 from freeda_svc.bank.store import PrototypeStore
+from freeda_svc.encoders import TEMPLATES
 from freeda_svc.errors import InputError
+from freeda_svc.images import ImageSource, load_image
 from freeda_svc.packs import Pack
 from freeda_svc.packs.parameters import SegmentationParameters
 from freeda_svc.segmentation.categories import Category, check_categories
 from freeda_svc.segmentation.checks import check_parameters
-from freeda_svc.segmentation.images import ImageSource, load_image
 from freeda_svc.segmentation.merging import merge_windows
 from freeda_svc.segmentation.result import Segmentation, score_categories
 from freeda_svc.segmentation.scoring import cosine
@@ -23,7 +24,6 @@ from freeda_svc.segmentation.window_scores import score_window
 from freeda_svc.segmentation.windows import cut_windows, resize_image, scaled_size
 
 WINDOWS_AT_ONCE = 8
-_PROTOTYPES_KEPT = 10_000
 
 
 class _Stopwatch:
@@ -43,7 +43,8 @@ class _Stopwatch:
 class Segmenter:
     """Segments images with the models of a pack and the prototypes of a bank.
 
-    The class prototypes of texts asked for before are kept until the bank grows. Not for several threads at once.
+    The class prototypes of texts asked for before are kept, and follow the bank as it grows or loses prototypes. Not
+    for several threads at once.
 
     Raises:
         InputError: the bank's prototypes were made with another pack.
@@ -56,9 +57,7 @@ class Segmenter:
                 "choose the pack of the bank, or a bank of this pack"
             )
         self._pack = pack
-        self._store = store
-        self._prototypes: dict[tuple[str, int], npt.NDArray[np.float32]] = {}
-        self._count = -1
+        self._prototypes = ClassPrototypes(store)
 
     def segment(
         self,
@@ -124,17 +123,11 @@ class Segmenter:
             yield self.segment(image, categories, parameters)
 
     def _class_prototypes(self, texts: Sequence[str], k: int) -> torch.Tensor:
-        """Return (N, Dv) class prototypes, eq. 4, of which only those not known yet are fetched."""
-        count = self._store.count()
-        if count != self._count or len(self._prototypes) > _PROTOTYPES_KEPT:
-            self._prototypes.clear()
-            self._count = count
-        unknown = [text for text in dict.fromkeys(texts) if (text, k) not in self._prototypes]
-        if unknown:
-            queries = self._pack.image_text.embed_nouns(unknown).numpy()
-            fetched = class_prototypes(self._store, queries, k)
-            self._prototypes.update(zip([(text, k) for text in unknown], fetched, strict=True))
-        return torch.from_numpy(np.stack([self._prototypes[text, k] for text in texts]))
+        """Return (N, Dv) class prototypes, eq. 4."""
+        return torch.from_numpy(self._prototypes.fetch(texts, self._embed, Retrieval(k), templates=TEMPLATES))
+
+    def _embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        return self._pack.image_text.embed_nouns(texts).numpy()
 
     def _encode(
         self, crops: Sequence[npt.NDArray[np.uint8]], categories: Sequence[Category], beta: float

@@ -208,9 +208,9 @@ def test_prototypes_are_fetched_once_until_the_bank_grows(
     asked: list[int] = []
     nearest = store.nearest
 
-    def counting(queries: np.ndarray, k: int) -> object:
+    def counting(queries: np.ndarray, k: int, **which: object) -> object:
         asked.append(len(queries))
-        return nearest(queries, k)
+        return nearest(queries, k, **which)
 
     monkeypatch.setattr(store, "nearest", counting)
     parameters = with_changes(pack, k=3)
