@@ -29,6 +29,9 @@ class Settings(BaseSettings):
         bank: name of the bank that is meant where none is named, as in ``animals`` or ``animals@2``.
         qdrant_url: address of a Qdrant server that keeps the banks; empty means embedded ones in the home.
         qdrant_api_key: of that server; empty when it asks for none.
+        search: how the nearest keys are found: ``exact``, or approximately by a ``graph`` (HNSW), or by one whose
+            candidates are first compared ``quantized`` to one byte a value.
+        search_depth: how many candidates an approximate search keeps; deeper is slower and misses less.
         broker_url: Redis address of the message broker; empty means the embedded one of the home.
         database_url: SQLAlchemy address of the database of jobs; empty means a SQLite file in the home.
         device: ``auto`` (a GPU where there is one), or a torch device such as ``cpu`` or ``cuda:1``.
@@ -51,6 +54,8 @@ class Settings(BaseSettings):
     bank: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}(@[1-9][0-9]{0,8})?$")] = "default"
     qdrant_url: str = ""
     qdrant_api_key: Annotated[str, Field(repr=False)] = ""
+    search: Literal["exact", "graph", "quantized"] = "exact"
+    search_depth: Annotated[int, Field(ge=1)] = 1000
     broker_url: str = ""
     database_url: str = ""
     device: Annotated[str, Field(pattern=r"^(cpu|auto|mps|cuda(:\d+)?)$")] = "auto"
@@ -224,7 +229,9 @@ def _reason(kind: str, key: str, message: str) -> str:
     if kind == "extra_forbidden":
         return f"unknown key {key!r}; known are {', '.join(Settings.model_fields)}"
     if kind == "string_pattern_mismatch" and key == "bank":
-        return "bank must be a name of lower-case letters, digits, - and _, perhaps with a version: animals or animals@2"
+        return (
+            "bank must be lower-case letters, digits, - and _, perhaps with a version: animals or animals@2"
+        )
     if kind == "string_pattern_mismatch":
         return f"{key} must be auto, cpu, mps, cuda, or cuda: and a number, such as cuda:1"
     return f"{key}: {message[:1].lower()}{message[1:]}"

@@ -14,11 +14,12 @@ from freeda_svc.jobs.progress import (
 )
 from freeda_svc.jobs.results import ExportedImage, export_results
 from freeda_svc.jobs.states import AttemptOutcome, ItemState, JobKind, JobState
-from freeda_svc.jobs.submission import submit_ingest, submit_segment
+from freeda_svc.jobs.submission import submit_exemplars, submit_ingest, submit_segment
 
 __all__ = [
     "submit_ingest",
     "submit_segment",
+    "submit_exemplars",
     "Dispatcher",
     "list_jobs",
     "job_summary",

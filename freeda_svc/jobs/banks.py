@@ -2,6 +2,7 @@
 
 from freeda_svc.bank.banks import Banks
 from freeda_svc.bank.names import DEFAULT_BANK, BankName, split_bank_name
+from freeda_svc.bank.search_modes import Approximate
 from freeda_svc.errors import NotFoundError
 from freeda_svc.settings import Settings
 
@@ -15,13 +16,16 @@ def open_banks(settings: Settings) -> Banks:
     Raises:
         InputError: the server's address is none.
     """
+    approximate = None
+    if settings.search != "exact":
+        approximate = Approximate(settings.search_depth, quantized=settings.search == "quantized")
     if settings.qdrant_url:
         from freeda_svc.bank.server import ServerBanks, connect  # noqa: PLC0415 - its client takes a second to import
 
-        return ServerBanks(connect(settings.qdrant_url, settings.qdrant_api_key))
+        return ServerBanks(connect(settings.qdrant_url, settings.qdrant_api_key), approximate)
     from freeda_svc.bank.embedded import EmbeddedBanks  # noqa: PLC0415 - only where it is used
 
-    return EmbeddedBanks(settings.banks_folder)
+    return EmbeddedBanks(settings.banks_folder, approximate)
 
 
 def bank_of_new_job(settings: Settings, text: str) -> BankName:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.settings import Settings
+from freeda_svc.whole_files import write_whole
 
 INPUTS = "inputs"
 CHUNK = 1 << 20
@@ -67,6 +68,25 @@ def keep_image(settings: Settings, image: Path) -> str:
                 raise
         except OSError as error:
             raise UnavailableError(f"{image} cannot be copied to {folder}: {error.strerror}") from error
+    return f"{INPUTS}/{name}"
+
+
+def keep_bytes(settings: Settings, content: bytes, suffix: str) -> str:
+    """Write a file into the artifacts under the hash of its content; equal files are kept once.
+
+    Returns:
+        Its path below the artifact root.
+
+    Raises:
+        UnavailableError: it cannot be written.
+    """
+    folder = settings.artifacts_folder / INPUTS
+    name = f"{hashlib.sha256(content).hexdigest()}{suffix}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / name, content)
+    except OSError as error:
+        raise UnavailableError(f"{folder / name} cannot be written: {error.strerror}") from error
     return f"{INPUTS}/{name}"
 
 

@@ -64,7 +64,7 @@ class JobSummary:
 
 @dataclass(frozen=True)
 class ItemSummary:
-    """An item of a job; ``name`` is the image's file name, or how many captions it holds."""
+    """An item of a job; ``name`` is the image's file name, or how many captions or exemplars it holds."""
 
     number: int
     name: str
@@ -124,7 +124,7 @@ def job_items(settings: Settings, job_id: str, *states: ItemState, limit: int | 
 
 
 def result_totals(settings: Settings, job_id: str) -> dict[str, int]:
-    """Add up the counts that the done items of an ingest job reported, such as ``prototypes`` and ``images``.
+    """Add up the counts that the done items of a job reported, such as ``prototypes`` and ``images``.
 
     Raises:
         NotFoundError: there is no such job.
@@ -187,4 +187,5 @@ def _seconds_left(session: Session, job_id: str, left: int) -> float | None:
 def _item_name(item: WorkItem) -> str:
     if "name" in item.input:
         return str(item.input["name"])
-    return f"{len(item.input.get('captions', ()))} captions"
+    kind = "exemplars" if "exemplars" in item.input else "captions"
+    return f"{len(item.input.get(kind, ()))} {kind}"

@@ -7,6 +7,7 @@ class JobKind(StrEnum):
     """What a job does; also the name of the queue its items wait in."""
 
     INGEST = "ingest"
+    EXEMPLARS = "exemplars"
     SEGMENT = "segment"
 
 

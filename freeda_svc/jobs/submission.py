@@ -1,10 +1,10 @@
 """Accepting jobs: everything is checked, then the job and all its items are written in one transaction, then sent."""
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select
 
@@ -16,13 +16,18 @@ from freeda_svc.jobs.banks import BANK, bank_of_new_job
 from freeda_svc.jobs.database import reading, writing
 from freeda_svc.jobs.dispatch import Dispatcher, send_items
 from freeda_svc.jobs.input_images import check_images, keep_image
+from freeda_svc.jobs.kept_exemplars import check_exemplars, keep_exemplar
 from freeda_svc.jobs.overrides import apply_overrides, check_categories
 from freeda_svc.jobs.states import ItemState, JobKind, JobState
 from freeda_svc.jobs.tables import Job, WorkItem
 from freeda_svc.packs.description import PackDescription, read_pack_parameters
 from freeda_svc.settings import Settings, prepare_home
 
+if TYPE_CHECKING:
+    from freeda_svc.prototypes.exemplar_files import MarkedImage
+
 ROWS_AT_ONCE = 1000
+EXEMPLARS_PER_ITEM = 8
 
 
 def submit_ingest(
@@ -69,6 +74,46 @@ def _caption_items(captions: Iterable[Caption], size: int) -> Iterator[dict[str,
     rest = iter(captions)
     while part := [caption.text for caption in islice(rest, size)]:
         yield {"captions": part}
+
+
+def submit_exemplars(
+    settings: Settings,
+    exemplars: Iterable["MarkedImage"],
+    *,
+    source: str,
+    dispatcher: Dispatcher,
+    left_out: Callable[[], Mapping[str, int]] = dict,
+    bank: str = "",
+) -> str:
+    """Accept a person's own images and masks whose prototypes are to be added to the bank.
+
+    Args:
+        settings: the installation.
+        exemplars: read to the last one before anything is accepted; images and masks are copied, so they may change
+            or go afterwards.
+        source: where they came from, for people.
+        dispatcher: takes the messages.
+        left_out: asked at the end what the reader of ``exemplars`` left out, by reason; kept with the job.
+        bank: name of the bank to add to; that of the settings when empty.
+
+    Returns:
+        The job's id. The job will be done even when its messages could not be sent now.
+
+    Raises:
+        InputError: an exemplar is not usable, there is none, or the pack is not valid.
+        NotFoundError: there is no such pack or bank.
+        UnavailableError: database, home or message queue do not answer; nothing was accepted.
+    """
+    pack = read_pack_parameters(settings.pack, settings.packs_folder)
+    chosen = str(bank_of_new_job(settings, bank or settings.bank))
+    checked = check_exemplars(exemplars)
+    prepare_home(settings)
+    rest = iter([keep_exemplar(settings, exemplar) for exemplar in checked])
+    inputs: list[dict[str, Any]] = []
+    while part := list(islice(rest, EXEMPLARS_PER_ITEM)):
+        inputs.append({"exemplars": part})
+    parameters = {BANK: chosen, "exemplars": len(checked), "left_out": dict(left_out())}
+    return _submit(settings, dispatcher, _new_job(settings, pack, JobKind.EXEMPLARS, source, parameters), inputs)
 
 
 def submit_segment(

@@ -10,6 +10,7 @@ from freeda_svc.bank.embedded.lock import FolderLock
 from freeda_svc.bank.embedded.store import EmbeddedStore
 from freeda_svc.bank.manifest import has_manifest, read_manifest
 from freeda_svc.bank.names import BankName, split_bank_name
+from freeda_svc.bank.search_modes import Approximate
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError
 from freeda_svc.whole_files import write_whole
 
@@ -20,9 +21,15 @@ _DROPPED = ".dropped-"
 class EmbeddedBanks:
     """The banks below one folder; a `Banks`."""
 
-    def __init__(self, folder: Path) -> None:
-        """Take a folder; it is made with the first bank."""
+    def __init__(self, folder: Path, approximate: Approximate | None = None) -> None:
+        """Take a folder; it is made with the first bank.
+
+        Args:
+            folder: holds the banks.
+            approximate: how the stores that are opened search when it need not be exact; None is exact.
+        """
         self._folder = folder
+        self._approximate = approximate
 
     def create(self, bank: BankName, pack: str, key_dimension: int, vector_dimension: int) -> None:
         """Make an empty version of a bank; see `Banks.create`."""
@@ -49,7 +56,7 @@ class EmbeddedBanks:
     def open(self, bank: BankName) -> EmbeddedStore:
         """Open a version; see `Banks.open`."""
         self._check_there(bank)
-        return EmbeddedStore.open_existing(self.place(bank))
+        return EmbeddedStore.open_existing(self.place(bank), self._approximate)
 
     def summaries(self) -> list[BankSummary]:
         """All versions of all banks, by name and version."""

@@ -26,13 +26,14 @@ SHARD_NAME = "shard"
 PARTIAL_SHARD_NAME = "shard.partial"
 
 MARKED = "marked"
-"""Payload field of the engine's points; true where retrieval leaves a point out."""
+"""Payload field of the engine's points, `YES` where retrieval leaves a point out; the engine finds no booleans."""
+YES, NO = "yes", "no"
 
 _INDEXED_FIELDS = {
     "noun": engine.PayloadSchemaType.Keyword,
     "job": engine.PayloadSchemaType.Keyword,
     "origin": engine.PayloadSchemaType.Keyword,
-    MARKED: engine.PayloadSchemaType.Bool,
+    MARKED: engine.PayloadSchemaType.Keyword,
 }
 
 
@@ -85,15 +86,9 @@ def create_bank(folder: Path, manifest: Manifest) -> None:
             size=manifest.key_dimension,
             distance=engine.Distance.Cosine,
             memory=engine.Memory.Cold,
-            hnsw_config=_no_graph(),
+            hnsw_config=no_graph(),
         ),
-        PROTOTYPE: engine.EdgeVectorParams(
-            size=manifest.vector_dimension,
-            distance=engine.Distance.Dot,
-            datatype=engine.VectorStorageDatatype.Float16,
-            memory=engine.Memory.Cold,
-            hnsw_config=_no_graph(),
-        ),
+        PROTOTYPE: prototype_parameters(manifest, no_graph()),
     }
     with asking(folder):
         shard = engine.EdgeShard.create(str(partial), engine.EdgeConfig(vectors=vectors))
@@ -104,13 +99,28 @@ def create_bank(folder: Path, manifest: Manifest) -> None:
     write_manifest(folder, manifest)
 
 
-def _no_graph() -> engine.HnswIndexConfig:
-    """No approximate index: keys are scanned exactly, prototypes are never searched."""
+def no_graph() -> engine.HnswIndexConfig:
+    """No approximate index: keys are scanned exactly unless asked otherwise, prototypes are never searched."""
     return engine.HnswIndexConfig(m=0, ef_construct=4, full_scan_threshold=10)
 
 
-def load_shard(folder: Path) -> engine.EdgeShard:
+def prototype_parameters(manifest: Manifest, graph: engine.HnswIndexConfig) -> engine.EdgeVectorParams:
+    """How prototypes are kept: raw, in half precision, on disk."""
+    return engine.EdgeVectorParams(
+        size=manifest.vector_dimension,
+        distance=engine.Distance.Dot,
+        datatype=engine.VectorStorageDatatype.Float16,
+        memory=engine.Memory.Cold,
+        hnsw_config=graph,
+    )
+
+
+def load_shard(folder: Path, config: engine.EdgeConfig | None = None) -> engine.EdgeShard:
     """Load the shard of a bank whose lock is held.
+
+    Args:
+        folder: of the bank.
+        config: what is to be different from how it was made; nothing when None.
 
     Raises:
         InputError: the bank has no shard.
@@ -128,7 +138,7 @@ def load_shard(folder: Path) -> engine.EdgeShard:
             f"the bank {folder} has lost its points (no folder {SHARD_NAME}): restore it, or remove it and ingest again"
         )
     with asking(folder):
-        return engine.EdgeShard.load(str(shard))
+        return engine.EdgeShard.load(str(shard), config)
 
 
 def bytes_on_disk(folder: Path) -> int:

@@ -12,11 +12,13 @@ import structlog
 
 from freeda_svc.bank.embedded.cones import grow_cones, load_cones, save_cones
 from freeda_svc.bank.embedded.directory import Directory, unpack_ids
+from freeda_svc.bank.embedded.graph import graph_config, walk_graph
 from freeda_svc.bank.embedded.ledger import ADDING, LEDGER_NAME, MARKING, REMOVING, UNMARKING, Ledger
 from freeda_svc.bank.embedded.rebuilding import rebuild_ledger, rebuild_rows
 from freeda_svc.bank.embedded.rows import COARSE_NAME, KEYS_NAME, PROTOTYPES_NAME, RowFile
 from freeda_svc.bank.embedded.shard import Shard
 from freeda_svc.bank.manifest import Manifest
+from freeda_svc.bank.search_modes import Approximate
 from freeda_svc.bank.store import Payload, Selection, Version
 from freeda_svc.prototypes.record import Prototype
 
@@ -34,12 +36,20 @@ _SAVED_GROWTH = 1.1
 class OpenedBank:
     """The parts of a bank whose folder is locked. One thread at a time may write; others may read meanwhile."""
 
-    def __init__(self, folder: Path, manifest: Manifest, ledger: Ledger, directory: Directory) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        manifest: Manifest,
+        ledger: Ledger,
+        directory: Directory,
+        approximate: Approximate | None = None,
+    ) -> None:
         """Take over a ledger and what it says; use `open_bank`."""
         rows = directory.rows
         self._folder = folder
         self._ledger, self._directory = ledger, directory
-        self._shard = Shard(folder)
+        self._approximate = approximate
+        self._shard = Shard(folder, None if approximate is None else graph_config(manifest, approximate))
         self._keys = RowFile(folder / KEYS_NAME, np.float32, manifest.key_dimension, rows)
         self._coarse = RowFile(folder / COARSE_NAME, np.float16, manifest.key_dimension, rows)
         self._prototypes = RowFile(folder / PROTOTYPES_NAME, np.float16, manifest.vector_dimension, rows)
@@ -132,7 +142,9 @@ class OpenedBank:
     def search(
         self, queries: npt.NDArray[np.float32], k: int, *, origins: frozenset[str] | None, since: Version | None
     ) -> list[tuple["Rows", "Scores"]]:
-        """The k nearest rows of (C, Dt) unit queries, see `nearest_rows`."""
+        """The k nearest rows of (C, Dt) unit queries, see `nearest_rows`; about them when so asked at the opening."""
+        if self._approximate is not None and since is None:
+            return self._search_graph(queries, k, origins, self._approximate)
         # Brings torch, which takes a second; a bank is opened for much that needs no search.
         from freeda_svc.bank.embedded.scan import Keys, nearest_rows  # noqa: PLC0415
 
@@ -147,6 +159,24 @@ class OpenedBank:
                 later = bisect_right(self._batches, (since.additions, directory.rows))
                 first = self._batches[later][1] if later < len(self._batches) else directory.rows
         return nearest_rows(keys, queries, k, first_row=first)
+
+    def _search_graph(
+        self,
+        queries: npt.NDArray[np.float32],
+        k: int,
+        origins: frozenset[str] | None,
+        approximate: Approximate,
+    ) -> "list[tuple[Rows, Scores]]":
+        shard = self._shard.points
+        found = walk_graph(shard, self._folder, queries, k, origins=origins, approximate=approximate)
+        answers: list[tuple[Rows, Scores]] = []
+        for ids, scores in found:
+            rows = self.find(ids)
+            visible = rows >= 0  # a batch that is being added is in the graph before it counts
+            order = np.lexsort((np.array(ids), -scores))
+            order = order[visible[order]]
+            answers.append((rows[order], scores[order]))
+        return answers
 
     def find(self, ids: Sequence[str]) -> "Rows":
         """The rows of ids; -1 for those that are not there."""
@@ -240,8 +270,13 @@ class OpenedBank:
         self._saved_rows = self._cones.rows
 
 
-def open_bank(folder: Path, manifest: Manifest) -> OpenedBank:
+def open_bank(folder: Path, manifest: Manifest, approximate: Approximate | None = None) -> OpenedBank:
     """Open the parts of a bank; make again what is missing and can be made from its points.
+
+    Args:
+        folder: of the bank, locked.
+        manifest: of the bank.
+        approximate: how to search when it need not be exact.
 
     Raises:
         InputError: a part is broken.
@@ -253,7 +288,7 @@ def open_bank(folder: Path, manifest: Manifest) -> OpenedBank:
     try:
         if not all((folder / name).exists() for name in (KEYS_NAME, COARSE_NAME, PROTOTYPES_NAME)):
             rebuild_rows(folder, manifest, ledger)
-        return OpenedBank(folder, manifest, ledger, Directory(ledger))
+        return OpenedBank(folder, manifest, ledger, Directory(ledger), approximate)
     except BaseException:
         ledger.close()
         raise

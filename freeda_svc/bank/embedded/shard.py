@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import qdrant_edge as engine
 
-from freeda_svc.bank.embedded.folder import MARKED, asking, load_shard
+from freeda_svc.bank.embedded.folder import MARKED, NO, YES, asking, load_shard
 from freeda_svc.bank.points import KEY, PROTOTYPE, make_payload, read_prototype
 from freeda_svc.bank.store import Payload
 from freeda_svc.prototypes.record import Prototype
@@ -23,16 +23,32 @@ _LOST_REASON = "marked, the ledger with the reason was lost"
 class Shard:
     """The shard of a bank whose lock is held; loaded when it is first needed, for search does without it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, config: engine.EdgeConfig | None = None) -> None:
+        """Take a bank's folder.
+
+        Args:
+            folder: of the bank.
+            config: what is to be different from how the shard was made; nothing when None.
+        """
         self._folder = folder
+        self._config = config
         self._loaded: engine.EdgeShard | None = None
         self._loading = threading.Lock()
 
     @property
-    def _shard(self) -> engine.EdgeShard:
+    def points(self) -> engine.EdgeShard:
+        """The engine's own shard.
+
+        Raises:
+            InputError: there is none.
+            UnavailableError: it cannot be read.
+        """
         with self._loading:
             if self._loaded is None:
-                self._loaded = load_shard(self._folder)
+                self._loaded = load_shard(self._folder, self._config)
+                if self._config is not None:
+                    with asking(self._folder):
+                        self._loaded.optimize()
             return self._loaded
 
     def insert(
@@ -51,7 +67,7 @@ class Shard:
                 engine.Point(
                     identifier,
                     {KEY: key.tolist(), PROTOTYPE: prototype.vector.tolist()},
-                    {**make_payload(prototype), "outlier": "", MARKED: bool(prototype.outlier)},
+                    {**make_payload(prototype), "outlier": "", MARKED: YES if prototype.outlier else NO},
                 )
                 for (identifier, prototype), key in zip(part, keys[start : start + len(part)], strict=True)
             ]
@@ -76,7 +92,7 @@ class Shard:
         """
         for start in range(0, len(ids), _POINTS_AN_OPERATION):
             part: list[int | uuid.UUID | str] = [*ids[start : start + _POINTS_AN_OPERATION]]
-            self._update(engine.UpdateOperation.set_payload(part, {MARKED: marked}))
+            self._update(engine.UpdateOperation.set_payload(part, {MARKED: YES if marked else NO}))
         self.flush()
 
     def payloads(self, ids: Sequence[str]) -> list[Payload]:
@@ -86,7 +102,7 @@ class Shard:
             UnavailableError: one is missing, or the engine does not answer.
         """
         with asking(self._folder):
-            found = {str(record.id): record.payload or {} for record in self._shard.retrieve(list(ids), True, False)}
+            found = {str(record.id): record.payload or {} for record in self.points.retrieve(list(ids), True, False)}
             if not found.keys() >= set(ids):
                 raise LookupError(f"{len(set(ids) - found.keys())} points of its ledger are missing")
         return [{name: value for name, value in found[identifier].items() if name != MARKED} for identifier in ids]
@@ -94,14 +110,14 @@ class Shard:
     def prototypes(self, ids: Sequence[str]) -> dict[str, Prototype]:
         """The points of some ids that are there, as far as the engine holds them."""
         with asking(self._folder):
-            return {str(record.id): _prototype(record) for record in self._shard.retrieve(list(ids), True, True)}
+            return {str(record.id): _prototype(record) for record in self.points.retrieve(list(ids), True, True)}
 
     def scroll(self, at_once: int = 1000) -> Iterator[list[tuple[str, Prototype]]]:
         """All points with their ids, in the order of the ids."""
         offset = None
         while True:
             with asking(self._folder):
-                records, offset = self._shard.scroll(
+                records, offset = self.points.scroll(
                     engine.ScrollRequest(offset=offset, limit=at_once, with_payload=True, with_vector=True)
                 )
             if records:
@@ -116,7 +132,7 @@ class Shard:
             UnavailableError: it cannot be written.
         """
         with asking(self._folder):
-            self._shard.flush()
+            self.points.flush()
 
     def close(self) -> None:
         """Close the shard if it was loaded; closing again does nothing."""
@@ -128,13 +144,13 @@ class Shard:
 
     def _update(self, operation: engine.UpdateOperation) -> None:
         with asking(self._folder):
-            self._shard.update(operation)
+            self.points.update(operation)
 
 
 def _prototype(record: engine.Record) -> Prototype:
     vectors = cast("dict[str, list[float]]", record.vector)
     payload = dict(record.payload or {})
-    payload["outlier"] = _LOST_REASON if payload.get(MARKED) else ""
+    payload["outlier"] = _LOST_REASON if payload.get(MARKED) == YES else ""
     return read_prototype(
         payload, np.array(vectors[KEY], dtype=np.float32), np.array(vectors[PROTOTYPE], dtype=np.float32)
     )

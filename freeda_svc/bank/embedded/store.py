@@ -15,6 +15,7 @@ from freeda_svc.bank.embedded.lock import FolderLock
 from freeda_svc.bank.embedded.opened import OpenedBank, open_bank
 from freeda_svc.bank.manifest import Manifest, check_manifest, has_manifest, new_manifest, read_manifest
 from freeda_svc.bank.points import distinct_points, read_prototype
+from freeda_svc.bank.search_modes import Approximate
 from freeda_svc.bank.store import ALL, BankStats, Neighbours, Payload, Selection, Version
 from freeda_svc.errors import NotFoundError, UnavailableError
 from freeda_svc.prototypes.record import Prototype
@@ -37,7 +38,14 @@ class EmbeddedStore:
         self._closed = False
 
     @classmethod
-    def open(cls, folder: Path | str, pack: str, key_dimension: int, vector_dimension: int) -> Self:
+    def open(
+        cls,
+        folder: Path | str,
+        pack: str,
+        key_dimension: int,
+        vector_dimension: int,
+        approximate: Approximate | None = None,
+    ) -> Self:
         """Open a bank; make it when the folder does not exist or is empty.
 
         Args:
@@ -45,6 +53,7 @@ class EmbeddedStore:
             pack: fingerprint of the pack that makes its prototypes.
             key_dimension: Dt.
             vector_dimension: Dv.
+            approximate: how to search when it need not be exact; its graph is built at the first search.
 
         Raises:
             InputError: the folder is something else, a bank of another pack or dimension, or broken.
@@ -60,14 +69,18 @@ class EmbeddedStore:
                 create_bank(folder, wanted)
             manifest = read_manifest(folder)
             check_manifest(folder, manifest, pack, key_dimension, vector_dimension)
-            return cls(folder, manifest, open_bank(folder, manifest), lock)
+            return cls(folder, manifest, open_bank(folder, manifest, approximate), lock)
         except BaseException:
             lock.release()
             raise
 
     @classmethod
-    def open_existing(cls, folder: Path | str) -> Self:
+    def open_existing(cls, folder: Path | str, approximate: Approximate | None = None) -> Self:
         """Open a bank of whatever pack and dimensions its manifest says.
+
+        Args:
+            folder: the bank's own folder.
+            approximate: how to search when it need not be exact; its graph is built at the first search.
 
         Raises:
             NotFoundError: there is no such folder.
@@ -79,7 +92,7 @@ class EmbeddedStore:
         manifest = read_manifest(folder)
         lock = FolderLock(folder)
         try:
-            return cls(folder, manifest, open_bank(folder, manifest), lock)
+            return cls(folder, manifest, open_bank(folder, manifest, approximate), lock)
         except BaseException:
             lock.release()
             raise
@@ -120,7 +133,7 @@ class EmbeddedStore:
         origins: frozenset[str] | None = None,
         since: Version | None = None,
     ) -> list[Neighbours]:
-        """The k nearest keys of each query, exactly; see `PrototypeStore.nearest`."""
+        """The k nearest keys of each query, exactly unless opened otherwise; see `PrototypeStore.nearest`."""
         check_queries(queries, k, self.key_dimension)
         opened = self._usable
         found = opened.search(unit_rows(queries), k, origins=origins, since=since)
