@@ -58,7 +58,11 @@ def test_ingest_says_what_it_left_out(freeda: Freeda, home: Path, table: Path) -
     assert ran.err == "captions left out: 1 empty, 1 longer than 1,000 characters, 1 repeated\n"
     [job] = list_jobs(load_settings(home=home))
     assert ran.out.strip() == job.id
-    assert job.parameters == {"bank": "default@1", "captions": 4, "left_out": {"empty": 1, "too long": 1, "repeated": 1}}
+    assert job.parameters == {
+        "bank": "default@1",
+        "captions": 4,
+        "left_out": {"empty": 1, "too long": 1, "repeated": 1},
+    }
 
 
 def test_a_caption_of_two_files_is_one(freeda: Freeda, home: Path, tmp_path: Path) -> None:

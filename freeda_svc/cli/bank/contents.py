@@ -1,6 +1,7 @@
 """``freeda bank stats | nouns | search``: what a bank holds."""
 
 from collections.abc import Iterable
+from math import ceil
 
 import click
 
@@ -36,7 +37,7 @@ def stats(context: click.Context, bank: str, *, as_json: bool) -> None:
     if histogram:
         most = max(histogram.values())
         click.echo("")
-        bars = [(size, count, "#" * max(1, round(BAR_WIDTH * count / most))) for size, count in histogram.items()]
+        bars = [(size, count, "#" * ceil(BAR_WIDTH * count / most)) for size, count in histogram.items()]
         print_table(("prototypes of a noun", "nouns", ""), bars)
 
 

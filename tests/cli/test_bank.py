@@ -1,0 +1,193 @@
+"""Banks by name and version from the command line, without a worker."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from freeda_svc.bank import BankName, EmbeddedBanks, point_id
+from freeda_svc.cli.bank.contents import count_by_size
+from freeda_svc.packs.description import read_pack_parameters
+from freeda_svc.prototypes import Prototype
+
+Freeda = Callable[..., Any]
+PACK = read_pack_parameters("miniature").fingerprint
+
+
+def make_prototypes(nouns: list[str], job: str = "", start: int = 0) -> list[Prototype]:
+    generator = np.random.default_rng(start)
+    return [
+        Prototype(
+            noun=noun,
+            caption_id=f"{start + number:016x}",
+            caption=f"a {noun}",
+            spans=((2, 2 + len(noun)),),
+            seed=1,
+            key=generator.normal(size=64).astype(np.float32),
+            vector=generator.normal(size=96).astype(np.float32),
+            mask_area=0.5,
+            contrast=0.5,
+            image_text_score=0.5,
+            pack=PACK,
+            job=job,
+            image="thumbnails/a.png",
+            mask="thumbnails/a.mask.png",
+            attribution="",
+        )
+        for number, noun in enumerate(nouns)
+    ]
+
+
+@pytest.fixture
+def banks(home: Path) -> EmbeddedBanks:
+    """The banks of the home: six boats and a ball in the default one."""
+    made = EmbeddedBanks(home / "banks")
+    made.create(BankName("default", 1), PACK, 64, 96)
+    with made.open(BankName("default", 1)) as store:
+        store.add(make_prototypes(["boat"] * 6 + ["ball"]))
+    return made
+
+
+def test_banks_are_listed_with_their_versions(freeda: Freeda, banks: EmbeddedBanks) -> None:
+    banks.create(BankName("default", 2), PACK, 64, 96)
+    banks.create(BankName("animals", 1), PACK, 64, 96)
+    listed = freeda("bank", "list", "--json").json
+    assert [(bank["bank"], bank["current"], bank["prototypes"]) for bank in listed] == [
+        ("animals@1", True, 0),
+        ("default@1", True, 7),
+        ("default@2", False, 0),
+    ]
+    table = freeda("bank", "list").out.splitlines()
+    assert table[0].split() == ["bank", "current", "prototypes", "pack", "created"]
+    assert table[2].split()[:4] == ["default@1", "yes", "7", PACK]
+
+
+def test_a_home_without_banks_says_how_to_make_one(freeda: Freeda, home: Path) -> None:
+    ran = freeda("bank", "list")
+    assert (ran.code, ran.err) == (0, "")
+    assert "freeda ingest" in ran.out
+    assert freeda("bank", "list", "--json").json == []
+
+
+def test_a_bank_is_made_for_the_pack_and_once(freeda: Freeda, home: Path) -> None:
+    assert freeda("bank", "create", "animals").out == "animals@1\n"
+    again = freeda("bank", "create", "animals@1")
+    assert again.code == 1
+    assert again.err.startswith("Error: there is a bank animals@1 already")
+    shown = freeda("bank", "show", "animals", "--json").json
+    assert [(bank["bank"], bank["pack"], bank["key_dimension"]) for bank in shown] == [("animals@1", PACK, 64)]
+
+
+@pytest.mark.parametrize("name", ["Animals", "a b", "../a", "a@0", "a@", ""])
+def test_names_that_are_none_are_refused_in_one_line(freeda: Freeda, home: Path, name: str) -> None:
+    ran = freeda("bank", "create", name)
+    assert ran.code == 1
+    assert ran.err.startswith(f"Error: {name!r} is no name of a bank")
+    assert ran.err.count("\n") == 1
+    assert not (home / "banks").exists()
+
+
+def test_another_version_becomes_current_and_the_old_one_goes(freeda: Freeda, banks: EmbeddedBanks) -> None:
+    banks.create(BankName("default", 2), PACK, 64, 96)
+    assert freeda("bank", "stats", "--json").json["bank"] == "default@1"
+    refused = freeda("bank", "drop", "default@1", "--yes")
+    assert refused.code == 1
+    assert "freeda bank switch default@2" in refused.err
+    assert freeda("bank", "switch", "default@2").out == "default@2 is current\n"
+    assert freeda("bank", "stats", "--json").json["bank"] == "default@2"
+    assert freeda("bank", "drop", "default@1", "--yes").code == 0
+    missing = freeda("bank", "stats", "--bank", "default@1")
+    assert (missing.code, missing.out) == (1, "")
+    assert "default@2" in missing.err
+
+
+def test_nothing_is_removed_where_nobody_can_be_asked(freeda: Freeda, banks: EmbeddedBanks) -> None:
+    for command in (("drop", "default@1"), ("forget", "--noun", "boat")):
+        ran = freeda("bank", *command)
+        assert ran.code == 2
+        assert "--yes" in ran.err
+    assert freeda("bank", "stats", "--json").json["prototypes"] == 7
+
+
+@pytest.mark.parametrize(("answer", "left"), [("n\n", 7), ("y\n", 1)])
+def test_a_person_is_asked_before_prototypes_are_forgotten(
+    freeda: Freeda, banks: EmbeddedBanks, monkeypatch: pytest.MonkeyPatch, answer: str, left: int
+) -> None:
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: answer.strip())
+    ran = freeda("bank", "forget", "--noun", "boat")
+    assert ran.code == (130 if left == 7 else 0)
+    assert freeda("bank", "nouns", "--json").json.get("boat", 0) == left - 1
+
+
+def test_what_is_forgotten_is_told_first(freeda: Freeda, banks: EmbeddedBanks) -> None:
+    dry = freeda("bank", "forget", "--noun", "boat", "--dry-run", "--json").json
+    assert dry == {"found": 6, "removed": 0}
+    assert freeda("bank", "forget", "--noun", "boat", "--yes", "--json").json == {"found": 6, "removed": 6}
+    assert freeda("bank", "nouns", "--json").json == {"ball": 1}
+    assert freeda("bank", "forget", "--noun", "boat").out == "0 prototypes found in default, none removed\n"
+
+
+def test_conditions_hold_together(freeda: Freeda, banks: EmbeddedBanks) -> None:
+    found = freeda(
+        "bank", "forget", "--noun", "boat", "--caption", f"{3:016x}", "--origin", "generated", "--yes", "--json"
+    )
+    assert found.json == {"found": 1, "removed": 1}
+    assert freeda("bank", "forget", "--noun", "boat", "--origin", "exemplar", "--json").json["found"] == 0
+    without = freeda("bank", "forget")
+    assert (without.code, without.out) == (2, "")
+
+
+def test_stats_draw_how_many_nouns_have_how_many_prototypes(freeda: Freeda, banks: EmbeddedBanks) -> None:
+    stats = freeda("bank", "stats", "--json").json
+    assert stats["nouns_by_prototypes"] == {"1": 1, "2-3": 0, "4-7": 1}
+    assert (stats["outliers"], stats["origins"]) == (0, {"generated": 7})
+    lines = freeda("bank", "stats").out.splitlines()
+    assert [line.split() for line in lines[-3:]] == [["1", "1", "#" * 40], ["2-3", "0"], ["4-7", "1", "#" * 40]]
+
+
+def test_every_count_falls_into_its_size() -> None:
+    assert count_by_size([]) == {}
+    assert count_by_size([1, 2, 3, 4, 7, 8]) == {"1": 1, "2-3": 2, "4-7": 2, "8-15": 1}
+
+
+def test_a_prototype_is_shown_with_what_it_was_pooled_from(
+    freeda: Freeda, banks: EmbeddedBanks, home: Path, tmp_path: Path
+) -> None:
+    thumbnails = home / "artifacts" / "thumbnails"
+    thumbnails.mkdir(parents=True)
+    image = np.full((32, 32, 3), 200, dtype=np.uint8)
+    Image.fromarray(image).save(thumbnails / "a.png")
+    mask = np.zeros((32, 32), dtype=np.uint8)
+    mask[:16] = 255
+    Image.fromarray(mask).save(thumbnails / "a.mask.png")
+    identifier = point_id(make_prototypes(["boat"])[0])
+    ran = freeda("bank", "show", identifier, "--out", tmp_path / "boat.png", "--json")
+    assert (ran.json["noun"], ran.json["caption"]) == ("boat", "a boat")
+    assert ran.json["image"] == str(thumbnails / "a.png")
+    with Image.open(tmp_path / "boat.png") as picture:
+        pixels = np.asarray(picture)
+    assert pixels.shape == (256, 256 + 8 + 256, 3)
+    assert (pixels[:, :256] == 200).all()
+    assert (pixels[:128, 264:] == 200).all()
+    assert (pixels[128:, 264:] == 50).all()
+
+
+def test_a_prototype_without_its_picture_says_so(freeda: Freeda, banks: EmbeddedBanks, tmp_path: Path) -> None:
+    identifier = point_id(make_prototypes(["boat"])[0])
+    ran = freeda("bank", "show", identifier, "--out", tmp_path / "boat.png", "--json")
+    assert ran.code == 1
+    assert ran.err.startswith("Error: the thumbnail ")
+    assert not (tmp_path / "boat.png").exists()
+
+
+@pytest.mark.parametrize("what", ["nothing", "00000000-0000-0000-0000-000000000000"])
+def test_what_is_not_there_is_not_shown(freeda: Freeda, banks: EmbeddedBanks, what: str) -> None:
+    ran = freeda("bank", "show", what)
+    assert (ran.code, ran.out) == (1, "")
+    assert what in ran.err
+    assert ran.err.count("\n") == 1
