@@ -13,6 +13,7 @@ from freeda_svc.cli.session import open_dispatcher, read_settings
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import ItemState, JobSummary, export_results, job_items, submit_segment
 from freeda_svc.jobs.overrides import SUPERPIXEL_ALGORITHMS
+from freeda_svc.prototypes.record import ORIGINS
 from freeda_svc.settings import Settings
 
 
@@ -54,6 +55,14 @@ def check_writable(folder: Path) -> None:
 @click.option(
     "--superpixels", type=click.Choice(SUPERPIXEL_ALGORITHMS), help="How regions are cut  [default: the pack's]"
 )
+@click.option(
+    "--origin", "origins", multiple=True, type=click.Choice(ORIGINS), help="Use prototypes of this origin only."
+)
+@click.option(
+    "--exemplar-share",
+    type=click.FloatRange(0, 1),
+    help="What one exemplar of a category counts, as a share of k  [default: the pack's]",
+)
 @click.option("--quiet", is_flag=True, help="With --wait: no progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @click.pass_context
@@ -68,6 +77,8 @@ def segment(
     k: int | None,
     beta: float | None,
     superpixels: str | None,
+    origins: tuple[str, ...],
+    exemplar_share: float | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -86,7 +97,8 @@ def segment(
     if out is not None:
         check_writable(out)
     settings = read_settings(context)
-    given = {"k": k, "beta": beta, "superpixels": superpixels}
+    given: dict[str, Any] = {"k": k, "beta": beta, "superpixels": superpixels, "exemplar_share": exemplar_share}
+    given["origins"] = list(origins) or None
     job_id = submit_segment(
         settings,
         images,

@@ -6,6 +6,7 @@ from typing import Any
 
 from freeda_svc.errors import InputError
 from freeda_svc.packs.parameters import SegmentationParameters
+from freeda_svc.prototypes.record import ORIGINS
 
 CATEGORY_KEYS = ("name", "text", "prototype_text")
 LONGEST_TEXT = 200
@@ -13,8 +14,9 @@ MOST_CATEGORIES = 256
 SUPERPIXEL_ALGORITHMS = ("felzenszwalb", "none")
 
 _WHOLE = ("k", "short_side", "long_side", "window", "stride")
+_SHARES = ("beta", "exemplar_share")
 _SUPERPIXEL_NUMBERS = {"superpixel_scale": "scale", "superpixel_sigma": "sigma", "superpixel_min_size": "min_size"}
-OVERRIDE_KEYS = ("beta", *_WHOLE, "superpixels", *_SUPERPIXEL_NUMBERS)
+OVERRIDE_KEYS = ("beta", *_WHOLE, "superpixels", *_SUPERPIXEL_NUMBERS, "origins", "exemplar_share")
 
 
 def check_categories(categories: Sequence[Mapping[str, str | None]]) -> list[dict[str, str]]:
@@ -64,7 +66,8 @@ def apply_overrides(parameters: SegmentationParameters, overrides: Mapping[str, 
         parameters: of the pack.
         overrides: any of ``beta`` (0 to 1), ``k``, ``short_side``, ``long_side``, ``window``, ``stride`` (whole, at
             least 1), ``superpixels`` (``felzenszwalb`` or ``none``), ``superpixel_scale``, ``superpixel_sigma``
-            (at least 0), ``superpixel_min_size`` (whole, at least 1).
+            (at least 0), ``superpixel_min_size`` (whole, at least 1), ``origins`` (a list of the origins of
+            prototypes), ``exemplar_share`` (0 to 1).
 
     Returns:
         The parameters to segment with.
@@ -80,8 +83,10 @@ def apply_overrides(parameters: SegmentationParameters, overrides: Mapping[str, 
     for key, value in overrides.items():
         if key in _WHOLE:
             changes[key] = _whole(key, value)
-        elif key == "beta":
+        elif key in _SHARES:
             changes[key] = _number(key, value, 1.0)
+        elif key == "origins":
+            changes[key] = _origins(value)
         elif key == "superpixels":
             if value not in SUPERPIXEL_ALGORITHMS:
                 raise InputError(f"superpixels is one of {', '.join(SUPERPIXEL_ALGORITHMS)}, not {value!r}")
@@ -95,6 +100,12 @@ def apply_overrides(parameters: SegmentationParameters, overrides: Mapping[str, 
     if changed.long_side < changed.short_side:
         raise InputError(f"long_side {changed.long_side} is smaller than short_side {changed.short_side}")
     return changed
+
+
+def _origins(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not value or not all(origin in ORIGINS for origin in value):
+        raise InputError(f"origins is a list of some of {', '.join(ORIGINS)}, not {value!r}")
+    return tuple(value)
 
 
 def _whole(key: str, value: object) -> int:

@@ -60,6 +60,9 @@ class SegmentationParameters:
         window: side of a square window, pixels.
         stride: distance of two windows, pixels.
         superpixels: how a window is cut into regions.
+        origins: only prototypes of these origins are fetched; of all when empty.
+        exemplar_share: what an exemplar of the category itself counts in the mean of eq. 4, as a share of k, but no
+            less than once: 0.5 means that two of them count as much as k generated prototypes.
     """
 
     k: int
@@ -69,6 +72,8 @@ class SegmentationParameters:
     window: int
     stride: int
     superpixels: SuperpixelParameters
+    origins: tuple[str, ...] = ()
+    exemplar_share: float = 0.5
 
 
 @dataclass(frozen=True)

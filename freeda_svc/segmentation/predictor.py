@@ -89,7 +89,7 @@ class Segmenter:
         windows = cut_windows(*scaled, window=parameters.window, stride=parameters.stride)
         crops = [seen[window.top : window.bottom, window.left : window.right] for window in windows]
         watch.lap("image")
-        prototypes = self._class_prototypes([category.retrieval_text for category in categories], parameters.k)
+        prototypes = self._class_prototypes([category.retrieval_text for category in categories], parameters)
         watch.lap("prototypes")
         features, global_similarity = self._encode(crops, categories, parameters.beta)
         watch.lap("encoders")
@@ -122,9 +122,14 @@ class Segmenter:
         for image in images:
             yield self.segment(image, categories, parameters)
 
-    def _class_prototypes(self, texts: Sequence[str], k: int) -> torch.Tensor:
+    def _class_prototypes(self, texts: Sequence[str], parameters: SegmentationParameters) -> torch.Tensor:
         """Return (N, Dv) class prototypes, eq. 4."""
-        return torch.from_numpy(self._prototypes.fetch(texts, self._embed, Retrieval(k), templates=TEMPLATES))
+        retrieval = Retrieval(
+            k=parameters.k,
+            origins=frozenset(parameters.origins) or None,
+            exemplar_weight=max(1.0, parameters.exemplar_share * parameters.k),
+        )
+        return torch.from_numpy(self._prototypes.fetch(texts, self._embed, retrieval, templates=TEMPLATES))
 
     def _embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         return self._pack.image_text.embed_nouns(texts).numpy()

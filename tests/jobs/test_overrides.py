@@ -23,13 +23,19 @@ def test_what_is_not_said_stays_as_the_pack_has_it() -> None:
     assert apply_overrides(PACK, {"beta": 1, "k": 18}) == replace(PACK, beta=1.0, k=18)
 
 
+def test_origins_and_what_exemplars_count_are_taken() -> None:
+    changed = apply_overrides(PACK, {"origins": ["exemplar", "generated"], "exemplar_share": 0.25})
+    assert (changed.origins, changed.exemplar_share) == (("exemplar", "generated"), 0.25)
+    assert (PACK.origins, PACK.exemplar_share) == ((), 0.5)
+
+
 def test_superpixels_change_by_their_parts() -> None:
     changed = apply_overrides(PACK, {"superpixels": "none", "superpixel_scale": 20, "superpixel_min_size": 50})
     assert changed.superpixels == SuperpixelParameters(algorithm="none", scale=20.0, sigma=1.0, min_size=50)
 
 
 def test_every_key_is_taken() -> None:
-    values: dict[str, Any] = dict.fromkeys(OVERRIDE_KEYS, 1) | {"superpixels": "none"}
+    values: dict[str, Any] = dict.fromkeys(OVERRIDE_KEYS, 1) | {"superpixels": "none", "origins": ["exemplar"]}
     assert apply_overrides(PACK, values).long_side == 1
 
 
@@ -52,6 +58,10 @@ def test_every_key_is_taken() -> None:
         ("superpixel_scale", float("inf")),
         ("superpixel_min_size", 0.5),
         ("gamma", 0.5),
+        ("exemplar_share", 1.5),
+        ("origins", []),
+        ("origins", "exemplar"),
+        ("origins", ["drawn"]),
     ],
 )
 def test_unusable_values_are_one_line(key: str, value: object) -> None:

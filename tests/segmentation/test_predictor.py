@@ -255,3 +255,20 @@ def test_bad_input_is_refused(pack: Pack, segmenter: Segmenter, tmp_path: Path) 
         segmenter.segment(photo(), CATEGORIES, replace(pack.parameters.segmentation, stride=65))
     with pytest.raises(InputError, match="no such image file"):
         segmenter.segment(tmp_path / "nowhere.png", CATEGORIES)
+
+
+def test_exemplars_count_as_the_parameters_say(pack: Pack, tmp_path: Path) -> None:
+    own, other = make_prototypes(pack, ("dog",), seed=1)[0], make_prototypes(pack, ("dog",), seed=2)[0]
+    own = replace(own, origin="exemplar")
+    dimensions = pack.image_text.dimension, pack.backbone.dimension
+    with EmbeddedStore.open(tmp_path / "bank", pack.fingerprint, *dimensions) as store:
+        store.add([own, other])
+        segmenter = Segmenter(pack, store)
+        half = lambda p: p.vector.astype(np.float16).astype(np.float32)  # noqa: E731 - as the bank keeps them
+
+        def fetched(**changes: object) -> np.ndarray:
+            return segmenter._class_prototypes(["dog"], with_changes(pack, **changes)).numpy()[0]
+
+        np.testing.assert_allclose(fetched(k=8, exemplar_share=0.5), (4 * half(own) + half(other)) / 5, rtol=1e-5)
+        np.testing.assert_allclose(fetched(k=8, exemplar_share=0.0), (half(own) + half(other)) / 2, rtol=1e-5)
+        np.testing.assert_allclose(fetched(k=8, origins=("generated",)), half(other), rtol=1e-5)
