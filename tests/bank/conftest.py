@@ -24,14 +24,8 @@ SERVER_URL = os.environ.get("FREEDA_TEST_QDRANT_URL", "")
 MakeStore = Callable[..., PrototypeStore]
 MakePrototypes = Callable[..., list[Prototype]]
 
-ENGINES = [
-    "embedded",
-    "server",
-    pytest.param(
-        "running server",
-        marks=pytest.mark.skipif(not SERVER_URL, reason="FREEDA_TEST_QDRANT_URL names no Qdrant server to test with"),
-    ),
-]
+ENGINES = ["embedded", "server", *(["running server"] if SERVER_URL else [])]
+"""A real server is tested, too, where FREEDA_TEST_QDRANT_URL names one."""
 
 
 class LocalClient:

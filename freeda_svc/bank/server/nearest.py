@@ -100,16 +100,23 @@ def _request(
 
 
 def _goes_on(points: Sequence[models.ScoredPoint], k: int, limit: int) -> bool:
-    scores = sorted((point.score for point in points), reverse=True)
-    return len(scores) == limit and scores[k - 1] == scores[-1]
+    scores = np.sort(_scores(points))[::-1]
+    return len(scores) == limit and bool(scores[k - 1] == scores[-1])
 
 
 def _ranked(points: Sequence[models.ScoredPoint], k: int) -> Ranking:
-    best = sorted(points, key=lambda point: (-point.score, str(point.id)))[:k]
-    payloads = [cast("dict[str, str]", point.payload) for point in best]
+    ids = np.array([str(point.id) for point in points])
+    scores = _scores(points)
+    # By score, falling, and among equal ones by id.
+    best = np.lexsort((ids, -scores))[:k]
+    payloads = [cast("dict[str, str]", points[position].payload) for position in best]
     return Ranking(
-        ids=tuple(str(point.id) for point in best),
-        scores=np.array([point.score for point in best], dtype=np.float32),
+        ids=tuple(ids[best].tolist()),
+        scores=scores[best],
         nouns=tuple(payload["noun"] for payload in payloads),
         origins=tuple(payload["origin"] for payload in payloads),
     )
+
+
+def _scores(points: Sequence[models.ScoredPoint]) -> npt.NDArray[np.float32]:
+    return np.array([point.score for point in points], dtype=np.float32)
