@@ -1,9 +1,11 @@
 """Answers to questions about banks, and small changes to them, by the process that holds them."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from freeda_svc.bank.curation import MARK, CurationRule, apply_curation, assess, uncurate
 from freeda_svc.bank.names import BankName, split_bank_name
 from freeda_svc.bank.store import Selection
 from freeda_svc.errors import InputError
@@ -92,6 +94,26 @@ def forget(held: Held, bank: str, selection: dict[str, Any]) -> Answer:
     return store.forget(store.select(_selection(selection)))
 
 
+def curate_bank(held: Held, bank: str, keep: float | None, *, dry_run: bool) -> Answer:
+    """Mark the prototypes that differ most from others of their noun, or only say which."""
+    store = held.existing_bank(_opened(held, bank))
+    report = assess(store, CurationRule() if keep is None else CurationRule(keep=keep))
+    marked = 0 if dry_run else apply_curation(store, report)
+    return {
+        "assessed": report.assessed,
+        "left_alone": report.left_alone,
+        "found": len(report.reasons),
+        "newly_marked": marked,
+        "reasons": dict(Counter(reason.removeprefix(MARK) for reason in report.reasons.values())),
+        "nouns": {noun: list(counts) for noun, counts in report.nouns.items()},
+    }
+
+
+def uncurate_bank(held: Held, bank: str) -> Answer:
+    """Take back the marks of curation; tells how many there were."""
+    return uncurate(held.existing_bank(_opened(held, bank)))
+
+
 def _selection(given: dict[str, Any]) -> Selection:
     if not given:
         raise InputError("nothing says which prototypes are meant: give a noun, a job, a caption or an origin")
@@ -111,5 +133,7 @@ ANSWERS: dict[str, Callable[..., Answer]] = {
         show_prototype,
         count_selected,
         forget,
+        curate_bank,
+        uncurate_bank,
     )
 }

@@ -9,7 +9,7 @@ from freeda_svc.settings import Settings
 from workers.broker import answers, running_broker_url
 
 BANK_QUEUE = "bank"
-QUEUES = (BANK_QUEUE, JobKind.SEGMENT.value, JobKind.INGEST.value)
+QUEUES = (BANK_QUEUE, JobKind.SEGMENT.value, JobKind.EXEMPLARS.value, JobKind.INGEST.value)
 """In the order in which the worker looks into them: people waiting for an answer come before long work."""
 
 RUN_ITEM = "freeda.run_item"

@@ -1,14 +1,19 @@
 """What is done for one item: the method is called and its result written down."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import JobKind
 from freeda_svc.jobs.banks import bank_of_job
 from freeda_svc.jobs.claims import Claim
+from freeda_svc.jobs.kept_exemplars import read_kept_exemplar
 from freeda_svc.jobs.overrides import apply_overrides
 from freeda_svc.jobs.results import MASK, OVERLAY, SUMMARY, result_folder
 from workers.held import Held
+
+if TYPE_CHECKING:
+    from freeda_svc.prototypes.builder import BuildResult
 
 OUTSIDE = "prototypes of nouns that the pack's models do not know"
 
@@ -31,7 +36,7 @@ def perform(held: Held, claim: Claim) -> dict[str, Any]:
             f"the job was submitted for pack {claim.pack}, this worker has {held.settings.pack}: "
             "start the worker with the job's pack, then retry the job"
         )
-    return _ingest(held, claim) if claim.kind is JobKind.INGEST else _segment(held, claim)
+    return _PERFORMERS[claim.kind](held, claim)
 
 
 def _ingest(held: Held, claim: Claim) -> dict[str, Any]:
@@ -41,11 +46,22 @@ def _ingest(held: Held, claim: Claim) -> dict[str, Any]:
     bank = held.bank(bank_of_job(claim.parameters))
     built = held.builder.build(captions, job=claim.job_id, artifacts=held.settings.artifacts_folder)
     new = bank.add(built.prototypes)
+    return {"captions": len(captions), "images": built.images, **_counts(built, new)}
+
+
+def _add_exemplars(held: Held, claim: Claim) -> dict[str, Any]:
+    bank = held.bank(bank_of_job(claim.parameters))
+    artifacts = held.settings.artifacts_folder
+    exemplars = (read_kept_exemplar(artifacts, kept) for kept in claim.input["exemplars"])
+    built = held.exemplar_builder.build(exemplars, job=claim.job_id, artifacts=artifacts)
+    new = bank.add(built.prototypes)
+    return {"exemplars": built.images, **_counts(built, new)}
+
+
+def _counts(built: "BuildResult", new: int) -> dict[str, int]:
     return {
-        "captions": len(captions),
-        "images": built.images,
         "prototypes": len(built.prototypes),
-        "new prototypes": new,  # fewer when the same captions were ingested before
+        "new prototypes": new,  # fewer when the same was added before
         **({OUTSIDE: built.outside} if built.outside else {}),
         **built.counts,
     }
@@ -72,3 +88,10 @@ def _segment(held: Held, claim: Claim) -> dict[str, Any]:
     write_overlay(folder / OVERLAY, image, segmentation.labels, names, colours)
     write_summary(folder / SUMMARY, segmentation)
     return summarise(segmentation)
+
+
+_PERFORMERS: Mapping[JobKind, Callable[[Held, Claim], dict[str, Any]]] = {
+    JobKind.INGEST: _ingest,
+    JobKind.EXEMPLARS: _add_exemplars,
+    JobKind.SEGMENT: _segment,
+}

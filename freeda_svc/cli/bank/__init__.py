@@ -4,6 +4,8 @@ import click
 
 from freeda_svc.cli.bank.changes import forget
 from freeda_svc.cli.bank.contents import nouns, search, stats
+from freeda_svc.cli.bank.curation import curate
+from freeda_svc.cli.bank.exemplars import add_exemplars
 from freeda_svc.cli.bank.moves import export, import_command
 from freeda_svc.cli.bank.pictures import show
 from freeda_svc.cli.bank.versions import create, drop, list_command, switch
@@ -27,6 +29,8 @@ for command in (
     nouns,
     search,
     show,
+    add_exemplars,
+    curate,
     forget,
     export,
     import_command,

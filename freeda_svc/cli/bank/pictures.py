@@ -20,9 +20,7 @@ from workers.queries import ask_bank
 @click.command()
 @click.argument("what", metavar="NAME|ID")
 @bank_option
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write a prototype's picture, as PNG."
-)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write a prototype's picture, as PNG.")
 @click.option("--open", "opened", is_flag=True, help="Open a prototype's picture in a viewer.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.pass_context

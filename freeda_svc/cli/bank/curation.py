@@ -1,0 +1,61 @@
+"""``freeda bank curate``: marking prototypes that probably do not show their noun."""
+
+from typing import Any
+
+import click
+
+from freeda_svc.cli.bank_option import bank_option
+from freeda_svc.cli.console import print_json, print_table
+from freeda_svc.cli.session import read_settings
+from workers.queries import ask_bank
+
+NOUNS_SHOWN = 20
+
+
+@click.command()
+@bank_option
+@click.option(
+    "--keep", type=click.FloatRange(0, 1, min_open=True), help="Share of each noun that stays  [default: 0.8]"
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be marked.")
+@click.option("--undo", is_flag=True, help="Take back all marks that curation made.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@click.pass_context
+def curate(context: click.Context, bank: str, keep: float | None, *, dry_run: bool, undo: bool, as_json: bool) -> None:
+    """Mark the prototypes of each noun that differ most from the others.
+
+    Marked ones stay in the bank, but are not retrieved. Each is compared with those of its noun: how it agrees with
+    them, how the image-text model finds the noun in its image, how sharply the attribution stands out. Exemplars and
+    nouns with few prototypes are left alone. docs/curation.md tells what it does to segmentation.
+
+    \b
+    Examples:
+      freeda bank curate --dry-run
+      freeda bank curate --keep 0.7
+      freeda bank curate --undo
+    """
+    if undo and (dry_run or keep is not None):
+        raise click.UsageError("--undo goes alone: it takes back all marks that curation made.")
+    settings = read_settings(context)
+    named = bank or settings.bank
+    if undo:
+        count = ask_bank(settings, "uncurate_bank", bank=named)
+        print_json({"unmarked": count}) if as_json else click.echo(f"{count} marks taken back in {named}")
+        return
+    outcome = ask_bank(settings, "curate_bank", bank=named, keep=keep, dry_run=dry_run)
+    print_json(outcome) if as_json else _print_outcome(named, outcome, dry_run=dry_run)
+
+
+def _print_outcome(bank: str, outcome: dict[str, Any], *, dry_run: bool) -> None:
+    rows = sorted(outcome["nouns"].items(), key=lambda entry: (-entry[1][1], entry[0]))
+    print_table(
+        ("noun", "prototypes", "to be marked" if dry_run else "marked"),
+        [(noun, count, marked) for noun, (marked, count) in rows[:NOUNS_SHOWN]],
+    )
+    if len(rows) > NOUNS_SHOWN:
+        click.echo(f"... and {len(rows) - NOUNS_SHOWN} more; --json shows all.")
+    reasons = ", ".join(f"{count} for {reason}" for reason, count in outcome["reasons"].items()) or "none"
+    click.echo(
+        f"{bank}: {outcome['assessed']} prototypes compared, {outcome['left_alone']} left alone, "
+        f"{outcome['found']} {'would be' if dry_run else 'are'} marked ({reasons})"
+    )

@@ -1,0 +1,123 @@
+"""``freeda bank add-exemplars``: prototypes from a person's own images and masks."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from freeda_svc.cli.bank_option import bank_option
+from freeda_svc.cli.console import print_json
+from freeda_svc.cli.following import end_with, follow_submitted
+from freeda_svc.cli.session import open_dispatcher, read_settings
+from freeda_svc.jobs import result_totals, submit_exemplars
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freeda_svc.prototypes.annotated_images import AnnotationTally
+    from freeda_svc.prototypes.exemplar_files import MarkedImage
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command("add-exemplars")
+@click.option("--noun", "nouns", multiple=True, help="What the masks show; with --annotations: only these categories.")
+@click.option("--image", "images", multiple=True, type=_FILE, help="An image; several times for several.")
+@click.option("--mask", "masks", multiple=True, type=_FILE, help="Its mask, not zero where the object is, as PNG.")
+@click.option("--caption", default="", help="A sentence about the images  [default: a photo of the NOUN]")
+@click.option("--annotations", type=_FILE, help="A COCO file whose categories, images and masks are taken.")
+@click.option("--folder", type=_FILE, help="Where the images of --annotations lie  [default: beside that file]")
+@bank_option
+@click.option("--wait", is_flag=True, help="Follow the job to its end; otherwise only its id is printed.")
+@click.option("--quiet", is_flag=True, help="With --wait: no progress.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@click.pass_context
+def add_exemplars(
+    context: click.Context,
+    *,
+    nouns: tuple[str, ...],
+    images: tuple[Path, ...],
+    masks: tuple[Path, ...],
+    caption: str,
+    annotations: Path | None,
+    folder: Path | None,
+    bank: str,
+    wait: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Teach the bank a noun by your own images and masks.
+
+    Give --image and --mask for each example, in the same order, or a COCO annotation file: every image becomes one
+    example of each of its categories; crowds are left out. Masks are as large as their images. What was added before
+    adds nothing. `freeda bank forget --origin exemplar` removes examples.
+
+    \b
+    Examples:
+      freeda bank add-exemplars --noun "excavator bucket" --image a.jpg --mask a.png --image b.jpg --mask b.png
+      freeda bank add-exemplars --annotations instances.json --folder photos --noun bucket --wait
+    """
+    from freeda_svc.prototypes.annotated_images import (  # noqa: PLC0415 - other commands start without it
+        AnnotationTally,
+    )
+
+    settings = read_settings(context)
+    tally = AnnotationTally()
+    if annotations is None:
+        found = _pairs(nouns, images, masks, caption, folder)
+        source = ", ".join(map(str, images))
+    else:
+        found = _annotated(annotations, folder, nouns, tally, pairs=(*images, *masks), caption=caption)
+        source = str(annotations)
+    job_id = submit_exemplars(
+        settings,
+        found,
+        source=source,
+        dispatcher=open_dispatcher(settings),
+        left_out=lambda: tally.left_out,
+        bank=bank,
+    )
+    if tally.left_out:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in tally.left_out.items())
+        click.echo(f"annotations left out: {reasons}", err=True)
+    if not wait:
+        print_json({"job": job_id, "left_out": tally.left_out}) if as_json else click.echo(job_id)
+        return
+    job = follow_submitted(settings, job_id, "exemplars", quiet=quiet)
+    totals = result_totals(settings, job_id)
+    if as_json:
+        print_json({"job": job_id, "state": job.state, "left_out": tally.left_out, "totals": totals})
+    else:
+        counted = ", ".join(f"{value} {name}" for name, value in totals.items())
+        click.echo(f"job {job_id}: {counted or 'nothing was added'}")
+    end_with(context, settings, job)
+
+
+def _pairs(
+    nouns: tuple[str, ...], images: tuple[Path, ...], masks: tuple[Path, ...], caption: str, folder: Path | None
+) -> "Iterator[MarkedImage]":
+    from freeda_svc.prototypes.exemplar_files import read_marked_images  # noqa: PLC0415 - as above
+
+    if not images and not masks:
+        raise click.UsageError("Give --image and --mask for each example, or --annotations.")
+    if len(nouns) != 1:
+        raise click.UsageError("Say with one --noun what the masks show; nouns of several masks go in several calls.")
+    if folder is not None:
+        raise click.UsageError("--folder goes with --annotations.")
+    return read_marked_images(nouns[0], images, masks, caption)
+
+
+def _annotated(
+    annotations: Path,
+    folder: Path | None,
+    nouns: tuple[str, ...],
+    tally: "AnnotationTally",
+    *,
+    pairs: tuple[Path, ...],
+    caption: str,
+) -> "Iterator[MarkedImage]":
+    from freeda_svc.prototypes.annotated_images import read_annotated_images  # noqa: PLC0415 - as above
+
+    if pairs or caption:
+        raise click.UsageError("--annotations names images, masks and captions; leave --image, --mask, --caption out.")
+    return read_annotated_images(annotations, annotations.parent if folder is None else folder, nouns, tally)
