@@ -191,3 +191,19 @@ def test_what_is_not_there_is_not_shown(freeda: Freeda, banks: EmbeddedBanks, wh
     assert (ran.code, ran.out) == (1, "")
     assert what in ran.err
     assert ran.err.count("\n") == 1
+
+
+def test_curation_marks_and_takes_back(freeda: Freeda, banks: EmbeddedBanks) -> None:
+    with banks.open(BankName("default", 1)) as store:
+        store.add(make_prototypes(["boat"] * 14, start=100))
+    dry = freeda("bank", "curate", "--keep", 0.75, "--dry-run", "--json").json
+    assert (dry["assessed"], dry["left_alone"], dry["found"], dry["newly_marked"]) == (20, 1, 5, 0)
+    assert dry["nouns"] == {"boat": [5, 20]}
+    assert sum(dry["reasons"].values()) == 5
+    assert freeda("bank", "stats", "--json").json["outliers"] == 0
+    told = freeda("bank", "curate", "--keep", 0.75).out
+    assert "default: 20 prototypes compared, 1 left alone, 5 are marked" in told
+    assert freeda("bank", "stats", "--json").json["outliers"] == 5
+    assert freeda("bank", "curate", "--undo").out == "5 marks taken back in default\n"
+    assert freeda("bank", "stats", "--json").json["outliers"] == 0
+    assert freeda("bank", "curate", "--undo", "--dry-run").code == 2
