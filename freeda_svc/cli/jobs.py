@@ -11,6 +11,7 @@ from freeda_svc.cli.following import end_with, follow_submitted
 from freeda_svc.cli.session import open_dispatcher, read_settings
 from freeda_svc.jobs import (
     ItemSummary,
+    JobKind,
     JobSummary,
     cancel_job,
     export_results,
@@ -101,7 +102,7 @@ def show(context: click.Context, job_id: str, *, as_json: bool) -> None:
     """
     settings = read_settings(context)
     job = job_summary(settings, job_id)
-    totals = result_totals(settings, job.id) if job.kind == "ingest" else {}
+    totals = {} if job.kind is JobKind.SEGMENT else result_totals(settings, job.id)
     items = job_items(settings, job.id, limit=None if as_json else ITEMS_SHOWN)
     if as_json:
         print_json({**asdict(job), "totals": totals, "items": [asdict(item) for item in items]})

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from freeda_svc.cli.main import main
-from freeda_svc.miniature.scenes import EASY, Scene, paint_scene
+from freeda_svc.miniature.scenes import EASY, NOUNS, Scene, paint_scene
 
 SCENE_COUNT = 16
 
@@ -96,6 +97,23 @@ def scenes() -> list[Scene]:
     return [paint_scene((11, number), EASY) for number in range(SCENE_COUNT)]
 
 
+def _annotations(scenes: list[Scene]) -> dict[str, Any]:
+    """What the first two scenes show, as a COCO file; the second one is a crowd."""
+    return {
+        "images": [{"id": number, "file_name": f"scene-{number}.png"} for number in range(2)],
+        "categories": [{"id": number, "name": noun} for number, noun in enumerate(NOUNS)],
+        "annotations": [
+            {
+                "image_id": number,
+                "category_id": NOUNS.index(scene.nouns[0]),
+                "segmentation": [[0, 0, 64, 0, 64, 64, 0, 64]],
+                "iscrowd": number,
+            }
+            for number, scene in enumerate(scenes[:2])
+        ],
+    }
+
+
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory: pytest.TempPathFactory, scenes: list[Scene]) -> Path:
     """A folder with captions, two painted images and files that are neither. Do not write to it."""
@@ -103,6 +121,10 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, scenes: list[Scene]) -> Pat
     (folder / "captions.txt").write_text("".join(f"{scene.caption}\n" for scene in scenes))
     for number, scene in enumerate(scenes[:2]):
         Image.fromarray(scene.image).save(folder / f"scene-{number}.png")
+    Image.fromarray(scenes[0].labels > 3).save(folder / "mask-0.png")
+    Image.fromarray(np.zeros((64, 64), dtype=bool)).save(folder / "mask-empty.png")
+    Image.fromarray(np.ones((64, 65), dtype=bool)).save(folder / "mask-wide.png")
+    (folder / "marks.json").write_text(json.dumps(_annotations(scenes)))
     (folder / "no-image.png").write_text("a sentence\n")
     (folder / "blank.txt").write_text("\n \n")
     (folder / "empty.json").write_text('{"annotations": []}')

@@ -16,6 +16,7 @@ from workers.locks import worker_lock
 
 Freeda = Callable[..., Any]
 Start = Callable[..., "subprocess.Popen[str]"]
+SEE_EXEMPLARS = "See `freeda bank add-exemplars --help`."
 SEE_SEGMENT = "See `freeda segment --help`."
 NO_BROKER = "redis://127.0.0.1:1/0"
 CAPTION_ENDINGS = "one of .json, .jsonl, .ndjson, .csv, .tsv, .parquet, .txt (also with .gz)"
@@ -74,6 +75,64 @@ def _files(folder: Path) -> list[str]:
             "ingest {in}/captions.txt --limit 0",
             2,
             "Invalid value for '--limit': 0 is not in the range x>=1. See `freeda ingest --help`.",
+        ),
+        ("bank add-exemplars", 2, f"Give --image and --mask for each example, or --annotations. {SEE_EXEMPLARS}"),
+        (
+            "bank add-exemplars --image {in}/scene-0.png --mask {in}/mask-0.png",
+            2,
+            "Say with one --noun what the masks show; nouns of several masks go in several calls. " + SEE_EXEMPLARS,
+        ),
+        (
+            "bank add-exemplars --noun moon --image {in}/scene-0.png --mask {in}/mask-0.png --folder {in}",
+            2,
+            f"--folder goes with --annotations. {SEE_EXEMPLARS}",
+        ),
+        (
+            "bank add-exemplars --annotations {in}/marks.json --mask {in}/mask-0.png",
+            2,
+            "--annotations names images, masks and captions; leave --image, --mask, --caption out. " + SEE_EXEMPLARS,
+        ),
+        (
+            "bank add-exemplars --noun moon --image {in}/scene-0.png --image {in}/scene-1.png --mask {in}/mask-0.png",
+            1,
+            "2 images and 1 masks were given; give one mask an image, in the same order",
+        ),
+        (
+            "bank add-exemplars --noun moon --image {in}/none.png --mask {in}/mask-0.png",
+            1,
+            "no such image file: {in}/none.png",
+        ),
+        (
+            (
+                "bank add-exemplars --noun moon --image {in}/scene-0.png --mask {in}/mask-0.png"
+                " --image {in}/scene-1.png --mask {in}/mask-empty.png"
+            ),
+            1,
+            "the mask {in}/mask-empty.png is empty; give the object's pixels a value that is not zero",
+        ),
+        (
+            "bank add-exemplars --noun moon --image {in}/scene-0.png --mask {in}/mask-wide.png",
+            1,
+            (
+                "the mask {in}/mask-wide.png is 65 x 64 pixels, but its image {in}/scene-0.png 64 x 64; "
+                "give a mask of the image's own size"
+            ),
+        ),
+        (
+            "bank add-exemplars --annotations {in}/marks.json --noun zebra",
+            1,
+            (
+                "{in}/marks.json has no category 'zebra'; its categories are ball, boat, box, car, fish, flower, "
+                "grass, house, moon, sand, sky, sun, tree, water"
+            ),
+        ),
+        (
+            "bank add-exemplars --annotations {in}/empty.json",
+            1,
+            (
+                "{in}/empty.json has no images; expected COCO annotations, an object with the lists 'images', "
+                "'annotations' and 'categories'"
+            ),
         ),
         ("segment {in}/none.png -c ball", 1, "{in}/none.png: no such file"),
         ("segment {in}/no-image.png -c ball", 1, "{in}/no-image.png: is not an image"),

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from freeda_svc.miniature.scenes import Scene
 from freeda_svc.settings import load_settings
 from workers import ready_worker, running_broker_url, worker_pid
 
@@ -102,6 +103,33 @@ def test_ingesting_again_adds_nothing(command: Callable[..., Any], inputs: Path)
     assert again.json["state"] == "done"
     assert (again.json["totals"]["captions"], again.json["totals"]["new prototypes"]) == (8, 0)
     assert command("bank", "stats", "--json").json["prototypes"] == before
+
+
+def test_own_examples_teach_a_noun(command: Callable[..., Any], inputs: Path) -> None:
+    pair = ("--image", inputs / "scene-0.png", "--mask", inputs / "mask-0.png")
+    submitted = command("bank", "add-exemplars", "--noun", "Excavator bucket", *pair)
+    job = submitted.out.strip()
+    watched = command("jobs", "watch", job)
+    assert (watched.code, watched.out) == (0, f"job {job} is done\n")
+    shown = command("jobs", "show", job)
+    assert "1 new prototypes" in shown.out
+    assert "1 exemplars" in shown.out
+    [found] = command("bank", "search", "excavator bucket", "--limit", 1, "--json").json
+    assert (found["noun"], found["caption"]) == ("excavator bucket", "a photo of the excavator bucket")
+    forgotten = command("bank", "forget", "--job", job, "--yes", "--json")
+    assert forgotten.json == {"found": 1, "removed": 1}
+
+
+def test_own_examples_come_from_annotations(command: Callable[..., Any], inputs: Path, scenes: list[Scene]) -> None:
+    ran = command("bank", "add-exemplars", "--annotations", inputs / "marks.json", "--wait", "--quiet", "--json")
+    assert ran.code == 0
+    assert ran.err == "annotations left out: 1 crowds\n"
+    assert (ran.json["state"], ran.json["left_out"]) == ("done", {"crowds": 1})
+    assert ran.json["totals"] == {"exemplars": 1, "prototypes": 1, "new prototypes": 1}
+    shown = command("jobs", "show", ran.json["job"], "--json").json
+    assert shown["kind"] == "exemplars"
+    forgotten = command("bank", "forget", "--origin", "exemplar", "--noun", scenes[0].nouns[0], "--yes", "--json")
+    assert forgotten.json == {"found": 1, "removed": 1}
 
 
 def test_images_become_masks(command: Callable[..., Any], inputs: Path, tmp_path: Path) -> None:

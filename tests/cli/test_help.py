@@ -8,7 +8,7 @@ import pytest
 from freeda_svc.cli.main import freeda
 
 LISTINGS = ("captions nouns", "jobs list", "jobs show", "bank stats", "bank nouns", "bank search")
-OUTCOMES = ("demo", "ingest", "segment")
+OUTCOMES = ("demo", "ingest", "segment", "bank add-exemplars")
 
 
 def _commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:

@@ -23,12 +23,14 @@ from freeda_svc.jobs import (
     job_summary,
     result_totals,
     retry_failed_items,
+    submit_exemplars,
     submit_ingest,
     submit_segment,
 )
 from freeda_svc.jobs.database import reading
 from freeda_svc.jobs.results import result_folder
 from freeda_svc.jobs.tables import Attempt, WorkItem
+from freeda_svc.prototypes.exemplar_files import MarkedImage, read_marked_images
 from freeda_svc.settings import Settings, load_settings, prepare_home
 from workers import (
     CeleryDispatcher,
@@ -155,6 +157,36 @@ def test_ingesting_again_adds_nothing(running: Settings, captions: Captions) -> 
     totals = result_totals(running, job_id)
     assert (totals["captions"], totals["images"], totals["prototypes"], totals["new prototypes"]) == (4, 4, 8, 0)
     assert bank_stats(running)["prototypes"] == before
+
+
+def test_a_persons_own_images_are_added_once_and_can_be_removed(
+    running: Settings, image_file: Path, tmp_path: Path
+) -> None:
+    mask_file = tmp_path / "mask.png"
+    Image.fromarray(np.eye(48, 72, dtype=bool)).save(mask_file)
+    dispatcher = CeleryDispatcher(running)
+    for new in (1, 0):
+        marked = read_marked_images("Excavator bucket", [image_file], [mask_file])
+        job_id = submit_exemplars(running, marked, source="mine", dispatcher=dispatcher)
+        assert _ended(running, job_id).state == "done"
+        assert result_totals(running, job_id) == {"exemplars": 1, "prototypes": 1, "new prototypes": new}
+    assert bank_nouns(running)["excavator bucket"] == 1
+    [found, *_] = search_bank(running, "excavator bucket", limit=2)
+    assert (found["noun"], found["origin"]) == ("excavator bucket", "exemplar")
+    with Image.open(running.artifacts_folder / found["mask"]) as mask:
+        assert np.array_equal(np.asarray(mask)[:48, :48], np.eye(48, dtype=bool))
+    assert ask_bank(running, "forget", bank="default", selection={"origin": "exemplar"}) == 1
+    assert "excavator bucket" not in bank_nouns(running)
+
+
+def test_a_damaged_exemplar_fails_its_item_under_the_images_own_name(running: Settings, image_file: Path) -> None:
+    image_file.write_bytes(image_file.read_bytes()[:500])
+    marked = MarkedImage("moon", image_file, np.ones((48, 72), dtype=bool), "a moon")
+    job_id = submit_exemplars(running, [marked], source="mine", dispatcher=CeleryDispatcher(running))
+    assert _ended(running, job_id).state == "failed"
+    [item] = job_items(running, job_id)
+    assert item.error.startswith("photo.png is cut off or damaged")
+    assert _outcomes(running, job_id) == [["failed"]]
 
 
 def test_an_image_is_segmented_and_exported(running: Settings, image_file: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from freeda_svc.errors import InputError
-from freeda_svc.segmentation import load_image, read_image
+from freeda_svc.images import load_image, read_image
 
 ORIENTATION = 0x0112
 

@@ -1,14 +1,13 @@
-"""Reading images, whatever their file format and pixel format, as eight-bit RGB."""
+"""Images, whatever their file format and pixel format, as eight-bit RGB."""
 
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from freeda_svc.errors import InputError
+from freeda_svc.images.files import open_upright
 
 ImageSource = npt.NDArray[np.generic] | Image.Image | Path | str
 
@@ -16,18 +15,6 @@ _SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 _MOST_OF_SIXTEEN_BITS = 65535
 _CHANNELS_OF_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _DIMENSIONS = (2, 3)
-# What the decoders of Pillow raise on damaged files, by format.
-_DECODER_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    EOFError,
-    struct.error,
-    zlib.error,
-)
 
 
 def _reduce_to_eight_bits(pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
@@ -78,24 +65,7 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
         InputError: there is no such file, it is a folder, may not be read, is not an image, is cut off or
             damaged, or has so many pixels that decoding it would exhaust the memory.
     """
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; name an image file")
-    if not path.exists():
-        raise InputError(f"no such image file: {path}")
-    try:
-        with Image.open(path) as image:
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-    except PermissionError as error:
-        raise InputError(f"{path} may not be read; check its permissions") from error
-    except UnidentifiedImageError as error:
-        raise InputError(f"{path} is not an image in a known format; give a file such as JPEG or PNG") from error
-    except Image.DecompressionBombError as error:
-        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 1_000_000
-        raise InputError(f"{path} has more than {limit} million pixels; scale it down first") from error
-    except _DECODER_ERRORS as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path} is cut off or damaged ({reason}); get a whole copy of the image") from error
+    upright = open_upright(path)
     try:
         return _to_rgb(upright)
     except InputError as error:

@@ -1,0 +1,22 @@
+"""Moving banks: into archives and out of them, and from the files that the paper's authors published."""
+
+from freeda_svc.bank.moving.archive import ArchiveManifest
+from freeda_svc.bank.moving.archive_manifest import read_manifest as read_archive_manifest
+from freeda_svc.bank.moving.export_progress import Start
+from freeda_svc.bank.moving.exporting import ExportReport, export_bank
+from freeda_svc.bank.moving.importing import ImportReport, import_bank, verify_archive
+from freeda_svc.bank.moving.published_bank import FaissReport, import_faiss, published_dimensions
+
+__all__ = [
+    "export_bank",
+    "import_bank",
+    "verify_archive",
+    "read_archive_manifest",
+    "import_faiss",
+    "published_dimensions",
+    "ExportReport",
+    "Start",
+    "ImportReport",
+    "FaissReport",
+    "ArchiveManifest",
+]

@@ -1,0 +1,151 @@
+"""Reading an archive: to verify it, and to add its prototypes to a bank."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from freeda_svc.bank.moving.archive import (
+    ArchiveFile,
+    ArchiveManifest,
+    ArchivePart,
+    Tally,
+    describe_file,
+)
+from freeda_svc.bank.moving.archive_manifest import read_manifest
+from freeda_svc.bank.moving.artifact_tables import check_artifacts, mentioned_artifacts, place_artifacts
+from freeda_svc.bank.moving.extras import load_parquet
+from freeda_svc.bank.moving.progress import OnProgress, say_nothing
+from freeda_svc.bank.moving.prototype_tables import read_prototypes
+from freeda_svc.bank.store import PrototypeStore
+from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.prototypes.record import Prototype
+
+_ROWS_AN_ADDITION = 1000
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did.
+
+    Attributes:
+        manifest: of the archive.
+        added: prototypes that were not in the bank before.
+        artifacts_written: thumbnails that were not there before.
+        artifacts_kept: thumbnails that were there with another content, and stayed.
+    """
+
+    manifest: ArchiveManifest
+    added: int
+    artifacts_written: int
+    artifacts_kept: int
+
+
+def import_bank(
+    folder: Path, store: PrototypeStore, *, artifacts: Path | None = None, on_progress: OnProgress = say_nothing
+) -> ImportReport:
+    """Add the prototypes of an archive to a bank; those that are there stay as they are.
+
+    Nothing of a part is written before its checksum, its columns and all of its rows were checked. An import that was
+    interrupted is run again: it reads all parts again, since what was added by then is known by its ids.
+
+    Args:
+        folder: the archive.
+        store: a bank of the same pack.
+        artifacts: the folder where thumbnails go; None leaves them out.
+        on_progress: is told how far it is.
+
+    Raises:
+        NotFoundError: there is no such folder.
+        InputError: it is no archive, not a whole one, damaged, or of another pack or other dimensions.
+        UnavailableError: pyarrow is not installed, or something cannot be read or written.
+    """
+    load_parquet()
+    manifest = read_manifest(folder)
+    _check_fit(folder, manifest, store)
+    done = added = written = kept = 0
+    for part in manifest.parts:
+        prototypes = _read_part(folder, manifest, part)
+        if part.artifacts is not None and artifacts is not None:
+            # Before the prototypes: whoever finds a prototype in the bank finds its thumbnails.
+            placed = place_artifacts(_checked_artifacts(folder, part.artifacts, prototypes), artifacts)
+            written, kept = written + placed.written, kept + placed.kept
+        for start in range(0, len(prototypes), _ROWS_AN_ADDITION):
+            some = prototypes[start : start + _ROWS_AN_ADDITION]
+            added += store.add(some)
+            done += len(some)
+            on_progress(done, manifest.prototypes)
+    return ImportReport(manifest, added, written, kept)
+
+
+def verify_archive(folder: Path, *, on_progress: OnProgress = say_nothing) -> ArchiveManifest:
+    """Check all of an archive: every checksum, every row, and the counts of its manifest.
+
+    Raises:
+        NotFoundError: there is no such folder.
+        InputError: it is no archive, not a whole one, or damaged.
+        UnavailableError: pyarrow is not installed, or something cannot be read.
+    """
+    load_parquet()
+    manifest = read_manifest(folder)
+    tally = Tally()
+    for part in manifest.parts:
+        prototypes = _read_part(folder, manifest, part)
+        tally.count(prototypes)
+        if part.artifacts is not None:
+            _checked_artifacts(folder, part.artifacts, prototypes)
+        on_progress(tally.prototypes, manifest.prototypes)
+    if not tally.agrees(manifest):
+        raise InputError(f"the archive {folder} holds other prototypes than its manifest counts: export the bank again")
+    return manifest
+
+
+def _check_fit(folder: Path, manifest: ArchiveManifest, store: PrototypeStore) -> None:
+    if manifest.pack != store.pack:
+        raise InputError(
+            f"the archive {folder} was made with pack {manifest.pack}, but the bank holds pack {store.pack}: "
+            "import it into a bank of its own pack"
+        )
+    found, expected = (manifest.key_dimension, manifest.vector_dimension), (store.key_dimension, store.vector_dimension)
+    if found != expected:
+        raise InputError(
+            f"the archive {folder} holds keys and vectors of {found[0]} and {found[1]} values, but the bank "
+            f"{expected[0]} and {expected[1]}: import it into a bank of its own pack"
+        )
+
+
+def _read_part(folder: Path, manifest: ArchiveManifest, part: ArchivePart) -> list[Prototype]:
+    path = folder / part.prototypes.file
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if hashlib.sha256(content).hexdigest() != part.prototypes.sha256:
+        raise _damaged(path)
+    return read_prototypes(
+        content,
+        str(path),
+        rows=part.prototypes.rows,
+        pack=manifest.pack,
+        key_dimension=manifest.key_dimension,
+        vector_dimension=manifest.vector_dimension,
+    )
+
+
+def _checked_artifacts(folder: Path, entry: ArchiveFile, prototypes: list[Prototype]) -> Path:
+    path = folder / entry.file
+    try:
+        found = describe_file(path, entry.rows)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if found != entry:
+        raise _damaged(path)
+    check_artifacts(path, entry.rows, mentioned_artifacts(prototypes))
+    return path
+
+
+def _damaged(path: Path) -> InputError:
+    return InputError(f"the archive's file {path} is damaged (its sha256 is another one): copy it again")
+
+
+def _unreadable(path: Path, error: OSError) -> UnavailableError:
+    return UnavailableError(f"the archive's file {path} cannot be read ({error.strerror}): check its permissions")

@@ -1,0 +1,167 @@
+"""Prototypes as rows of a Parquet file, and back."""
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from freeda_svc.bank.checks import check_prototypes
+from freeda_svc.bank.moving.extras import load_parquet
+from freeda_svc.bank.points import KEY, PROTOTYPE, make_payload, point_id, read_prototype
+from freeda_svc.errors import InputError
+from freeda_svc.prototypes.record import ORIGINS, Prototype
+
+ID = "id"
+_TEXTS = ("noun", "caption_id", "caption", "pack", "job", "origin", "outlier", "image", "mask", "attribution")
+_NUMBERS = ("mask_area", "contrast", "image_text_score")
+
+
+def prototype_schema(key_dimension: int, vector_dimension: int) -> Any:  # noqa: ANN401 (a pyarrow.Schema)
+    """The columns of a file with prototypes; none of them, nor of their elements, may be null."""
+    pa, _ = load_parquet()
+
+    def listed(element: Any, size: int = -1) -> Any:  # noqa: ANN401 (pyarrow types)
+        return pa.list_(pa.field("element", element, nullable=False), size)
+
+    columns = {
+        ID: pa.string(),
+        KEY: listed(pa.float32(), key_dimension),
+        PROTOTYPE: listed(pa.float16(), vector_dimension),
+        "seed": pa.int64(),
+        "spans": listed(listed(pa.int32(), 2)),
+        **dict.fromkeys(_TEXTS, pa.string()),
+        **dict.fromkeys(_NUMBERS, pa.float64()),
+    }
+    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()])
+
+
+def write_prototypes(
+    path: Path, lists: Iterable[Sequence[Prototype]], key_dimension: int, vector_dimension: int
+) -> int:
+    """Write prototypes, each list as one row group; only one list is in memory.
+
+    Returns:
+        How many there were.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    _, parquet = load_parquet()
+    schema = prototype_schema(key_dimension, vector_dimension)
+    # Dictionaries and statistics are for what repeats and is filtered; vectors only grow by them.
+    plain = [ID, "seed", *_TEXTS, *_NUMBERS]
+    rows = 0
+    with parquet.ParquetWriter(
+        path, schema, compression="zstd", use_dictionary=list(_TEXTS), write_statistics=plain
+    ) as writer:
+        for prototypes in lists:
+            writer.write_table(_make_table(prototypes, schema))
+            rows += len(prototypes)
+    return rows
+
+
+def read_ids(path: Path) -> list[str]:
+    """The ids of a file that `write_prototypes` wrote, in order.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    _, parquet = load_parquet()
+    ids: list[str] = parquet.read_table(path, columns=[ID])[ID].to_pylist()
+    return ids
+
+
+def read_prototypes(
+    content: bytes, name: str, *, rows: int, pack: str, key_dimension: int, vector_dimension: int
+) -> list[Prototype]:
+    """Read a file with prototypes and check every row.
+
+    Args:
+        content: of the file.
+        name: what to call it in messages.
+        rows: how many it should have.
+        pack: fingerprint that every row should have.
+        key_dimension: Dt expected.
+        vector_dimension: Dv expected.
+
+    Raises:
+        InputError: it is not a Parquet file with these columns, or a row cannot be what a bank held.
+    """
+    pa, parquet = load_parquet()
+    try:
+        file = parquet.ParquetFile(pa.BufferReader(content))
+        _check_schema(file.schema_arrow, prototype_schema(key_dimension, vector_dimension), name)
+        table = file.read()
+        table.validate(full=True)
+        keys = _to_rows(table.column(KEY), key_dimension)
+        vectors = _to_rows(table.column(PROTOTYPE), vector_dimension).astype(np.float32)
+        entries = table.drop_columns([KEY, PROTOTYPE]).to_pylist()
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{name} is not the Parquet file it should be ({reason}): export the bank again") from error
+    if len(entries) != rows:
+        raise InputError(f"{name} has {len(entries)} rows, expected {rows}: export the bank again")
+    prototypes = []
+    for number, (entry, key, vector) in enumerate(zip(entries, keys, vectors, strict=True)):
+        prototype = read_prototype(entry, key, vector)
+        _check_row(prototype, entry[ID], f"{name}, row {number}")
+        prototypes.append(prototype)
+    check_prototypes(prototypes, pack, key_dimension, vector_dimension)
+    return prototypes
+
+
+def _make_table(prototypes: Sequence[Prototype], schema: Any) -> Any:  # noqa: ANN401 (pyarrow types)
+    pa, _ = load_parquet()
+    payloads = [make_payload(prototype) for prototype in prototypes]
+    columns: dict[str, Any] = {
+        ID: [point_id(prototype) for prototype in prototypes],
+        KEY: _to_column(np.stack([prototype.key for prototype in prototypes]), schema.field(KEY).type),
+        PROTOTYPE: _to_column(
+            np.stack([prototype.vector for prototype in prototypes]).astype(np.float16), schema.field(PROTOTYPE).type
+        ),
+    }
+    for field in schema:
+        if field.name not in columns:
+            columns[field.name] = pa.array([payload[field.name] for payload in payloads], type=field.type)
+    return pa.table([columns[name] for name in schema.names], schema=schema)
+
+
+def _to_column(rows: npt.NDArray[Any], kind: Any) -> Any:  # noqa: ANN401 (pyarrow types)
+    pa, _ = load_parquet()
+    return pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1)), type=kind)
+
+
+def _to_rows(column: Any, dimension: int) -> npt.NDArray[Any]:  # noqa: ANN401 (a pyarrow.ChunkedArray)
+    values = column.combine_chunks().flatten().to_numpy()
+    rows: npt.NDArray[Any] = values.reshape(-1, dimension)
+    return rows
+
+
+def _check_schema(found: Any, expected: Any, name: str) -> None:  # noqa: ANN401 (pyarrow types)
+    if found.equals(expected):
+        return
+    if found.names != expected.names:
+        raise InputError(f"{name} has the columns {', '.join(found.names)}, expected {', '.join(expected.names)}")
+    wrong = next(field for field, other in zip(found, expected, strict=True) if not field.equals(other))
+    raise InputError(
+        f"{name}: its column {wrong.name} holds {_kind(wrong)}, expected {_kind(expected.field(wrong.name))}: "
+        "export the bank again"
+    )
+
+
+def _kind(field: Any) -> str:  # noqa: ANN401 (a pyarrow.Field)
+    return f"{field.type}{' or null' if field.nullable else ''}"
+
+
+def _check_row(prototype: Prototype, identifier: str, name: str) -> None:
+    if point_id(prototype) != identifier:
+        raise InputError(f"{name}: the id {identifier} does not follow from caption_id, noun, seed and pack")
+    if prototype.origin not in ORIGINS:
+        raise InputError(f"{name}: the origin {prototype.origin!r} is none of {', '.join(ORIGINS)}")
+    if not all(math.isfinite(getattr(prototype, number)) for number in _NUMBERS):
+        raise InputError(f"{name}: one of {', '.join(_NUMBERS)} is not finite")
+    if not all(0 <= start <= end <= len(prototype.caption) for start, end in prototype.spans):
+        raise InputError(f"{name}: a span of {list(prototype.spans)} is not inside the caption")

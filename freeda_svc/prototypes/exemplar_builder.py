@@ -1,0 +1,125 @@
+"""Exemplars to prototypes: the encoders' half of the offline stage."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from freeda_svc.packs import Pack
+from freeda_svc.prototypes.builder import EMPTY_MASK, NOT_FINITE, BuildResult
+from freeda_svc.prototypes.exemplar_windows import show_to_backbone, window_around
+from freeda_svc.prototypes.exemplars import Exemplar, find_mentions
+from freeda_svc.prototypes.keys import make_keys
+from freeda_svc.prototypes.pooling import pool_prototype
+from freeda_svc.prototypes.record import EXEMPLAR, Prototype
+from freeda_svc.prototypes.thumbnails import write_image_thumbnail, write_mask_thumbnail
+
+EXEMPLARS_AT_ONCE = 8
+CONTRAST = 1.0
+"""The contrast recorded for an exemplar: a drawn mask is all attention inside and none outside."""
+
+_SEED = 0
+
+
+class ExemplarBuilder:
+    """Turns exemplars into prototypes with the encoders of one pack; its generator is never read."""
+
+    def __init__(self, pack: Pack) -> None:
+        """Take a pack; its encoders are read when the first exemplars come."""
+        self._pack = pack
+
+    def build(
+        self,
+        exemplars: Iterable[Exemplar],
+        job: str = "",
+        artifacts: Path | None = None,
+        on_images: Callable[[int], None] | None = None,
+    ) -> BuildResult:
+        """Make a prototype (eq. 2) and a key (eq. 3) of each exemplar, from the window around its mask.
+
+        Args:
+            exemplars: any number, taken ``EXEMPLARS_AT_ONCE`` at once.
+            job: id recorded in every prototype.
+            artifacts: a folder; thumbnails of windows and masks are written below it.
+            on_images: called after each batch with the number of exemplars done so far.
+
+        Returns:
+            The prototypes, in the order of the exemplars, with the number of exemplars as ``images``. Masks that are
+            too thin to weigh anything on the feature grid are counted.
+
+        Raises:
+            InputError: a model of the pack cannot be used, or what the exemplars are read from.
+            UnavailableError: a thumbnail cannot be written.
+        """
+        counts: Counter[str] = Counter()
+        prototypes: list[Prototype] = []
+        done = 0
+        for batch in _batches(exemplars):
+            prototypes += self._build_batch(batch, job, artifacts, counts)
+            done += len(batch)
+            if on_images is not None:
+                on_images(done)
+        known = self._pack.description.nouns
+        outside = 0 if known is None else sum(prototype.noun not in known for prototype in prototypes)
+        return BuildResult(tuple(prototypes), images=done, counts=dict(+counts), outside=outside)
+
+    def _build_batch(
+        self, batch: Sequence[Exemplar], job: str, artifacts: Path | None, counts: Counter[str]
+    ) -> list[Prototype]:
+        pack = self._pack
+        windows = [window_around(exemplar.mask) for exemplar in batch]
+        photos = torch.stack(
+            [
+                show_to_backbone(window.cut(exemplar.pixels), pack.backbone.size)
+                for exemplar, window in zip(batch, windows, strict=True)
+            ]
+        )
+        features = pack.backbone.features(photos)
+        seen = functional.normalize(pack.image_text.embed_images(photos), dim=-1)
+        said = functional.normalize(pack.image_text.embed_texts([exemplar.caption for exemplar in batch]), dim=-1)
+        names = pack.image_text.embed_nouns([exemplar.noun for exemplar in batch])
+        prototypes: list[Prototype] = []
+        for index, (exemplar, window) in enumerate(zip(batch, windows, strict=True)):
+            mask = window.cut(exemplar.mask)
+            vector = pool_prototype(features[index], mask)
+            key = make_keys(names[index : index + 1], said[index], pack.parameters.prototypes.alpha)[0]
+            score = float(names[index] @ seen[index])
+            finite = bool(key.isfinite().all() and seen[index].isfinite().all())
+            if vector is None or not finite:
+                spoilt = not finite or not bool(features[index].isfinite().all())
+                counts[NOT_FINITE if spoilt else EMPTY_MASK] += 1
+                continue
+            shown: dict[str, str] = {}
+            if artifacts is not None:
+                shown = {
+                    "image": write_image_thumbnail(artifacts, exemplar.id, window.cut(exemplar.pixels)),
+                    "mask": write_mask_thumbnail(artifacts, exemplar.id, exemplar.noun, mask),
+                }
+            prototypes.append(
+                Prototype(
+                    noun=exemplar.noun,
+                    caption_id=exemplar.id,
+                    caption=exemplar.caption,
+                    spans=find_mentions(exemplar.noun, exemplar.caption),
+                    seed=_SEED,
+                    key=key.numpy().copy(),
+                    vector=vector,
+                    mask_area=float(mask.mean()),
+                    contrast=CONTRAST,
+                    image_text_score=score,
+                    pack=pack.fingerprint,
+                    job=job,
+                    origin=EXEMPLAR,
+                    **shown,
+                )
+            )
+        return prototypes
+
+
+def _batches(exemplars: Iterable[Exemplar]) -> Iterator[list[Exemplar]]:
+    rest = iter(exemplars)
+    while batch := list(islice(rest, EXEMPLARS_AT_ONCE)):
+        yield batch

@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from freeda_svc.errors import InputError
+from freeda_svc.prototypes.exemplar_files import MarkedImage, read_marked_images
+
+ORIENTATION = 0x0112
+
+
+def saved(path: Path, pixels: np.ndarray, **options: object) -> Path:
+    Image.fromarray(pixels).save(path, **options)
+    return path
+
+
+def photo(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+
+
+def box(top: int = 5) -> np.ndarray:
+    mask = np.zeros((40, 60), dtype=np.uint8)
+    mask[top : top + 10, 20:30] = 1
+    return mask
+
+
+def test_images_and_masks_go_together_in_their_order(tmp_path: Path) -> None:
+    images = [saved(tmp_path / f"{number}.png", photo(number)) for number in range(3)]
+    masks = [saved(tmp_path / f"{number}-mask.png", box(number)) for number in range(3)]
+    found = list(read_marked_images("Moon", images, masks, "a night"))
+    assert [one.image for one in found] == images
+    for number, one in enumerate(found):
+        exemplar = one.exemplar()
+        assert (exemplar.noun, exemplar.caption) == ("moon", "a night")
+        assert np.array_equal(exemplar.pixels, photo(number))
+        assert np.array_equal(exemplar.mask, box(number) == 1)
+
+
+def test_a_mask_fits_the_image_as_it_is_seen(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6  # taken with the camera turned, and marked upright
+    image = saved(tmp_path / "a.png", photo(), exif=exif)
+    mask = saved(tmp_path / "b.png", np.rot90(box(), k=-1).copy())
+    [found] = read_marked_images("moon", [image], [mask])
+    assert np.array_equal(found.exemplar().pixels[found.mask], np.rot90(photo(), k=-1)[np.rot90(box() == 1, k=-1)])
+    turned = saved(tmp_path / "c.png", box(), exif=exif)
+    [found] = read_marked_images("moon", [image], [turned])
+    assert np.array_equal(found.mask, np.rot90(box() == 1, k=-1))
+
+
+@pytest.mark.parametrize(
+    ("images", "masks", "message"),
+    [
+        ([], [], "no images were given"),
+        (["a.png"], ["m.png", "m.png"], "1 images and 2 masks were given"),
+        (["a.png", "a.png"], ["m.png"], "2 images and 1 masks were given"),
+        (["none.png"], ["m.png"], "no such image file: {}/none.png"),
+        (["text.png"], ["m.png"], "{}/text.png is not an image"),
+        (["a.png"], ["none.png"], "no such image file: {}/none.png"),
+        (["a.png"], ["text.png"], "{}/text.png is not an image"),
+        (["a.png"], ["empty.png"], "the mask {}/empty.png is empty"),
+        (["a.png"], ["tall.png"], "the mask {}/tall.png is 40 x 60 pixels, but its image {}/a.png 60 x 40"),
+        (["m.png"], ["a.png"], "the mask {}/a.png has more than 256 colours"),
+    ],
+)
+def test_what_does_not_go_together_is_told_in_a_line(
+    tmp_path: Path, images: list[str], masks: list[str], message: str
+) -> None:
+    saved(tmp_path / "a.png", photo())
+    saved(tmp_path / "m.png", box())
+    saved(tmp_path / "empty.png", box() * 0)
+    saved(tmp_path / "tall.png", box().T.copy())
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(InputError) as caught:
+        list(read_marked_images("moon", [tmp_path / name for name in images], [tmp_path / name for name in masks]))
+    assert message.replace("{}", str(tmp_path)) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_noun_and_caption_are_checked_before_files_are_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="noun is empty"):
+        list(read_marked_images("  ", [tmp_path / "none.png"], [tmp_path / "none.png"]))
+    with pytest.raises(InputError, match="the caption has 1200 characters"):
+        list(read_marked_images("moon", [tmp_path / "none.png"], [tmp_path / "none.png"], "moon" * 300))
+
+
+def test_an_image_that_changed_since_is_refused(tmp_path: Path) -> None:
+    image = saved(tmp_path / "a.png", photo())
+    marked = MarkedImage("moon", image, box() == 1, "a moon")
+    saved(image, photo()[:20])
+    with pytest.raises(InputError, match=r"a\.png: the mask is 60 x 40 pixels, but its image 60 x 20"):
+        marked.exemplar()
+    image.unlink()
+    with pytest.raises(InputError, match="no such image file"):
+        marked.exemplar()
