@@ -46,7 +46,7 @@ class CurationRule:
         InputError: a share or weight is out of range, or all weights are 0.
     """
 
-    keep: float = 0.8
+    keep: float = 0.7
     agreement: float = 1.0
     image_text: float = 0.5
     contrast: float = 0.5

@@ -15,7 +15,7 @@ NOUNS_SHOWN = 20
 @click.command()
 @bank_option
 @click.option(
-    "--keep", type=click.FloatRange(0, 1, min_open=True), help="Share of each noun that stays  [default: 0.8]"
+    "--keep", type=click.FloatRange(0, 1, min_open=True), help="Share of each noun that stays  [default: 0.7]"
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be marked.")
 @click.option("--undo", is_flag=True, help="Take back all marks that curation made.")
@@ -31,7 +31,7 @@ def curate(context: click.Context, bank: str, keep: float | None, *, dry_run: bo
     \b
     Examples:
       freeda bank curate --dry-run
-      freeda bank curate --keep 0.7
+      freeda bank curate --keep 0.9
       freeda bank curate --undo
     """
     if undo and (dry_run or keep is not None):
