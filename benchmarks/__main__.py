@@ -7,7 +7,7 @@ import click
 
 from benchmarks.results import write_results
 
-NAMES = ("stages", "offline", "parameters", "nouns")
+NAMES = ("stages", "offline", "parameters", "nouns", "curation", "exemplars", "retrieval", "retrieval_depth")
 
 
 @click.command()

@@ -44,13 +44,14 @@ def fresh(store: PrototypeStore, texts: Sequence[str] = tuple(WORDS), retrieval:
 
 
 class Watched:
-    """A store that tells what it was asked, and lets something happen just before it answers."""
+    """A store that tells what it was asked, and lets something happen just before or after it answers."""
 
     def __init__(self, store: PrototypeStore) -> None:
         self._store = store
         self.asked: list[tuple[int, Version | None]] = []
         self.vectors_given = 0
         self.before_nearest: Callable[[], object] = lambda: None
+        self.after_nearest: Callable[[], object] = lambda: None
         self.before_vectors: Callable[[], object] = lambda: None
 
     def __getattr__(self, name: str) -> object:
@@ -61,7 +62,9 @@ class Watched:
     ) -> list[Neighbours]:
         self.before_nearest()
         self.asked.append((len(queries), since))
-        return self._store.nearest(queries, k, origins=origins, since=since)
+        answers = self._store.nearest(queries, k, origins=origins, since=since)
+        self.after_nearest()
+        return answers
 
     def vectors(self, ids: Sequence[str]) -> Array:
         self.before_vectors()
@@ -282,15 +285,22 @@ def test_after_a_removal_or_another_mark_the_bank_is_asked_anew(watched: Watched
     assert not np.array_equal(after, before)
 
 
-def test_what_is_added_while_the_bank_answers_is_looked_at_again(
-    watched: Watched, make_prototypes: MakePrototypes
+@pytest.mark.parametrize("moment", ["before_nearest", "after_nearest"])
+@pytest.mark.parametrize("change", ["add", "forget", "mark"])
+def test_one_change_while_the_bank_answers_is_noticed(
+    watched: Watched, make_prototypes: MakePrototypes, moment: str, change: str
 ) -> None:
+    batch = near("dog", make_prototypes, start=100)
+    nearest = watched.nearest(embed(["dog"]), 1)[0].ids
+    changes: dict[str, Callable[[], object]] = {
+        "add": lambda: watched.add(batch),
+        "forget": lambda: watched.forget(nearest),
+        "mark": lambda: watched.mark(dict.fromkeys(nearest, "blurred")),
+    }
     prototypes = ClassPrototypes(watched)
-    batches = iter([near("dog", make_prototypes, start=100), near("cat", make_prototypes, start=200), []])
-    watched.before_nearest = lambda: watched.add(next(batches))
-    for _ in range(2):
-        fetch(prototypes)
-        np.testing.assert_array_equal(fetch(prototypes), fresh(watched._store))
+    setattr(watched, moment, changes[change])
+    fetch(prototypes)
+    np.testing.assert_array_equal(fetch(prototypes), fresh(watched._store))
 
 
 def test_what_is_added_after_the_bank_answered_is_looked_at_later(

@@ -1,6 +1,7 @@
 """Embedded banks side by side: ``NAME/VERSION`` folders below one folder, and a file that says which is current."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -85,9 +86,12 @@ class EmbeddedBanks:
             raise UnavailableError(f"the bank folder {place} cannot be removed ({error.strerror})") from error
         finally:
             lock.release()
-        shutil.rmtree(aside, ignore_errors=True)
+        for dropped in place.parent.glob(f"{_DROPPED}*"):  # also what a process that died has left
+            shutil.rmtree(dropped, ignore_errors=True)
         if not others:
-            shutil.rmtree(place.parent, ignore_errors=True)
+            with suppress(OSError):  # a version that somebody has just made stays
+                (place.parent / CURRENT_NAME).unlink(missing_ok=True)
+                place.parent.rmdir()
 
     def close(self) -> None:
         """Do nothing: nothing is held."""

@@ -5,7 +5,6 @@ query is at angle a from the centre and all keys are within angle b of it, no ke
 """
 
 import io
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,8 @@ CONES_NAME = "cones.npz"
 
 _ROWS_AT_ONCE = 4096
 _GROWTH = 2
+_BOUND_ROUNDING = 2.0**-20
+"""More than the float32 arithmetic of a bound can lose."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,7 @@ class Cones:
         centres: (G, Dt) float32 unit vectors; zero for a noun without rows.
         narrowest: (G,) float32, no more than the least cosine of a key to its centre.
         centred: (G,) int64 number of keys the centre was last computed from.
-        order: (rows,) int64 rows sorted by noun.
+        order: (rows,) int64 rows sorted by noun, those that were removed included.
         starts: (G + 1,) int64; the rows of noun g are ``order[starts[g]:starts[g + 1]]``.
     """
 
@@ -49,11 +50,11 @@ class Cones:
         Returns:
             (C, G) float32.
         """
-        cosines = np.clip(queries @ self.centres.T, -1.0, 1.0)
-        reach = np.sqrt(1.0 - self.narrowest**2)
-        bound: npt.NDArray[np.float32] = cosines * self.narrowest + np.sqrt(1.0 - cosines**2) * reach
+        # Raised by their error first: sines of angles near 0 and 180 degrees would make much more of it.
+        cosines = np.clip(queries @ self.centres.T + summing_error(queries.shape[1]), -1.0, 1.0)
+        bound: npt.NDArray[np.float32] = cosines * self.narrowest + _sine(cosines) * _sine(self.narrowest)
         bound[cosines >= self.narrowest] = 1.0
-        bound += 2 * summing_error(queries.shape[1])
+        bound += _BOUND_ROUNDING
         return bound
 
     def rows_of(self, nouns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -78,18 +79,27 @@ def no_cones(dimension: int) -> Cones:
     )
 
 
-def grow_cones(cones: Cones, keys: npt.NDArray[np.float16], nouns: npt.NDArray[np.uint32]) -> Cones:
+def _sine(cosines: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    sines: npt.NDArray[np.float32] = np.sqrt((1.0 - cosines) * (1.0 + cosines))  # 1 - x² would lose the small ones
+    return sines
+
+
+def grow_cones(
+    cones: Cones, keys: npt.NDArray[np.float16], nouns: npt.NDArray[np.uint32], alive: npt.NDArray[np.bool_]
+) -> Cones:
     """Cover rows that came since; a noun whose keys have doubled gets a new centre, for others the cone is widened.
 
     Args:
         cones: of the first rows.
-        keys: (N, Dt) float16 keys of all rows to cover.
+        keys: (N, Dt) float16 keys of all rows to cover; unit vectors, except for those of removed rows.
         nouns: (N,) the noun of each.
+        alive: (N,) bool, False for removed rows: they never come back, and their keys may be lost.
     """
     groups = int(nouns.max()) + 1 if len(nouns) else 0
     groups = max(groups, len(cones.centres))
     added = groups - len(cones.centres)
-    order, counts, starts = _by_noun(nouns, groups)
+    order, starts = _by_noun(nouns, groups)
+    counts = np.bincount(nouns[alive], minlength=groups)
     centres = np.concatenate([cones.centres, np.zeros((added, keys.shape[1]), dtype=np.float32)])
     narrowest = np.concatenate([cones.narrowest, np.ones(added, dtype=np.float32)])
     centred = np.concatenate([cones.centred, np.zeros(added, dtype=np.int64)])
@@ -98,24 +108,24 @@ def grow_cones(cones: Cones, keys: npt.NDArray[np.float16], nouns: npt.NDArray[n
     grown = Cones(len(nouns), centres, narrowest, centred, order, starts)
     for noun in np.flatnonzero(stale).tolist():
         rows = order[starts[noun] : starts[noun + 1]]
+        rows = rows[alive[rows]]
         centres[noun], narrowest[noun] = _centre(keys, rows)
         centred[noun] = len(rows)
     for start in range(cones.rows, len(nouns), _ROWS_AT_ONCE):
         end = min(start + _ROWS_AT_ONCE, len(nouns))
-        part = nouns[start:end]
-        cosines = np.einsum("nd,nd->n", keys[start:end].astype(np.float32), centres[part])
+        present = alive[start:end]
+        part = nouns[start:end][present]
+        cosines = np.einsum("nd,nd->n", keys[start:end][present].astype(np.float32), centres[part])
         np.minimum.at(narrowest, part, cosines - _error(keys.shape[1]))
     np.clip(narrowest, -1.0, 1.0, out=narrowest)
     return grown
 
 
-def _by_noun(
-    nouns: npt.NDArray[np.uint32], groups: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Rows sorted by noun, the number of rows of each noun, and where each noun starts among the sorted."""
-    counts = np.bincount(nouns, minlength=groups).astype(np.int64)
-    starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
-    return np.argsort(nouns, kind="stable").astype(np.int64), counts, starts
+def _by_noun(nouns: npt.NDArray[np.uint32], groups: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Rows sorted by noun, and where each noun starts among them."""
+    counts = np.bincount(nouns, minlength=groups)
+    starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts, dtype=np.int64)])
+    return np.argsort(nouns, kind="stable").astype(np.int64), starts
 
 
 def _centre(keys: npt.NDArray[np.float16], rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float32], float]:
@@ -123,7 +133,8 @@ def _centre(keys: npt.NDArray[np.float16], rows: npt.NDArray[np.int64]) -> tuple
     total = np.sum([keys[part].astype(np.float32).sum(axis=0) for part in parts], axis=0)
     if not total.any():  # keys that cancel each other have no direction in common: any will do
         total = keys[rows[0]].astype(np.float32)
-    centre = total / np.linalg.norm(total)
+    wide = total.astype(np.float64)  # so that the centre's length is 1 within the rounding of float32
+    centre = (wide / np.linalg.norm(wide)).astype(np.float32)
     least = min(float((keys[part].astype(np.float32) @ centre).min()) for part in parts)
     return centre, least - _error(keys.shape[1])
 
@@ -137,8 +148,11 @@ def float16_error(dimension: int) -> float:
 
 
 def summing_error(dimension: int) -> float:
-    """The most that float32 loses in a dot product of unit vectors, in whatever order it is summed."""
-    return float(dimension * 2.0**-23)
+    """The most that float32 loses in a dot product of unit vectors, in whatever order it is summed.
+
+    This is twice what summing can lose, and more: lengths, scores and thresholds are rounded to float32, too.
+    """
+    return float((dimension + 2) * 2.0**-23)
 
 
 def _error(dimension: int) -> float:
@@ -165,10 +179,10 @@ def load_cones(folder: Path, dimension: int, nouns: npt.NDArray[np.uint32]) -> C
         nouns: (N,) the noun of each row of the bank.
     """
     try:
-        with np.load(folder / CONES_NAME, allow_pickle=False) as kept:
+        with (folder / CONES_NAME).open("rb") as file, np.load(file, allow_pickle=False) as kept:
             rows = int(kept["rows"])
             centres, narrowest, centred = kept["centres"], kept["narrowest"], kept["centred"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except Exception:  # noqa: BLE001 - on broken files, the readers of archives and arrays raise all kinds of errors
         return no_cones(dimension)
     groups = len(centres)
     usable = (
@@ -179,7 +193,7 @@ def load_cones(folder: Path, dimension: int, nouns: npt.NDArray[np.uint32]) -> C
     )
     if not usable:
         return no_cones(dimension)
-    order, _, starts = _by_noun(nouns[:rows], groups)
+    order, starts = _by_noun(nouns[:rows], groups)
     return Cones(
         rows=rows,
         centres=centres.astype(np.float32),

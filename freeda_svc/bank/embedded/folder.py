@@ -4,9 +4,10 @@ It holds `manifest.json`, `lock`, the engine's `shard` with all points, the ledg
 files made from the points for reading: keys, coarse keys, prototypes and cones.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import qdrant_edge as engine
@@ -20,7 +21,7 @@ from freeda_svc.bank.manifest import (
     write_manifest,
 )
 from freeda_svc.bank.points import KEY, PROTOTYPE
-from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.errors import FreedaError, InputError, UnavailableError
 
 SHARD_NAME = "shard"
 PARTIAL_SHARD_NAME = "shard.partial"
@@ -28,6 +29,8 @@ PARTIAL_SHARD_NAME = "shard.partial"
 MARKED = "marked"
 """Payload field of the engine's points, `YES` where retrieval leaves a point out; the engine finds no booleans."""
 YES, NO = "yes", "no"
+
+_ROOM = 64 * 2**20
 
 _INDEXED_FIELDS = {
     "noun": engine.PayloadSchemaType.Keyword,
@@ -42,6 +45,8 @@ def asking(folder: Path) -> Iterator[None]:
     """Turn the engine's failures, which are plain exceptions, into one line that names the bank."""
     try:
         yield
+    except FreedaError:
+        raise
     except Exception as error:
         reason = " ".join(str(error).split())
         raise UnavailableError(f"the bank {folder} does not answer: {reason}") from error
@@ -57,7 +62,10 @@ def prepare_folder(folder: Path) -> None:
     try:
         if folder.exists() and not folder.is_dir():
             raise InputError(f"{folder} is a file, expected the folder of a bank: give another path")
+        new = [place for place in (folder, *folder.parents) if not place.exists()]
         folder.mkdir(parents=True, exist_ok=True)
+        for place in new:
+            sync_folder(place.parent)
         present = {path.name for path in folder.iterdir()}
     except OSError as error:
         raise UnavailableError(
@@ -70,6 +78,30 @@ def prepare_folder(folder: Path) -> None:
         )
 
 
+def check_room(folder: Path, size: int = 0) -> None:
+    """Refuse to go on when the disk is nearly full.
+
+    The engine writes through mapped files with holes: where the disk has no room for a page, the system ends the
+    process instead of reporting an error.
+
+    Args:
+        folder: of the bank.
+        size: bytes that are about to be written, besides some room that is always wanted.
+
+    Raises:
+        UnavailableError: there is too little room.
+    """
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise UnavailableError(f"the bank folder {folder} cannot be read ({error.strerror})") from error
+    if free < _ROOM + size:
+        wanted = (_ROOM + size) // 2**20
+        raise UnavailableError(
+            f"the disk with the bank {folder} is full: {free // 2**20} MiB are free, expected {wanted}; make room"
+        )
+
+
 def create_bank(folder: Path, manifest: Manifest) -> None:
     """Make an empty bank so that a process that dies at any moment leaves either none or a whole one.
 
@@ -79,6 +111,7 @@ def create_bank(folder: Path, manifest: Manifest) -> None:
     Raises:
         UnavailableError: the engine or the system cannot write.
     """
+    check_room(folder)
     partial = folder / PARTIAL_SHARD_NAME
     shutil.rmtree(partial, ignore_errors=True)
     vectors = {
@@ -115,16 +148,12 @@ def prototype_parameters(manifest: Manifest, graph: engine.HnswIndexConfig) -> e
     )
 
 
-def load_shard(folder: Path, config: engine.EdgeConfig | None = None) -> engine.EdgeShard:
-    """Load the shard of a bank whose lock is held.
-
-    Args:
-        folder: of the bank.
-        config: what is to be different from how it was made; nothing when None.
+def put_shard_in_place(folder: Path) -> None:
+    """Do a rename that is still due, and see that the bank, whose lock is held, has its shard.
 
     Raises:
         InputError: the bank has no shard.
-        UnavailableError: the engine cannot read it, or a rename that was due cannot be done.
+        UnavailableError: a rename that was due cannot be done.
     """
     shard, partial = folder / SHARD_NAME, folder / PARTIAL_SHARD_NAME
     try:
@@ -137,10 +166,29 @@ def load_shard(folder: Path, config: engine.EdgeConfig | None = None) -> engine.
         raise InputError(
             f"the bank {folder} has lost its points (no folder {SHARD_NAME}): restore it, or remove it and ingest again"
         )
+
+
+def load_shard(folder: Path, config: engine.EdgeConfig | None = None) -> engine.EdgeShard:
+    """Load the shard of a bank whose lock is held.
+
+    Args:
+        folder: of the bank.
+        config: what is to be different from how it was made; nothing when None.
+
+    Raises:
+        InputError: the bank has no shard.
+        UnavailableError: the engine cannot read it, or a rename that was due cannot be done.
+    """
+    put_shard_in_place(folder)
     with asking(folder):
-        return engine.EdgeShard.load(str(shard), config)
+        return engine.EdgeShard.load(str(folder / SHARD_NAME), config)
 
 
 def bytes_on_disk(folder: Path) -> int:
     """Space taken, not apparent size: the engine's files are sparse."""
-    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
+    taken = 0
+    for place, _, names in os.walk(folder):  # which passes over what vanishes meanwhile
+        for name in names:
+            with suppress(FileNotFoundError):
+                taken += os.stat(os.path.join(place, name)).st_blocks * 512  # noqa: PTH116, PTH118 - many files
+    return taken

@@ -63,33 +63,40 @@ class Ledger:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open a ledger; make it when there is none.
+        """Open a ledger; make it when there is no file.
 
         Raises:
-            InputError: it is no ledger, broken, or of a later version.
+            InputError: it is no ledger, broken, or of another version.
             UnavailableError: it cannot be read or written.
         """
         self._path = path
+        new = not path.exists()
         with self._asking():
             self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         try:
             with self._asking():
+                if not new:
+                    self._check_format()
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute("PRAGMA synchronous = FULL")
-                self._prepare()
+                if new:
+                    self._make_tables()
         except BaseException:
             self._connection.close()
             raise
 
-    def _prepare(self) -> None:
+    def _make_tables(self) -> None:
+        with self._transaction():
+            for statement in _SCHEMA.split(";"):
+                self._connection.execute(statement)
+            self._connection.execute(f"PRAGMA user_version = {_FORMAT}")
+
+    def _check_format(self) -> None:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         if version > _FORMAT:
             raise InputError(f"{self._path} is of format {version}, this version reads up to {_FORMAT}: update freeda")
-        if version == 0:
-            with self._transaction():
-                for statement in _SCHEMA.split(";"):
-                    self._connection.execute(statement)
-                self._connection.execute(f"PRAGMA user_version = {_FORMAT}")
+        if version != _FORMAT:  # an empty file is one of format 0
+            raise self._broken(f"it is of format {version}, expected {_FORMAT}")
 
     def names(self, kind: str) -> list[str]:
         """All names of a kind (`NOUN` or `JOB`); a name's position is its code."""
@@ -97,20 +104,32 @@ class Ledger:
             rows = self._connection.execute("SELECT name FROM names WHERE kind = ? ORDER BY code", (kind,))
             return [name for (name,) in rows]
 
-    def batches(self) -> Iterator[RowBatch]:
-        """All batches that were committed, in their order."""
+    def rows(self) -> RowBatch:
+        """All rows of all batches that were committed, in their order.
+
+        Raises:
+            InputError: a row is missing.
+            UnavailableError: it cannot be read.
+        """
         with self._asking():
-            for ids, *columns in self._connection.execute(
+            batches = self._connection.execute(
                 "SELECT ids, nouns, jobs, captions, origins FROM batches ORDER BY number"
-            ):
-                nouns, jobs, captions, origins = columns
-                yield RowBatch(
-                    ids=np.frombuffer(ids, dtype=np.uint8).reshape(-1, 16),
-                    nouns=np.frombuffer(nouns, dtype=np.uint32),
-                    jobs=np.frombuffer(jobs, dtype=np.uint32),
-                    captions=np.frombuffer(captions, dtype=np.uint64),
-                    origins=np.frombuffer(origins, dtype=np.uint8),
-                )
+            ).fetchall()
+        ids, nouns, jobs, captions, origins = (
+            b"".join(parts) for parts in (zip(*batches, strict=True) if batches else [[]] * 5)
+        )
+        rows = RowBatch(
+            ids=np.frombuffer(ids, dtype=np.uint8).reshape(-1, 16),
+            nouns=np.frombuffer(nouns, dtype=np.uint32),
+            jobs=np.frombuffer(jobs, dtype=np.uint32),
+            captions=np.frombuffer(captions, dtype=np.uint64),
+            origins=np.frombuffer(origins, dtype=np.uint8),
+        )
+        starts = np.cumsum([0, *(len(batch[0]) // 16 for batch in batches)]).tolist()
+        lengths = {len(column) for column in (rows.ids, rows.nouns, rows.jobs, rows.captions, rows.origins)}
+        if [first for _, first in self.batch_starts()] != starts[:-1] or lengths != {starts[-1]}:
+            raise self._broken("its batches do not follow one another")
+        return rows
 
     def batch_starts(self) -> list[tuple[int, int]]:
         """Number and first row of every batch, in their order."""
@@ -212,6 +231,8 @@ class Ledger:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         with self._asking():
+            if self._connection.in_transaction:  # of a thread that was interrupted between two statements
+                self._connection.execute("ROLLBACK")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -230,9 +251,13 @@ class Ledger:
         except sqlite3.ProgrammingError as error:
             raise UnavailableError(f"the bank {self._path.parent} does not answer: it is closed") from error
         except sqlite3.DatabaseError as error:
-            raise InputError(
-                f"the bank's ledger {self._path} is broken ({error}): restore the bank from a backup or an archive"
-            ) from error
+            raise self._broken(str(error)) from error
+
+    def _broken(self, reason: str) -> InputError:
+        return InputError(
+            f"the bank's ledger {self._path} is broken ({reason}): restore the bank from a backup or an archive, "
+            "or move the ledger away, and it is made again from the bank's points"
+        )
 
 
 def count_prototypes(path: Path) -> int:

@@ -2,7 +2,8 @@
 
 import threading
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,14 +13,16 @@ import structlog
 
 from freeda_svc.bank.embedded.cones import grow_cones, load_cones, save_cones
 from freeda_svc.bank.embedded.directory import Directory, unpack_ids
+from freeda_svc.bank.embedded.folder import check_room, put_shard_in_place
 from freeda_svc.bank.embedded.graph import graph_config, walk_graph
 from freeda_svc.bank.embedded.ledger import ADDING, LEDGER_NAME, MARKING, REMOVING, UNMARKING, Ledger
-from freeda_svc.bank.embedded.rebuilding import rebuild_ledger, rebuild_rows
+from freeda_svc.bank.embedded.rebuilding import rebuild_ledger, rebuild_rows, rows_are_whole
 from freeda_svc.bank.embedded.rows import COARSE_NAME, KEYS_NAME, PROTOTYPES_NAME, RowFile
 from freeda_svc.bank.embedded.shard import Shard
 from freeda_svc.bank.manifest import Manifest
 from freeda_svc.bank.search_modes import Approximate
 from freeda_svc.bank.store import Payload, Selection, Version
+from freeda_svc.errors import UnavailableError
 from freeda_svc.prototypes.record import Prototype
 
 if TYPE_CHECKING:
@@ -34,7 +37,10 @@ _SAVED_GROWTH = 1.1
 
 
 class OpenedBank:
-    """The parts of a bank whose folder is locked. One thread at a time may write; others may read meanwhile."""
+    """The parts of a bank whose folder is locked. One thread at a time may write; others may read meanwhile.
+
+    Every change begins with `settle`, before rows are looked up for it.
+    """
 
     def __init__(
         self,
@@ -49,17 +55,24 @@ class OpenedBank:
         self._folder = folder
         self._ledger, self._directory = ledger, directory
         self._approximate = approximate
-        self._shard = Shard(folder, None if approximate is None else graph_config(manifest, approximate))
-        self._keys = RowFile(folder / KEYS_NAME, np.float32, manifest.key_dimension, rows)
-        self._coarse = RowFile(folder / COARSE_NAME, np.float16, manifest.key_dimension, rows)
-        self._prototypes = RowFile(folder / PROTOTYPES_NAME, np.float16, manifest.vector_dimension, rows)
-        self._map = self._coarse.map(rows)
         self._state = threading.Lock()
-        self._cones = load_cones(folder, manifest.key_dimension, directory.noun_codes)
-        self._saved_rows = self._cones.rows
         self._version = ledger.version()
         self._batches = ledger.batch_starts()
-        self._cover_recent()
+        keys, vectors = manifest.key_dimension, manifest.vector_dimension
+        config = None if approximate is None else graph_config(manifest, approximate)
+        with ExitStack() as parts:
+            self._shard = parts.enter_context(closing(Shard(folder, config)))
+            self._keys = parts.enter_context(closing(RowFile(folder / KEYS_NAME, np.float32, keys, rows)))
+            self._coarse = parts.enter_context(closing(RowFile(folder / COARSE_NAME, np.float16, keys, rows)))
+            self._prototypes = parts.enter_context(
+                closing(RowFile(folder / PROTOTYPES_NAME, np.float16, vectors, rows))
+            )
+            self._map = self._coarse.map(rows)
+            self._cones = load_cones(folder, keys, directory.noun_codes)
+            self._saved_rows = self._cones.rows
+            self._cover_recent()
+            parts.callback(ledger.close)
+            self._parts = parts.pop_all()
 
     @property
     def version(self) -> Version:
@@ -73,26 +86,26 @@ class OpenedBank:
         Raises:
             UnavailableError: something cannot be written; nothing of it is visible.
         """
-        self._settle()
         directory, names = self._directory, self._directory.name_counts()
         prototypes = [prototype for _, prototype in points]
-        batch = directory.describe([identifier for identifier, _ in points], prototypes)
         first = directory.rows
         reasons = [prototype.outlier for prototype in prototypes]
         try:
+            batch = directory.describe([identifier for identifier, _ in points], prototypes)
             self._ledger.intend(ADDING, batch.ids)
             self._shard.insert(points, keys)
             self._keys.append(first, keys)
             self._coarse.append(first, keys.astype(np.float16))
             self._prototypes.append(first, np.stack([p.vector for p in prototypes]).astype(np.float16))
+            end = first + len(points)
+            reach = self._map if end <= len(self._map) else self._coarse.map(end)
             marks = [(first + number, reason) for number, reason in enumerate(reasons) if reason]
             number = self._ledger.commit(first, batch, directory.new_names(names), marks)
         except BaseException:
             directory.forget_names(names)
             raise
-        with self._state:
-            if first + len(points) > len(self._map):
-                self._map = self._coarse.map(first + len(points))
+        with self._following():
+            self._map = reach
             directory.append(batch, reasons)
             self._batches.append((number, first))
             self._version = number, self._version[1]
@@ -104,13 +117,12 @@ class OpenedBank:
         Raises:
             UnavailableError: it cannot be written.
         """
-        self._settle()
-        ids = self._directory.ids(rows)
-        self._ledger.remove(rows.tolist(), ids)
-        with self._state:
+        check_room(self._folder)
+        self._ledger.remove(rows.tolist(), self._directory.ids(rows))
+        with self._following():
             self._directory.remove(rows)
             self._version = self._ledger.version()
-        self._settle()
+        self.settle()
 
     def mark(self, reasons: Mapping[int, str]) -> None:
         """Mark rows that are there as outliers.
@@ -118,13 +130,13 @@ class OpenedBank:
         Raises:
             UnavailableError: it cannot be written.
         """
-        self._settle()
+        check_room(self._folder)
         marks = list(reasons.items())
         self._ledger.mark(marks, self._directory.ids(np.array(list(reasons), dtype=np.int64)))
-        with self._state:
+        with self._following():
             self._directory.mark(marks)
             self._version = self._ledger.version()
-        self._settle()
+        self.settle()
 
     def unmark(self, rows: "Rows") -> None:
         """Take the marks of rows back.
@@ -132,12 +144,47 @@ class OpenedBank:
         Raises:
             UnavailableError: it cannot be written.
         """
-        self._settle()
+        check_room(self._folder)
         self._ledger.unmark(rows.tolist(), self._directory.ids(rows))
-        with self._state:
+        with self._following():
             self._directory.unmark(rows)
             self._version = self._ledger.version()
-        self._settle()
+        self.settle()
+
+    def settle(self) -> None:
+        """Bring memory and shard to what the ledger says, after a crash, a failure or an interrupt.
+
+        Raises:
+            UnavailableError: something cannot be read or written.
+        """
+        if self._ledger.version() != self._version:  # interrupted between the ledger and what is kept in memory
+            with self._state:
+                self._read_ledger()
+        pending = self._ledger.pending()
+        for kind, packed in pending:
+            ids = unpack_ids(packed)
+            if kind in {ADDING, REMOVING}:
+                self._shard.delete(ids)
+            elif kind in {MARKING, UNMARKING}:
+                self._shard.mark(ids, marked=kind == MARKING)
+        if pending:
+            self._ledger.settle()
+
+    @contextmanager
+    def _following(self) -> Iterator[None]:
+        """Change what is kept in memory as the ledger was; read it anew where that is cut off in the middle."""
+        with self._state:
+            try:
+                yield
+            except BaseException:
+                self._read_ledger()
+                raise
+
+    def _read_ledger(self) -> None:
+        directory, batches = Directory(self._ledger), self._ledger.batch_starts()
+        self._map = self._coarse.map(directory.rows)
+        self._directory, self._batches = directory, batches
+        self._version = self._ledger.version()
 
     def search(
         self, queries: npt.NDArray[np.float32], k: int, *, origins: frozenset[str] | None, since: Version | None
@@ -153,7 +200,15 @@ class OpenedBank:
             retrievable = directory.retrievable
             if origins is not None:
                 retrievable &= directory.of_origins(origins)
-            keys = Keys(directory.rows, self._map, self.read_keys, retrievable, self._cones, directory.ids)
+            keys = Keys(
+                rows=directory.rows,
+                coarse=self._map,
+                read_exact=self.read_keys,
+                retrievable=retrievable,
+                nouns=directory.noun_codes,
+                cones=self._cones,
+                ids=directory.ids,
+            )
             first = 0
             if since is not None:
                 later = bisect_right(self._batches, (since.additions, directory.rows))
@@ -172,7 +227,10 @@ class OpenedBank:
         answers: list[tuple[Rows, Scores]] = []
         for ids, scores in found:
             rows = self.find(ids)
-            visible = rows >= 0  # a batch that is being added is in the graph before it counts
+            # A batch that is being added is in the graph before it counts, a mark comes to it after it counts.
+            visible = rows >= 0
+            with self._state:
+                visible[visible] = self._directory.retrievable[rows[visible]]
             order = np.lexsort((np.array(ids), -scores))
             order = order[visible[order]]
             answers.append((rows[order], scores[order]))
@@ -186,16 +244,22 @@ class OpenedBank:
     def select(self, selection: Selection) -> "Rows":
         """The rows that are meant."""
         with self._state:
-            return self._directory.select(selection)
+            return np.flatnonzero(self._directory.is_meant(selection))
+
+    def count(self, selection: Selection) -> int:
+        """How many rows are meant."""
+        with self._state:
+            return int(np.count_nonzero(self._directory.is_meant(selection)))
 
     def is_there(self, rows: "Rows") -> npt.NDArray[np.bool_]:
         """Whether rows have not been removed."""
         with self._state:
             return self._directory.alive[rows]
 
-    def marked_among(self, rows: Iterable[int]) -> int:
-        """How many of some rows are marked as outliers."""
-        return sum(row in self._directory.reasons for row in rows)
+    def is_marked(self, rows: "Rows") -> npt.NDArray[np.bool_]:
+        """Whether rows are marked as outliers."""
+        with self._state:
+            return self._directory.is_marked(rows)
 
     def describe(self, rows: "Rows") -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
         """Ids, nouns and origins of rows."""
@@ -210,11 +274,26 @@ class OpenedBank:
         """(N, Dv) float32 prototypes of rows."""
         return self._prototypes.read(rows).astype(np.float32)
 
-    def payloads(self, rows: "Rows") -> list[Payload]:
-        """The payloads of rows that are there."""
-        found = self._shard.payloads(unpack_ids(self._directory.ids(rows)))
-        reasons = self._directory.reasons
-        return [{**payload, "outlier": reasons.get(row, "")} for payload, row in zip(found, rows.tolist(), strict=True)]
+    def payloads(self, rows: "Rows") -> list[Payload | None]:
+        """The payloads of rows; None for those that were removed meanwhile.
+
+        Raises:
+            UnavailableError: the engine does not answer, or has lost points.
+        """
+        ids = unpack_ids(self._directory.ids(rows))
+        found = self._shard.payloads(ids)
+        # Asked afterwards: what is there now was there all the time, since a removed row does not come back.
+        there, reasons = self.is_there(rows).tolist(), self._directory.reasons
+        lost = sum(present and identifier not in found for identifier, present in zip(ids, there, strict=True))
+        if lost:
+            raise UnavailableError(
+                f"the bank {self._folder} has lost {lost} points that its ledger lists: "
+                "restore it from a backup or an archive"
+            )
+        return [
+            {**found[identifier], "outlier": reasons.get(row, "")} if present else None
+            for identifier, row, present in zip(ids, rows.tolist(), there, strict=True)
+        ]
 
     def noun_counts(self) -> dict[str, int]:
         """All nouns with the number of rows of each."""
@@ -229,23 +308,8 @@ class OpenedBank:
 
     def close(self) -> None:
         """Close everything; closing again does nothing."""
-        try:
+        with self._parts:
             self._save_cones()
-        finally:
-            for part in (self._shard, self._ledger, self._keys, self._coarse, self._prototypes):
-                part.close()
-
-    def _settle(self) -> None:
-        """Bring the shard to what the ledger says, after a crash or a failure."""
-        pending = self._ledger.pending()
-        for kind, packed in pending:
-            ids = unpack_ids(packed)
-            if kind in {ADDING, REMOVING}:
-                self._shard.delete(ids)
-            elif kind in {MARKING, UNMARKING}:
-                self._shard.mark(ids, marked=kind == MARKING)
-        if pending:
-            self._ledger.settle()
 
     def _cover_recent(self) -> None:
         """Have cones cover all but the most recent rows."""
@@ -253,7 +317,7 @@ class OpenedBank:
         recent = rows - self._cones.rows
         if recent <= max(_RECENT_ROWS, _RECENT_SHARE * rows):
             return
-        grown = grow_cones(self._cones, self._map[:rows], self._directory.noun_codes)
+        grown = grow_cones(self._cones, self._map[:rows], self._directory.noun_codes, self._directory.alive)
         with self._state:
             self._cones = grown
         if rows > _SAVED_GROWTH * self._saved_rows:
@@ -282,13 +346,17 @@ def open_bank(folder: Path, manifest: Manifest, approximate: Approximate | None 
         InputError: a part is broken.
         UnavailableError: a part cannot be read or written.
     """
+    put_shard_in_place(folder)
     if not (folder / LEDGER_NAME).exists():
         rebuild_ledger(folder)
     ledger = Ledger(folder / LEDGER_NAME)
     try:
-        if not all((folder / name).exists() for name in (KEYS_NAME, COARSE_NAME, PROTOTYPES_NAME)):
-            rebuild_rows(folder, manifest, ledger)
-        return OpenedBank(folder, manifest, ledger, Directory(ledger), approximate)
+        directory = Directory(ledger)
+        if not rows_are_whole(folder, manifest, directory.rows):
+            if directory.rows:
+                log.warning("row files of the bank are missing or cut off; they are made again", bank=str(folder))
+            rebuild_rows(folder, manifest, directory)
+        return OpenedBank(folder, manifest, ledger, directory, approximate)
     except BaseException:
         ledger.close()
         raise

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.bank.checks import unit_rows
+from freeda_svc.bank.embedded.cones import CONES_NAME
 from freeda_svc.bank.embedded.directory import Directory, unpack_ids
 from freeda_svc.bank.embedded.ledger import LEDGER_NAME, Ledger
 from freeda_svc.bank.embedded.rows import COARSE_NAME, KEYS_NAME, PROTOTYPES_NAME, RowFile
@@ -15,18 +16,21 @@ from freeda_svc.bank.manifest import Manifest, sync_folder
 from freeda_svc.errors import InputError, UnavailableError
 
 _ROWS_AT_ONCE = 1000
-_MARK_OF_LOST_REASON = "marked, the reason was lost"
+_MADE_FROM_ROWS = (KEYS_NAME, COARSE_NAME, PROTOTYPES_NAME, CONES_NAME)
 
 
 def rebuild_ledger(folder: Path) -> None:
     """Enter every point of the shard into a new ledger; the row files are to be made again afterwards.
 
+    The rows get another order. Points of a batch that was cut off cannot be told from others any more, and count.
+
     Raises:
         UnavailableError: the shard cannot be read, or the folder not written.
     """
     partial = folder / f"{LEDGER_NAME}.partial"
-    unfinished = [f"{partial.name}{end}" for end in ("", "-wal", "-shm")]
-    _remove(folder, [KEYS_NAME, COARSE_NAME, PROTOTYPES_NAME, *unfinished])
+    # A log that the lost ledger has left would be applied to the new one.
+    logs = [f"{name}{end}" for name in (LEDGER_NAME, partial.name) for end in ("-wal", "-shm")]
+    _remove(folder, [*_MADE_FROM_ROWS, partial.name, *logs])
     shard, ledger = Shard(folder), Ledger(partial)
     try:
         directory = Directory(ledger)
@@ -41,6 +45,10 @@ def rebuild_ledger(folder: Path) -> None:
     finally:
         shard.close()
         ledger.close()
+    if (folder / f"{partial.name}-wal").exists():  # closing goes on without a word where the disk is full
+        raise UnavailableError(
+            f"the bank's ledger {partial} cannot be written: make room on its disk, and open it again"
+        )
     try:
         partial.replace(folder / LEDGER_NAME)
         sync_folder(folder)
@@ -48,15 +56,33 @@ def rebuild_ledger(folder: Path) -> None:
         raise UnavailableError(f"the bank folder {folder} cannot be written ({error.strerror})") from error
 
 
-def rebuild_rows(folder: Path, manifest: Manifest, ledger: Ledger) -> None:
-    """Write the row files of all rows of the ledger from the points of the shard.
+def rows_are_whole(folder: Path, manifest: Manifest, rows: int) -> bool:
+    """Whether the row files are there and hold so many rows.
+
+    Raises:
+        UnavailableError: the folder cannot be read.
+    """
+    values = {
+        KEYS_NAME: 4 * manifest.key_dimension,
+        COARSE_NAME: 2 * manifest.key_dimension,
+        PROTOTYPES_NAME: 2 * manifest.vector_dimension,
+    }
+    try:
+        return all((folder / name).stat().st_size >= rows * size for name, size in values.items())
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise UnavailableError(f"the bank folder {folder} cannot be read ({error.strerror})") from error
+
+
+def rebuild_rows(folder: Path, manifest: Manifest, directory: Directory) -> None:
+    """Write the row files of all rows of a directory from the points of the shard; removed rows become zeros.
 
     Raises:
         InputError: the shard lacks points that the ledger has.
         UnavailableError: the shard cannot be read, or the folder not written.
     """
-    _remove(folder, (KEYS_NAME, COARSE_NAME, PROTOTYPES_NAME))
-    directory = Directory(ledger)
+    _remove(folder, _MADE_FROM_ROWS)
     shard = Shard(folder)
     aside = {name: folder / f"{name}.partial" for name in (KEYS_NAME, COARSE_NAME, PROTOTYPES_NAME)}
     keys = RowFile(aside[KEYS_NAME], np.float32, manifest.key_dimension, 0)

@@ -78,8 +78,7 @@ class RowFile(Generic[Value]):
         """
         if not len(rows):
             return np.empty((0, self.dimension), dtype=self.dtype)
-        order = np.argsort(rows, kind="stable")
-        wanted, back = np.unique(rows[order], return_inverse=True)
+        wanted, back = np.unique(rows, return_inverse=True)
         found = np.empty((len(wanted), self.dimension), dtype=self.dtype)
         flat = found.reshape(-1).view(np.uint8)
         starts = np.flatnonzero(np.diff(wanted, prepend=-2) > 1)
@@ -87,9 +86,7 @@ class RowFile(Generic[Value]):
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
             part = flat[start * self._row_bytes : end * self._row_bytes].data
             self._fill(part, int(wanted[start]) * self._row_bytes)
-        answer = np.empty((len(rows), self.dimension), dtype=self.dtype)
-        answer[order] = found[back]
-        return answer
+        return found[back]
 
     def _fill(self, part: memoryview, offset: int) -> None:
         done = 0

@@ -37,6 +37,7 @@ class Keys:
         coarse: (M, Dt) float16 with M at least N; row by row the keys rounded.
         read_exact: gives (n, Dt) float32 keys of rows.
         retrievable: (N,) bool, which rows may be returned.
+        nouns: (N,) the noun of each row, as the cones count them.
         cones: of the first rows.
         ids: gives (n, 16) uint8 ids of rows, by which equal scores are put in order.
     """
@@ -45,6 +46,7 @@ class Keys:
     coarse: npt.NDArray[np.float16]
     read_exact: Callable[[Rows], npt.NDArray[np.float32]]
     retrievable: npt.NDArray[np.bool_]
+    nouns: npt.NDArray[np.uint32]
     cones: Cones
     ids: Callable[[Rows], npt.NDArray[np.uint8]]
 
@@ -138,12 +140,9 @@ def _candidates(keys: Keys, queries: npt.NDArray[np.float32], k: int, first_row:
 def _retrievable_counts(keys: Keys) -> npt.NDArray[np.int64]:
     """(G,) how many rows of each noun may be returned."""
     cones = keys.cones
-    hidden = cones.order[~keys.retrievable[cones.order]]
-    counts = np.diff(cones.starts)
-    if len(hidden):
-        nouns = np.repeat(np.arange(len(counts)), counts)
-        counts = np.bincount(nouns[keys.retrievable[cones.order]], minlength=len(counts))
-    return counts
+    hidden = np.flatnonzero(~keys.retrievable[: cones.rows])
+    counts: npt.NDArray[np.int64] = np.diff(cones.starts)
+    return counts - np.bincount(keys.nouns[hidden], minlength=len(counts))
 
 
 def _likeliest(bounds: npt.NDArray[np.float32], holding: npt.NDArray[np.int64], k: int) -> Rows:

@@ -10,13 +10,16 @@ import numpy as np
 import numpy.typing as npt
 import qdrant_edge as engine
 
-from freeda_svc.bank.embedded.folder import MARKED, NO, YES, asking, load_shard
+from freeda_svc.bank.embedded.folder import MARKED, NO, YES, asking, check_room, load_shard
 from freeda_svc.bank.points import KEY, PROTOTYPE, make_payload, read_prototype
 from freeda_svc.bank.store import Payload
+from freeda_svc.errors import UnavailableError
 from freeda_svc.prototypes.record import Prototype
 
 # An entry of the write-ahead log holds one operation; this keeps entries at a few megabytes.
 _POINTS_AN_OPERATION = 1000
+# A value takes 4 or 2 bytes in the segments, about 5 in the log, and twice that while files are replaced.
+_BYTES_A_VALUE = 16
 _LOST_REASON = "marked, the ledger with the reason was lost"
 
 
@@ -34,6 +37,7 @@ class Shard:
         self._config = config
         self._loaded: engine.EdgeShard | None = None
         self._loading = threading.Lock()
+        self._closed = False
 
     @property
     def points(self) -> engine.EdgeShard:
@@ -41,9 +45,11 @@ class Shard:
 
         Raises:
             InputError: there is none.
-            UnavailableError: it cannot be read.
+            UnavailableError: it cannot be read, or was closed.
         """
         with self._loading:
+            if self._closed:  # loading it again would take it from the process that has the lock by now
+                raise UnavailableError(f"the bank {self._folder} does not answer: it is closed")
             if self._loaded is None:
                 self._loaded = load_shard(self._folder, self._config)
                 if self._config is not None:
@@ -63,6 +69,7 @@ class Shard:
         """
         for start in range(0, len(points), _POINTS_AN_OPERATION):
             part = points[start : start + _POINTS_AN_OPERATION]
+            check_room(self._folder, sum(len(p.key) + len(p.vector) for _, p in part) * _BYTES_A_VALUE)
             made = [
                 engine.Point(
                     identifier,
@@ -81,6 +88,7 @@ class Shard:
             UnavailableError: it cannot be written.
         """
         for start in range(0, len(ids), _POINTS_AN_OPERATION):
+            check_room(self._folder)
             self._update(engine.UpdateOperation.delete_points(list(ids[start : start + _POINTS_AN_OPERATION])))
         self.flush()
 
@@ -91,21 +99,23 @@ class Shard:
             UnavailableError: it cannot be written.
         """
         for start in range(0, len(ids), _POINTS_AN_OPERATION):
+            check_room(self._folder)
             part: list[int | uuid.UUID | str] = [*ids[start : start + _POINTS_AN_OPERATION]]
             self._update(engine.UpdateOperation.set_payload(part, {MARKED: YES if marked else NO}))
         self.flush()
 
-    def payloads(self, ids: Sequence[str]) -> list[Payload]:
-        """The payloads of points that are there, in the order of their ids.
+    def payloads(self, ids: Sequence[str]) -> dict[str, Payload]:
+        """The payloads of those points that are there.
 
         Raises:
-            UnavailableError: one is missing, or the engine does not answer.
+            UnavailableError: the engine does not answer.
         """
         with asking(self._folder):
-            found = {str(record.id): record.payload or {} for record in self.points.retrieve(list(ids), True, False)}
-            if not found.keys() >= set(ids):
-                raise LookupError(f"{len(set(ids) - found.keys())} points of its ledger are missing")
-        return [{name: value for name, value in found[identifier].items() if name != MARKED} for identifier in ids]
+            records = self.points.retrieve(list(ids), True, False)
+        return {
+            str(record.id): {name: value for name, value in (record.payload or {}).items() if name != MARKED}
+            for record in records
+        }
 
     def prototypes(self, ids: Sequence[str]) -> dict[str, Prototype]:
         """The points of some ids that are there, as far as the engine holds them."""
@@ -137,6 +147,7 @@ class Shard:
     def close(self) -> None:
         """Close the shard if it was loaded; closing again does nothing."""
         with self._loading:
+            self._closed = True
             if self._loaded is not None:
                 with asking(self._folder):
                     self._loaded.close()

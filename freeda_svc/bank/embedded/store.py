@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -116,13 +117,13 @@ class EmbeddedStore:
         """Store a batch durably and as a whole; see `PrototypeStore.add`."""
         check_prototypes(prototypes, self.pack, self.key_dimension, self.vector_dimension)
         by_id = distinct_points(prototypes)
-        with self._writing:
-            rows = self._usable.find(list(by_id))
+        with self._changing() as opened:
+            rows = opened.find(list(by_id))
             fresh = [point for point, row in zip(by_id.items(), rows.tolist(), strict=True) if row < 0]
             if fresh:
                 # Normalised here: the engine takes very short keys for zero and would store them as they are.
                 keys = unit_rows(np.stack([prototype.key for _, prototype in fresh]))
-                self._usable.insert(fresh, keys)
+                opened.insert(fresh, keys)
         return len(fresh)
 
     def nearest(
@@ -152,7 +153,12 @@ class EmbeddedStore:
 
     def payloads(self, ids: Sequence[str]) -> list[Payload]:
         """Everything but the vectors of some ids; see `PrototypeStore.payloads`."""
-        return self._usable.payloads(self._rows_of(ids))
+        found: list[Payload] = []
+        for identifier, payload in zip(ids, self._usable.payloads(self._rows_of(ids)), strict=True):
+            if payload is None:
+                raise self._missing(identifier)
+            found.append(payload)
+        return found
 
     def select(self, selection: Selection) -> list[str]:
         """The ids of all prototypes that are meant, oldest first."""
@@ -161,36 +167,35 @@ class EmbeddedStore:
 
     def count(self, selection: Selection = ALL) -> int:
         """How many prototypes are meant."""
-        return len(self._usable.select(selection))
+        return self._usable.count(selection)
 
     def forget(self, ids: Sequence[str]) -> int:
         """Remove prototypes durably; see `PrototypeStore.forget`."""
-        with self._writing:
-            rows = np.unique(self._present(ids))
+        with self._changing() as opened:
+            rows = _present(opened, ids)
             if len(rows):
-                self._usable.remove(rows)
+                opened.remove(rows)
         return len(rows)
 
     def mark(self, reasons: Mapping[str, str]) -> int:
         """Mark prototypes as outliers; see `PrototypeStore.mark`."""
         check_reasons(reasons)
-        with self._writing:
-            opened = self._usable
+        with self._changing() as opened:
             rows = opened.find(list(reasons))
             marks = {row: reason for row, reason in zip(rows.tolist(), reasons.values(), strict=True) if row >= 0}
-            before = opened.marked_among(marks)
+            fresh = np.count_nonzero(~opened.is_marked(np.array(list(marks), dtype=np.int64)))
             if marks:
                 opened.mark(marks)
-        return len(marks) - before
+        return int(fresh)
 
     def unmark(self, ids: Sequence[str]) -> int:
         """Take marks back; see `PrototypeStore.unmark`."""
-        with self._writing:
-            opened = self._usable
-            rows = np.array([row for row in self._present(ids).tolist() if opened.marked_among([row])], dtype=np.int64)
+        with self._changing() as opened:
+            rows = _present(opened, ids)
+            rows = rows[opened.is_marked(rows)]
             if len(rows):
-                opened.unmark(np.unique(rows))
-        return len(np.unique(rows))
+                opened.unmark(rows)
+        return len(rows)
 
     def scan(self, selection: Selection = ALL, *, at_once: int = 1000) -> Iterator[list[Prototype]]:
         """Go through prototypes, oldest first; see `PrototypeStore.scan`."""
@@ -198,9 +203,8 @@ class EmbeddedStore:
         rows = opened.select(selection)
         for start in range(0, len(rows), at_once):
             part = rows[start : start + at_once]
-            part = part[opened.is_there(part)]
             vectors = zip(opened.payloads(part), opened.read_keys(part), opened.read_vectors(part), strict=True)
-            yield [read_prototype(payload, key, vector) for payload, key, vector in vectors]
+            yield [read_prototype(payload, key, vector) for payload, key, vector in vectors if payload is not None]
 
     def nouns(self) -> dict[str, int]:
         """All nouns in alphabetical order, with the number of prototypes of each."""
@@ -252,13 +256,24 @@ class EmbeddedStore:
             raise UnavailableError(f"the bank {self._folder} does not answer: it is closed")
         return self._opened
 
-    def _present(self, ids: Sequence[str]) -> npt.NDArray[np.int64]:
-        rows = self._usable.find(ids)
-        return rows[rows >= 0]
+    @contextmanager
+    def _changing(self) -> Iterator[OpenedBank]:
+        with self._writing:
+            opened = self._usable
+            opened.settle()
+            yield opened
 
     def _rows_of(self, ids: Sequence[str]) -> npt.NDArray[np.int64]:
         rows = self._usable.find(ids)
         if (rows < 0).any():
-            missing = ids[int(np.argmin(rows))]
-            raise NotFoundError(f"the bank {self._folder} has no prototype {missing}: was it forgotten meanwhile?")
+            raise self._missing(ids[int(np.argmin(rows))])
         return rows
+
+    def _missing(self, identifier: str) -> NotFoundError:
+        return NotFoundError(f"the bank {self._folder} has no prototype {identifier}: was it forgotten meanwhile?")
+
+
+def _present(opened: OpenedBank, ids: Sequence[str]) -> npt.NDArray[np.int64]:
+    """The different rows of those ids that are there."""
+    rows = opened.find(ids)
+    return np.unique(rows[rows >= 0])

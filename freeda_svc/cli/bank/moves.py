@@ -1,7 +1,7 @@
 """``freeda bank export | import``: banks to and from archives, and from what the paper's authors published."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,9 @@ import click
 from freeda_svc.bank.names import BankName, split_bank_name
 from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.console import print_json, shown_progress
+from freeda_svc.cli.endings import Interrupted
 from freeda_svc.cli.session import read_settings
-from freeda_svc.errors import NotFoundError
+from freeda_svc.errors import FreedaError, InputError, NotFoundError
 from freeda_svc.jobs.banks import open_banks
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.settings import Settings
@@ -31,7 +32,7 @@ def export(context: click.Context, folder: Path, bank: str, *, without_pictures:
     """Write a bank into an archive, a folder of Parquet files.
 
     An export that was interrupted is continued by the same command. An embedded bank that a worker uses is in its
-    hands: stop the worker first. docs/archive.md describes the format.
+    hands: stop the worker first. docs/archive.md describes the format; it needs pip install 'freeda-svc[parquet]'.
 
     \b
     Example:
@@ -40,17 +41,17 @@ def export(context: click.Context, folder: Path, bank: str, *, without_pictures:
     from freeda_svc.bank.moving import export_bank  # noqa: PLC0415 - brings much that only these commands need
 
     settings = read_settings(context)
-    banks = open_banks(settings)
-    name = banks.resolve(bank or settings.bank)
-    with _opened(banks, name) as store, shown_progress("export") as tell:
-        report = export_bank(
-            store,
-            folder,
-            parameters=_parameters_of(settings, store.pack),
-            artifacts=None if without_pictures else settings.artifacts_folder,
-            on_progress=tell,
-        )
-    count = sum(part.prototypes.rows for part in report.manifest.parts)
+    with _interruptible("export"), closing(open_banks(settings)) as banks:
+        name = banks.resolve(bank or settings.bank)
+        with closing(banks.open(name)) as store, shown_progress("export") as tell:
+            report = export_bank(
+                store,
+                folder,
+                parameters=_parameters_of(settings, store.pack),
+                artifacts=None if without_pictures else settings.artifacts_folder,
+                on_progress=tell,
+            )
+    count = report.manifest.prototypes
     if as_json:
         outcome = {"bank": str(name), "prototypes": count, "start": report.start.value}
         print_json({**outcome, "bank_changed": report.bank_changed, "missing_pictures": report.missing_artifacts})
@@ -93,12 +94,13 @@ def import_command(
         raise click.UsageError("Give an archive, or --from-faiss with --prototypes.")
     settings = read_settings(context)
     wanted = bank or settings.bank
-    if archive is not None:
-        outcome = _import_archive(settings, archive, wanted)
-    else:
-        assert index is not None
-        assert prototypes is not None
-        outcome = _import_published(settings, index, prototypes, wanted)
+    with _interruptible("import"):
+        if archive is not None:
+            outcome = _import_archive(settings, archive, wanted)
+        else:
+            assert index is not None
+            assert prototypes is not None
+            outcome = _import_published(settings, index, prototypes, wanted)
     if as_json:
         print_json(outcome)
     else:
@@ -110,12 +112,15 @@ def _import_archive(settings: Settings, archive: Path, wanted: str) -> dict[str,
     from freeda_svc.bank.moving import import_bank, read_archive_manifest  # noqa: PLC0415 - see export
 
     manifest = read_archive_manifest(archive)
-    banks = open_banks(settings)
-    name = _made(banks, wanted, manifest.pack, manifest.key_dimension, manifest.vector_dimension)
-    with _opened(banks, name) as store, shown_progress("import") as tell:
+
+    def make(banks: "Banks", name: BankName) -> None:
+        banks.create(name, manifest.pack, manifest.key_dimension, manifest.vector_dimension)
+
+    with _opened_or_made(settings, wanted, make) as (name, store), shown_progress("import") as tell:
         report = import_bank(archive, store, artifacts=settings.artifacts_folder, on_progress=tell)
     return {
         "bank": str(name),
+        "prototypes": manifest.prototypes,
         "added": report.added,
         "pictures_written": report.artifacts_written,
         "pictures_kept": report.artifacts_kept,
@@ -125,37 +130,64 @@ def _import_archive(settings: Settings, archive: Path, wanted: str) -> dict[str,
 def _import_published(settings: Settings, index: Path, prototypes: Path, wanted: str) -> dict[str, object]:
     from freeda_svc.bank.moving import import_faiss, published_dimensions  # noqa: PLC0415 - see export
 
-    dimensions = published_dimensions(index, prototypes)
-    pack = read_pack_parameters(settings.pack, settings.packs_folder).fingerprint
-    banks = open_banks(settings)
-    name = _made(banks, wanted, pack, *dimensions)
-    with _opened(banks, name) as store, shown_progress("import") as tell:
+    found = published_dimensions(index, prototypes)
+
+    def make(banks: "Banks", name: BankName) -> None:
+        from freeda_svc.packs import load_pack  # noqa: PLC0415 - brings the models
+
+        # Only its encoders are loaded, and not where a worker needs the room.
+        pack = load_pack(settings.pack, "cpu", folder=settings.packs_folder)
+        expected = (pack.image_text.dimension, pack.backbone.dimension)
+        if found != expected:
+            raise InputError(
+                f"{index} and {prototypes} hold keys and prototypes of {found[0]} and {found[1]} values, but those of "
+                f"the pack {settings.pack} have {expected[0]} and {expected[1]}: name their pack with FREEDA_PACK"
+            )
+        banks.create(name, pack.fingerprint, *found)
+
+    with _opened_or_made(settings, wanted, make) as (name, store), shown_progress("import") as tell:
         report = import_faiss(index, prototypes, store, on_progress=tell)
     return {"bank": str(name), **asdict(report)}
 
 
-def _made(banks: "Banks", wanted: str, pack: str, key_dimension: int, vector_dimension: int) -> BankName:
-    """Return the version that a name means; make it when it is not there."""
-    try:
-        return banks.resolve(wanted)
-    except NotFoundError:
-        name, version = split_bank_name(wanted)
-        made = BankName(name, version or 1)
-        banks.create(made, pack, key_dimension, vector_dimension)
-        return made
+@contextmanager
+def _opened_or_made(
+    settings: Settings, wanted: str, make: Callable[["Banks", BankName], None]
+) -> Iterator[tuple[BankName, "PrototypeStore"]]:
+    """Open the version that a name means, made when it is not there; one that was made for nothing goes again."""
+    with closing(open_banks(settings)) as banks:
+        try:
+            name, made = banks.resolve(wanted), False
+        except NotFoundError:
+            text, version = split_bank_name(wanted)
+            name, made = BankName(text, version or 1), True
+            make(banks, name)
+        try:
+            with closing(banks.open(name)) as store:
+                yield name, store
+        except FreedaError:
+            if made and _is_empty(banks, name):
+                banks.drop(name)
+            raise
+
+
+def _is_empty(banks: "Banks", name: BankName) -> bool:
+    return any(summary.bank == name and not summary.prototypes for summary in banks.summaries())
 
 
 @contextmanager
-def _opened(banks: "Banks", name: BankName) -> Iterator["PrototypeStore"]:
-    store = banks.open(name)
+def _interruptible(what: str) -> Iterator[None]:
+    """Say at Ctrl-C that nothing is lost."""
     try:
-        yield store
-    finally:
-        store.close()
-        banks.close()
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(f"Interrupted; the same command continues the {what}.") from None
 
 
 def _parameters_of(settings: Settings, fingerprint: str) -> dict[str, Any]:
     """The numbers of the installation's pack where the bank is of it; otherwise nobody knows them here."""
-    pack = read_pack_parameters(settings.pack, settings.packs_folder)
+    try:
+        pack = read_pack_parameters(settings.pack, settings.packs_folder)
+    except NotFoundError:
+        return {}
     return {"pack": pack.name, **asdict(pack.parameters)} if pack.fingerprint == fingerprint else {}

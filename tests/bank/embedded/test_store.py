@@ -10,7 +10,7 @@ import pytest
 import qdrant_edge
 
 from freeda_svc.bank import EmbeddedStore
-from freeda_svc.bank.folder import create_bank
+from freeda_svc.bank.embedded.folder import create_bank
 from freeda_svc.bank.manifest import new_manifest
 from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError, UnavailableError
 from freeda_svc.prototypes.record import Prototype
@@ -27,12 +27,13 @@ def test_a_bank_opens_again_with_all_it_held(folder: Path, make_prototypes: Make
     prototypes = make_prototypes(30)
     with open_bank(folder) as store:
         store.add(prototypes)
-        before = store.search(prototypes[3].key, 10)
+        (before,) = store.nearest(prototypes[3].key[np.newaxis], 10)
+        payloads = store.payloads(before.ids)
     with EmbeddedStore.open_existing(folder) as store:
         assert (store.pack, store.key_dimension, store.vector_dimension) == (PACK, 5, 7)
-        after = store.search(prototypes[3].key, 10)
+        (after,) = store.nearest(prototypes[3].key[np.newaxis], 10)
+        assert store.payloads(after.ids) == payloads
     assert after.ids == before.ids
-    assert after.payloads == before.payloads
     np.testing.assert_array_equal(after.vectors, before.vectors)
 
 
@@ -58,7 +59,7 @@ def test_a_bank_can_be_moved(folder: Path, tmp_path: Path, make_prototypes: Make
 def test_fields_are_indexed_and_keys_have_no_graph(folder: Path) -> None:
     open_bank(folder).close()
     shard = qdrant_edge.EdgeShard.load(str(folder / "shard"))
-    assert set(shard.info().payload_schema) == {"noun", "caption_id", "job"}
+    assert set(shard.info().payload_schema) == {"noun", "job", "origin", "marked"}
     shard.close()
     config = json.loads((folder / "shard" / "edge_config.json").read_text())
     assert {name: vector["hnsw_config"]["m"] for name, vector in config["vectors"].items()} == {
@@ -174,7 +175,9 @@ def test_making_a_bank_that_was_cut_off_begins_again(folder: Path) -> None:
     (folder / "manifest.json").rename(folder / "manifest.json.partial")
     with open_bank(folder) as store:
         assert store.count() == 0
-    assert sorted(path.name for path in folder.iterdir()) == ["lock", "manifest.json", "shard"]
+    names = {path.name for path in folder.iterdir()}
+    assert {"lock", "manifest.json", "shard", "ledger.sqlite"} <= names
+    assert not [name for name in names if name.endswith(".partial")]
 
 
 def test_making_a_bank_that_was_cut_off_before_the_rename_is_finished(folder: Path) -> None:
@@ -204,11 +207,11 @@ def test_a_bank_without_its_points_is_not_made_anew(folder: Path) -> None:
         open_bank(folder)
 
 
-def test_a_broken_shard_is_one_line(folder: Path) -> None:
+def test_a_broken_shard_is_one_line(folder: Path, make_prototypes: MakePrototypes) -> None:
     open_bank(folder).close()
     (folder / "shard" / "edge_config.json").write_text("{")
-    with pytest.raises(UnavailableError, match="does not answer") as caught:
-        open_bank(folder)
+    with open_bank(folder) as store, pytest.raises(UnavailableError, match="does not answer") as caught:
+        store.add(make_prototypes(1))
     assert "\n" not in str(caught.value)
 
 

@@ -1,0 +1,144 @@
+"""Run as a process of its own: changes banks as it is told, in children that can be killed at any moment.
+
+It reads a line of JSON for each child: the bank's folder, a list of changes, each a kind and a number of a batch, and
+the step at which the child kills itself (null where it does not). It says on standard output what the child does:
+``open PID``, ``done`` after each change, and at last ``killed`` or ``ended`` with its status.
+"""
+
+import json
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from types import FrameType, ModuleType
+
+import numpy as np
+from qdrant_edge import EdgeShard
+
+from freeda_svc.bank import EmbeddedStore, point_id
+from freeda_svc.prototypes.record import Prototype
+
+PACK = "changed"
+KEY_DIMENSION, VECTOR_DIMENSION = 8, 6
+BATCH = 5
+STEPS = {
+    (sqlite3.Connection, "execute"),
+    (sqlite3.Connection, "executemany"),
+    (ModuleType, "pwrite"),
+    (ModuleType, "fdatasync"),
+    (ModuleType, "ftruncate"),
+    (EdgeShard, "update"),
+    (EdgeShard, "flush"),
+    (ModuleType, "print"),
+}
+"""What reaches the disk: calls of SQLite, of the system and of the engine; and the report."""
+
+Change = tuple[str, int]
+
+
+@cache
+def make_batch(number: int) -> list[Prototype]:
+    """A batch with new nouns and old ones, and one prototype that is an outlier from the beginning."""
+    generator = np.random.default_rng(number)
+    return [
+        Prototype(
+            noun=("common", f"noun {number}", f"noun {number % 7}")[i % 3],
+            caption_id=f"{number:08x}{i:08x}",
+            caption=f"batch {number}",
+            spans=((0, 4),),
+            seed=number,
+            key=generator.normal(size=KEY_DIMENSION).astype(np.float32),
+            vector=generator.normal(size=VECTOR_DIMENSION).astype(np.float32),
+            mask_area=0.5,
+            contrast=0.5,
+            image_text_score=0.5,
+            pack=PACK,
+            job=f"job {number}",
+            outlier="from the beginning" if i == 0 else "",
+        )
+        for i in range(BATCH)
+    ]
+
+
+def perform(store: EmbeddedStore, change: Change) -> int:
+    """Add a batch, take it away, or forget, mark or unmark two prototypes of it."""
+    kind, number = change
+    ids = [point_id(prototype) for prototype in make_batch(number)]
+    if kind == "add":
+        return store.add(make_batch(number))
+    if kind == "forget":
+        return store.forget(ids[:2])
+    if kind == "take away":
+        return store.forget(ids)
+    if kind == "mark":
+        return store.mark({ids[-1]: "odd", ids[-2]: "small"})
+    assert kind == "unmark"
+    return store.unmark(ids[-2:])
+
+
+def expect(reasons: dict[str, str], change: Change) -> dict[str, str]:
+    """The reasons for which prototypes are marked (empty: not marked) by their ids, after a change."""
+    kind, number = change
+    batch = {point_id(prototype): prototype.outlier for prototype in make_batch(number)}
+    ids = list(batch)
+    if kind == "add":
+        return batch | reasons
+    if kind in {"forget", "take away"}:
+        gone = ids[:2] if kind == "forget" else ids
+        return {identifier: reason for identifier, reason in reasons.items() if identifier not in gone}
+    marks = {ids[-1]: "odd", ids[-2]: "small"} if kind == "mark" else dict.fromkeys(ids[-2:], "")
+    return reasons | {identifier: reason for identifier, reason in marks.items() if identifier in reasons}
+
+
+def at_step(step: int, event: str, happens: Callable[[object], None]) -> None:
+    """Have something happen at what is the ``step``-th, from 0 on, of the things in `STEPS` in this thread.
+
+    Args:
+        step: which.
+        event: ``c_call`` for just before it, ``c_return`` for just after it.
+        happens: is given the function that is called; what it raises is raised from there.
+    """
+    left = step
+
+    def count(_: FrameType, seen: str, called: object) -> None:
+        nonlocal left
+        if seen == event and (type(getattr(called, "__self__", None)), getattr(called, "__name__", "")) in STEPS:
+            left -= 1
+            if left < 0:
+                sys.setprofile(None)
+                happens(called)
+
+    sys.setprofile(count)
+
+
+def die(_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def change_bank(folder: Path, changes: list[Change], step: int | None) -> None:
+    store = EmbeddedStore.open(folder, PACK, KEY_DIMENSION, VECTOR_DIMENSION)
+    print("open", os.getpid(), flush=True)
+    if step is not None:
+        at_step(step, "c_call", die)
+    for change in changes:
+        perform(store, change)
+        print("done", flush=True)
+    store.close()
+
+
+def main() -> None:
+    for line in sys.stdin:
+        folder, changes, step = json.loads(line)
+        child = os.fork()
+        if not child:
+            change_bank(Path(folder), [(kind, number) for kind, number in changes], step)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        print("killed" if os.WIFSIGNALED(status) else f"ended {status}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""Whatever fails in the middle of a change leaves it undone or done as a whole, in memory and on the disk."""
+
+import errno
+import os
+import sqlite3
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType, ModuleType
+
+import pytest
+
+from freeda_svc.bank import EmbeddedStore
+from freeda_svc.bank.embedded import opened, rows, shard
+from freeda_svc.errors import UnavailableError
+
+Reasons = dict[str, str]
+ReadAll = Callable[[EmbeddedStore], Reasons]
+Attempt = Callable[[Callable[[], int], int], bool]
+"""Does a change with a fault at a step of it; says whether it came to the fault."""
+
+each_change = pytest.mark.parametrize(
+    ("kind", "undone_by"), [("add", "take away"), ("mark", "unmark"), ("unmark", "mark"), ("forget", "add")]
+)
+
+
+@pytest.fixture
+def try_all_steps(
+    fast_folder: Path, changing: ModuleType, read_all: ReadAll, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., int]:
+    """Attempts a change, with a fault at its first step, its second and so on, until it has no further step.
+
+    After each fault the change must be done or not begun, and must then be possible.
+    """
+    # Every batch needs several operations of the engine, longer files and new cones.
+    monkeypatch.setattr(shard, "_POINTS_AN_OPERATION", 3)
+    monkeypatch.setattr(rows, "_ROWS_A_GROWTH", 4)
+    monkeypatch.setattr(opened, "_RECENT_ROWS", 4)
+
+    def try_all(kind: str, undone_by: str, attempt: Attempt, *, opened_again_every: int) -> int:
+        store = EmbeddedStore.open(fast_folder, changing.PACK, changing.KEY_DIMENSION, changing.VECTOR_DIMENSION)
+        changing.perform(store, ("add", 1))
+        if kind != "add":
+            changing.perform(store, ("add", 0))
+            changing.perform(store, (undone_by, 0))
+        before = read_all(store)
+        step, faulty = 0, True
+        while faulty:
+            change = (kind, 100 + step if kind == "add" else 0)  # new batches bring new nouns
+            after = changing.expect(before, change)
+            assert after != before
+            faulty = attempt(lambda change=change: changing.perform(store, change), step)
+            found = read_all(store)
+            assert found in ([before, after] if faulty else [after])
+            changing.perform(store, change)
+            assert read_all(store) == after
+            if step % opened_again_every == 0 or not faulty:
+                store.close()
+                store = EmbeddedStore.open_existing(fast_folder)
+                assert read_all(store) == after
+            changing.perform(store, (undone_by, change[1]))
+            before = changing.expect(after, (undone_by, change[1]))
+            step += 1
+        store.close()
+        return step
+
+    return try_all
+
+
+def fail(called: object) -> None:
+    """Raise what such a call raises when the disk is full."""
+    owner = getattr(called, "__self__", None)
+    if isinstance(owner, sqlite3.Connection):
+        raise sqlite3.OperationalError("database or disk is full")
+    if owner is sys.modules["posix"]:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    raise Exception("Service internal error:\n  No space left on device")  # noqa: TRY002 - what the engine raises
+
+
+@each_change
+@pytest.mark.parametrize("moment", ["c_call", "c_return"])
+def test_a_change_is_done_or_not_begun_when_a_call_fails(
+    kind: str, undone_by: str, moment: str, changing: ModuleType, try_all_steps: Callable[..., int]
+) -> None:
+    def attempt(change: Callable[[], int], step: int) -> bool:
+        changing.at_step(step, moment, fail)
+        try:
+            change()
+        except UnavailableError as error:
+            return "\n" not in str(error)
+        finally:
+            sys.setprofile(None)
+        return False
+
+    assert try_all_steps(kind, undone_by, attempt, opened_again_every=1) > 15
+
+
+class Interrupted(BaseException):
+    """As Ctrl-C or a worker's time limit: raised anywhere."""
+
+
+def interrupt_at_line(number: int) -> None:
+    """Raise `Interrupted` at the ``number``-th line of the embedded engine that this thread comes to."""
+    package = str(Path(opened.__file__).parent)
+    seen: set[tuple[str, int]] = set()
+
+    def trace(frame: FrameType, event: str, _: object) -> object:
+        if not frame.f_code.co_filename.startswith(package):
+            return None
+        if event == "line":
+            seen.add((frame.f_code.co_filename, frame.f_lineno))
+            if len(seen) > number:
+                sys.settrace(None)
+                raise Interrupted
+        return trace
+
+    sys.settrace(trace)
+
+
+@each_change
+def test_a_change_is_done_or_not_begun_when_it_is_interrupted(
+    kind: str, undone_by: str, try_all_steps: Callable[..., int]
+) -> None:
+    def attempt(change: Callable[[], int], step: int) -> bool:
+        interrupt_at_line(step)
+        try:
+            change()
+        except Interrupted:
+            return True
+        finally:
+            sys.settrace(None)
+        return False
+
+    assert try_all_steps(kind, undone_by, attempt, opened_again_every=4) > 80

@@ -1,0 +1,342 @@
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from freeda_svc.bank.checks import unit_rows
+from freeda_svc.bank.embedded import cones as cones_module
+from freeda_svc.bank.embedded import scan as module
+from freeda_svc.bank.embedded.cones import grow_cones, no_cones
+from freeda_svc.bank.embedded.scan import Keys, nearest_rows
+
+Array = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+Bits = npt.NDArray[np.bool_]
+
+LAYOUTS = ("random", "clustered", "duplicated", "nearly equal", "opposite", "one noun")
+
+
+def lay_out(layout: str, number: int, dimension: int, generator: np.random.Generator) -> tuple[Array, Rows]:
+    """Unit keys and their nouns; clustered ones like those of a bank: 25 nouns in cones of a few degrees."""
+    noun_number = 1 if layout == "one noun" else 25
+    nouns = generator.integers(noun_number, size=number)
+    common = generator.normal(size=dimension)
+    centres = common + 0.6 * generator.normal(size=(noun_number, dimension))
+    noise = generator.normal(size=(number, dimension))
+    if layout == "random":
+        keys = noise
+    elif layout == "duplicated":
+        keys = noise[generator.integers(max(1, number // 5), size=number)]
+    elif layout == "nearly equal":  # float16 cannot tell them apart, and float32 barely
+        keys = noise[generator.integers(2, size=number) % number] + 1e-6 * noise
+    elif layout == "opposite":
+        keys = np.where(generator.random((number, 1)) < 0.5, 1, -1) * centres[nouns] + 1e-3 * noise
+    else:
+        keys = centres[nouns] + 0.04 * noise
+    return unit_rows(keys.astype(np.float32)), nouns
+
+
+def make_keys(
+    keys: Array, nouns: Rows, *, hidden: Bits | None = None, removed: Bits | None = None, covered: int | None = None
+) -> Keys:
+    """What a bank would hand to the scan; of the rows only the first ``covered`` have cones."""
+    generator = np.random.default_rng(len(keys))
+    number = len(keys)
+    alive = np.ones(number, dtype=np.bool_) if removed is None else ~removed
+    retrievable = alive if hidden is None else alive & ~hidden
+    end = number if covered is None else min(covered, number)
+    coarse, codes = keys.astype(np.float16), nouns.astype(np.uint32)
+    ids = generator.integers(256, size=(number, 16)).astype(np.uint8)
+    ids[:, :8] = ids[:1, :8] + np.arange(number)[:, np.newaxis] % 3  # the first half often is not enough
+    return Keys(
+        rows=number,
+        coarse=np.concatenate([coarse, np.full((7, keys.shape[1]), np.nan, dtype=np.float16)]),
+        read_exact=lambda rows: keys[rows],
+        retrievable=retrievable,
+        nouns=codes,
+        cones=grow_cones(no_cones(keys.shape[1]), coarse[:end], codes[:end], alive[:end]),
+        ids=lambda rows: ids[rows],
+    )
+
+
+def brute_force(keys: Keys, query: Array, k: int, first_row: int = 0) -> tuple[list[int], Array]:
+    rows = np.flatnonzero(keys.retrievable)
+    rows = rows[rows >= first_row]
+    scores = np.array(
+        [np.sum(key * query.astype(np.float64)) for key in keys.read_exact(rows)], dtype=np.float64
+    ).astype(np.float32)
+    ids = [row.tobytes() for row in keys.ids(rows)]
+    order = sorted(range(len(rows)), key=lambda number: (-scores[number], ids[number]))[:k]
+    return rows[order].tolist(), scores[order]
+
+
+def assert_exact(keys: Keys, queries: Array, k: int, first_row: int = 0) -> None:
+    found = nearest_rows(keys, queries, k, first_row=first_row)
+    assert len(found) == len(queries)
+    for query, (rows, scores) in zip(queries, found, strict=True):
+        expected, expected_scores = brute_force(keys, query, k, first_row)
+        assert rows.tolist() == expected
+        assert scores.dtype == np.float32
+        np.testing.assert_array_equal(scores, expected_scores)
+
+
+def draw_queries(keys: Array, number: int, generator: np.random.Generator) -> Array:
+    """Some at keys, some opposite to keys, some between, some anywhere."""
+    if not len(keys):
+        return unit_rows(generator.normal(size=(number, keys.shape[1])).astype(np.float32))
+    base = keys[generator.integers(len(keys), size=number)] * generator.choice([1, 1, -1], size=(number, 1))
+    tilt = 10.0 ** generator.uniform(-8, 2, size=(number, 1))
+    return unit_rows((base + tilt * generator.normal(size=base.shape)).astype(np.float32))
+
+
+@dataclass
+class Work:
+    """How a search went about it: rows scored for one query alone, and rows of passes for several."""
+
+    alone: list[int]
+    passes: list[tuple[int, int]]
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Work:
+    seen = Work([], [])
+    score, pass_over = module._score, module._pass_over
+
+    def counted_score(keys: Keys, query: Array, rows: Rows) -> object:
+        seen.alone.append(len(rows))
+        return score(keys, query, rows)
+
+    def counted_pass(keys: Keys, queries: Array, k: int, floors: npt.NDArray[np.float64], rows: Rows) -> object:
+        if len(rows):
+            seen.passes.append((len(queries), len(rows)))
+        return pass_over(keys, queries, k, floors, rows)
+
+    monkeypatch.setattr(module, "_score", counted_score)
+    monkeypatch.setattr(module, "_pass_over", counted_pass)
+    return seen
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_ROWS_AT_ONCE", 16)
+    monkeypatch.setattr(module, "_EXACT_ROWS_AT_ONCE", 8)
+    monkeypatch.setattr(module, "_QUERIES_AT_ONCE", 3)
+
+
+@pytest.fixture
+def clustered() -> tuple[Array, Rows]:
+    keys, nouns = lay_out("clustered", 1500, 64, np.random.default_rng(0))
+    cones = make_keys(keys, nouns).cones
+    assert (cones.narrowest > 0.93).all()
+    return keys, nouns
+
+
+def unknown_words(keys: Keys, number: int) -> Array:
+    """Queries that are about as far from every noun."""
+    noise = np.random.default_rng(1).normal(size=(number, keys.coarse.shape[1]))
+    return unit_rows((keys.cones.centres.sum(axis=0) + 0.1 * noise).astype(np.float32))
+
+
+def test_a_word_the_bank_knows_reads_a_few_nouns_only(clustered: tuple[Array, Rows], work: Work) -> None:
+    keys = make_keys(*clustered)
+    queries = keys.cones.centres[:6]
+    work.alone.clear()
+    assert_exact(keys, queries, 10)
+    assert work.passes == []
+    assert sum(work.alone) < 0.2 * len(queries) * keys.rows
+
+
+def test_rare_words_share_one_pass_over_what_any_of_them_needs(
+    clustered: tuple[Array, Rows], work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_ALONE_SHARE", 0.0)
+    keys = make_keys(*clustered)
+    queries = unit_rows(keys.cones.centres[:4] + keys.cones.centres[4:8])
+    assert_exact(keys, queries, 10)
+    ((together, rows),) = work.passes
+    assert together == len(queries)
+    assert 0 < rows < keys.rows
+
+
+def test_unknown_words_share_one_pass_over_all(
+    clustered: tuple[Array, Rows], work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_ALONE_SHARE", 0.0)
+    monkeypatch.setattr(module, "_WHOLE_SHARE", 0.1)
+    keys = make_keys(*clustered)
+    assert_exact(keys, unknown_words(keys, 5), 10)
+    assert work.passes == [(5, 1500)]
+
+
+def test_words_of_both_kinds_are_answered_in_one_call(clustered: tuple[Array, Rows], work: Work) -> None:
+    keys = make_keys(*clustered)
+    unknown = unknown_words(keys, 3)
+    queries = np.concatenate([unknown[:1], keys.cones.centres[:3], unknown[1:]])
+    assert_exact(keys, queries, 10)
+    assert [together for together, _ in work.passes] == [3]
+
+
+def test_rows_without_cones_are_searched_as_well(clustered: tuple[Array, Rows], work: Work) -> None:
+    keys = make_keys(*clustered, covered=1400)
+    assert_exact(keys, np.concatenate([keys.cones.centres[:3], clustered[0][1400:1403]]), 10)
+    assert work.passes[0] == (6, 100)
+
+
+@pytest.mark.parametrize("whole_share", [0.0, 1.0])
+@pytest.mark.parametrize("alone_share", [0.0, 0.03, 1.0])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.usefixtures("small_blocks")
+def test_every_way_of_searching_is_exact(
+    layout: str, alone_share: float, whole_share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_ALONE_SHARE", alone_share)
+    monkeypatch.setattr(module, "_WHOLE_SHARE", whole_share)
+    generator = np.random.default_rng(3)
+    keys, nouns = lay_out(layout, 400, 24, generator)
+    queries = draw_queries(keys, 7, generator)
+    hidden, removed = generator.random((2, 400)) < [[0.2], [0.1]]
+    for k in (1, 9, 120, 500):
+        assert_exact(make_keys(keys, nouns), queries, k)
+        assert_exact(make_keys(keys, nouns, hidden=hidden, removed=removed, covered=330), queries, k)
+
+
+@given(
+    layout=st.sampled_from(LAYOUTS),
+    number=st.integers(0, 150),
+    dimension=st.integers(1, 40),
+    query_number=st.integers(1, 5),
+    k=st.integers(1, 160),
+    hidden_share=st.sampled_from([0.0, 0.3, 1.0]),
+    removed_share=st.sampled_from([0.0, 0.3, 1.0]),
+    covered=st.integers(0, 150),
+    first_row=st.sampled_from([0, 0, 1, 40]),
+    alone_share=st.sampled_from([0.0, 0.1, 1.0]),
+    whole_share=st.sampled_from([0.0, 0.5, 1.0]),
+    at_once=st.sampled_from([1, 5, 32, 2048]),
+    kept=st.sampled_from([1, 4]),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_nearest_rows_are_those_of_a_brute_force_scan(
+    *,
+    layout: str,
+    number: int,
+    dimension: int,
+    query_number: int,
+    k: int,
+    hidden_share: float,
+    removed_share: float,
+    covered: int,
+    first_row: int,
+    alone_share: float,
+    whole_share: float,
+    at_once: int,
+    kept: int,
+    seed: int,
+) -> None:
+    generator = np.random.default_rng(seed)
+    keys, nouns = lay_out(layout, number, dimension, generator)
+    hidden, removed = generator.random((2, number)) < [[hidden_share], [removed_share]]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_ALONE_SHARE", alone_share)
+        patch.setattr(module, "_WHOLE_SHARE", whole_share)
+        patch.setattr(module, "_ROWS_AT_ONCE", at_once)
+        patch.setattr(module, "_EXACT_ROWS_AT_ONCE", at_once)
+        patch.setattr(module, "_QUERIES_AT_ONCE", 2)
+        patch.setattr(module, "_HITS_KEPT", kept)
+        patch.setattr(cones_module, "_ROWS_AT_ONCE", at_once)
+        bank = make_keys(keys, nouns, hidden=hidden, removed=removed, covered=covered)
+        assert_exact(bank, draw_queries(keys, query_number, generator), k, first_row)
+
+
+@pytest.mark.parametrize("covered", [0, 50, 100])
+@pytest.mark.parametrize("k", [1, 30, 99, 100, 101])
+@pytest.mark.usefixtures("small_blocks")
+def test_of_equal_keys_those_with_the_smallest_ids_are_nearest(k: int, covered: int) -> None:
+    key = unit_rows(np.random.default_rng(4).normal(size=(1, 48)).astype(np.float32))
+    keys = make_keys(np.repeat(key, 100, axis=0), np.arange(100) % 7, covered=covered)
+    ((rows, scores),) = nearest_rows(keys, key, k)
+    ids = [row.tobytes() for row in keys.ids(np.arange(100))]
+    assert rows.tolist() == sorted(range(100), key=lambda row: ids[row])[:k]
+    assert len(set(scores.tolist())) == 1
+
+
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_keys_that_float16_cannot_tell_apart_are_put_in_order(k: int) -> None:
+    # Their float16 values are the same, or even in the wrong order.
+    generator = np.random.default_rng(5)
+    query = unit_rows(generator.normal(size=(1, 32)).astype(np.float32))
+    keys = unit_rows((query + 3e-4 * generator.normal(size=(300, 32))).astype(np.float32))
+    bank = make_keys(keys, np.arange(300) % 25)
+    coarse = (keys.astype(np.float16).astype(np.float32) @ query[0]).argmax()
+    assert coarse != brute_force(bank, query[0], 1)[0][0]
+    assert_exact(bank, query, k)
+
+
+@pytest.fixture
+def kept_candidates(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    kept: list[int] = []
+    collect = module._Hits.collect
+
+    def counted(hits: module._Hits, *arguments: object) -> None:
+        collect(hits, *arguments)
+        kept.append(hits._kept)
+
+    monkeypatch.setattr(module._Hits, "collect", counted)
+    return kept
+
+
+def test_a_pass_keeps_few_candidates_however_many_rows_come(
+    kept_candidates: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_ROWS_AT_ONCE", 64)
+    generator = np.random.default_rng(6)
+    keys, nouns = lay_out("random", 4000, 16, generator)
+    assert_exact(make_keys(keys, nouns, covered=0), draw_queries(keys, 4, generator), 5)
+    assert max(kept_candidates) < 4 * (module._HITS_KEPT * 5 + 3 * 64)
+
+
+def test_hidden_nouns_do_not_stop_others_from_being_pruned(clustered: tuple[Array, Rows], work: Work) -> None:
+    # The nouns that would come first are hidden to the last row.
+    keys, nouns = clustered
+    centres = make_keys(keys, nouns).cones.centres
+    hidden = np.isin(nouns, np.argsort(-(centres @ centres[0]))[:3])
+    work.alone.clear()
+    assert_exact(make_keys(keys, nouns, hidden=hidden), centres[:1], 3)
+    assert sum(work.alone) + sum(rows for _, rows in work.passes) < 0.5 * len(keys)
+
+
+def test_no_rows_and_no_queries_give_nothing() -> None:
+    keys = make_keys(np.empty((0, 4), dtype=np.float32), np.empty(0, dtype=np.int64))
+    ((rows, scores),) = nearest_rows(keys, np.eye(1, 4, dtype=np.float32), 3)
+    assert (rows.shape, rows.dtype, scores.shape, scores.dtype) == ((0,), np.int64, (0,), np.float32)
+    some = make_keys(np.eye(3, 4, dtype=np.float32), np.arange(3))
+    assert nearest_rows(some, np.empty((0, 4), dtype=np.float32), 3) == []
+    ((rows, _),) = nearest_rows(some, np.eye(1, 4, dtype=np.float32), 3, first_row=3)
+    assert rows.tolist() == []
+
+
+def test_queries_of_any_memory_layout_are_taken(clustered: tuple[Array, Rows]) -> None:
+    keys = make_keys(*clustered)
+    queries = np.asfortranarray(keys.cones.centres[:4])
+    assert_exact(keys, queries, 3)
+
+
+def test_what_is_behind_the_last_row_is_never_read(clustered: tuple[Array, Rows]) -> None:
+    # `make_keys` puts NaN there, as a batch that is being written may put anything.
+    read: list[int] = []
+    keys = make_keys(*clustered, covered=1200)
+
+    def watched(rows: Rows) -> Array:
+        read.append(int(rows.max(initial=0)))
+        return clustered[0][rows]
+
+    watching: Callable[[Rows], Array] = watched
+    bank = Keys(keys.rows, keys.coarse, watching, keys.retrievable, keys.nouns, keys.cones, keys.ids)
+    found = nearest_rows(bank, keys.cones.centres[:3], 1500)
+    assert [len(rows) for rows, _ in found] == [1500] * 3
+    assert max(read) < keys.rows
