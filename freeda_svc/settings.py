@@ -229,9 +229,7 @@ def _reason(kind: str, key: str, message: str) -> str:
     if kind == "extra_forbidden":
         return f"unknown key {key!r}; known are {', '.join(Settings.model_fields)}"
     if kind == "string_pattern_mismatch" and key == "bank":
-        return (
-            "bank must be lower-case letters, digits, - and _, perhaps with a version: animals or animals@2"
-        )
+        return "bank must be lower-case letters, digits, - and _, perhaps with a version: animals or animals@2"
     if kind == "string_pattern_mismatch":
         return f"{key} must be auto, cpu, mps, cuda, or cuda: and a number, such as cuda:1"
     return f"{key}: {message[:1].lower()}{message[1:]}"

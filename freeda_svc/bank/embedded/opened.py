@@ -251,11 +251,6 @@ class OpenedBank:
         with self._state:
             return int(np.count_nonzero(self._directory.is_meant(selection)))
 
-    def is_there(self, rows: "Rows") -> npt.NDArray[np.bool_]:
-        """Whether rows have not been removed."""
-        with self._state:
-            return self._directory.alive[rows]
-
     def is_marked(self, rows: "Rows") -> npt.NDArray[np.bool_]:
         """Whether rows are marked as outliers."""
         with self._state:
@@ -282,8 +277,9 @@ class OpenedBank:
         """
         ids = unpack_ids(self._directory.ids(rows))
         found = self._shard.payloads(ids)
-        # Asked afterwards: what is there now was there all the time, since a removed row does not come back.
-        there, reasons = self.is_there(rows).tolist(), self._directory.reasons
+        with self._state:  # asked afterwards: what is there now was there all the time, since no removed row comes back
+            there = self._directory.alive[rows].tolist()
+            reasons = [self._directory.reasons.get(row, "") for row in rows.tolist()]
         lost = sum(present and identifier not in found for identifier, present in zip(ids, there, strict=True))
         if lost:
             raise UnavailableError(
@@ -291,8 +287,8 @@ class OpenedBank:
                 "restore it from a backup or an archive"
             )
         return [
-            {**found[identifier], "outlier": reasons.get(row, "")} if present else None
-            for identifier, row, present in zip(ids, rows.tolist(), there, strict=True)
+            {**found[identifier], "outlier": reason} if present else None
+            for identifier, reason, present in zip(ids, reasons, there, strict=True)
         ]
 
     def noun_counts(self) -> dict[str, int]:

@@ -5,8 +5,9 @@ import os
 import sqlite3
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import ModuleType
 
 import pytest
 
@@ -49,7 +50,7 @@ def try_all_steps(
             change = (kind, 100 + step if kind == "add" else 0)  # new batches bring new nouns
             after = changing.expect(before, change)
             assert after != before
-            faulty = attempt(lambda change=change: changing.perform(store, change), step)
+            faulty = attempt(partial(changing.perform, store, change), step)
             found = read_all(store)
             assert found in ([before, after] if faulty else [after])
             changing.perform(store, change)
@@ -93,42 +94,3 @@ def test_a_change_is_done_or_not_begun_when_a_call_fails(
         return False
 
     assert try_all_steps(kind, undone_by, attempt, opened_again_every=1) > 15
-
-
-class Interrupted(BaseException):
-    """As Ctrl-C or a worker's time limit: raised anywhere."""
-
-
-def interrupt_at_line(number: int) -> None:
-    """Raise `Interrupted` at the ``number``-th line of the embedded engine that this thread comes to."""
-    package = str(Path(opened.__file__).parent)
-    seen: set[tuple[str, int]] = set()
-
-    def trace(frame: FrameType, event: str, _: object) -> object:
-        if not frame.f_code.co_filename.startswith(package):
-            return None
-        if event == "line":
-            seen.add((frame.f_code.co_filename, frame.f_lineno))
-            if len(seen) > number:
-                sys.settrace(None)
-                raise Interrupted
-        return trace
-
-    sys.settrace(trace)
-
-
-@each_change
-def test_a_change_is_done_or_not_begun_when_it_is_interrupted(
-    kind: str, undone_by: str, try_all_steps: Callable[..., int]
-) -> None:
-    def attempt(change: Callable[[], int], step: int) -> bool:
-        interrupt_at_line(step)
-        try:
-            change()
-        except Interrupted:
-            return True
-        finally:
-            sys.settrace(None)
-        return False
-
-    assert try_all_steps(kind, undone_by, attempt, opened_again_every=4) > 80

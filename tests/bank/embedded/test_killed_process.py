@@ -42,6 +42,7 @@ def marked(reasons: Reasons) -> dict[str, bool]:
 @pytest.mark.parametrize(("kind", "undone_by"), [("add", None), ("mark", "unmark"), ("forget", "add")])
 def test_killed_at_any_step_a_change_is_done_or_not_begun(
     bank: Path,
+    *,
     kind: str,
     undone_by: str | None,
     changing: ModuleType,
