@@ -70,6 +70,8 @@ def test_a_summary_says_what_was_asked_found_and_used(tmp_path: Path) -> None:
             "window": 448,
             "stride": 224,
             "superpixels": {"algorithm": "felzenszwalb", "scale": 100.0, "sigma": 1.0, "min_size": 20},
+            "origins": [],
+            "exemplar_share": 0.5,
         },
         "pack": "0123456789abcdef",
         "timings_seconds": {"encoders": 1.25, "scores": 0.5},
