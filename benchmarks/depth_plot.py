@@ -19,12 +19,13 @@ _STYLES = {EXACT: "dotted", FULL: "solid", ONE_BYTE: "dashed"}
 _WAYS = {EXACT: "exact search of the bank", FULL: "graph (HNSW)", ONE_BYTE: "graph, keys of one byte a value"}
 
 
-def write_plot(path: Path, curves: Curves, quality: Mapping[int, float], chosen_k: int) -> None:
+def write_plot(path: Path, curves: Curves, keys: int, quality: Mapping[int, float], chosen_k: int) -> None:
     """Draw three panels.
 
     Args:
         path: of the PNG to write.
         curves: time and recall over depth.
+        keys: how many keys the bank holds for which they are.
         quality: mean IoU of the miniature pack by K.
         chosen_k: the pack's own K, marked in the plot.
     """
@@ -40,9 +41,21 @@ def write_plot(path: Path, curves: Curves, quality: Mapping[int, float], chosen_
         recall.plot(list(curve), [point.recall for point in curve.values()], marker="o", markersize=4, **look)
         time.plot(list(curve), [point.milliseconds for point in curve.values()], marker="o", markersize=4, **look)
     depths = sorted({depth for curve in curves.values() for depth in curve} - {0})
-    _label(recall, f"Recall at {K}", "search depth (candidates kept)", "share of the nearest keys found", depths)
+    _label(
+        recall,
+        f"Recall at {K}, {keys:,} keys",
+        "search depth (candidates kept)",
+        "share of the nearest keys found",
+        depths,
+    )
     recall.set_ylim(0, 1.05)
-    _label(time, "Time of one category", "search depth (candidates kept)", "ms, prototypes returned", depths)
+    _label(
+        time,
+        f"Time of one category, {keys:,} keys",
+        "search depth (candidates kept)",
+        "ms, prototypes returned",
+        depths,
+    )
     time.set_ylim(bottom=0)
     iou.plot(list(quality), [100 * value for value in quality.values()], marker="o", color="#cc79a7", linewidth=2)
     iou.axvline(chosen_k, color="grey", linestyle="dotted")
@@ -54,7 +67,13 @@ def write_plot(path: Path, curves: Curves, quality: Mapping[int, float], chosen_
         xytext=(5, 0),
         textcoords="offset points",
     )
-    _label(iou, "Quality", "K, prototypes retrieved for a category", "mean IoU, %", sorted(set(quality) - {15, 30}))
+    _label(
+        iou,
+        "Quality, miniature pack",
+        "K, prototypes retrieved for a category",
+        "mean IoU, %",
+        sorted(set(quality) - {15, 30}),
+    )
     kinds = [Line2D([], [], color=_COLOURS[kind], linewidth=3, label=text) for kind, text in _KINDS.items()]
     ways = [
         Line2D([], [], color="black", linestyle=_STYLES[way], linewidth=2, label=text) for way, text in _WAYS.items()

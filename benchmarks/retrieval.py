@@ -157,16 +157,17 @@ def _measure(synthetic: SyntheticKeys, suffix: str) -> list[Result]:
     size = "1m" if keys == MILLION else str(keys)
     categories = draw_categories(synthetic)
     folder, ingest = build_bank(synthetic)
-    footprints = _footprints(folder, categories, size)
+    footprints = [] if suffix else _footprints(folder, categories, size)
     click.echo(f"making a flat faiss index of the same {keys:,} keys")
     flat = FlatBaseline(synthetic)
     with EmbeddedStore.open_existing(folder) as store:
         search = _search(store, flat, categories, suffix)
-        warm = _warm(store, categories)
+        warm = [] if suffix else _warm(store, categories)
         stats = store.stats()
     return [
         *search,
-        *([] if suffix else [*footprints, *warm]),
+        *footprints,
+        *warm,
         Result(f"upserts_per_second{suffix}", ingest.prototypes / ingest.seconds, "prototypes/s"),
         Result(f"bytes_on_disk_per_prototype{suffix}", stats.bytes_on_disk / stats.prototypes, "bytes"),
     ]

@@ -57,8 +57,9 @@ def _results(curves: Curves, quality: Mapping[int, float]) -> list[Result]:
 
 def run() -> list[Result]:
     """Measure both, and draw them."""
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(1)
     quality = measure_quality()
+    torch.set_num_threads(THREADS)
     curves = measure_depths(SyntheticKeys(shape_of(KEYS)), DEPTHS)
-    write_plot(PLOT, curves, quality, load_pack("miniature").parameters.segmentation.k)
+    write_plot(PLOT, curves, KEYS, quality, load_pack("miniature").parameters.segmentation.k)
     return _results(curves, quality)

@@ -191,5 +191,5 @@ def test_an_item_in_hand_may_finish_in_a_cancelled_job(settings: Settings, item_
 
 def test_a_claim_carries_what_the_job_was_asked_with(settings: Settings, item_ids: list[int]) -> None:
     claim = _claim(settings, item_ids[0])
-    assert claim == replace(claim, pack=settings.pack, parameters={"captions": 4, "left_out": {}})
+    assert claim == replace(claim, pack=settings.pack, parameters={"bank": "default@1", "captions": 4, "left_out": {}})
     assert len(claim.fingerprint) == 16

@@ -57,6 +57,7 @@ def test_what_was_left_out_is_kept_with_the_job(settings: Settings, outbox: "Out
     tally = CaptionTally(read=9, empty=1, too_long=2, repeated=1)
     job_id = submit_ingest(settings, captions(2) + captions(3), source="x", dispatcher=outbox, tally=tally)
     assert job_summary(settings, job_id).parameters == {
+        "bank": "default@1",
         "captions": 3,
         "left_out": {"empty": 1, "too long": 2, "repeated": 3},
     }
@@ -137,6 +138,7 @@ def test_images_are_copied_under_their_content(settings: Settings, outbox: "Outb
     assert outbox.sent == [(JobKind.SEGMENT, item.id) for item in items]
     job = job_summary(settings, job_id)
     assert job.parameters == {
+        "bank": "default@1",
         "categories": [{"name": "cat"}, {"name": "other", "text": "background"}],
         "overrides": {"beta": 1, "superpixels": "none"},
     }
