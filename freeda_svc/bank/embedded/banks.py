@@ -9,7 +9,7 @@ from freeda_svc.bank.banks import BankSummary, missing_bank
 from freeda_svc.bank.embedded.ledger import LEDGER_NAME, count_prototypes
 from freeda_svc.bank.embedded.lock import FolderLock
 from freeda_svc.bank.embedded.store import EmbeddedStore
-from freeda_svc.bank.manifest import has_manifest, read_manifest
+from freeda_svc.bank.manifest import has_manifest, read_manifest, sync_folder
 from freeda_svc.bank.names import BankName, split_bank_name
 from freeda_svc.bank.search_modes import Approximate
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError
@@ -141,5 +141,6 @@ class EmbeddedBanks:
         path = self._folder / bank.name / CURRENT_NAME
         try:
             write_whole(path, f"{bank.version}\n".encode("ascii"))
+            sync_folder(path.parent)
         except OSError as error:
             raise UnavailableError(f"the bank folder {path.parent} cannot be written ({error.strerror})") from error

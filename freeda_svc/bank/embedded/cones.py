@@ -51,8 +51,12 @@ class Cones:
             (C, G) float32.
         """
         # Raised by their error first: sines of angles near 0 and 180 degrees would make much more of it.
-        cosines = np.clip(queries @ self.centres.T + summing_error(queries.shape[1]), -1.0, 1.0)
-        bound: npt.NDArray[np.float32] = cosines * self.narrowest + _sine(cosines) * _sine(self.narrowest)
+        cosines: npt.NDArray[np.float32] = queries @ self.centres.T
+        cosines += summing_error(queries.shape[1])
+        np.clip(cosines, -1.0, 1.0, out=cosines)
+        bound = _sine(cosines)
+        bound *= _sine(self.narrowest)
+        bound += cosines * self.narrowest
         bound[cosines >= self.narrowest] = 1.0
         bound += _BOUND_ROUNDING
         return bound
@@ -80,7 +84,9 @@ def no_cones(dimension: int) -> Cones:
 
 
 def _sine(cosines: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    sines: npt.NDArray[np.float32] = np.sqrt((1.0 - cosines) * (1.0 + cosines))  # 1 - x² would lose the small ones
+    sines: npt.NDArray[np.float32] = 1.0 - cosines
+    sines *= 1.0 + cosines  # 1 - x² would lose the small ones
+    np.sqrt(sines, out=sines)
     return sines
 
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_RECENT_ROWS = 8192
-_RECENT_SHARE = 0.02
+_RECENT_ROWS = 2048
+_RECENT_SHARE = 0.002
 """Rows that no cone covers are scored for every query; so many, or that share of all, are worth waiting for."""
 _SAVED_GROWTH = 1.1
 
@@ -61,7 +61,7 @@ class OpenedBank:
         keys, vectors = manifest.key_dimension, manifest.vector_dimension
         config = None if approximate is None else graph_config(manifest, approximate)
         with ExitStack() as parts:
-            self._shard = parts.enter_context(closing(Shard(folder, config)))
+            self._shard = parts.enter_context(closing(Shard(folder, config, cut_off=bool(ledger.pending()))))
             self._keys = parts.enter_context(closing(RowFile(folder / KEYS_NAME, np.float32, keys, rows)))
             self._coarse = parts.enter_context(closing(RowFile(folder / COARSE_NAME, np.float16, keys, rows)))
             self._prototypes = parts.enter_context(

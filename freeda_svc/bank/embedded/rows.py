@@ -122,6 +122,6 @@ class RowFile(Generic[Value]):
 
     def close(self) -> None:
         """Close the file; arrays that `map` gave stay usable. Closing again does nothing."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        descriptor, self._descriptor = self._descriptor, -1  # no thread shall read what gets this number next
+        if descriptor >= 0:
+            os.close(descriptor)

@@ -1,6 +1,7 @@
 """The engine's shard: every point with its two vectors and its payload, the copy all else can be made from."""
 
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,21 +21,25 @@ from freeda_svc.prototypes.record import Prototype
 _POINTS_AN_OPERATION = 1000
 # A value takes 4 or 2 bytes in the segments, about 5 in the log, and twice that while files are replaced.
 _BYTES_A_VALUE = 16
+_CLOSING_SECONDS = 60
 _LOST_REASON = "marked, the ledger with the reason was lost"
 
 
 class Shard:
     """The shard of a bank whose lock is held; loaded when it is first needed, for search does without it."""
 
-    def __init__(self, folder: Path, config: engine.EdgeConfig | None = None) -> None:
+    def __init__(self, folder: Path, config: engine.EdgeConfig | None = None, *, cut_off: bool = True) -> None:
         """Take a bank's folder.
 
         Args:
             folder: of the bank.
             config: what is to be different from how the shard was made; nothing when None.
+            cut_off: whether a change may have been cut off; loading then does again what is in the engine's log, which
+                needs room on the disk.
         """
         self._folder = folder
         self._config = config
+        self._cut_off = cut_off
         self._loaded: engine.EdgeShard | None = None
         self._loading = threading.Lock()
         self._closed = False
@@ -45,12 +50,14 @@ class Shard:
 
         Raises:
             InputError: there is none.
-            UnavailableError: it cannot be read, or was closed.
+            UnavailableError: it cannot be read, was closed, or the disk is too full to go on from where it was cut off.
         """
         with self._loading:
             if self._closed:  # loading it again would take it from the process that has the lock by now
                 raise UnavailableError(f"the bank {self._folder} does not answer: it is closed")
             if self._loaded is None:
+                if self._cut_off:
+                    check_room(self._folder)
                 self._loaded = load_shard(self._folder, self._config)
                 if self._config is not None:
                     with asking(self._folder):
@@ -145,13 +152,27 @@ class Shard:
             self.points.flush()
 
     def close(self) -> None:
-        """Close the shard if it was loaded; closing again does nothing."""
+        """Close the shard if it was loaded; closing again does nothing.
+
+        Raises:
+            UnavailableError: the engine does not answer, or has not answered other threads for a long time.
+        """
         with self._loading:
             self._closed = True
-            if self._loaded is not None:
-                with asking(self._folder):
-                    self._loaded.close()
-                self._loaded = None
+            loaded, self._loaded = self._loaded, None
+        if loaded is None:
+            return
+        deadline = time.monotonic() + _CLOSING_SECONDS
+        with asking(self._folder):
+            while True:
+                try:
+                    loaded.close()
+                except RuntimeError:  # how the engine says that a thread is reading from it
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.001)
+                else:
+                    return
 
     def _update(self, operation: engine.UpdateOperation) -> None:
         with asking(self._folder):

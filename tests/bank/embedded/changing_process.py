@@ -93,6 +93,10 @@ def expect(reasons: dict[str, str], change: Change) -> dict[str, str]:
     return reasons | {identifier: reason for identifier, reason in marks.items() if identifier in reasons}
 
 
+def is_step(called: object) -> bool:
+    return (type(getattr(called, "__self__", None)), getattr(called, "__name__", "")) in STEPS
+
+
 def at_step(step: int, event: str, happens: Callable[[object], None]) -> None:
     """Have something happen at what is the ``step``-th, from 0 on, of the things in `STEPS` in this thread.
 
@@ -105,13 +109,29 @@ def at_step(step: int, event: str, happens: Callable[[object], None]) -> None:
 
     def count(_: FrameType, seen: str, called: object) -> None:
         nonlocal left
-        if seen == event and (type(getattr(called, "__self__", None)), getattr(called, "__name__", "")) in STEPS:
+        if seen == event and is_step(called):
             left -= 1
             if left < 0:
                 sys.setprofile(None)
                 happens(called)
 
     sys.setprofile(count)
+
+
+def calls_of(change: Callable[[], object]) -> list[str]:
+    """The names of the things in `STEPS` that a change does, in their order."""
+    names: list[str] = []
+
+    def note(_: FrameType, seen: str, called: object) -> None:
+        if seen == "c_call" and is_step(called):
+            names.append(called.__name__)
+
+    sys.setprofile(note)
+    try:
+        change()
+    finally:
+        sys.setprofile(None)
+    return names
 
 
 def die(_: object) -> None:

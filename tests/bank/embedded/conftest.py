@@ -1,6 +1,7 @@
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -97,6 +98,10 @@ class Child:
             self.pid = int(line.removeprefix("open "))
         assert line, "the program has ended"
         return line
+
+    def kill(self) -> None:
+        assert self.pid, "the child has not said that it is open"  # and 0 would be this process and all its children
+        os.kill(self.pid, signal.SIGKILL)
 
     def finish(self) -> tuple[int, bool]:
         """Wait until the child has ended: how many changes it has reported since, and whether it was killed."""

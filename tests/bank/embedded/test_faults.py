@@ -12,7 +12,9 @@ from types import ModuleType
 import pytest
 
 from freeda_svc.bank import EmbeddedStore
+from freeda_svc.bank.embedded import directory as directory_module
 from freeda_svc.bank.embedded import opened, rows, shard
+from freeda_svc.bank.embedded.directory import Directory
 from freeda_svc.errors import UnavailableError
 
 Reasons = dict[str, str]
@@ -94,3 +96,50 @@ def test_a_change_is_done_or_not_begun_when_a_call_fails(
         return False
 
     assert try_all_steps(kind, undone_by, attempt, opened_again_every=1) > 15
+
+
+@each_change
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_what_the_ledger_has_is_seen_when_taking_it_over_is_interrupted(
+    fast_folder: Path, *, kind: str, undone_by: str, moment: str, changing: ModuleType, read_all: ReadAll
+) -> None:
+    name = {"add": "append", "forget": "remove"}.get(kind, kind)
+    taking_over = getattr(Directory, name)
+
+    def interrupted(directory: Directory, *arguments: object) -> None:
+        if moment == "after":
+            taking_over(directory, *arguments)
+        raise KeyboardInterrupt
+
+    with EmbeddedStore.open(fast_folder, changing.PACK, changing.KEY_DIMENSION, changing.VECTOR_DIMENSION) as store:
+        for change in [("add", 1), ("add", 0), (undone_by, 0)]:
+            changing.perform(store, change)
+        expected = changing.expect(read_all(store), (kind, 0))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Directory, name, interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                changing.perform(store, (kind, 0))
+        assert read_all(store) == expected
+        assert changing.perform(store, (kind, 0)) == 0
+        assert changing.perform(store, ("add", 2)) == changing.BATCH
+    with EmbeddedStore.open_existing(fast_folder) as store:
+        assert read_all(store) == changing.expect(expected, ("add", 2))
+
+
+def test_names_of_a_batch_that_was_interrupted_are_not_taken_for_known(
+    fast_folder: Path, monkeypatch: pytest.MonkeyPatch, changing: ModuleType, read_all: ReadAll
+) -> None:
+    def interrupted(caption_id: str) -> None:
+        raise KeyboardInterrupt
+
+    with EmbeddedStore.open(fast_folder, changing.PACK, changing.KEY_DIMENSION, changing.VECTOR_DIMENSION) as store:
+        with monkeypatch.context() as patch:
+            patch.setattr(directory_module, "hash_caption", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                changing.perform(store, ("add", 0))
+        assert read_all(store) == {}
+        for number in (1, 0):
+            changing.perform(store, ("add", number))
+        expected = read_all(store)
+    with EmbeddedStore.open_existing(fast_folder) as store:
+        assert read_all(store) == expected
