@@ -5,6 +5,7 @@ query is at angle a from the centre and all keys are within angle b of it, no ke
 """
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,10 @@ _ROWS_AT_ONCE = 4096
 _GROWTH = 2
 _BOUND_ROUNDING = 2.0**-20
 """More than the float32 arithmetic of a bound can lose."""
+_ALONG_ROUNDING = 2.0**-22
+"""More than rounding to float32 takes from a product of two unit vectors."""
+
+ReadExact = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +35,7 @@ class Cones:
         centres: (G, Dt) float32 unit vectors; zero for a noun without rows.
         narrowest: (G,) float32, no more than the least cosine of a key to its centre.
         centred: (G,) int64 number of keys the centre was last computed from.
+        along: (rows,) float32 product of each row's exact key and the centre of its noun; 0 for removed rows.
         order: (rows,) int64 rows sorted by noun, those that were removed included.
         starts: (G + 1,) int64; the rows of noun g are ``order[starts[g]:starts[g + 1]]``.
     """
@@ -38,6 +44,7 @@ class Cones:
     centres: npt.NDArray[np.float32]
     narrowest: npt.NDArray[np.float32]
     centred: npt.NDArray[np.int64]
+    along: npt.NDArray[np.float32]
     order: npt.NDArray[np.int64]
     starts: npt.NDArray[np.int64]
 
@@ -61,6 +68,18 @@ class Cones:
         bound += _BOUND_ROUNDING
         return bound
 
+    def reach(self, distances: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The most by which `along` plus (query - centre) · float16 key, in float32, misses query · key.
+
+        Only the part of the query that points away from the centre meets the rounded key.
+
+        Args:
+            distances: (n,) of queries and centres.
+        """
+        dimension = self.centres.shape[1]
+        error: npt.NDArray[np.float64] = 1.001 * distances * (float16_error(dimension) + summing_error(dimension))
+        return error + 2 * _ALONG_ROUNDING
+
     def rows_of(self, nouns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """All rows of some nouns, noun after noun."""
         starts, ends = self.starts[nouns], self.starts[nouns + 1]
@@ -78,6 +97,7 @@ def no_cones(dimension: int) -> Cones:
         centres=np.empty((0, dimension), dtype=np.float32),
         narrowest=np.empty(0, dtype=np.float32),
         centred=empty,
+        along=np.empty(0, dtype=np.float32),
         order=empty,
         starts=np.zeros(1, dtype=np.int64),
     )
@@ -91,13 +111,18 @@ def _sine(cosines: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def grow_cones(
-    cones: Cones, keys: npt.NDArray[np.float16], nouns: npt.NDArray[np.uint32], alive: npt.NDArray[np.bool_]
+    cones: Cones,
+    keys: npt.NDArray[np.float16],
+    read_exact: ReadExact,
+    nouns: npt.NDArray[np.uint32],
+    alive: npt.NDArray[np.bool_],
 ) -> Cones:
     """Cover rows that came since; a noun whose keys have doubled gets a new centre, for others the cone is widened.
 
     Args:
         cones: of the first rows.
         keys: (N, Dt) float16 keys of all rows to cover; unit vectors, except for those of removed rows.
+        read_exact: gives (n, Dt) float32 keys of rows.
         nouns: (N,) the noun of each.
         alive: (N,) bool, False for removed rows: they never come back, and their keys may be lost.
     """
@@ -109,22 +134,24 @@ def grow_cones(
     centres = np.concatenate([cones.centres, np.zeros((added, keys.shape[1]), dtype=np.float32)])
     narrowest = np.concatenate([cones.narrowest, np.ones(added, dtype=np.float32)])
     centred = np.concatenate([cones.centred, np.zeros(added, dtype=np.int64)])
+    along = np.concatenate([cones.along, np.zeros(len(nouns) - cones.rows, dtype=np.float32)])
 
     stale = (counts >= _GROWTH * centred) & (counts > 0)
-    grown = Cones(len(nouns), centres, narrowest, centred, order, starts)
     for noun in np.flatnonzero(stale).tolist():
         rows = order[starts[noun] : starts[noun + 1]]
         rows = rows[alive[rows]]
-        centres[noun], narrowest[noun] = _centre(keys, rows)
+        centres[noun], narrowest[noun] = _centre(keys, rows), 1.0
         centred[noun] = len(rows)
-    for start in range(cones.rows, len(nouns), _ROWS_AT_ONCE):
-        end = min(start + _ROWS_AT_ONCE, len(nouns))
-        present = alive[start:end]
-        part = nouns[start:end][present]
-        cosines = np.einsum("nd,nd->n", keys[start:end][present].astype(np.float32), centres[part])
-        np.minimum.at(narrowest, part, cosines - _error(keys.shape[1]))
+    unknown = stale[nouns]
+    unknown[cones.rows :] = True
+    rows = np.flatnonzero(unknown & alive)  # ascending, so that most are read with their neighbours
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        part = rows[start : start + _ROWS_AT_ONCE]
+        those = nouns[part]
+        along[part] = np.einsum("nd,nd->n", read_exact(part), centres[those], dtype=np.float64)
+        np.minimum.at(narrowest, those, along[part] - _ALONG_ROUNDING)
     np.clip(narrowest, -1.0, 1.0, out=narrowest)
-    return grown
+    return Cones(len(nouns), centres, narrowest, centred, along, order, starts)
 
 
 def _by_noun(nouns: npt.NDArray[np.uint32], groups: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -134,15 +161,14 @@ def _by_noun(nouns: npt.NDArray[np.uint32], groups: int) -> tuple[npt.NDArray[np
     return np.argsort(nouns, kind="stable").astype(np.int64), starts
 
 
-def _centre(keys: npt.NDArray[np.float16], rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float32], float]:
+def _centre(keys: npt.NDArray[np.float16], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     parts = [rows[start : start + _ROWS_AT_ONCE] for start in range(0, len(rows), _ROWS_AT_ONCE)]
     total = np.sum([keys[part].astype(np.float32).sum(axis=0) for part in parts], axis=0)
     if not total.any():  # keys that cancel each other have no direction in common: any will do
         total = keys[rows[0]].astype(np.float32)
     wide = total.astype(np.float64)  # so that the centre's length is 1 within the rounding of float32
-    centre = (wide / np.linalg.norm(wide)).astype(np.float32)
-    least = min(float((keys[part].astype(np.float32) @ centre).min()) for part in parts)
-    return centre, least - _error(keys.shape[1])
+    centre: npt.NDArray[np.float32] = (wide / np.linalg.norm(wide)).astype(np.float32)
+    return centre
 
 
 def float16_error(dimension: int) -> float:
@@ -161,10 +187,6 @@ def summing_error(dimension: int) -> float:
     return float((dimension + 2) * 2.0**-23)
 
 
-def _error(dimension: int) -> float:
-    return float16_error(dimension) + summing_error(dimension)
-
-
 def save_cones(folder: Path, cones: Cones) -> None:
     """Keep what takes long to compute; the file appears whole.
 
@@ -172,7 +194,14 @@ def save_cones(folder: Path, cones: Cones) -> None:
         OSError: it cannot be written.
     """
     file = io.BytesIO()
-    np.savez(file, rows=cones.rows, centres=cones.centres, narrowest=cones.narrowest, centred=cones.centred)
+    np.savez(
+        file,
+        rows=cones.rows,
+        centres=cones.centres,
+        narrowest=cones.narrowest,
+        centred=cones.centred,
+        along=cones.along,
+    )
     write_whole(folder / CONES_NAME, file.getvalue())
 
 
@@ -187,7 +216,7 @@ def load_cones(folder: Path, dimension: int, nouns: npt.NDArray[np.uint32]) -> C
     try:
         with (folder / CONES_NAME).open("rb") as file, np.load(file, allow_pickle=False) as kept:
             rows = int(kept["rows"])
-            centres, narrowest, centred = kept["centres"], kept["narrowest"], kept["centred"]
+            centres, narrowest, centred, along = (kept[name] for name in ("centres", "narrowest", "centred", "along"))
     except Exception:  # noqa: BLE001 - on broken files, the readers of archives and arrays raise all kinds of errors
         return no_cones(dimension)
     groups = len(centres)
@@ -195,6 +224,7 @@ def load_cones(folder: Path, dimension: int, nouns: npt.NDArray[np.uint32]) -> C
         rows <= len(nouns)
         and centres.shape == (groups, dimension)
         and narrowest.shape == centred.shape == (groups,)
+        and along.shape == (rows,)
         and (rows == 0 or int(nouns[:rows].max()) < groups)
     )
     if not usable:
@@ -205,6 +235,7 @@ def load_cones(folder: Path, dimension: int, nouns: npt.NDArray[np.uint32]) -> C
         centres=centres.astype(np.float32),
         narrowest=narrowest.astype(np.float32),
         centred=centred.astype(np.int64),
+        along=along.astype(np.float32),
         order=order,
         starts=starts,
     )

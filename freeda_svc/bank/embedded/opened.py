@@ -313,7 +313,8 @@ class OpenedBank:
         recent = rows - self._cones.rows
         if recent <= max(_RECENT_ROWS, _RECENT_SHARE * rows):
             return
-        grown = grow_cones(self._cones, self._map[:rows], self._directory.noun_codes, self._directory.alive)
+        directory = self._directory
+        grown = grow_cones(self._cones, self._map[:rows], self.read_keys, directory.noun_codes, directory.alive)
         with self._state:
             self._cones = grown
         if rows > _SAVED_GROWTH * self._saved_rows:

@@ -24,6 +24,10 @@ _ALONE_SHARE = 0.03
 """A query that needs no more than this share of all rows scores them alone; measured, see docs/performance.md."""
 _WHOLE_SHARE = 0.7
 """Picking more than this share of all rows takes longer than going through all."""
+_NEAR = 0.5
+"""How far a query may be from the centre of a noun whose keys are scored more finely; unit vectors."""
+_CROWD = 16
+"""A noun with fewer candidates is not worth it."""
 _HITS_KEPT = 4
 """A pass tightens a query's floor when it has collected this many times what is wanted."""
 
@@ -49,6 +53,23 @@ class Keys:
     nouns: npt.NDArray[np.uint32]
     cones: Cones
     ids: Callable[[Rows], npt.NDArray[np.uint8]]
+
+
+class _Scratch:
+    """Room for the keys of some rows, filled over and over: fresh memory would take longer than the arithmetic."""
+
+    def __init__(self, dimension: int) -> None:
+        self._rounded = np.empty((_ROWS_AT_ONCE, dimension), dtype=np.float16)
+        self._wide = torch.empty(_ROWS_AT_ONCE, dimension)
+
+    def gather(self, coarse: npt.NDArray[np.float16], rows: Rows) -> torch.Tensor:
+        """(n, Dt) float32 of rows; the next call writes over it."""
+        rounded = np.take(coarse, rows, axis=0, out=self._rounded[: len(rows)], mode="clip")
+        return self.widen(rounded)
+
+    def widen(self, rounded: npt.NDArray[np.float16]) -> torch.Tensor:
+        """(n, Dt) float32 of (n, Dt) float16; the next call writes over it."""
+        return self._wide[: len(rounded)].copy_(torch.from_numpy(rounded))
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,10 +108,11 @@ def nearest_rows(
         are fewer.
     """
     answers: list[tuple[Rows, Scores]] = []
+    scratch = _Scratch(queries.shape[1])
     for start in range(0, len(queries), _QUERIES_AT_ONCE):
         part = np.ascontiguousarray(queries[start : start + _QUERIES_AT_ONCE])
-        found = _candidates(keys, part, k, first_row)
-        answers += [_settle(keys, query, candidates, k) for query, candidates in zip(part, found, strict=True)]
+        found = _candidates(keys, part, k, first_row, scratch)
+        answers += [_settle(keys, query, candidates, k, scratch) for query, candidates in zip(part, found, strict=True)]
     return answers
 
 
@@ -99,12 +121,16 @@ def _coarse_error(dimension: int) -> float:
     return float16_error(dimension) + summing_error(dimension)
 
 
-def _candidates(keys: Keys, queries: npt.NDArray[np.float32], k: int, first_row: int) -> list[_Candidates]:
+def _candidates(
+    keys: Keys, queries: npt.NDArray[np.float32], k: int, first_row: int, scratch: _Scratch
+) -> list[_Candidates]:
     error = _coarse_error(queries.shape[1])
     if first_row > 0 or keys.cones.rows == 0:
-        return _pass_over(keys, queries, k, np.full(len(queries), -np.inf), np.arange(first_row, keys.rows))
+        return _pass_over(
+            keys, queries, k, np.full(len(queries), -np.inf), np.arange(first_row, keys.rows), scratch=scratch
+        )
     recent = np.arange(keys.cones.rows, keys.rows)
-    of_recent = _pass_over(keys, queries, k, np.full(len(queries), -np.inf), recent)
+    of_recent = _pass_over(keys, queries, k, np.full(len(queries), -np.inf), recent, scratch=scratch)
     holding = _retrievable_counts(keys)
     bounds = keys.cones.bounds(queries)
     bounds[:, holding == 0] = -np.inf
@@ -114,12 +140,12 @@ def _candidates(keys: Keys, queries: npt.NDArray[np.float32], k: int, first_row:
     needed = np.zeros(len(holding), dtype=bool)
     for number, query in enumerate(queries):
         seeds = _likeliest(bounds[number], holding, k)
-        first = _merge(_score(keys, query, keys.cones.rows_of(seeds)), of_recent[number])
+        first = _merge(_score(keys, query, keys.cones.rows_of(seeds), scratch), of_recent[number])
         floor = first.least_wanted(k, error)
         likely = bounds[number] >= floor + error
         likely[seeds] = False
         if holding[likely].sum() <= _ALONE_SHARE * keys.rows:
-            rest = _score(keys, query, keys.cones.rows_of(np.flatnonzero(likely)))
+            rest = _score(keys, query, keys.cones.rows_of(np.flatnonzero(likely)), scratch)
             found.append(_merge(first, rest))
         else:
             found.append(of_recent[number])  # the pass comes by the seeds again
@@ -131,7 +157,7 @@ def _candidates(keys: Keys, queries: npt.NDArray[np.float32], k: int, first_row:
         rows = np.arange(keys.cones.rows)
         if holding[needed].sum() <= _WHOLE_SHARE * keys.rows:
             rows = np.sort(keys.cones.rows_of(np.flatnonzero(needed)))
-        passed = _pass_over(keys, queries[shared], k, np.array(floors), rows)
+        passed = _pass_over(keys, queries[shared], k, np.array(floors), rows, scratch=scratch)
         for number, candidates in zip(shared, passed, strict=True):
             found[number] = _merge(found[number], candidates)
     return found
@@ -155,14 +181,14 @@ def _likeliest(bounds: npt.NDArray[np.float32], holding: npt.NDArray[np.int64], 
     return top[:enough]
 
 
-def _score(keys: Keys, query: npt.NDArray[np.float32], rows: Rows) -> _Candidates:
+def _score(keys: Keys, query: npt.NDArray[np.float32], rows: Rows, scratch: _Scratch) -> _Candidates:
     """Score some rows for one query."""
     rows = rows[keys.retrievable[rows]]
     wanted = torch.from_numpy(query)
     scores = np.empty(len(rows), dtype=np.float32)
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         part = rows[start : start + _ROWS_AT_ONCE]
-        scores[start : start + _ROWS_AT_ONCE] = torch.mv(torch.from_numpy(keys.coarse[part]).float(), wanted).numpy()
+        scores[start : start + _ROWS_AT_ONCE] = torch.mv(scratch.gather(keys.coarse, part), wanted).numpy()
     return _Candidates(rows, scores)
 
 
@@ -172,18 +198,17 @@ def _pass_over(
     k: int,
     floors: npt.NDArray[np.float64],
     rows: Rows,
+    *,
+    scratch: _Scratch,
 ) -> list[_Candidates]:
     """Score the same ascending rows for several queries, and keep for each what may be among its k best."""
     wanted = torch.from_numpy(queries)
     hits = _Hits(k, floors, _coarse_error(queries.shape[1]))
-    block = torch.empty(_ROWS_AT_ONCE, queries.shape[1])
     whole = len(rows) > 0 and int(rows[-1]) - int(rows[0]) + 1 == len(rows)
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         part = rows[start : start + _ROWS_AT_ONCE]
-        coarse = keys.coarse[part[0] : part[-1] + 1] if whole else keys.coarse[part]
-        view = block[: len(part)]
-        view.copy_(torch.from_numpy(coarse))
-        hits.collect(part, torch.mm(wanted, view.T).numpy(), keys.retrievable[part])
+        wide = scratch.widen(keys.coarse[part[0] : part[-1] + 1]) if whole else scratch.gather(keys.coarse, part)
+        hits.collect(part, torch.mm(wanted, wide.T).numpy(), keys.retrievable[part])
     return hits.of_each_query()
 
 
@@ -237,10 +262,11 @@ def _merge(*parts: _Candidates) -> _Candidates:
     return _Candidates(np.concatenate([part.rows for part in parts]), np.concatenate([part.scores for part in parts]))
 
 
-def _settle(keys: Keys, query: npt.NDArray[np.float32], found: _Candidates, k: int) -> tuple[Rows, Scores]:
+def _settle(
+    keys: Keys, query: npt.NDArray[np.float32], found: _Candidates, k: int, scratch: _Scratch
+) -> tuple[Rows, Scores]:
     """Score the candidates of a query exactly and put the k best in order."""
-    candidates = found.best(k, _coarse_error(len(query)))
-    rows = candidates.rows
+    rows = _narrow(keys, query, found.best(k, _coarse_error(len(query))), k, scratch)
     wide = query.astype(np.float64)
     scores = np.empty(len(rows), dtype=np.float32)
     for start in range(0, len(rows), _EXACT_ROWS_AT_ONCE):
@@ -250,3 +276,27 @@ def _settle(keys: Keys, query: npt.NDArray[np.float32], found: _Candidates, k: i
     ids = np.ascontiguousarray(keys.ids(rows)).view(">u8")
     order = np.lexsort((ids[:, 1], ids[:, 0], -scores))[:k]
     return rows[order], scores[order]
+
+
+def _narrow(keys: Keys, query: npt.NDArray[np.float32], found: _Candidates, k: int, scratch: _Scratch) -> Rows:
+    """The rows that may still be among the k best when those near the centre of their noun are scored more finely.
+
+    The keys of a noun that the query is close to crowd within the rounding of float16. Reading them all would take
+    most of a search's time; what they have along their centre is known exactly, and what remains is small.
+    """
+    rows, scores, cones = found.rows, found.scores.astype(np.float64), keys.cones
+    if len(rows) <= k:
+        return rows
+    errors = np.full(len(rows), _coarse_error(len(query)))
+    covered = np.flatnonzero(rows < cones.rows)
+    nouns, members, counts = np.unique(keys.nouns[rows[covered]], return_inverse=True, return_counts=True)
+    distances = np.linalg.norm(query - cones.centres[nouns], axis=1)
+    for group in np.flatnonzero((distances < _NEAR) & (counts >= _CROWD)).tolist():
+        places = covered[members == group]
+        difference = query - cones.centres[nouns[group]]
+        fine = _score(keys, difference, rows[places], scratch)
+        scores[places] = fine.scores.astype(np.float64) + cones.along[rows[places]]
+        errors[places] = cones.reach(distances[group])
+    surely = scores - errors
+    kept: Rows = rows[scores + errors >= np.partition(surely, len(surely) - k)[len(surely) - k]]
+    return kept

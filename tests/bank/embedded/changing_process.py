@@ -138,14 +138,18 @@ def die(_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def say(line: str) -> None:
+    print(f"{line}\n", end="", flush=True)  # in one piece, so that no kill leaves half a line
+
+
 def change_bank(folder: Path, changes: list[Change], step: int | None) -> None:
     store = EmbeddedStore.open(folder, PACK, KEY_DIMENSION, VECTOR_DIMENSION)
-    print("open", os.getpid(), flush=True)
+    say(f"open {os.getpid()}")
     if step is not None:
         at_step(step, "c_call", die)
     for change in changes:
         perform(store, change)
-        print("done", flush=True)
+        say("done")
     store.close()
 
 
@@ -157,7 +161,7 @@ def main() -> None:
             change_bank(Path(folder), [(kind, number) for kind, number in changes], step)
             os._exit(0)
         _, status = os.waitpid(child, 0)
-        print("killed" if os.WIFSIGNALED(status) else f"ended {status}", flush=True)
+        say("killed" if os.WIFSIGNALED(status) else f"ended {status}")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def draw_nouns(number: int, nouns: int, generator: np.random.Generator) -> npt.N
 
 def cover(keys: Array, nouns: npt.NDArray[np.uint32], alive: npt.NDArray[np.bool_] | None = None) -> Cones:
     present = np.ones(len(keys), dtype=np.bool_) if alive is None else alive
-    return grow_cones(no_cones(keys.shape[1]), keys.astype(np.float16), nouns, present)
+    return grow_cones(no_cones(keys.shape[1]), keys.astype(np.float16), keys.__getitem__, nouns, present)
 
 
 def cosines(queries: Array, keys: Array) -> npt.NDArray[np.float64]:
@@ -77,7 +77,7 @@ def test_no_key_exceeds_the_bound_of_its_noun(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_ROWS_AT_ONCE", at_once)
         for step in [*sorted(min(step, number) for step in steps), number]:
-            cones = grow_cones(cones, keys[:step].astype(np.float16), nouns[:step], alive[:step])
+            cones = grow_cones(cones, keys[:step].astype(np.float16), keys.__getitem__, nouns[:step], alive[:step])
     # The hardest queries are near a key, and nearly opposite to a centre.
     centres = cones.centres[cones.centred > 0]
     hard = np.concatenate([sign * some[:5] for some in (keys, centres) for sign in (1, -1)])
@@ -129,7 +129,7 @@ def test_growing_moves_the_centre_of_a_noun_that_has_doubled_and_widens_the_othe
     then = np.concatenate([first, np.zeros(10, np.uint32), np.ones(3, np.uint32)])
     keys = draw_keys(then, 32, 0.3, generator)
     small = cover(keys[:20], first)
-    grown = grow_cones(small, keys.astype(np.float16), then, np.ones(len(then), dtype=np.bool_))
+    grown = grow_cones(small, keys.astype(np.float16), keys.__getitem__, then, np.ones(len(then), dtype=np.bool_))
     assert grown.centred.tolist() == [20, 10]
     assert not np.array_equal(grown.centres[0], small.centres[0])
     np.testing.assert_array_equal(grown.centres[1], small.centres[1])
@@ -144,7 +144,7 @@ def test_growing_by_nothing_changes_nothing() -> None:
     nouns = draw_nouns(30, 4, generator)
     keys = draw_keys(nouns, 16, 0.1, generator)
     cones = cover(keys, nouns)
-    assert_same(grow_cones(cones, keys.astype(np.float16), nouns, np.ones(30, dtype=np.bool_)), cones)
+    assert_same(grow_cones(cones, keys.astype(np.float16), keys.__getitem__, nouns, np.ones(30, dtype=np.bool_)), cones)
 
 
 def test_removed_rows_do_not_count_whatever_their_keys_are() -> None:
@@ -162,7 +162,8 @@ def test_removed_rows_do_not_count_whatever_their_keys_are() -> None:
     # The noun of which nothing was left is covered like any other when rows of it come.
     more_nouns = np.concatenate([nouns, np.ones(2, dtype=np.uint32)])
     more_keys = np.concatenate([keys, draw_keys(np.zeros(2, np.uint32), 16, 0.05, generator)])
-    grown = grow_cones(cones, more_keys.astype(np.float16), more_nouns, np.append(alive, [True, True]))
+    present = np.append(alive, [True, True])
+    grown = grow_cones(cones, more_keys.astype(np.float16), more_keys.__getitem__, more_nouns, present)
     assert grown.centred.tolist() == [7, 2, 10]
     assert (grown.bounds(more_keys[30:])[:, 1] >= 1 - 1e-6).all()
 
@@ -184,7 +185,8 @@ def test_rows_of_nouns_come_noun_after_noun() -> None:
 def test_the_cones_of_an_empty_bank_bound_nothing() -> None:
     empty = no_cones(3)
     assert empty.bounds(np.ones((2, 3), dtype=np.float32)).shape == (2, 0)
-    assert_same(grow_cones(empty, np.empty((0, 3), np.float16), np.empty(0, np.uint32), np.empty(0, np.bool_)), empty)
+    keys, nobody = np.empty((0, 3), np.float32), np.empty(0, np.bool_)
+    assert_same(grow_cones(empty, keys.astype(np.float16), keys.__getitem__, np.empty(0, np.uint32), nobody), empty)
 
 
 @pytest.fixture

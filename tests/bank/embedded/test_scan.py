@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -58,7 +59,7 @@ def make_keys(
         read_exact=lambda rows: keys[rows],
         retrievable=retrievable,
         nouns=codes,
-        cones=grow_cones(no_cones(keys.shape[1]), coarse[:end], codes[:end], alive[:end]),
+        cones=grow_cones(no_cones(keys.shape[1]), coarse[:end], keys.__getitem__, codes[:end], alive[:end]),
         ids=lambda rows: ids[rows],
     )
 
@@ -106,14 +107,16 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     seen = Work([], [])
     score, pass_over = module._score, module._pass_over
 
-    def counted_score(keys: Keys, query: Array, rows: Rows) -> object:
+    def counted_score(keys: Keys, query: Array, rows: Rows, scratch: object) -> object:
         seen.alone.append(len(rows))
-        return score(keys, query, rows)
+        return score(keys, query, rows, scratch)
 
-    def counted_pass(keys: Keys, queries: Array, k: int, floors: npt.NDArray[np.float64], rows: Rows) -> object:
+    def counted_pass(
+        keys: Keys, queries: Array, k: int, floors: npt.NDArray[np.float64], rows: Rows, **options: object
+    ) -> object:
         if len(rows):
             seen.passes.append((len(queries), len(rows)))
-        return pass_over(keys, queries, k, floors, rows)
+        return pass_over(keys, queries, k, floors, rows, **options)
 
     monkeypatch.setattr(module, "_score", counted_score)
     monkeypatch.setattr(module, "_pass_over", counted_pass)
@@ -138,7 +141,8 @@ def clustered() -> tuple[Array, Rows]:
 def unknown_words(keys: Keys, number: int) -> Array:
     """Queries that are about as far from every noun."""
     noise = np.random.default_rng(1).normal(size=(number, keys.coarse.shape[1]))
-    return unit_rows((keys.cones.centres.sum(axis=0) + 0.1 * noise).astype(np.float32))
+    as_far_from_each = np.linalg.pinv(keys.cones.centres).sum(axis=1)
+    return unit_rows((as_far_from_each + 1e-3 * noise).astype(np.float32))
 
 
 def test_a_word_the_bank_knows_reads_a_few_nouns_only(clustered: tuple[Array, Rows], work: Work) -> None:
@@ -180,6 +184,24 @@ def test_words_of_both_kinds_are_answered_in_one_call(clustered: tuple[Array, Ro
     assert [together for together, _ in work.passes] == [3]
 
 
+def test_of_keys_that_crowd_together_few_are_read_exactly() -> None:
+    generator = np.random.default_rng(5)
+    keys, nouns = lay_out("one noun", 4000, 256, generator)
+    crowded = make_keys(keys, nouns)
+    query = unit_rows(crowded.cones.centres + 0.001 * generator.normal(size=(1, 256)).astype(np.float32))
+    scores = (query @ keys.T)[0]
+    assert np.sum(scores > np.sort(scores)[-20] - 2**-11) > 1000  # those that float16 cannot tell apart
+    read: list[int] = []
+
+    def read_exact(rows: Rows) -> Array:
+        read.append(len(rows))
+        return keys[rows]
+
+    assert_exact(crowded, query, 20)
+    nearest_rows(dataclasses.replace(crowded, read_exact=read_exact), query, 20)
+    assert sum(read) < 400
+
+
 def test_rows_without_cones_are_searched_as_well(clustered: tuple[Array, Rows], work: Work) -> None:
     keys = make_keys(*clustered, covered=1400)
     assert_exact(keys, np.concatenate([keys.cones.centres[:3], clustered[0][1400:1403]]), 10)
@@ -218,6 +240,8 @@ def test_every_way_of_searching_is_exact(
     whole_share=st.sampled_from([0.0, 0.5, 1.0]),
     at_once=st.sampled_from([1, 5, 32, 2048]),
     kept=st.sampled_from([1, 4]),
+    crowd=st.sampled_from([1, 3, 16]),
+    near=st.sampled_from([0.0, 0.5, 3.0]),
     seed=st.integers(0, 2**32 - 1),
 )
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -236,6 +260,8 @@ def test_nearest_rows_are_those_of_a_brute_force_scan(
     whole_share: float,
     at_once: int,
     kept: int,
+    crowd: int,
+    near: float,
     seed: int,
 ) -> None:
     generator = np.random.default_rng(seed)
@@ -248,6 +274,8 @@ def test_nearest_rows_are_those_of_a_brute_force_scan(
         patch.setattr(module, "_EXACT_ROWS_AT_ONCE", at_once)
         patch.setattr(module, "_QUERIES_AT_ONCE", 2)
         patch.setattr(module, "_HITS_KEPT", kept)
+        patch.setattr(module, "_CROWD", crowd)
+        patch.setattr(module, "_NEAR", near)
         patch.setattr(cones_module, "_ROWS_AT_ONCE", at_once)
         bank = make_keys(keys, nouns, hidden=hidden, removed=removed, covered=covered)
         assert_exact(bank, draw_queries(keys, query_number, generator), k, first_row)
