@@ -6,7 +6,7 @@ The embedded engine is imported when it is first asked for: who only names banks
 from typing import TYPE_CHECKING, Any
 
 from freeda_svc.bank.banks import Banks, BankSummary
-from freeda_svc.bank.class_prototypes import class_prototypes
+from freeda_svc.bank.class_prototypes import ClassPrototypes, Retrieval, class_prototypes
 from freeda_svc.bank.manifest import Manifest, read_manifest
 from freeda_svc.bank.names import DEFAULT_BANK, BankName
 from freeda_svc.bank.points import point_id
@@ -33,6 +33,8 @@ __all__ = [
     "read_manifest",
     "point_id",
     "class_prototypes",
+    "ClassPrototypes",
+    "Retrieval",
 ]
 
 

@@ -120,7 +120,8 @@ def assess(store: PrototypeStore, rule: CurationRule, on_progress: OnProgress | 
 def apply_curation(store: PrototypeStore, report: CurationReport) -> int:
     """Mark what a report names, and take back what curation marked before and does not name any more.
 
-    Marks that somebody else made stay as they are.
+    Marks that somebody else made stay as they are, and so does what is marked for the same reason already: a change
+    makes readers fetch anew what they keep of the bank.
 
     Returns:
         How many are marked now that were not before.
@@ -129,9 +130,15 @@ def apply_curation(store: PrototypeStore, report: CurationReport) -> int:
         UnavailableError: the bank cannot be written.
     """
     marked = dict(_marks(store))
-    store.unmark([identifier for identifier, mine in marked.items() if mine and identifier not in report.reasons])
-    foreign = {identifier for identifier, mine in marked.items() if not mine}
-    return store.mark({key: reason for key, reason in report.reasons.items() if key not in foreign})
+    taken_back = [key for key, reason in marked.items() if reason.startswith(MARK) and key not in report.reasons]
+    if taken_back:
+        store.unmark(taken_back)
+    changed = {
+        key: reason
+        for key, reason in report.reasons.items()
+        if key not in marked or (marked[key].startswith(MARK) and marked[key] != reason)
+    }
+    return store.mark(changed) if changed else 0
 
 
 def uncurate(store: PrototypeStore) -> int:
@@ -140,14 +147,15 @@ def uncurate(store: PrototypeStore) -> int:
     Raises:
         UnavailableError: the bank cannot be written.
     """
-    return store.unmark([identifier for identifier, mine in _marks(store) if mine])
+    mine = [identifier for identifier, reason in _marks(store) if reason.startswith(MARK)]
+    return store.unmark(mine) if mine else 0
 
 
-def _marks(store: PrototypeStore) -> Iterator[tuple[str, bool]]:
-    """The ids of marked prototypes, and whether curation marked them."""
+def _marks(store: PrototypeStore) -> Iterator[tuple[str, str]]:
+    """The ids of marked prototypes, and why they are."""
     for prototypes in store.scan(Selection(outlier=True)):
         for prototype in prototypes:
-            yield point_id(prototype), prototype.outlier.startswith(MARK)
+            yield point_id(prototype), prototype.outlier
 
 
 @dataclass(frozen=True, eq=False)

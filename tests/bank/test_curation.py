@@ -81,6 +81,18 @@ def test_curating_again_compares_all_and_takes_back_what_is_usual_by_then(
     assert set(store.select(Selection(outlier=True))) == set(report.reasons)
 
 
+def test_curating_again_with_nothing_new_changes_nothing(store: EmbeddedStore, prototypes: list[Prototype]) -> None:
+    store.add(prototypes)
+    assert apply_curation(store, assess(store, CurationRule(keep=0.8))) == STRANGE
+    version = store.version()
+    assert apply_curation(store, assess(store, CurationRule(keep=0.8))) == 0
+    assert store.version() == version  # else what readers keep of the bank would be fetched anew
+    assert uncurate(store) == STRANGE
+    version = store.version()
+    assert uncurate(store) == 0
+    assert store.version() == version
+
+
 def test_small_nouns_and_exemplars_are_left_alone(store: EmbeddedStore, prototypes: list[Prototype]) -> None:
     few = [replace(prototype, noun="cat") for prototype in prototypes[:9]]
     exemplars = [replace(prototype, noun="cow", origin=EXEMPLAR) for prototype in prototypes]
