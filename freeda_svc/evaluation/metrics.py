@@ -74,6 +74,19 @@ class ConfusionMatrix:
         present = iou[~np.isnan(iou)]
         return float(present.mean()) if present.size else float("nan")
 
+    def accuracy(self) -> npt.NDArray[np.float64]:
+        """Return (n,) the share of each class's true pixels that were found; nan for a class not in the truth."""
+        true = self.counts.sum(axis=1)
+        shares = np.full(self._classes, np.nan)
+        shares[true > 0] = np.diagonal(self.counts)[true > 0] / true[true > 0]
+        return shares
+
+    def mean_accuracy(self) -> float:
+        """Return the mean of ``accuracy`` over the classes in the truth; nan before any pixel is counted."""
+        accuracy = self.accuracy()
+        present = accuracy[~np.isnan(accuracy)]
+        return float(present.mean()) if present.size else float("nan")
+
     def pixel_accuracy(self) -> float:
         """Return the share of pixels with the right class; nan before any pixel is counted."""
         total = int(self.counts.sum())

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -85,3 +86,32 @@ def test_labels_that_cannot_be_counted_are_refused(truth: np.ndarray, predicted:
 def test_a_matrix_that_makes_no_sense_is_refused(classes: int, ignore: int | None, message: str) -> None:
     with pytest.raises(InputError, match=message):
         ConfusionMatrix(classes, ignore)
+
+
+@steady
+@given(pairs=st.lists(st.tuples(st.integers(-1, 3), st.integers(0, 3)), min_size=1, max_size=60))
+def test_scores_are_those_of_scikit_learn(
+    reference_scores: Callable[..., dict[str, object]], pairs: list[tuple[int, int]]
+) -> None:
+    matrix = ConfusionMatrix(4, ignore=-1)
+    truth, predicted = np.array(pairs, dtype=np.int64).T
+    matrix.add(truth, predicted)
+    counted = truth >= 0
+    if not counted.any():
+        assert math.isnan(matrix.mean_accuracy())
+        return
+    expected = reference_scores(truth[counted], predicted[counted], 4)
+    assert np.array_equal(matrix.counts, expected["counts"])
+    iou = {label: value for label, value in enumerate(matrix.iou()) if not np.isnan(value)}
+    assert iou == pytest.approx(expected["iou"])
+    assert matrix.mean_iou() == pytest.approx(expected["mean_iou"])
+    assert matrix.mean_accuracy() == pytest.approx(expected["mean_accuracy"])
+    assert matrix.pixel_accuracy() == pytest.approx(expected["pixel_accuracy"])
+
+
+def test_a_class_that_is_only_predicted_has_no_accuracy() -> None:
+    matrix = ConfusionMatrix(3)
+    matrix.add(np.array([0, 0, 1]), np.array([0, 2, 1]))
+    assert matrix.accuracy()[:2].tolist() == [0.5, 1.0]
+    assert math.isnan(matrix.accuracy()[2])
+    assert matrix.iou()[2] == 0

@@ -1,0 +1,179 @@
+"""Running one evaluation from the command line: its options, the bank, progress, and what is told at the end."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from freeda_svc.cli.bank_option import bank_option
+from freeda_svc.cli.console import print_json, shown_progress
+from freeda_svc.cli.endings import Interrupted
+from freeda_svc.cli.evaluation_report import print_evaluation, write_report
+from freeda_svc.cli.segment_parameters import parameter_options, read_overrides
+from freeda_svc.errors import BusyError
+from freeda_svc.evaluation import Dataset, KeptCounts, evaluate
+from freeda_svc.jobs.banks import open_banks
+from freeda_svc.jobs.overrides import apply_overrides
+from freeda_svc.packs.parameters import SegmentationParameters
+from freeda_svc.settings import Settings
+
+if TYPE_CHECKING:
+    from freeda_svc.bank import BankName, PrototypeStore
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Adjust = Callable[[SegmentationParameters], SegmentationParameters]
+
+
+@dataclass(frozen=True)
+class EvaluationRun:
+    """What the options of a command say of its evaluation.
+
+    Attributes:
+        bank: name of the bank; that of the settings when empty.
+        out: folder for what is kept; nothing is kept when None.
+        limit: how many images; all when None.
+        overrides: parameters that are changed.
+        identity: what else tells this evaluation from others.
+        quiet: show no progress.
+        as_json: print JSON instead of a table.
+    """
+
+    bank: str
+    out: Path | None
+    limit: int | None
+    overrides: Mapping[str, Any]
+    identity: Mapping[str, Any]
+    quiet: bool
+    as_json: bool
+
+
+def evaluation_options(default: str) -> Callable[[Command], Command]:
+    """Give a command the options of every evaluation; it gets them as keywords, for ``read_run``.
+
+    Args:
+        default: where parameters come from that no option changes, such as ``the pack``.
+    """
+
+    def add(command: Command) -> Command:
+        for option in reversed(
+            (
+                bank_option,
+                click.option(
+                    "--out",
+                    type=click.Path(path_type=Path, file_okay=False),
+                    help="Folder that keeps the counts of every image and the result; the same command goes on there.",
+                ),
+                click.option("--limit", type=click.IntRange(min=1), help="Evaluate the first images only."),
+                parameter_options,
+                click.option("--quiet", is_flag=True, help="No progress."),
+                click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
+            )
+        ):
+            command = option(command)
+        for option in getattr(command, "__click_params__", ()):
+            option.help = option.help and option.help.replace("the pack's", f"{default}'s")
+        return command
+
+    return add
+
+
+def read_run(given: Mapping[str, Any], identity: Mapping[str, Any]) -> EvaluationRun:
+    """Read what the options of ``evaluation_options`` say.
+
+    Args:
+        given: their values by their names.
+        identity: what else tells this evaluation from others.
+
+    Raises:
+        UsageError: options do not go together.
+        InputError: a parameter is not usable.
+    """
+    common = {name: given[name] for name in ("bank", "out", "limit", "quiet", "as_json")}
+    return EvaluationRun(**common, overrides=read_overrides(given), identity=identity)
+
+
+def run_evaluation(settings: Settings, open_dataset: Callable[[], Dataset], adjust: Adjust, run: EvaluationRun) -> None:
+    """Evaluate a dataset with the pack and a bank of an installation, and tell the result.
+
+    Args:
+        settings: the installation.
+        open_dataset: finds the images.
+        adjust: makes the parameters of the evaluation from the pack's.
+        run: what the options say.
+
+    Raises:
+        BusyError: a worker, or another process, holds the bank.
+        FreedaError: something is missing or not usable, or cannot be written.
+    """
+    from freeda_svc.packs import load_pack  # noqa: PLC0415 - brings the models
+    from freeda_svc.segmentation import Segmenter  # noqa: PLC0415 - as above
+
+    dataset = open_dataset()
+    pack = load_pack(settings.pack, settings.device, settings.precision, folder=settings.packs_folder)
+    parameters = apply_overrides(adjust(pack.parameters.segmentation), run.overrides)
+    with _opened_bank(settings, run.bank) as (name, store):
+        identity = {
+            "dataset": dataset.name,
+            "classes": list(dataset.classes),
+            "pack": pack.fingerprint,
+            "bank": str(name),
+            "bank_version": asdict(store.version()),
+            "parameters": asdict(parameters),
+            **run.identity,
+        }
+        kept = None if run.out is None else KeptCounts(run.out, identity)
+        started = time.perf_counter()
+        with _progress(f"eval {dataset.name}", run) as tell:
+            result = evaluate(
+                Segmenter(pack, store, bank=str(name)),
+                dataset,
+                parameters,
+                kept=kept,
+                limit=run.limit,
+                on_progress=tell,
+            )
+        report = {**identity, **asdict(result), "seconds": round(time.perf_counter() - started, 1)}
+    if run.out is not None:
+        write_report(run.out, report)
+    print_json(report) if run.as_json else print_evaluation(result)
+
+
+@contextmanager
+def _opened_bank(settings: Settings, wanted: str) -> "Iterator[tuple[BankName, PrototypeStore]]":
+    from workers.locks import worker_pid  # noqa: PLC0415 - only where a bank is opened
+
+    with closing(open_banks(settings)) as banks:
+        name = banks.resolve(wanted or settings.bank)
+        try:
+            store = banks.open(name)
+        except BusyError as error:
+            worker = worker_pid(settings)
+            if worker is None:
+                raise
+            raise BusyError(
+                f"the bank {name} is in the hands of the worker of {settings.home} (process {worker}): stop it while "
+                "you evaluate"
+            ) from error
+        with closing(store):
+            yield name, store
+
+
+@contextmanager
+def _progress(label: str, run: EvaluationRun) -> Iterator[Callable[[int, int], None] | None]:
+    """Show progress, and say at Ctrl-C what becomes of what was done."""
+    try:
+        if run.quiet:
+            yield None
+            return
+        with shown_progress(label) as tell:
+            yield tell
+    except KeyboardInterrupt:
+        if run.out is None:
+            raise Interrupted(
+                "Interrupted; with --out DIR the counts are kept, and the same command goes on."
+            ) from None
+        raise Interrupted(f"Interrupted; counts are kept in {run.out}: the same command goes on.") from None

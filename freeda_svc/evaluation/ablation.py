@@ -1,0 +1,148 @@
+"""The paper's ablations, in small: what each part of the method is worth (tables 3 and 5, figure 5), and curation."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from freeda_svc.bank.curation import CurationRule, apply_curation, assess, uncurate
+from freeda_svc.bank.store import PrototypeStore
+from freeda_svc.evaluation.datasets import Dataset
+from freeda_svc.evaluation.evaluating import Evaluation, evaluate
+from freeda_svc.evaluation.kept_counts import KeptCounts
+from freeda_svc.packs.parameters import RefinementParameters, SegmentationParameters, SuperpixelAlgorithm
+
+if TYPE_CHECKING:
+    from freeda_svc.segmentation import Segmenter
+
+ALGORITHMS: tuple[SuperpixelAlgorithm, ...] = ("felzenszwalb", "slic", "watershed", "seeds", "quickshift")
+KS = (1, 5, 10, 15, 25, 50, 100)
+KEPT_SHARES = (0.9, 0.8, 0.7, 0.6)
+
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to segment.
+
+    Attributes:
+        group: what is varied.
+        name: how, for a person.
+        parameters: of the segmentation.
+        keep: share of each noun's prototypes that curation keeps; None where there is no curation.
+    """
+
+    group: str
+    name: str
+    parameters: SegmentationParameters
+    keep: float | None = None
+
+
+@dataclass(frozen=True)
+class Ablated:
+    """A variant and how it did."""
+
+    variant: Variant
+    evaluation: Evaluation
+
+
+def list_variants(given: SegmentationParameters, numbers: Mapping[str, Any] | None = None) -> tuple[Variant, ...]:
+    """Return what is tried: one thing at a time is varied around the given parameters.
+
+    Args:
+        given: the full method.
+        numbers: of the other superpixel algorithms, by the names of ``SuperpixelParameters``; their own when None.
+    """
+    others = replace(given.superpixels, **(numbers or {}))
+    dense = replace(given, superpixels=replace(given.superpixels, algorithm="none"))
+    cuts = [
+        given.superpixels if name == given.superpixels.algorithm else replace(others, algorithm=name)
+        for name in ALGORITHMS
+    ]
+    return (
+        Variant("parts", "backbone only", replace(dense, beta=1.0)),
+        Variant("parts", "+ global similarity", dense),
+        Variant("parts", "+ superpixels", given),
+        *(Variant("superpixels", cut.algorithm, replace(given, superpixels=cut)) for cut in cuts),
+        Variant("superpixels", "none", dense),
+        Variant("superpixels", "none, PAMR", replace(dense, refinement=RefinementParameters("pamr"))),
+        Variant("aggregation", "mean embedding", replace(given, aggregation="mean_embedding")),
+        Variant("aggregation", "mean similarity", replace(given, aggregation="mean_similarity")),
+        Variant("aggregation", "max similarity", replace(given, aggregation="max_similarity")),
+        *(Variant("K", str(k), replace(given, k=k)) for k in sorted({*KS, given.k})),
+        Variant("curation", "off", given),
+        *(Variant("curation", f"keep {keep:g}", given, keep) for keep in KEPT_SHARES),
+    )
+
+
+def ablate(
+    segmenter: "Segmenter",
+    store: PrototypeStore,
+    dataset: Dataset,
+    variants: Sequence[Variant],
+    *,
+    folder: Path | None = None,
+    identity: Mapping[str, Any] | None = None,
+    on_progress: OnProgress | None = None,
+) -> list[Ablated]:
+    """Evaluate variants on a dataset; marks of curation are taken back at the end.
+
+    Args:
+        segmenter: with the bank, and best with a `remembering` pack.
+        store: the bank, which is curated for some variants.
+        dataset: the images.
+        variants: what is tried; equal ones are evaluated once.
+        folder: where the counts of each image are kept, so that an interrupted ablation goes on; nowhere when None.
+        identity: what else the numbers follow from, such as the pack; counts of others are not taken.
+        on_progress: is told how many images are done, of how many, over all variants.
+
+    Returns:
+        One for each variant, in their order.
+
+    Raises:
+        InputError: an image cannot be evaluated.
+        UnavailableError: something cannot be written.
+    """
+    different = list(dict.fromkeys((variant.keep, variant.parameters) for variant in variants))
+    done: dict[tuple[float | None, SegmentationParameters], Evaluation] = {}
+    size, total = len(dataset.images), len(different) * len(dataset.images)
+    try:
+        for keep, parameters in _least_curated_first(different):
+            _curate(store, keep)
+            facts = {**(identity or {}), "keep": keep, "parameters": asdict(parameters)}
+            kept = None if folder is None else KeptCounts(folder / _name_of(facts), facts)
+            before = len(done) * size
+            done[keep, parameters] = evaluate(
+                segmenter, dataset, parameters, kept=kept, on_progress=_shifted(on_progress, before, total)
+            )
+    finally:
+        uncurate(store)
+    return [Ablated(variant, done[variant.keep, variant.parameters]) for variant in variants]
+
+
+def _name_of(facts: Mapping[str, Any]) -> str:
+    """A name for the folder of a variant, which follows from what its numbers follow from."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _least_curated_first(
+    different: Sequence[tuple[float | None, SegmentationParameters]],
+) -> Iterator[tuple[float | None, SegmentationParameters]]:
+    """Curation changes the bank, which makes what was fetched before void; so variants that share it stay together."""
+    yield from sorted(different, key=lambda variant: -2.0 if variant[0] is None else -variant[0])
+
+
+def _curate(store: PrototypeStore, keep: float | None) -> None:
+    if keep is None:
+        uncurate(store)
+    else:
+        apply_curation(store, assess(store, CurationRule(keep=keep)))
+
+
+def _shifted(on_progress: OnProgress | None, before: int, total: int) -> OnProgress | None:
+    if on_progress is None:
+        return None
+    return lambda done, _size: on_progress(before + done, total)

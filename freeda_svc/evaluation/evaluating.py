@@ -1,0 +1,164 @@
+"""Segmenting a dataset and counting how its labels agree with the truth."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from freeda_svc.errors import InputError
+from freeda_svc.evaluation.datasets import Dataset, LabelledImage
+from freeda_svc.evaluation.kept_counts import KeptCounts
+from freeda_svc.evaluation.label_files import IGNORED
+from freeda_svc.evaluation.metrics import ConfusionMatrix
+from freeda_svc.packs.parameters import SegmentationParameters
+
+if TYPE_CHECKING:
+    from freeda_svc.segmentation import Segmentation, Segmenter
+
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """How one class did over all images.
+
+    Attributes:
+        name: of the class.
+        iou: intersection over union, 0 to 1; None when it is neither in the truth nor predicted.
+        accuracy: share of its true pixels that were found, 0 to 1; None when it is not in the truth.
+        pixels: how many true pixels it has.
+    """
+
+    name: str
+    iou: float | None
+    accuracy: float | None
+    pixels: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a dataset was segmented; shares are 0 to 1.
+
+    Attributes:
+        dataset: its name.
+        images: how many were evaluated.
+        mean_iou: over the classes in truth or prediction; None when no pixel was counted.
+        mean_accuracy: over the classes in the truth.
+        pixel_accuracy: share of right pixels.
+        classes: one score a class, in the order of the labels.
+    """
+
+    dataset: str
+    images: int
+    mean_iou: float | None
+    mean_accuracy: float | None
+    pixel_accuracy: float | None
+    classes: tuple[ClassScore, ...]
+
+
+def evaluate(
+    segmenter: "Segmenter",
+    dataset: Dataset,
+    parameters: SegmentationParameters,
+    *,
+    kept: KeptCounts | None = None,
+    limit: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> Evaluation:
+    """Segment a dataset's images at their own size, and compare every pixel with the truth.
+
+    Args:
+        segmenter: segments them.
+        dataset: the images.
+        parameters: how they are segmented.
+        kept: where the counts of each image are kept; images found there are not segmented again.
+        limit: how many images are evaluated, from the first on; all when None.
+        on_progress: is told how many images are done, of how many.
+
+    Raises:
+        InputError: an image or its labels cannot be read or differ in size, or pixels may be unknown in a dataset that
+            has no background.
+        UnavailableError: counts cannot be kept.
+    """
+    if parameters.unknown.way != "none" and not dataset.background:
+        raise InputError(
+            f"{dataset.name} has no class for what is unknown; leave unknown at none, or use a dataset with background"
+        )
+    total = _matrix(dataset)
+    todo = []
+    images = dataset.images[:limit]
+    for image in images:
+        counts = None if kept is None else kept.find(image.name, len(dataset.classes))
+        if counts is None:
+            todo.append(image)
+        else:
+            total.counts += counts
+    done = len(images) - len(todo)
+    _tell(on_progress, done, len(images))
+    for number, counts in enumerate(_counted(segmenter, dataset, parameters, todo, kept), start=done + 1):
+        total.counts += counts
+        _tell(on_progress, number, len(images))
+    return _summed_up(dataset, len(images), total)
+
+
+def _matrix(dataset: Dataset) -> ConfusionMatrix:
+    return ConfusionMatrix(len(dataset.classes), ignore=IGNORED)
+
+
+def _tell(on_progress: OnProgress | None, done: int, total: int) -> None:
+    if on_progress is not None:
+        on_progress(done, total)
+
+
+def _counted(
+    segmenter: "Segmenter",
+    dataset: Dataset,
+    parameters: SegmentationParameters,
+    images: list[LabelledImage],
+    kept: KeptCounts | None,
+) -> Iterator[npt.NDArray[np.int64]]:
+    """Yield the counts of each image, after they are kept."""
+    found = segmenter.segment_many((image.image for image in images), dataset.categories, parameters)
+    for image, segmentation in zip(images, found, strict=True):
+        matrix = _matrix(dataset)
+        truth, predicted = dataset.values.read(image.labels), _classes(dataset, segmentation)
+        if truth.shape != predicted.shape:
+            raise InputError(
+                f"{image.image} is {_size(predicted)}, but its labels {image.labels} are {_size(truth)}; expected one "
+                "label a pixel"
+            )
+        matrix.add(truth, predicted)
+        if kept is not None:
+            kept.keep(image.name, matrix.counts)
+        yield matrix.counts
+
+
+def _classes(dataset: Dataset, segmentation: "Segmentation") -> npt.NDArray[np.int32]:
+    """The class of each pixel; with a background, what is unknown becomes it: -1 moves to 0, and all others by one."""
+    return segmentation.labels + np.int32(1) if dataset.background else segmentation.labels
+
+
+def _size(labels: npt.NDArray[Any]) -> str:
+    return f"{labels.shape[1]} x {labels.shape[0]}"
+
+
+def _summed_up(dataset: Dataset, images: int, total: ConfusionMatrix) -> Evaluation:
+    pixels = total.counts.sum(axis=1).tolist()
+    shares = zip(total.iou().tolist(), total.accuracy().tolist(), strict=True)
+    return Evaluation(
+        dataset=dataset.name,
+        images=images,
+        mean_iou=_known(total.mean_iou()),
+        mean_accuracy=_known(total.mean_accuracy()),
+        pixel_accuracy=_known(total.pixel_accuracy()),
+        classes=tuple(
+            ClassScore(name, _known(iou), _known(accuracy), count)
+            for name, (iou, accuracy), count in zip(dataset.classes, shares, pixels, strict=True)
+        ),
+    )
+
+
+def _known(share: float) -> float | None:
+    return None if np.isnan(share) else share

@@ -1,0 +1,205 @@
+"""Evaluations from the command line, with a bank of random prototypes."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from freeda_svc.bank import BankName, EmbeddedBanks
+from freeda_svc.evaluation import evaluating
+from freeda_svc.miniature.scenes import HARD, NOUNS, paint_scene
+from freeda_svc.packs.description import read_pack_parameters
+from freeda_svc.prototypes import Prototype
+from freeda_svc.settings import load_settings
+from workers.locks import worker_lock
+
+Freeda = Callable[..., Any]
+PACK = read_pack_parameters("miniature").fingerprint
+NAMES = ("2007_000033", "2007_000042")
+
+
+def make_prototypes() -> list[Prototype]:
+    generator = np.random.default_rng(5)
+    return [
+        Prototype(
+            noun=noun,
+            caption_id=f"{number:016x}",
+            caption=f"a {noun}",
+            spans=((2, 3),),
+            seed=1,
+            key=generator.normal(size=64).astype(np.float32),
+            vector=generator.normal(size=96).astype(np.float32),
+            mask_area=0.5,
+            contrast=0.5,
+            image_text_score=0.5,
+            pack=PACK,
+            image="a.png",
+            mask="a.mask.png",
+        )
+        for number, noun in enumerate(NOUNS)
+    ]
+
+
+@pytest.fixture
+def banks(home: Path) -> EmbeddedBanks:
+    made = EmbeddedBanks(home / "banks")
+    made.create(BankName("default", 1), PACK, 64, 96)
+    with made.open(BankName("default", 1)) as store:
+        store.add(make_prototypes())
+    return made
+
+
+@pytest.fixture(scope="module")
+def voc(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two small images in the layout of VOC 2012."""
+    root = tmp_path_factory.mktemp("voc")
+    for part in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
+        (root / part).mkdir(parents=True)
+    for number, name in enumerate(NAMES):
+        scene = paint_scene((9, number), HARD)
+        Image.fromarray(scene.image).save(root / "JPEGImages" / f"{name}.jpg")
+        labels = scene.labels.copy()
+        labels[:2] = 255
+        Image.fromarray(labels).save(root / "SegmentationClass" / f"{name}.png")
+    (root / "ImageSets/Segmentation/val.txt").write_text("\n".join(NAMES))
+    return root
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three scenes with masks, and their classes."""
+    root = tmp_path_factory.mktemp("folders")
+    for part in ("images", "masks"):
+        (root / part).mkdir()
+    for number in range(3):
+        scene = paint_scene((9, number), HARD)
+        Image.fromarray(scene.image).save(root / "images" / f"{number}.png")
+        Image.fromarray(scene.labels).save(root / "masks" / f"{number}.png")
+    (root / "classes.txt").write_text("\n".join(NOUNS))
+    return root
+
+
+def arguments(folders: Path) -> tuple[object, ...]:
+    return "eval", "folder", folders / "images", folders / "masks", "--classes", folders / "classes.txt"
+
+
+def test_a_published_dataset_is_evaluated_as_in_the_paper(freeda: Freeda, banks: object, voc: Path) -> None:
+    ran = freeda("eval", "voc21", voc, "--json", "--limit", 1)
+    assert ran.code == 0, ran.err
+    report = ran.json
+    assert report["images"] == 1
+    assert report["bank"] == "default@1"
+    assert [score["name"] for score in report["classes"]][:2] == ["background", "aeroplane"]
+    assert len(report["classes"]) == 21
+    parameters = report["parameters"]
+    assert (parameters["short_side"], parameters["beta"], parameters["k"]) == (448, 0.7, 350)
+    assert parameters["unknown"] == {"way": "channel", "threshold": 0.4}
+    assert report["texts"] == "names"
+    assert sum(score["pixels"] for score in report["classes"]) == 62 * 64
+    assert 0 <= report["pixel_accuracy"] <= 1
+
+
+def test_a_missing_layout_names_the_file_in_one_line(freeda: Freeda, banks: object, tmp_path: Path) -> None:
+    ran = freeda("eval", "voc20", tmp_path)
+    assert ran.code == 1
+    assert ran.err.count("\n") == 1
+    assert "expected" in ran.err
+    assert "ImageSets/Segmentation/val.txt" in ran.err
+
+
+def test_a_person_sees_a_table_and_progress(freeda: Freeda, banks: object, folders: Path) -> None:
+    ran = freeda(*arguments(folders), "--superpixels", "none")
+    assert ran.code == 0, ran.err
+    assert "3 images of images" in ran.out
+    assert {"mean IoU", "mean accuracy", "pixel accuracy"} <= {line[:14].strip() for line in ran.out.splitlines()}
+    assert [line.split()[0] for line in ran.out.splitlines()[1 : 1 + len(NOUNS)]] == list(NOUNS)
+    assert "eval images: 3 of 3" in ran.err
+    assert freeda(*arguments(folders), "--quiet").err == ""
+
+
+def test_an_interrupted_evaluation_goes_on(
+    freeda: Freeda, banks: object, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = freeda(*arguments(folders), "--json").json
+    told = evaluating._tell
+
+    def interrupt(on_progress: object, done: int, total: int) -> None:
+        told(on_progress, done, total)  # type: ignore[arg-type]
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluating, "_tell", interrupt)
+        ran = freeda(*arguments(folders), "--out", tmp_path / "out")
+        assert ran.code == 130
+        assert f"counts are kept in {tmp_path / 'out'}: the same command goes on." in ran.err
+        assert "with --out DIR the counts are kept" in freeda(*arguments(folders)).err
+    assert len(list((tmp_path / "out" / "counts").iterdir())) == 2
+    ran = freeda(*arguments(folders), "--out", tmp_path / "out", "--json")
+    assert ran.code == 0, ran.err
+    assert {**ran.json, "seconds": 0} == {**expected, "seconds": 0}
+    assert json.loads((tmp_path / "out" / "result.json").read_text()) == ran.json
+
+
+def test_other_parameters_go_to_another_folder(freeda: Freeda, banks: object, folders: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert freeda(*arguments(folders), "--out", out, "--limit", 1).code == 0
+    ran = freeda(*arguments(folders), "--out", out, "--beta", 1)
+    assert ran.code == 1
+    assert "another parameters.beta (0.8, now 1.0); name another folder with --out" in ran.err
+
+
+def test_a_bank_that_a_worker_holds_is_said(freeda: Freeda, home: Path, banks: EmbeddedBanks, folders: Path) -> None:
+    with banks.open(BankName("default", 1)):
+        ran = freeda(*arguments(folders))
+        assert ran.code == 1
+        assert "is in use by process" in ran.err
+        with worker_lock(load_settings(home=home)):
+            ran = freeda(*arguments(folders))
+    assert ran.code == 1
+    assert "the bank default@1 is in the hands of the worker of" in ran.err
+    assert "stop it while you evaluate" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("--bank", "birds"), "there is no bank birds"),
+        (("--unknown", "channel"), "has no class for what is unknown"),
+        (("--set", "stride=0"), "stride"),
+        (("--classes", "nowhere.txt"), "there is no file of classes nowhere.txt"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    freeda: Freeda, banks: object, folders: Path, given: tuple[str, ...], message: str
+) -> None:
+    ran = freeda(*arguments(folders), *given)
+    assert ran.code == 1
+    assert message in ran.err
+    assert ran.err.count("\n") == 1
+
+
+@pytest.mark.end_to_end
+def test_the_papers_tables_in_small(
+    freeda: Freeda, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("eval", "miniature", "--captions", 15, "--scenes", 2, "--out", tmp_path / "out")
+    ran = freeda(*command, "--ablate")
+    assert ran.code == 0, ran.err
+    for heading in ("parts", "superpixels", "aggregation", "K", "curation"):
+        assert any(line.startswith(f"{heading} ") for line in ran.out.splitlines())
+    assert "captions: 15 of 15" in ran.err
+    report = json.loads((tmp_path / "out" / "result.json").read_text())
+    full = next(entry for entry in report["results"] if entry["name"] == "+ superpixels")
+    assert full["mean_iou"] == next(entry for entry in report["results"] if entry["name"] == "off")["mean_iou"]
+    assert not home.exists()
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    monkeypatch.setattr("freeda_svc.cli.evaluation_miniature.find_spec", lambda _name: None)
+    again = freeda(*command, "--json", "--quiet")
+    assert again.code == 0, again.err
+    assert [entry["name"] for entry in again.json["results"]] == ["full"]
