@@ -7,7 +7,18 @@ import click
 
 from benchmarks.results import write_results
 
-NAMES = ("stages", "offline", "parameters", "nouns", "curation", "exemplars", "retrieval", "retrieval_depth")
+NAMES = (
+    "stages",
+    "offline",
+    "parameters",
+    "nouns",
+    "curation",
+    "exemplars",
+    "retrieval",
+    "retrieval_depth",
+    "segmentation",
+    "proposals",
+)
 
 
 @click.command()

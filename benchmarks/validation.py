@@ -1,34 +1,17 @@
 """The miniature world's validation scenes, and how well prototypes segment them. The demonstration's take no part."""
 
 from collections.abc import Sequence
-from itertools import cycle
 from pathlib import Path
 
 from freeda_svc.bank import EmbeddedStore
-from freeda_svc.captions.caption import Caption, make_caption
-from freeda_svc.demo.world import distinct_captions
 from freeda_svc.evaluation import ConfusionMatrix
-from freeda_svc.miniature.scenes import EASY, HARD, NOUNS, Scene, paint_scene
-from freeda_svc.miniature.things import THINGS
+from freeda_svc.evaluation.miniature_world import VALIDATION_SPLIT, validation_captions, validation_scenes
+from freeda_svc.miniature.scenes import NOUNS, Scene
 from freeda_svc.packs import Pack, SegmentationParameters
 from freeda_svc.prototypes import Prototype
 from freeda_svc.segmentation import Category, Segmenter
 
-VALIDATION_SPLIT = 1
-CAPTIONS, SCENES = 280, 100
-
-
-def validation_captions() -> list[Caption]:
-    """Captions to make prototypes from, every noun in as many of them."""
-    things = cycle(thing.noun for thing in THINGS)
-    scenes = (paint_scene((VALIDATION_SPLIT, 5, number), EASY, thing=noun) for number, noun in enumerate(things))
-    made = (make_caption(text) for text in distinct_captions(scenes, CAPTIONS))
-    return [caption for caption in made if caption is not None]
-
-
-def validation_scenes() -> list[Scene]:
-    """Scenes with their true labels."""
-    return [paint_scene((VALIDATION_SPLIT, 6, number), HARD) for number in range(SCENES)]
+__all__ = ["VALIDATION_SPLIT", "Trial", "validation_captions", "validation_scenes"]
 
 
 class Trial:

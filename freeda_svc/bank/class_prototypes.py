@@ -19,6 +19,7 @@ Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 # Bounds memory: this many categories' prototypes are held at once (350 x 1024 float32 each).
 _QUERIES_AT_ONCE = 64
 _LARGEST_WEIGHT = 1e6
+_ATTEMPTS = 3
 
 T = TypeVar("T")
 
@@ -52,6 +53,23 @@ class Retrieval:
             raise InputError(
                 f"the weight of exemplars is {self.exemplar_weight}, expected above 0 and at most {_LARGEST_WEIGHT:.0f}"
             )
+
+
+@dataclass(frozen=True, eq=False)
+class RetrievedPrototypes:
+    """The prototypes that one text retrieves, in the order of their ids; those that are not finite are left out.
+
+    Attributes:
+        ids: K of them.
+        scores: (K,) float32 cosine of the text's embedding and the key.
+        vectors: (K, Dv) float32, not normalised.
+        weights: (K,) float64, how many times each counts in a mean, see `Retrieval.exemplar_weight`.
+    """
+
+    ids: tuple[str, ...]
+    scores: npt.NDArray[np.float32]
+    vectors: npt.NDArray[np.float32]
+    weights: npt.NDArray[np.float64]
 
 
 class ClassPrototypes:
@@ -94,6 +112,57 @@ class ClassPrototypes:
         """
         if not texts:
             return np.empty((0, self._store.vector_dimension), dtype=np.float32)
+        entries = self._retrieved(texts, embed, retrieval, templates)
+        return np.concatenate([entry.mean for entry in entries]).reshape(len(texts), -1)
+
+    def fetch_all(
+        self, texts: Sequence[str], embed: Embed, retrieval: Retrieval, *, templates: Sequence[str]
+    ) -> Iterator[RetrievedPrototypes]:
+        """The prototypes themselves of which class prototypes are the mean, text by text.
+
+        Vectors are read from the bank each time, those of a few texts at once.
+
+        Args:
+            texts: C names of categories.
+            embed: as for `fetch`, and the others, too.
+            retrieval: as above.
+            templates: as above.
+
+        Raises:
+            InputError: the bank is empty, nothing in it is to be retrieved, or an embedding is not usable.
+            NotFoundError: prototypes are removed faster than they can be read.
+            UnavailableError: the engine does not answer.
+        """
+        for start in range(0, len(texts), _QUERIES_AT_ONCE):
+            part = texts[start : start + _QUERIES_AT_ONCE]
+            rankings, vectors = self._with_vectors(part, embed, retrieval, templates)
+            first = 0
+            for ranking in rankings:
+                rows = vectors[first : first + len(ranking.ids)]
+                first += len(ranking.ids)
+                finite = np.flatnonzero(np.isfinite(rows).all(axis=1))
+                usable = ranking.taken(finite)
+                weights = np.where(usable.of_this_noun, retrieval.exemplar_weight, 1.0)
+                ids = tuple(name.decode() for name in usable.ids)
+                yield RetrievedPrototypes(ids, usable.scores, rows[finite], weights)
+
+    def _with_vectors(
+        self, texts: Sequence[str], embed: Embed, retrieval: Retrieval, templates: Sequence[str]
+    ) -> tuple[list[Ranking], npt.NDArray[np.float32]]:
+        for attempt in range(_ATTEMPTS):
+            rankings = [entry.ranking.by_id() for entry in self._retrieved(texts, embed, retrieval, templates)]
+            try:
+                vectors = self._store.vectors([name.decode() for ranking in rankings for name in ranking.ids])
+            except NotFoundError:  # removed while we looked, so that the version is another one now
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                break
+        return rankings, vectors
+
+    def _retrieved(
+        self, texts: Sequence[str], embed: Embed, retrieval: Retrieval, templates: Sequence[str]
+    ) -> list[Retrieved]:
         scope = self._scope(retrieval, templates)
         version = self._current_version()
         kept = self._cache.find(scope, texts)
@@ -103,7 +172,7 @@ class ClassPrototypes:
             brought = self._brought_up_to_date(known, embed, retrieval, version)
             self._cache.keep(scope, {text: entry for text, entry in brought.items() if entry is not known[text]})
             entries = [brought[text] for text in texts]
-        return np.concatenate([entry.mean for entry in entries]).reshape(len(texts), -1)
+        return entries
 
     def _scope(self, retrieval: Retrieval, templates: Sequence[str]) -> str:
         origins = None if retrieval.origins is None else sorted(retrieval.origins)

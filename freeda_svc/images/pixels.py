@@ -53,7 +53,7 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
     """Read an image file.
 
     The orientation noted in the file (EXIF) is obeyed; grey, palette, transparent, CMYK and 16-bit images become
-    eight-bit RGB; of an animation the first picture is taken.
+    eight-bit RGB; of several pages the first is taken.
 
     Args:
         path: a file of any format that Pillow reads.
@@ -62,8 +62,8 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
         (H, W, 3) uint8, RGB.
 
     Raises:
-        InputError: there is no such file, it is a folder, may not be read, is not an image, is cut off or
-            damaged, or has so many pixels that decoding it would exhaust the memory.
+        InputError: there is no such file, it is a folder, may not be read, is not an image, is an animation, is cut
+            off or damaged, or has so many pixels that decoding it would exhaust the memory.
     """
     upright = open_upright(path)
     try:

@@ -1,18 +1,48 @@
-"""Files that a segmentation is handed over in: masks, pictures to look at, summaries."""
+"""Files that a segmentation is handed over in: masks, pictures to look at, summaries, and what other programs read."""
 
-from freeda_svc.outputs.masks import write_mask
+from freeda_svc.outputs.evidence_page import write_evidence, write_evidence_page
+from freeda_svc.outputs.formats import (
+    DEFAULT_FORMATS,
+    EVIDENCE_FORMATS,
+    FORMATS,
+    Picture,
+    check_formats,
+    files_for_all,
+    files_of_image,
+    write_collections,
+    write_image_files,
+)
+from freeda_svc.outputs.kept import KeptResult, keep_result
+from freeda_svc.outputs.masks import UNKNOWN, read_labels, write_mask
 from freeda_svc.outputs.overlays import draw_overlay, write_overlay
-from freeda_svc.outputs.palettes import MOST_COLOURS, palette
+from freeda_svc.outputs.palettes import MOST_COLOURS, UNKNOWN_COLOUR, extend_colours, palette
 from freeda_svc.outputs.prototype_pictures import compose_prototype, heat
 from freeda_svc.outputs.summaries import summarise, write_summary
 
 __all__ = [
+    "DEFAULT_FORMATS",
+    "EVIDENCE_FORMATS",
+    "FORMATS",
+    "KeptResult",
     "MOST_COLOURS",
+    "Picture",
+    "UNKNOWN",
+    "UNKNOWN_COLOUR",
+    "check_formats",
     "compose_prototype",
     "draw_overlay",
+    "extend_colours",
+    "files_for_all",
+    "files_of_image",
     "heat",
+    "keep_result",
     "palette",
+    "read_labels",
     "summarise",
+    "write_collections",
+    "write_evidence",
+    "write_evidence_page",
+    "write_image_files",
     "write_mask",
     "write_overlay",
     "write_summary",

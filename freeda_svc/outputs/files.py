@@ -1,5 +1,6 @@
 """Checking names of outputs and writing them, with messages for a person."""
 
+import shutil
 from pathlib import Path
 
 from freeda_svc import whole_files
@@ -27,3 +28,16 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise UnavailableError(f"cannot write {path}: {reason}; name a file in a folder that can be written") from error
+
+
+def copy_whole(source: Path, target: Path) -> None:
+    """Copy a file, so that it appears whole or not at all.
+
+    Raises:
+        UnavailableError: it cannot be written there; what was at the target before is untouched.
+    """
+    try:
+        with whole_files.placed_whole(target) as aside:
+            shutil.copyfile(source, aside)
+    except OSError as error:
+        raise UnavailableError(f"{target} cannot be written: {error.strerror}; name another folder") from error

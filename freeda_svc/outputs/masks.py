@@ -1,4 +1,4 @@
-"""Label maps as indexed PNG files."""
+"""Label maps as PNG files whose pixel values are the labels."""
 
 from io import BytesIO
 from pathlib import Path
@@ -9,39 +9,98 @@ from PIL import Image
 
 from freeda_svc.errors import InputError
 from freeda_svc.outputs.files import check_suffix, write_whole
+from freeda_svc.outputs.palettes import UNKNOWN_COLOUR
+
+UNKNOWN = -1
+"""The label of pixels that belong to no category."""
+
+UNKNOWN_IN_EIGHT_BITS, UNKNOWN_IN_SIXTEEN_BITS = 255, 65535
+"""The pixel values of what is unknown; trainers know the first as "ignore"."""
 
 _DIMENSIONS = 2
+_COLOUR_BYTES = 3
+_SIXTEEN_BIT_MODES = frozenset(("I;16", "I;16B", "I"))
 
 
-def check_labels(labels: npt.NDArray[np.integer], colours: npt.NDArray[np.uint8]) -> None:
-    """Refuse a label map that the colours do not cover.
+def check_labels(labels: npt.NDArray[np.integer], categories: int) -> None:
+    """Refuse a label map that names other categories than there are.
+
+    Args:
+        labels: (H, W) integers.
+        categories: how many there are.
 
     Raises:
-        InputError: the map is not two-dimensional or has no pixels, or a label has no colour.
+        InputError: the map is not two-dimensional or has no pixels, or a label is neither unknown (-1) nor below
+            the number of categories.
     """
     if labels.ndim != _DIMENSIONS or labels.size == 0 or not np.issubdtype(labels.dtype, np.integer):
         raise InputError(f"labels must be an (H, W) array of integers, not {labels.dtype} {labels.shape}")
     lowest, highest = int(labels.min()), int(labels.max())
-    if lowest < 0 or highest >= len(colours):
-        raise InputError(f"labels must go from 0 to {len(colours) - 1}, one a colour, not from {lowest} to {highest}")
+    if lowest < UNKNOWN or highest >= categories:
+        raise InputError(
+            f"labels must go from -1 (unknown) to {categories - 1}, one a colour, not from {lowest} to {highest}"
+        )
 
 
-def write_mask(path: Path, labels: npt.NDArray[np.integer], palette: npt.NDArray[np.uint8]) -> None:
-    """Write a label map as an indexed PNG: its pixel values are the labels, its palette is for looking at.
+def unknown_value(categories: int) -> int:
+    """Return the pixel value of what is unknown in the mask of so many categories.
+
+    Raises:
+        InputError: there are more than even 16 bits tell apart.
+    """
+    if categories > UNKNOWN_IN_SIXTEEN_BITS:
+        raise InputError(f"a mask tells at most {UNKNOWN_IN_SIXTEEN_BITS} categories apart, not {categories}")
+    return UNKNOWN_IN_EIGHT_BITS if categories <= UNKNOWN_IN_EIGHT_BITS else UNKNOWN_IN_SIXTEEN_BITS
+
+
+def write_mask(path: Path, labels: npt.NDArray[np.integer], colours: npt.NDArray[np.uint8]) -> None:
+    """Write a label map as PNG: its pixel values are the labels.
+
+    Up to 255 categories make an indexed image, with a palette for looking at it; unknown pixels are 255. More make a
+    grey one of 16 bits, in which unknown pixels are 65535.
 
     Args:
         path: ends in .png; the folder exists.
-        labels: (H, W) integers, 0 to the number of colours less one.
-        palette: (n, 3) uint8, RGB, n at most 256.
+        labels: (H, W) integers, -1 (unknown) to the number of colours less one.
+        colours: (N, 3) uint8, RGB, one a category.
 
     Raises:
-        InputError: the name ends otherwise, or the labels do not fit the palette.
+        InputError: the name ends otherwise, or the labels do not fit the colours.
         UnavailableError: the file cannot be written.
     """
     check_suffix(path, ".png")
-    check_labels(labels, palette)
-    image = Image.fromarray(labels.astype(np.uint8))
-    image.putpalette(palette.astype(np.uint8).tobytes())
+    check_labels(labels, len(colours))
+    unknown = unknown_value(len(colours))
+    indexed = unknown == UNKNOWN_IN_EIGHT_BITS
+    stored = labels.astype(np.uint8 if indexed else np.uint16)
+    stored[labels == UNKNOWN] = unknown
+    image = Image.fromarray(stored)
+    if indexed:
+        entries = np.zeros((UNKNOWN_IN_EIGHT_BITS + 1, _COLOUR_BYTES), dtype=np.uint8)
+        entries[: len(colours)] = colours
+        entries[UNKNOWN_IN_EIGHT_BITS] = UNKNOWN_COLOUR
+        image.putpalette(entries.tobytes())
     content = BytesIO()
     image.save(content, format="PNG", optimize=False)
     write_whole(path, content.getvalue())
+
+
+def read_labels(path: Path) -> npt.NDArray[np.int32]:
+    """Read a label map that ``write_mask`` wrote.
+
+    Returns:
+        (H, W) int32, -1 where unknown.
+
+    Raises:
+        InputError: the file is no such mask, or damaged.
+    """
+    try:
+        with Image.open(path) as image:
+            deep = image.mode in _SIXTEEN_BIT_MODES
+            if not deep and image.mode not in {"P", "L"}:
+                raise InputError(f"the mask {path} has colours for pixels; expected labels, as an indexed PNG")
+            labels = np.asarray(image).astype(np.int32)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"the mask {path} cannot be read: {' '.join(str(error).split())}") from error
+    labels[labels == (UNKNOWN_IN_SIXTEEN_BITS if deep else UNKNOWN_IN_EIGHT_BITS)] = UNKNOWN
+    return labels

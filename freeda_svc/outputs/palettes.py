@@ -8,8 +8,11 @@ from skimage.color import rgb2lab
 
 from freeda_svc.errors import InputError
 
-MOST_COLOURS = 256
-"""How many colours there are: an indexed PNG holds no more."""
+MOST_COLOURS = 255
+"""How many different colours there are: an indexed PNG holds one more, which is for what is unknown."""
+
+UNKNOWN_COLOUR = (224, 224, 192)
+"""The cream in which PASCAL VOC shows what belongs to no class; none of the colours of the palette."""
 
 _STEPS = 18
 _LIGHTNESS = (38.0, 84.0)
@@ -38,16 +41,30 @@ def palette(colours: int = MOST_COLOURS) -> npt.NDArray[np.uint8]:
     """Return the first colours of the palette; index i has the same colour in every palette.
 
     Args:
-        colours: how many, 1 to 256.
+        colours: how many, at least 1.
 
     Returns:
-        (colours, 3) uint8, RGB, all different.
+        (colours, 3) uint8, RGB, all different up to 255; from there on they come again.
 
     Raises:
-        InputError: more colours than there are, or fewer than one.
+        InputError: fewer than one.
     """
-    if not 1 <= colours <= MOST_COLOURS:
-        raise InputError(
-            f"there are colours for 1 to {MOST_COLOURS} categories, not for {colours}; ask for fewer at once"
-        )
-    return _all_colours()[:colours].copy()
+    if colours < 1:
+        raise InputError(f"a palette has at least one colour, not {colours}")
+    return _all_colours()[np.arange(colours) % MOST_COLOURS]
+
+
+def extend_colours(given: npt.NDArray[np.uint8], colours: int) -> npt.NDArray[np.uint8]:
+    """Put colours of the palette that differ from those given behind them.
+
+    Args:
+        given: (n, 3) uint8, RGB, such as a vocabulary's own.
+        colours: how many there are to be, at least n.
+
+    Returns:
+        (colours, 3) uint8, RGB.
+    """
+    taken = set(map(tuple, given.tolist()))
+    free = np.array([colour for colour in palette().tolist() if tuple(colour) not in taken], dtype=np.uint8)
+    more = free[np.arange(colours - len(given)) % len(free)]
+    return np.concatenate([given.reshape(-1, 3).astype(np.uint8), more])

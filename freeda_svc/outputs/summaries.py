@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from freeda_svc.bank.store import Version
 from freeda_svc.outputs.files import check_suffix, write_whole
 from freeda_svc.packs.parameters import SegmentationParameters
 
@@ -27,6 +28,10 @@ class AskedCategory(Protocol):
     @property
     def retrieval_text(self) -> str:
         """The text whose prototypes were fetched."""
+
+    @property
+    def synonyms(self) -> Sequence[str]:
+        """Further texts, each both compared and used to fetch prototypes."""
 
 
 class ScoredCategory(Protocol):
@@ -81,13 +86,31 @@ class Summarised(Protocol):
         """Fingerprint of the model pack."""
 
     @property
+    def bank(self) -> str:
+        """Name and version of the bank; empty when nobody said."""
+
+    @property
+    def bank_version(self) -> Version | None:
+        """Version of the bank's content; None when nobody said."""
+
+    @property
+    def unknown_share(self) -> float:
+        """Share of the image that belongs to no category, 0 to 1."""
+
+    @property
     def timings(self) -> Mapping[str, float]:
         """Seconds of each step."""
 
 
-def summarise(segmentation: Summarised) -> dict[str, Any]:
-    """Return the summary as plain values; a category's ``index`` is its label in the mask."""
+def summarise(segmentation: Summarised, proposals: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the summary as plain values; a category's ``index`` is its label in the mask.
+
+    Args:
+        segmentation: what to sum up.
+        proposals: what is known of the categories where nobody named them.
+    """
     height, width = segmentation.labels.shape
+    proposed = {} if proposals is None else {"proposals": proposals}
     return {
         "image": {"height": height, "width": width},
         "categories": [
@@ -96,6 +119,7 @@ def summarise(segmentation: Summarised) -> dict[str, Any]:
                 "name": category.name,
                 "text": category.embedded_text,
                 "prototype_text": category.retrieval_text,
+                "synonyms": list(category.synonyms),
                 "score": score.score,
                 "highest_score": score.highest_score,
                 "area_share": score.area_share,
@@ -103,25 +127,30 @@ def summarise(segmentation: Summarised) -> dict[str, Any]:
             }
             for index, (category, score) in enumerate(zip(segmentation.categories, segmentation.scores, strict=True))
         ],
+        **proposed,
+        "unknown_share": segmentation.unknown_share,
         "regions": segmentation.regions,
         "windows": segmentation.windows,
         "parameters": asdict(segmentation.parameters),
         "pack": segmentation.pack,
+        "bank": segmentation.bank,
+        "bank_version": None if segmentation.bank_version is None else asdict(segmentation.bank_version),
         "timings_seconds": {step: round(seconds, 6) for step, seconds in segmentation.timings.items()},
     }
 
 
-def write_summary(path: Path, segmentation: Summarised) -> None:
+def write_summary(path: Path, segmentation: Summarised, proposals: Mapping[str, Any] | None = None) -> None:
     """Write the summary of a segmentation as UTF-8 JSON.
 
     Args:
         path: ends in .json; the folder exists.
         segmentation: what to sum up.
+        proposals: what is known of the categories where nobody named them.
 
     Raises:
         InputError: the name ends otherwise.
         UnavailableError: the file cannot be written.
     """
     check_suffix(path, ".json")
-    text = json.dumps(summarise(segmentation), ensure_ascii=False, allow_nan=False, indent=2)
+    text = json.dumps(summarise(segmentation, proposals), ensure_ascii=False, allow_nan=False, indent=2)
     write_whole(path, f"{text}\n".encode())

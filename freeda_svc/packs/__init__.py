@@ -10,8 +10,10 @@ from freeda_svc.packs.parameters import (
     GenerationParameters,
     PackParameters,
     PrototypeParameters,
+    RefinementParameters,
     SegmentationParameters,
     SuperpixelParameters,
+    UnknownParameters,
 )
 from freeda_svc.packs.places import PARTS
 from freeda_svc.packs.precision import PRECISIONS, Precision
@@ -37,4 +39,6 @@ __all__ = [
     "PrototypeParameters",
     "SegmentationParameters",
     "SuperpixelParameters",
+    "UnknownParameters",
+    "RefinementParameters",
 ]

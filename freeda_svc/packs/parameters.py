@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal
 
-SuperpixelAlgorithm = Literal["felzenszwalb", "none"]
+SuperpixelAlgorithm = Literal["felzenszwalb", "slic", "watershed", "seeds", "quickshift", "none"]
+WindowWay = Literal["sliding", "whole"]
+LocalSimilarity = Literal["sigmoid", "cosine"]
+Aggregation = Literal["mean_embedding", "mean_similarity", "max_similarity"]
+SynonymWay = Literal["best", "mean"]
+RefinementWay = Literal["none", "pamr"]
+UnknownWay = Literal["none", "channel", "local_before", "local_after"]
 
 
 @dataclass(frozen=True)
@@ -40,12 +46,74 @@ class PrototypeParameters:
 
 @dataclass(frozen=True)
 class SuperpixelParameters:
-    """Felzenszwalb's parameters on RGB scaled to 0..1; ``none`` scores every pixel by the dense similarity."""
+    """How a window is cut into regions.
+
+    The numbers after ``min_size`` have defaults that give about as many regions as Felzenszwalb's algorithm: 400 to
+    800 in a window of 448 x 448 pixels of a photo.
+
+    Attributes:
+        algorithm: which one; ``none`` scores every pixel by the dense similarity.
+        scale: Felzenszwalb: how much contrast separates two regions; larger gives larger regions.
+        sigma: Felzenszwalb, SLIC and quickshift: standard deviation of the Gaussian that smooths first, pixels.
+        min_size: Felzenszwalb: regions of fewer pixels are joined to a neighbour.
+        region_size: SLIC, watershed and SEEDS: pixels that a region is to have on average.
+        slic_compactness: SLIC: what distance counts against colour; larger gives squarer regions.
+        watershed_compactness: the same of the watershed, where 0 lets the gradient alone decide.
+        seeds_levels: SEEDS: how many times a block is halved, down to the smallest that moves.
+        seeds_prior: SEEDS: how much smooth outlines count, 1 to 5.
+        seeds_bins: SEEDS: bins of a colour histogram, an axis.
+        seeds_iterations: SEEDS: sweeps over the image on each level.
+        quickshift_ratio: quickshift: what colour counts against distance, 0 to 1.
+        quickshift_kernel_size: quickshift: standard deviation of the density's Gaussian, pixels; its time grows with
+            the square.
+        quickshift_max_distance: quickshift: farther points are not linked; larger gives larger regions.
+    """
 
     algorithm: SuperpixelAlgorithm
     scale: float
     sigma: float
     min_size: int
+    region_size: int = 350
+    slic_compactness: float = 10.0
+    watershed_compactness: float = 1e-5
+    seeds_levels: int = 3
+    seeds_prior: int = 1
+    seeds_bins: int = 5
+    seeds_iterations: int = 10
+    quickshift_ratio: float = 1.0
+    quickshift_kernel_size: float = 3.0
+    quickshift_max_distance: float = 10.0
+
+
+@dataclass(frozen=True)
+class UnknownParameters:
+    """When a pixel belongs to none of the categories.
+
+    Attributes:
+        way: ``none``: never. ``channel``: a constant of ``threshold`` competes with the final scores. ``local_before``:
+            where no category's local similarity reaches ``threshold``. ``local_after``: where that of the category
+            with the best final score does not. The local similarity is what enters eq. 5, so after the sigmoid where
+            there is one.
+        threshold: see ``way``; 0.4 in the released code.
+    """
+
+    way: UnknownWay = "none"
+    threshold: float = 0.4
+
+
+@dataclass(frozen=True)
+class RefinementParameters:
+    """How the final scores of a window are refined along the edges of the image.
+
+    Attributes:
+        way: ``none``, as in all published numbers of the method, or ``pamr``, pixel-adaptive mask refinement.
+        iterations: how many times scores are averaged over neighbours.
+        dilations: distances of the neighbours, pixels.
+    """
+
+    way: RefinementWay = "none"
+    iterations: int = 10
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 12, 24)
 
 
 @dataclass(frozen=True)
@@ -63,6 +131,14 @@ class SegmentationParameters:
         origins: only prototypes of these origins are fetched; of all when empty.
         exemplar_share: what an exemplar of the category itself counts in the mean of eq. 4, as a share of k, but no
             less than once: 0.5 means that two of them count as much as k generated prototypes.
+        window_way: ``sliding`` windows, averaged where they overlap, or the ``whole`` scaled image as one window.
+        local_similarity: what enters eq. 5: the ``sigmoid`` of the cosine, as in the released code, or the ``cosine``
+            itself, as the paper writes.
+        aggregation: of the k prototypes, table 5: ``mean_embedding`` compares regions with their mean,
+            ``mean_similarity`` and ``max_similarity`` with each of them and take the mean or the largest cosine.
+        synonyms: the score of a category with several texts is the ``best`` of theirs or their ``mean``.
+        unknown: when a pixel belongs to none of the categories.
+        refinement: whether final scores are refined along edges.
     """
 
     k: int
@@ -74,6 +150,12 @@ class SegmentationParameters:
     superpixels: SuperpixelParameters
     origins: tuple[str, ...] = ()
     exemplar_share: float = 0.5
+    window_way: WindowWay = "sliding"
+    local_similarity: LocalSimilarity = "sigmoid"
+    aggregation: Aggregation = "mean_embedding"
+    synonyms: SynonymWay = "best"
+    unknown: UnknownParameters = UnknownParameters()
+    refinement: RefinementParameters = RefinementParameters()
 
 
 @dataclass(frozen=True)

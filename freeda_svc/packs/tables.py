@@ -8,7 +8,8 @@ from freeda_svc.errors import InputError
 
 T = TypeVar("T")
 
-_NAMES = {int: "a positive whole number", float: "a number", str: "a text", tuple: "a list of texts"}
+_NAMES = {int: "a positive whole number", float: "a number", str: "a text"}
+_LISTS = {str: "a list of texts", int: "a list of positive whole numbers"}
 _SHARES = frozenset({"gamma", "alpha", "beta"})
 
 
@@ -17,7 +18,7 @@ def read_table(kind: type[T], table: object, path: Path, prefix: str) -> T:
 
     Args:
         kind: a dataclass whose fields are whole numbers (all positive), numbers (none negative), texts, literals,
-            tuples of texts or such dataclasses.
+            tuples of texts or of whole numbers, or such dataclasses.
         table: what the file holds in that place.
         path: the file, for messages.
         prefix: the table's own key with a dot at its end; empty at the top.
@@ -52,9 +53,11 @@ def _read_value(kind: Any, value: object, path: Path, key: str) -> object:  # no
             raise InputError(f"{path}: {key} must be one of {', '.join(get_args(kind))}, not {value!r}")
         return value
     if get_origin(kind) is tuple:
-        if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-            raise InputError(f"{path}: {key} must be {_NAMES[tuple]}, not {value!r}")
-        return tuple(value)
+        entry_kind = get_args(kind)[0]
+        usable = isinstance(value, list) and all(type(entry) is entry_kind for entry in value)
+        if not usable or (entry_kind is int and min(value, default=1) < 1):  # type: ignore[call-overload]
+            raise InputError(f"{path}: {key} must be {_LISTS[entry_kind]}, not {value!r}")
+        return tuple(value)  # type: ignore[arg-type]
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind:

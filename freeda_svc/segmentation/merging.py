@@ -8,6 +8,8 @@ import numpy.typing as npt
 import torch
 
 from freeda_svc.segmentation.bilinear import bilinear_samples, resample
+from freeda_svc.segmentation.intersections import MergedRegions, intersect_windows
+from freeda_svc.segmentation.labelling import label_bands
 from freeda_svc.segmentation.window_scores import WindowScores
 from freeda_svc.segmentation.windows import Window
 
@@ -22,32 +24,45 @@ class Merged:
     Attributes:
         labels: (H, W) int32, the best category of each pixel.
         scores: (H, W) float32, its score.
-        highest: (N,) float32, the highest score that each category has anywhere.
+        highest: (N,) float32, the highest score that each category has anywhere, before scores are resized.
+        regions: the intersections of the windows' superpixels with their scores.
     """
 
     labels: npt.NDArray[np.int32]
     scores: npt.NDArray[np.float32]
     highest: npt.NDArray[np.float32]
+    regions: MergedRegions
 
 
-def average_rows(
-    windows: Sequence[tuple[Window, WindowScores]], width: int, start: int, stop: int, categories: int
-) -> torch.Tensor:
-    """Average the scores of all windows that cover rows ``start`` to ``stop``, exclusive, of the scaled image.
+def score_rows(regions: MergedRegions, size: tuple[int, int], start: int, stop: int) -> torch.Tensor:
+    """Return the final scores of rows ``start`` to ``stop``, exclusive, of the image: the plain way, for a few rows.
+
+    Scores are resized bilinearly, corners not aligned.
+
+    Args:
+        regions: what the windows say together.
+        size: height and width of the image.
+        start: the first row.
+        stop: the row after the last.
 
     Returns:
-        (categories, stop - start, width) float32.
+        (N, stop - start, W) float32.
     """
-    device = windows[0][1].dense.device
-    total = torch.zeros(categories, stop - start, width, device=device)
-    count = torch.zeros(stop - start, width, device=device)
-    for window, scores in windows:
-        top, bottom = max(start, window.top), min(stop, window.bottom)
-        if top < bottom:
-            rows, columns = slice(top - start, bottom - start), slice(window.left, window.right)
-            total[:, rows, columns] += scores.rows(top - window.top, bottom - window.top)
-            count[rows, columns] += 1
-    return total / count
+    scaled = regions.map.shape
+    down = bilinear_samples(scaled[0], size[0], aligned=False).part(start, stop)
+    across = bilinear_samples(scaled[1], size[1], aligned=False)
+    first, last = int(down.lower[0]), int(down.upper[-1])
+    numbers = torch.from_numpy(regions.map[first : last + 1]).to(torch.int64)
+    table = torch.from_numpy(regions.scores)
+    scores = table.new_empty(table.shape[1], *numbers.shape)
+    if len(table):
+        scores = table.T[:, numbers.clamp(min=0)]
+    rows, columns = (numbers < 0).nonzero(as_tuple=True)
+    if len(rows):
+        scores[:, rows, columns] = regions.pixel_scores(rows + first, columns).T
+    if scaled == size:
+        return scores[:, : stop - start]
+    return resample(resample(scores, down.shifted(first), dim=1), across, dim=2)
 
 
 def merge_windows(
@@ -70,22 +85,12 @@ def merge_windows(
     Returns:
         Labels and scores at the image's own size.
     """
-    height, width = size
-    categories, device = windows[0][1].dense.shape[0], windows[0][1].dense.device
-    down = bilinear_samples(scaled[0], height, aligned=False, device=device)
-    across = bilinear_samples(scaled[1], width, aligned=False, device=device)
-    band = max(1, scores_at_once // (categories * max(width, scaled[1])))
-    labels = np.empty((height, width), dtype=np.int32)
-    best = np.empty((height, width), dtype=np.float32)
-    highest = torch.full((categories,), -torch.inf, device=device)
-    for start in range(0, height, band):
-        part = down.part(start, start + band)
-        first, last = int(part.lower[0]), int(part.upper[-1])
-        scores = average_rows(windows, scaled[1], first, last + 1, categories)
-        if scaled != size:
-            scores = resample(resample(scores, part.shifted(first), dim=1), across, dim=2)
-        values, indices = scores.max(dim=0)
-        labels[start : start + band] = indices.cpu().numpy()
-        best[start : start + band] = values.cpu().numpy()
-        highest = torch.maximum(highest, scores.amax(dim=(1, 2)))
-    return Merged(labels, best, highest.cpu().numpy())
+    regions = intersect_windows(windows, scaled)
+    labels = np.empty(size, dtype=np.int32)
+    best = np.empty(size, dtype=np.float32)
+    highest = torch.full((regions.scores.shape[1],), -torch.inf)
+    for band in label_bands(regions, size, scores_at_once):
+        labels[band.start : band.stop] = band.labels.numpy()
+        best[band.start : band.stop] = band.scores.numpy()
+        highest = torch.maximum(highest, band.highest)
+    return Merged(labels, best, highest.numpy(), regions)

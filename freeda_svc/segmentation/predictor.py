@@ -1,29 +1,32 @@
 """The segmenter: one image and a list of categories in, one label a pixel out."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from freeda_svc.bank.class_prototypes import ClassPrototypes, Retrieval
-from freeda_svc.bank.store import PrototypeStore
-from freeda_svc.encoders import TEMPLATES
+import freeda_svc.torchvision_operators  # noqa: F401  (before the model libraries)
+from freeda_svc.bank.class_prototypes import ClassPrototypes
+from freeda_svc.bank.store import PrototypeStore, Version
 from freeda_svc.errors import InputError
 from freeda_svc.images import ImageSource, load_image
 from freeda_svc.packs import Pack
 from freeda_svc.packs.parameters import SegmentationParameters
+from freeda_svc.segmentation.aggregation import TextPrototypes
 from freeda_svc.segmentation.categories import Category, check_categories
 from freeda_svc.segmentation.checks import check_parameters
-from freeda_svc.segmentation.merging import merge_windows
-from freeda_svc.segmentation.result import Segmentation, score_categories
-from freeda_svc.segmentation.scoring import cosine
-from freeda_svc.segmentation.superpixels import cut_superpixels
-from freeda_svc.segmentation.window_scores import score_window
-from freeda_svc.segmentation.windows import cut_windows, resize_image, scaled_size
-
-WINDOWS_AT_ONCE = 8
+from freeda_svc.segmentation.deciding import Decision
+from freeda_svc.segmentation.encoding import EncodedWindow, encode_windows
+from freeda_svc.segmentation.evidence import USUAL_LIMITS, Evidence, EvidenceLimits, explain
+from freeda_svc.segmentation.noun_centres import KeptNounCentres
+from freeda_svc.segmentation.proposals import USUAL, ProposalParameters, Proposals, propose
+from freeda_svc.segmentation.result import UNKNOWN, Segmentation, score_categories
+from freeda_svc.segmentation.scoring import Ensemble, cosine
+from freeda_svc.segmentation.windows import Window, place_windows, resize_image, scaled_size
 
 
 class _Stopwatch:
@@ -36,8 +39,35 @@ class _Stopwatch:
     def lap(self, step: str) -> None:
         """Add the time since the last lap to a step."""
         now = perf_counter()
-        self.seconds[step] = self.seconds.get(step, 0.0) + now - self._last
+        self.add(step, now - self._last)
         self._last = now
+
+    def add(self, step: str, seconds: float) -> None:
+        """Add time to a step."""
+        self.seconds[step] = self.seconds.get(step, 0.0) + seconds
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """An image whose windows are on their way through the models.
+
+    Attributes:
+        size: height and width of the image.
+        seen: (h, w, 3) uint8, the image at the scale at which it is seen.
+        windows: what it was cut into.
+        texts: (T, Dt) float32, the embeddings of the texts of the categories.
+        version: of the bank at that moment.
+        decision: gathers the scores of the windows.
+        watch: the seconds that it took.
+    """
+
+    size: tuple[int, int]
+    seen: npt.NDArray[np.uint8]
+    windows: tuple[Window, ...]
+    texts: torch.Tensor
+    version: Version
+    decision: Decision
+    watch: _Stopwatch
 
 
 class Segmenter:
@@ -50,26 +80,36 @@ class Segmenter:
         InputError: the bank's prototypes were made with another pack.
     """
 
-    def __init__(self, pack: Pack, store: PrototypeStore) -> None:
+    def __init__(self, pack: Pack, store: PrototypeStore, *, bank: str = "") -> None:
+        """Take a pack and a bank.
+
+        Args:
+            pack: the models.
+            store: the bank.
+            bank: its name and version, for results; empty when it has none.
+        """
         if store.pack is not None and store.pack != pack.fingerprint:
             raise InputError(
                 f"the bank was made with pack {store.pack}, but {pack.name} is {pack.fingerprint}; "
                 "choose the pack of the bank, or a bank of this pack"
             )
         self._pack = pack
-        self._prototypes = ClassPrototypes(store)
+        self._store = store
+        self._bank = bank
+        self._looks: TextPrototypes | None = None
+        self._centres = KeptNounCentres(store)
 
     def segment(
         self,
         image: ImageSource,
-        categories: Sequence[Category],
+        categories: Sequence[Category | str],
         parameters: SegmentationParameters | None = None,
     ) -> Segmentation:
-        """Label every pixel with one of the categories.
+        """Label every pixel with one of the categories, or none.
 
         Args:
             image: (H, W), (H, W, 3) or (H, W, 4) uint8 or uint16; a Pillow image; or the path of an image file.
-            categories: at least one, with different names.
+            categories: at least one, with different names; texts such as ``dog`` or ``cat|kitten`` will do.
             parameters: how to segment; those of the pack when None.
 
         Returns:
@@ -78,77 +118,155 @@ class Segmenter:
         Raises:
             InputError: the image, the categories or the parameters are not usable, or the bank is empty.
         """
-        parameters = self._pack.parameters.segmentation if parameters is None else parameters
-        check_parameters(parameters)
-        categories = check_categories(categories)
-        watch = _Stopwatch()
-        pixels = load_image(image)
-        size = pixels.shape[0], pixels.shape[1]
-        scaled = scaled_size(*size, short_side=parameters.short_side, long_side=parameters.long_side)
-        seen = resize_image(pixels, *scaled)
-        windows = cut_windows(*scaled, window=parameters.window, stride=parameters.stride)
-        crops = [seen[window.top : window.bottom, window.left : window.right] for window in windows]
-        watch.lap("image")
-        prototypes = self._class_prototypes([category.retrieval_text for category in categories], parameters)
-        watch.lap("prototypes")
-        features, global_similarity = self._encode(crops, categories, parameters.beta)
-        watch.lap("encoders")
-        superpixels = [torch.from_numpy(cut_superpixels(crop, parameters.superpixels)) for crop in crops]
-        watch.lap("superpixels")
-        scores = [
-            score_window(features[index], superpixels[index], prototypes, global_similarity[index], parameters.beta)
-            for index in range(len(windows))
-        ]
-        merged = merge_windows(list(zip(windows, scores, strict=True)), scaled, size)
-        watch.lap("scores")
-        return Segmentation(
-            labels=merged.labels,
-            categories=categories,
-            scores=score_categories(categories, merged),
-            regions=sum(score.regions for score in scores),
-            windows=len(windows),
-            parameters=parameters,
-            pack=self._pack.fingerprint,
-            timings=watch.seconds,
-        )
+        return next(self.segment_many([image], categories, parameters))
 
     def segment_many(
         self,
         images: Iterable[ImageSource],
-        categories: Sequence[Category],
+        categories: Sequence[Category | str],
         parameters: SegmentationParameters | None = None,
     ) -> Iterator[Segmentation]:
-        """Segment images one after the other, into the same categories."""
-        for image in images:
-            yield self.segment(image, categories, parameters)
+        """Segment images into the same categories, their windows together through the models.
 
-    def _class_prototypes(self, texts: Sequence[str], parameters: SegmentationParameters) -> torch.Tensor:
-        """Return (N, Dv) class prototypes, eq. 4."""
-        retrieval = Retrieval(
-            k=parameters.k,
-            origins=frozenset(parameters.origins) or None,
-            exemplar_weight=max(1.0, parameters.exemplar_share * parameters.k),
-        )
-        return torch.from_numpy(self._prototypes.fetch(texts, self._embed, retrieval, templates=TEMPLATES))
+        Args:
+            images: as ``segment`` takes them; read a batch of windows ahead.
+            categories: at least one, with different names; texts such as ``dog`` or ``cat|kitten`` will do.
+            parameters: how to segment; those of the pack when None.
 
-    def _embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        return self._pack.image_text.embed_nouns(texts).numpy()
+        Yields:
+            What ``segment`` returns for each image, in order.
 
-    def _encode(
-        self, crops: Sequence[npt.NDArray[np.uint8]], categories: Sequence[Category], beta: float
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the windows' dense features (B, Dv, h, w) and global similarities (B, N).
-
-        Where beta leaves the global similarity out, it is not computed but zero.
+        Raises:
+            InputError: as from ``segment``; after the images before the one that is not usable.
         """
-        features, global_similarity = [], []
-        texts = self._pack.image_text.embed_nouns([category.embedded_text for category in categories])
-        for start in range(0, len(crops), WINDOWS_AT_ONCE):
-            batch = torch.from_numpy(np.stack(crops[start : start + WINDOWS_AT_ONCE]))
-            images = batch.permute(0, 3, 1, 2).float().div(255)
-            features.append(self._pack.backbone.features(images))
-            if beta < 1:
-                global_similarity.append(cosine(self._pack.image_text.embed_images(images), texts))
-            else:
-                global_similarity.append(torch.zeros(len(images), len(categories)))
-        return torch.cat(features), torch.cat(global_similarity)
+        parameters = self._pack.parameters.segmentation if parameters is None else parameters
+        check_parameters(parameters)
+        checked = check_categories(categories)
+        waiting: deque[_Prepared] = deque()
+        encoded = encode_windows(
+            self._pack, self._crops(images, checked, parameters, waiting), parameters.superpixels,
+            embed=parameters.beta < 1,
+        )  # fmt: skip
+        for window in encoded:
+            prepared = waiting[0]
+            self._score(window, prepared)
+            if len(prepared.decision.windows) == len(prepared.windows):
+                yield self._finish(waiting.popleft(), checked, parameters)
+
+    def explain(
+        self, image: ImageSource, segmentation: Segmentation, limits: EvidenceLimits = USUAL_LIMITS
+    ) -> Evidence:
+        """Say why an image was segmented as it was: which prototypes spoke, and how regions were scored.
+
+        Args:
+            image: the one that was segmented, as ``segment`` takes it.
+            segmentation: what this segmenter returned for it.
+            limits: how much is told.
+
+        Raises:
+            InputError: the image is not usable or has another size than what was segmented.
+            NotFoundError: prototypes are removed from the bank faster than they can be read.
+            UnavailableError: the bank does not answer.
+        """
+        return explain(self._pack, self._store, self._text_prototypes(), load_image(image), segmentation, limits=limits)
+
+    def propose(
+        self,
+        image: ImageSource,
+        parameters: SegmentationParameters | None = None,
+        proposing: ProposalParameters = USUAL,
+    ) -> Proposals:
+        """Say which nouns of the bank an image seems to show, for when nobody names categories.
+
+        The first time goes through the whole bank; later ones only read nouns with new prototypes.
+
+        Args:
+            image: as ``segment`` takes it.
+            parameters: how the image is cut and scored; those of the pack when None.
+            proposing: how categories are proposed.
+
+        Returns:
+            At least one proposal; their ``categories`` are what ``segment`` takes.
+
+        Raises:
+            InputError: the image or the parameters are not usable, or the bank has no nouns.
+            UnavailableError: the bank does not answer.
+        """
+        parameters = self._pack.parameters.segmentation if parameters is None else parameters
+        check_parameters(parameters)
+        found = propose(self._pack, self._centres.current(), load_image(image), parameters, proposing)
+        return replace(found, bank=self._bank)
+
+    def _crops(
+        self,
+        images: Iterable[ImageSource],
+        categories: tuple[Category, ...],
+        parameters: SegmentationParameters,
+        waiting: "deque[_Prepared]",
+    ) -> Iterator[npt.NDArray[np.uint8]]:
+        """Read images and cut them into windows; each image is put among those waiting before its first window."""
+        ensemble = Ensemble(
+            parameters.beta,
+            parameters.local_similarity,
+            tuple(len(category.texts) for category in categories),
+            parameters.synonyms,
+        )
+        for image in images:
+            watch = _Stopwatch()
+            pixels = load_image(image)
+            size = pixels.shape[0], pixels.shape[1]
+            scaled = scaled_size(*size, short_side=parameters.short_side, long_side=parameters.long_side)
+            seen = resize_image(pixels, *scaled)
+            windows = place_windows(*scaled, parameters)
+            watch.lap("image")
+            version = self._store.version()
+            sought = [text for category in categories for text in category.retrieval_texts]
+            compare = self._text_prototypes().comparison(sought, parameters, version)
+            texts = self._pack.image_text.embed_nouns([text for category in categories for text in category.texts])
+            watch.lap("prototypes")
+            decision = Decision(compare, ensemble, parameters)
+            waiting.append(_Prepared(size, seen, windows, texts, version, decision, watch))
+            del pixels
+            for window in windows:
+                yield seen[window.top : window.bottom, window.left : window.right]
+
+    def _score(self, window: EncodedWindow, prepared: "_Prepared") -> None:
+        """Score the regions of a window; the global similarity is zero where beta leaves it out."""
+        started = perf_counter()
+        if window.embedding is None:
+            global_similarity = torch.zeros(len(prepared.texts))
+        else:
+            global_similarity = cosine(window.embedding[None], prepared.texts)[0]
+        place = prepared.windows[len(prepared.decision.windows)]
+        prepared.decision.see(place, window.features, window.superpixels, global_similarity)
+        prepared.watch.add("encoders", window.encoder_seconds)
+        prepared.watch.add("superpixels", window.superpixel_seconds)
+        prepared.watch.add("scores", perf_counter() - started)
+
+    def _finish(
+        self, prepared: "_Prepared", categories: tuple[Category, ...], parameters: SegmentationParameters
+    ) -> Segmentation:
+        """Merge the windows of an image."""
+        started = perf_counter()
+        merged = prepared.decision.decide(prepared.seen, prepared.size)
+        prepared.watch.add("scores", perf_counter() - started)
+        return Segmentation(
+            labels=merged.labels,
+            categories=categories,
+            scores=score_categories(categories, merged),
+            regions=sum(scores.regions for _, scores in prepared.decision.windows),
+            windows=len(prepared.windows),
+            parameters=parameters,
+            pack=self._pack.fingerprint,
+            timings=prepared.watch.seconds,
+            bank=self._bank,
+            bank_version=prepared.version,
+            unknown_share=float((merged.labels == UNKNOWN).mean()),
+            region_scores=merged.regions,
+            pixel_scores=merged.scores,
+        )
+
+    def _text_prototypes(self) -> TextPrototypes:
+        if self._looks is None:
+            self._looks = TextPrototypes(ClassPrototypes(self._store), self._pack.image_text)
+        return self._looks

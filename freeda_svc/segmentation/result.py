@@ -6,9 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from freeda_svc.bank.store import Version
 from freeda_svc.packs.parameters import SegmentationParameters
 from freeda_svc.segmentation.categories import Category
+from freeda_svc.segmentation.intersections import MergedRegions
 from freeda_svc.segmentation.merging import Merged
+
+UNKNOWN = -1
+"""Label of pixels that belong to none of the categories."""
+
+_PIXELS_AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class Segmentation:
     """A segmented image.
 
     Attributes:
-        labels: (H, W) int32, indices into ``categories``, at the size of the image.
+        labels: (H, W) int32, indices into ``categories``, or ``UNKNOWN``, at the size of the image.
         categories: what was asked for.
         scores: one a category, in the same order.
         regions: how many superpixels all windows were cut into; 0 where there are none.
@@ -43,6 +50,12 @@ class Segmentation:
         parameters: the numbers it was made with.
         pack: fingerprint of the model pack it was made with.
         timings: seconds of each step, in order.
+        bank: name and version of the bank whose prototypes were used; empty when nobody said.
+        bank_version: its version when the image was segmented, which changes whenever the bank does.
+        unknown_share: share of the image's pixels that belong to no category, 0 to 1.
+        region_scores: the intersections of the windows' superpixels, at the scaled size, with the scores of each,
+            before refinement.
+        pixel_scores: (H, W) float32, the final score of each pixel's category, -1 to 1.
     """
 
     labels: npt.NDArray[np.int32]
@@ -53,19 +66,29 @@ class Segmentation:
     parameters: SegmentationParameters
     pack: str
     timings: Mapping[str, float]
+    bank: str = ""
+    bank_version: Version | None = None
+    unknown_share: float = 0.0
+    region_scores: MergedRegions | None = None
+    pixel_scores: npt.NDArray[np.float32] | None = None
 
 
 def score_categories(categories: tuple[Category, ...], merged: Merged) -> tuple[CategoryScore, ...]:
-    """Sum up how each category did in a merged image."""
-    labels = merged.labels.ravel()
-    pixels = np.bincount(labels, minlength=len(categories))
-    sums = np.bincount(labels, weights=merged.scores.ravel(), minlength=len(categories))
+    """Sum up how each category did in a merged image; unknown pixels count for the area only."""
+    pixels, sums = np.zeros(len(categories) + 1, dtype=np.int64), np.zeros(len(categories) + 1)
+    rows = max(1, _PIXELS_AT_ONCE // merged.labels.shape[1])  # counting makes 16 bytes of each pixel
+    for start in range(0, len(merged.labels), rows):
+        labels = merged.labels[start : start + rows].ravel() + 1  # unknown pixels are the first
+        scores = merged.scores[start : start + rows].ravel()
+        pixels += np.bincount(labels, minlength=len(pixels))
+        sums += np.bincount(labels, weights=scores, minlength=len(pixels))
+    pixels, sums = pixels[1:], sums[1:]
     return tuple(
         CategoryScore(
             name=category.name,
             score=float(sums[index] / pixels[index]) if pixels[index] else None,
             highest_score=float(merged.highest[index]),
-            area_share=float(pixels[index] / labels.size),
+            area_share=float(pixels[index] / merged.labels.size),
             absent=not pixels[index],
         )
         for index, category in enumerate(categories)

@@ -1,7 +1,15 @@
 """The similarity of regions and categories, eq. 5."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
 import torch
 from torch.nn import functional
+
+from freeda_svc.packs.parameters import LocalSimilarity, SynonymWay
+
+Compare = Callable[[torch.Tensor], torch.Tensor]
+"""Gives the (M, T) cosines of (M, D) features and what each of T texts looks like."""
 
 
 def cosine(features: torch.Tensor, prototypes: torch.Tensor) -> torch.Tensor:
@@ -22,4 +30,77 @@ def ensemble(local: torch.Tensor, global_similarity: torch.Tensor, beta: float) 
     Returns:
         (R, N) scores.
     """
-    return beta * torch.sigmoid(local) + (1 - beta) * global_similarity
+    return Ensemble(beta).join(local, global_similarity).scores
+
+
+@dataclass(frozen=True, eq=False)
+class Similarities:
+    """How well M regions or cells fit N categories: scores = beta local + (1 - beta) global.
+
+    Attributes:
+        scores: (M, N) float32, s of eq. 5.
+        local: (M, N) float32, l of eq. 5 as it enters there, so after the sigmoid where there is one.
+        global_similarity: (N,) float32, g of eq. 5; (M, N) where a category's best text is another for each region.
+    """
+
+    scores: torch.Tensor
+    local: torch.Tensor
+    global_similarity: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """How the similarities of texts become the scores of categories.
+
+    Attributes:
+        beta: weight of the local similarity, 0 to 1.
+        local_similarity: what enters eq. 5: the ``sigmoid`` of the cosine (the released code), or the ``cosine``.
+        texts: how many texts each of the categories has; one each when empty.
+        synonyms: the score of a category with several texts is the ``best`` of theirs or their ``mean``.
+    """
+
+    beta: float
+    local_similarity: LocalSimilarity = "sigmoid"
+    texts: tuple[int, ...] = ()
+    synonyms: SynonymWay = "best"
+
+    def join(self, cosines: torch.Tensor, global_similarity: torch.Tensor) -> Similarities:
+        """Join the similarities of T texts to the scores of N categories, eq. 5.
+
+        Args:
+            cosines: (M, T) local cosines; the texts of one category follow each other.
+            global_similarity: (T,) global cosines.
+        """
+        local = torch.sigmoid(cosines) if self.local_similarity == "sigmoid" else cosines
+        scores = self.beta * local + (1 - self.beta) * global_similarity
+        joined = Similarities(scores, local, global_similarity)
+        if all(count == 1 for count in self.texts):
+            return joined
+        return _best_texts(joined, self.texts) if self.synonyms == "best" else _mean_texts(joined, self.texts)
+
+
+def _mean_texts(of_texts: Similarities, counts: Sequence[int]) -> Similarities:
+    """Eq. 5 is linear, so that the mean of scores has the means of the similarities as its parts."""
+    columns = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)).to(of_texts.scores.device)
+    shares = 1 / torch.tensor(counts, dtype=torch.float32, device=of_texts.scores.device)
+
+    def mean(values: torch.Tensor) -> torch.Tensor:
+        sums = values.new_zeros(*values.shape[:-1], len(counts))
+        return sums.index_add_(-1, columns, values) * shares
+
+    return Similarities(mean(of_texts.scores), mean(of_texts.local), mean(of_texts.global_similarity))
+
+
+def _best_texts(of_texts: Similarities, counts: Sequence[int]) -> Similarities:
+    """Take the text with the best score for each region and category."""
+    ends = torch.tensor(counts).cumsum(dim=0)
+    chosen = (ends - torch.tensor(counts)).to(of_texts.scores.device).expand(len(of_texts.scores), -1).clone()
+    for category, count in enumerate(counts):
+        if count > 1:
+            end = int(ends[category])
+            chosen[:, category] = of_texts.scores[:, end - count : end].argmax(dim=1) + end - count
+    return Similarities(
+        of_texts.scores.gather(1, chosen),
+        of_texts.local.gather(1, chosen),
+        of_texts.global_similarity[chosen],
+    )

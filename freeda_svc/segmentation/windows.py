@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from freeda_svc.packs.parameters import SegmentationParameters
 from freeda_svc.segmentation.bilinear import bilinear_samples, resample
 
 
@@ -67,3 +68,10 @@ def cut_windows(height: int, width: int, *, window: int, stride: int) -> tuple[W
         for top in window_positions(height, window, stride)
         for left in window_positions(width, window, stride)
     )
+
+
+def place_windows(height: int, width: int, parameters: SegmentationParameters) -> tuple[Window, ...]:
+    """Cover a scaled image with windows in the way that the parameters ask for."""
+    if parameters.window_way == "whole":
+        return (Window(0, 0, height, width),)
+    return cut_windows(height, width, window=parameters.window, stride=parameters.stride)

@@ -384,6 +384,50 @@ def test_only_the_origins_asked_for_are_averaged(watched: Watched, make_prototyp
     np.testing.assert_allclose(fetch(prototypes, retrieval=asked), [own.vector] * 4, rtol=1e-3)
 
 
+def fetch_all(prototypes: ClassPrototypes, retrieval: Retrieval, texts: Sequence[str] = tuple(WORDS)) -> list:
+    return list(prototypes.fetch_all(texts, embed, retrieval, templates=TEMPLATES))
+
+
+def test_the_prototypes_themselves_have_the_class_prototype_as_their_mean(
+    watched: Watched, make_prototypes: MakePrototypes
+) -> None:
+    watched.add(make_prototypes(12, nouns=("tree",), origins=(EXEMPLAR,), start=40))
+    retrieval = Retrieval(5, exemplar_weight=3.0)
+    prototypes = ClassPrototypes(watched)
+    found = fetch_all(prototypes, retrieval)
+    assert {len(one.ids) for one in found} == {5}
+    assert {weight for one in found for weight in one.weights} == {1.0, 3.0}
+    for one, mean in zip(found, fetch(prototypes, retrieval=retrieval), strict=True):
+        assert list(one.ids) == sorted(one.ids)
+        np.testing.assert_array_equal(one.vectors, watched.vectors(one.ids))
+        np.testing.assert_allclose(np.average(one.vectors, axis=0, weights=one.weights), mean, rtol=1e-5)
+    assert len(watched.asked) == 1  # what was retrieved is kept
+
+
+def test_what_is_removed_while_the_prototypes_are_read_takes_no_part(watched: Watched) -> None:
+    prototypes = ClassPrototypes(watched)
+    first = fetch_all(prototypes, Retrieval(3))[0]
+    gone = first.ids[0]
+
+    def forget() -> None:
+        watched.before_vectors = lambda: None
+        watched.forget([gone])
+
+    watched.before_vectors = forget
+    again = fetch_all(prototypes, Retrieval(3))[0]
+    assert gone not in again.ids
+    assert len(again.ids) == 3
+
+
+def test_many_texts_keep_their_prototypes_apart(watched: Watched) -> None:
+    texts = [WORDS[number % len(WORDS)] for number in range(150)]
+    found = fetch_all(ClassPrototypes(watched), Retrieval(2), texts)
+    expected = {
+        word: one.ids for word, one in zip(WORDS, fetch_all(ClassPrototypes(watched), Retrieval(2)), strict=True)
+    }
+    assert [one.ids for one in found] == [expected[text] for text in texts]
+
+
 def test_several_threads_share_one_while_the_bank_grows(watched: Watched, make_prototypes: MakePrototypes) -> None:
     prototypes = ClassPrototypes(watched, entries=3)
     with ThreadPoolExecutor(3) as pool:

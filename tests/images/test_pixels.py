@@ -1,3 +1,4 @@
+import os
 import struct
 import zlib
 from io import BytesIO
@@ -78,10 +79,28 @@ def test_cmyk_files_are_read(tmp_path: Path) -> None:
     assert read_image(path)[0, 0].tolist() == [255, 0, 0]
 
 
-def test_the_first_picture_of_an_animation_is_taken(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".gif", ".png", ".webp"])
+def test_an_animation_is_refused(tmp_path: Path, suffix: str) -> None:
     first, second = Image.new("L", (4, 4), 10), Image.new("L", (4, 4), 200)
-    path = saved(tmp_path, first, ".gif", save_all=True, append_images=[second])
+    path = saved(tmp_path, first, suffix, save_all=True, append_images=[second])
+    with pytest.raises(InputError, match=r"picture\.\w+ is an animation of 2 pictures; save the one you mean"):
+        read_image(path)
+
+
+def test_a_gif_of_one_picture_is_read(tmp_path: Path) -> None:
+    assert read_image(saved(tmp_path, Image.new("L", (4, 4), 10), ".gif"))[0, 0, 0] == 10
+
+
+def test_of_several_pages_the_first_is_taken(tmp_path: Path) -> None:
+    first, second = Image.new("L", (4, 4), 10), Image.new("L", (4, 4), 200)
+    path = saved(tmp_path, first, ".tif", save_all=True, append_images=[second])
     assert read_image(path)[0, 0, 0] == 10
+
+
+def test_what_is_no_regular_file_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(InputError, match=r"pipe.png is no regular file; name an image file"):
+        read_image(tmp_path / "pipe.png")
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
@@ -124,14 +143,15 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
         read_image(path)
 
 
-def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+@pytest.mark.parametrize("side", [60_000, 15_000])
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path, side: int) -> None:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     path = tmp_path / "bomb.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")))
-    with pytest.raises(InputError, match="more than 178 million pixels"):
+    with pytest.raises(InputError, match="more than 200 million pixels"):
         read_image(path)
 
 

@@ -3,7 +3,7 @@ import pytest
 from skimage.color import rgb2lab
 
 from freeda_svc.errors import InputError
-from freeda_svc.outputs import MOST_COLOURS, palette
+from freeda_svc.outputs import MOST_COLOURS, UNKNOWN_COLOUR, extend_colours, palette
 from freeda_svc.outputs.palettes import _all_colours
 
 
@@ -45,7 +45,24 @@ def test_changing_a_palette_changes_no_other() -> None:
     assert palette(3).any()
 
 
-@pytest.mark.parametrize("colours", [0, -1, 257])
-def test_other_numbers_of_colours_are_refused(colours: int) -> None:
-    with pytest.raises(InputError, match=f"1 to 256 categories, not for {colours}"):
+@pytest.mark.parametrize("colours", [0, -1])
+def test_no_colours_are_refused(colours: int) -> None:
+    with pytest.raises(InputError, match=f"at least one colour, not {colours}"):
         palette(colours)
+
+
+def test_there_is_a_colour_for_any_number_of_categories() -> None:
+    assert np.array_equal(palette(600)[255:510], palette())
+
+
+def test_the_colour_of_what_is_unknown_is_no_categorys() -> None:
+    assert tuple(UNKNOWN_COLOUR) not in set(map(tuple, palette().tolist()))
+
+
+def test_colours_of_ones_own_are_followed_by_others() -> None:
+    own = np.array([[0, 0, 0], palette()[0]], dtype=np.uint8)
+    colours = extend_colours(own, 256)
+    assert np.array_equal(colours[:2], own)
+    assert len(np.unique(colours, axis=0)) == 256
+    assert np.array_equal(extend_colours(own, 2), own)
+    assert np.array_equal(extend_colours(np.empty((0, 3), dtype=np.uint8), 9), palette(9))

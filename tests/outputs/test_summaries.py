@@ -1,10 +1,11 @@
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from freeda_svc.bank.store import Version
 from freeda_svc.errors import InputError
 from freeda_svc.outputs import write_summary
 from freeda_svc.packs.parameters import SegmentationParameters, SuperpixelParameters
@@ -12,7 +13,10 @@ from freeda_svc.segmentation import Category, CategoryScore, Segmentation
 
 SEGMENTATION = Segmentation(
     labels=np.zeros((30, 40), dtype=np.int32),
-    categories=(Category("Café au lait", text="coffee", prototype_text="cup"), Category('a "dog"')),
+    categories=(
+        Category("Café au lait", text="coffee", prototype_text="cup", synonyms=("latte",)),
+        Category('a "dog"'),
+    ),
     scores=(
         CategoryScore("Café au lait", score=0.61, highest_score=0.7, area_share=1.0, absent=False),
         CategoryScore('a "dog"', score=None, highest_score=0.4, area_share=0.0, absent=True),
@@ -30,6 +34,9 @@ SEGMENTATION = Segmentation(
     ),
     pack="0123456789abcdef",
     timings={"encoders": 1.25, "scores": 0.5},
+    bank="default@1",
+    bank_version=Version(additions=3, removals="none"),
+    unknown_share=0.25,
 )
 
 
@@ -44,6 +51,7 @@ def test_a_summary_says_what_was_asked_found_and_used(tmp_path: Path) -> None:
                 "name": "Café au lait",
                 "text": "coffee",
                 "prototype_text": "cup",
+                "synonyms": ["latte"],
                 "score": 0.61,
                 "highest_score": 0.7,
                 "area_share": 1.0,
@@ -54,26 +62,20 @@ def test_a_summary_says_what_was_asked_found_and_used(tmp_path: Path) -> None:
                 "name": 'a "dog"',
                 "text": 'a "dog"',
                 "prototype_text": 'a "dog"',
+                "synonyms": [],
                 "score": None,
                 "highest_score": 0.4,
                 "area_share": 0.0,
                 "absent": True,
             },
         ],
+        "unknown_share": 0.25,
         "regions": 17,
         "windows": 2,
-        "parameters": {
-            "k": 350,
-            "beta": 0.8,
-            "short_side": 448,
-            "long_side": 2048,
-            "window": 448,
-            "stride": 224,
-            "superpixels": {"algorithm": "felzenszwalb", "scale": 100.0, "sigma": 1.0, "min_size": 20},
-            "origins": [],
-            "exemplar_share": 0.5,
-        },
+        "parameters": json.loads(json.dumps(asdict(SEGMENTATION.parameters))),
         "pack": "0123456789abcdef",
+        "bank": "default@1",
+        "bank_version": {"additions": 3, "removals": "none"},
         "timings_seconds": {"encoders": 1.25, "scores": 0.5},
     }
     assert "Café" in path.read_text(encoding="utf-8")  # readable as typed, not escaped

@@ -10,7 +10,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from freeda_svc.errors import InputError, NotFoundError
-from freeda_svc.packs import Source, load_pack, read_pack_parameters, write_pack_manifest
+from freeda_svc.packs import (
+    RefinementParameters,
+    Source,
+    UnknownParameters,
+    load_pack,
+    read_pack_parameters,
+    write_pack_manifest,
+)
 
 
 @pytest.fixture
@@ -33,6 +40,41 @@ def test_what_is_written_is_read(tiny_pack_folder: Path) -> None:
     assert description.parameters.segmentation.superpixels.algorithm == "felzenszwalb"
     assert description.sources["backbone"].licence == "Apache-2.0"
     assert "backbone/model.safetensors" in description.files
+
+
+def test_all_numbers_are_written_and_read(pack_folder: Path) -> None:
+    description = read_pack_parameters(str(pack_folder))
+    segmentation = replace(
+        description.parameters.segmentation,
+        window_way="whole",
+        local_similarity="cosine",
+        aggregation="max_similarity",
+        synonyms="mean",
+        unknown=UnknownParameters("local_after", 0.25),
+        refinement=RefinementParameters("pamr", 3, (1, 5)),
+        superpixels=replace(description.parameters.segmentation.superpixels, algorithm="seeds", seeds_levels=4),
+    )
+    parameters = replace(description.parameters, segmentation=segmentation)
+    words = {"name": "tiny", "version": "1", "description": "x", "sources": description.sources}
+    write_pack_manifest(pack_folder, parameters=parameters, **words)
+    again = read_pack_parameters(str(pack_folder))
+    assert again.parameters == parameters
+    assert again.fingerprint == description.fingerprint  # how images are segmented changes no prototype
+
+
+def test_a_pack_from_before_an_option_has_its_default(tiny_pack_folder: Path, tmp_path: Path) -> None:
+    shutil.copy(tiny_pack_folder / "pack.toml", tmp_path)
+    lines = (tmp_path / "pack.toml").read_text(encoding="utf-8").split("\n")
+    newer = {
+        "window_way", "local_similarity", "aggregation", "synonyms", "exemplar_share", "origins", "region_size",
+        "slic_compactness", "watershed_compactness", "seeds_levels", "seeds_prior", "seeds_bins", "seeds_iterations",
+        "quickshift_ratio", "quickshift_kernel_size", "quickshift_max_distance", "way", "threshold", "iterations",
+        "dilations", "[parameters.segmentation.unknown]", "[parameters.segmentation.refinement]",
+    }  # fmt: skip
+    older = [line for line in lines if line.partition(" =")[0] not in newer]
+    assert len(lines) - len(older) == len(newer) + 1  # there are two ways
+    (tmp_path / "pack.toml").write_text("\n".join(older), encoding="utf-8")
+    assert read_pack_parameters(str(tmp_path)).parameters == read_pack_parameters(str(tiny_pack_folder)).parameters
 
 
 def test_odd_texts_survive_the_manifest(pack_folder: Path) -> None:
@@ -162,7 +204,12 @@ def test_models_of_another_kind_are_refused(pack_folder: Path, file: str, old: s
         ("steps = 2", "steps = 2.0", r"parameters\.generation\.steps must be a positive whole number, not 2\.0"),
         ("steps = 2", "steps = true", r"parameters\.generation\.steps must be a positive whole number, not True"),
         ("steps = 2", "steps = 0", r"parameters\.generation\.steps must be a positive whole number, not 0"),
-        ('"felzenszwalb"', '"slic"', r"superpixels\.algorithm must be one of felzenszwalb, none, not 'slic'"),
+        ('"felzenszwalb"', '"snic"', r"superpixels\.algorithm must be one of felzenszwalb, slic, .*, none, not 'snic'"),
+        ("[1, 2, 4, 8, 12, 24]", "[1, 2.5]", r"refinement\.dilations must be a list of positive whole numbers"),
+        ("[1, 2, 4, 8, 12, 24]", "[1, 0]", r"refinement\.dilations must be a list of positive whole numbers"),
+        ("[1, 2, 4, 8, 12, 24]", "2", r"refinement\.dilations must be a list of positive whole numbers, not 2"),
+        ("origins = []", "origins = [1]", r"segmentation\.origins must be a list of texts, not \[1\]"),
+        ("threshold = 0.4", "threshold = true", r"unknown\.threshold must be a number, not True"),
         ("[parameters.prototypes]", "[parameters.prototype]", r"unknown key parameters\.prototype;"),
         ("[sources.backbone]", "[sources.backdoor]", r"unknown part sources\.backdoor"),
         ('name = "tiny"', "name = 1", r"name must be a text, not 1"),

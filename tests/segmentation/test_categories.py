@@ -1,7 +1,7 @@
 import pytest
 
 from freeda_svc.errors import InputError
-from freeda_svc.segmentation import Category, check_categories, parse_categories
+from freeda_svc.segmentation import Category, background_category, check_categories, parse_categories
 from freeda_svc.segmentation.categories import LONGEST_TEXT
 
 
@@ -59,3 +59,94 @@ def test_texts_that_cannot_be_used_are_refused(texts: dict[str, str], message: s
     with pytest.raises(InputError, match=message) as caught:
         Category(**texts)
     assert "\n" not in str(caught.value)
+
+
+def test_synonyms_are_separated_by_bars() -> None:
+    cats, dog = parse_categories("cat | kitten|feline, dog")
+    assert cats.name == "cat | kitten|feline"
+    assert cats.texts == ("cat", "kitten", "feline")
+    assert cats.retrieval_texts == ("cat", "kitten", "feline")
+    assert (cats.embedded_text, cats.retrieval_text) == ("cat", "cat")
+    assert (dog.texts, dog.synonyms) == (("dog",), ())
+
+
+def test_synonyms_come_after_the_texts_given() -> None:
+    category = Category("pet", text="a cat", prototype_text="cat", synonyms=["dog"])
+    assert category.texts == ("a cat", "dog")
+    assert category.retrieval_texts == ("cat", "dog")
+    assert category.synonyms == ("dog",)
+
+
+def test_a_bar_in_a_name_with_texts_of_its_own_is_only_a_name() -> None:
+    assert Category("a|b", text="cat").texts == ("cat",)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("cat||kitten", "text 2 of the category 'cat||kitten' is empty"),
+        ("dog, cat|", "text 2 of the category"),
+        ("|", "text 1 of the category"),
+        ("cat|kitten|Cat", "'cat|kitten|Cat' has the text 'Cat' twice"),
+        ("cat|kitten, dog|kitten", "the text 'kitten' is given for both 'cat|kitten' and 'dog|kitten'"),
+        ("cat|kitten, Kitten", "the text 'Kitten' is given for both 'cat|kitten' and 'Kitten'"),
+        ("cat|dog, dog|cat", "is given for both"),
+        ("cat|" + "x" * 201, "synonym has 201 characters"),
+        ("x" * 500, "has 500 characters, at most 200"),
+    ],
+)
+def test_synonyms_that_cannot_be_used_are_refused(text: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_categories(text)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_many_synonyms_make_a_long_name() -> None:
+    name = "|".join(f"word {number}" for number in range(60))
+    assert len(name) > LONGEST_TEXT
+    assert len(parse_categories(name)[0].texts) == 60
+
+
+@pytest.mark.parametrize("synonyms", ["dog", {"dog": 1}, 5])
+def test_synonyms_are_a_list(synonyms: object) -> None:
+    with pytest.raises(InputError, match="give a list of texts"):
+        Category("cat", synonyms=synonyms)
+
+
+@pytest.mark.parametrize("name", ["🐈", "小猫", "قطة", "gâteau", "γάτα|kitten", "a\u0301"])
+def test_every_script_is_a_name(name: str) -> None:
+    assert check_categories([name])[0].name == name
+
+
+def test_texts_of_a_list_are_read_as_categories() -> None:
+    categories = check_categories(["cat|kitten", Category("dog")])
+    assert [category.name for category in categories] == ["cat|kitten", "dog"]
+    with pytest.raises(InputError, match="the categories are one text"):
+        check_categories("cat")
+    with pytest.raises(InputError, match="name is empty"):
+        check_categories(["cat", ""])
+    with pytest.raises(InputError, match="name is 5; give a text"):
+        Category(5)
+
+
+def test_ten_thousand_categories_are_fine_but_a_mask_has_an_end() -> None:
+    assert len(parse_categories(",".join(f"thing {number}" for number in range(10_000)))) == 10_000
+    with pytest.raises(InputError, match="at most 65535"):
+        check_categories([f"thing {number}" for number in range(65_536)])
+
+
+def test_the_same_text_under_two_names_is_fine_without_synonyms() -> None:
+    check_categories([Category("one", text="ball", prototype_text="cat"), Category("two", text="ball")])
+
+
+def test_background_words_fold_into_one_category() -> None:
+    background = background_category("sky, wall,road")
+    assert background.name == "background"
+    assert background.texts == ("sky", "wall", "road")
+    assert background_category("sky", name="none of them").name == "none of them"
+    with pytest.raises(InputError, match="background word 2 of 'sky,,wall' is empty"):
+        background_category("sky,,wall")
+    with pytest.raises(InputError, match="has the text 'Sky' twice"):
+        background_category("sky, Sky")

@@ -1,6 +1,7 @@
 """Windows scored by the method's released inference code, kept beside the repository and not in it."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,12 @@ def window(request: pytest.FixtureRequest) -> dict[str, np.ndarray]:
 def test_superpixels_are_those_of_the_released_code(window: dict[str, np.ndarray]) -> None:
     labels = cut_superpixels(window["image"], SUPERPIXELS[str(window["name"])])
     assert np.array_equal(labels, window["superpixels"])
+
+
+@pytest.mark.parametrize("algorithm", ["slic", "watershed", "seeds", "quickshift"])
+def test_other_algorithms_give_about_as_many_superpixels(window: dict[str, np.ndarray], algorithm: str) -> None:
+    labels = cut_superpixels(window["image"], replace(SUPERPIXELS["window_ade"], algorithm=algorithm))
+    assert 1 / 2 < (labels.max() + 1) / (window["superpixels"].max() + 1) < 2
 
 
 def test_scores_and_labels_are_those_of_the_released_code(window: dict[str, np.ndarray]) -> None:

@@ -80,7 +80,7 @@ def restated(
     parameters: SegmentationParameters,
     pixel_scores: Callable[..., torch.Tensor],
 ) -> torch.Tensor:
-    """Return (N, 96, 130) scores of a photo seen at 64 x 87: windows at 0 and 23, and nothing shared with the code."""
+    """Return (N, 64, 87) scores of a photo seen at 64 x 87: windows at 0 and 23, and nothing shared with the code."""
     names = [category.name for category in CATEGORIES]
     prototypes = torch.from_numpy(class_prototypes(store, pack.image_text.embed_nouns(names).numpy(), parameters.k))
     tensor = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float()
@@ -95,7 +95,7 @@ def restated(
         features = pack.backbone.features(crop)[0]
         total[:, :, left : left + 64] += pixel_scores(features, superpixels, prototypes, similarity, parameters.beta)
         count[:, left : left + 64] += 1
-    return functional.interpolate((total / count)[None], size=(96, 130), mode="bilinear", align_corners=False)[0]
+    return total / count
 
 
 def with_changes(pack: Pack, **changes: object) -> SegmentationParameters:
@@ -111,7 +111,8 @@ def test_labels_and_scores_are_those_of_a_plain_restatement(
     beta: float,
 ) -> None:
     parameters = with_changes(pack, beta=beta)
-    expected = restated(pack, store, photo(), parameters, pixel_scores)
+    scaled = restated(pack, store, photo(), parameters, pixel_scores)
+    expected = functional.interpolate(scaled[None], size=(96, 130), mode="bilinear", align_corners=False)[0]
     result = segmenter.segment(photo(), CATEGORIES, parameters)
     best = expected.sort(dim=0).values
     clear = (best[-1] - best[-2] > 1e-4).numpy()
@@ -121,7 +122,7 @@ def test_labels_and_scores_are_those_of_a_plain_restatement(
         taken = result.labels == index
         assert score.absent == (not taken.any())
         assert score.area_share == pytest.approx(taken.mean())
-        assert score.highest_score == pytest.approx(float(expected[index].max()), abs=1e-4)
+        assert score.highest_score == pytest.approx(float(scaled[index].max()), abs=1e-4)
         if taken.any():
             assert score.score == pytest.approx(float(expected[index][torch.from_numpy(taken)].mean()), abs=1e-4)
         else:
@@ -140,6 +141,8 @@ def test_a_result_says_how_it_was_made(pack: Pack, segmenter: Segmenter) -> None
     assert result.regions > 2
     assert result.parameters == parameters
     assert result.pack == pack.fingerprint
+    assert result.bank == ""
+    assert result.unknown_share == 0
     assert set(result.timings) == {"image", "prototypes", "encoders", "superpixels", "scores"}
     assert all(seconds >= 0 for seconds in result.timings.values())
 
@@ -161,15 +164,36 @@ def test_any_size_is_segmented(segmenter: Segmenter, size: tuple[int, int]) -> N
     assert segmenter.segment(photo(*size), CATEGORIES).labels.shape == size
 
 
-def test_many_windows_are_encoded_in_several_batches(
+def test_windows_of_many_images_go_through_the_models_together(
     pack: Pack, segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parameters = replace(pack.parameters.segmentation, stride=12)
-    together = segmenter.segment(photo(), CATEGORIES, parameters)
-    monkeypatch.setattr("freeda_svc.segmentation.predictor.WINDOWS_AT_ONCE", 2)
-    apart = segmenter.segment(photo(), CATEGORIES, parameters)
-    assert together.windows == 3
-    assert (together.labels == apart.labels).mean() > 0.999
+    parameters = with_changes(pack)
+    images = [photo(), photo(64, 64), photo(40, 64), photo(8, 128), photo(64, 90)]  # 2, 1, 2, 7 and 2 windows
+    batches = []
+    features = pack.backbone.features
+
+    def counting(batch: torch.Tensor) -> torch.Tensor:
+        batches.append(len(batch))
+        return features(batch)
+
+    apart = [segmenter.segment(image, CATEGORIES, parameters) for image in images]
+    monkeypatch.setattr(pack.backbone, "features", counting)
+    together = list(segmenter.segment_many(images, CATEGORIES, parameters))
+    assert len(batches) < len(images)
+    assert sum(batches) == sum(result.windows for result in together)
+    for one, other in zip(apart, together, strict=True):
+        assert one.labels.shape == other.labels.shape
+        assert (one.labels == other.labels).mean() > 0.999
+        for score, other_score in zip(one.scores, other.scores, strict=True):
+            assert score.highest_score == pytest.approx(other_score.highest_score, abs=1e-5)
+        assert set(one.timings) == set(other.timings)
+
+
+def test_a_bad_image_comes_after_the_results_of_those_before_it(segmenter: Segmenter, tmp_path: Path) -> None:
+    results = segmenter.segment_many([photo(), photo(64, 64), tmp_path / "gone.png", photo()], CATEGORIES)
+    assert [next(results).labels.shape, next(results).labels.shape] == [(96, 130), (64, 64)]
+    with pytest.raises(InputError, match="no such image file"):
+        next(results)
 
 
 def test_without_superpixels_there_are_no_regions(pack: Pack, segmenter: Segmenter) -> None:
@@ -255,20 +279,3 @@ def test_bad_input_is_refused(pack: Pack, segmenter: Segmenter, tmp_path: Path) 
         segmenter.segment(photo(), CATEGORIES, replace(pack.parameters.segmentation, stride=65))
     with pytest.raises(InputError, match="no such image file"):
         segmenter.segment(tmp_path / "nowhere.png", CATEGORIES)
-
-
-def test_exemplars_count_as_the_parameters_say(pack: Pack, tmp_path: Path) -> None:
-    own, other = make_prototypes(pack, ("dog",), seed=1)[0], make_prototypes(pack, ("dog",), seed=2)[0]
-    own = replace(own, origin="exemplar")
-    dimensions = pack.image_text.dimension, pack.backbone.dimension
-    with EmbeddedStore.open(tmp_path / "bank", pack.fingerprint, *dimensions) as store:
-        store.add([own, other])
-        segmenter = Segmenter(pack, store)
-        half = lambda p: p.vector.astype(np.float16).astype(np.float32)  # noqa: E731 - as the bank keeps them
-
-        def fetched(**changes: object) -> np.ndarray:
-            return segmenter._class_prototypes(["dog"], with_changes(pack, **changes)).numpy()[0]
-
-        np.testing.assert_allclose(fetched(k=8, exemplar_share=0.5), (4 * half(own) + half(other)) / 5, rtol=1e-5)
-        np.testing.assert_allclose(fetched(k=8, exemplar_share=0.0), (half(own) + half(other)) / 2, rtol=1e-5)
-        np.testing.assert_allclose(fetched(k=8, origins=("generated",)), half(other), rtol=1e-5)

@@ -1,10 +1,25 @@
+import sys
+from dataclasses import replace
+from typing import get_args
+
 import numpy as np
 import pytest
+from skimage.measure import label as connected
+from skimage.segmentation import felzenszwalb
 
-from freeda_svc.packs.parameters import SuperpixelParameters
+from freeda_svc.errors import UnavailableError
+from freeda_svc.miniature.scenes import CROWDED, paint_scene
+from freeda_svc.packs.parameters import SuperpixelAlgorithm, SuperpixelParameters
 from freeda_svc.segmentation.superpixels import NO_SUPERPIXEL, cut_superpixels
 
-PARAMETERS = SuperpixelParameters("felzenszwalb", scale=100.0, sigma=0.5, min_size=5)
+PARAMETERS = SuperpixelParameters("felzenszwalb", scale=100.0, sigma=0.5, min_size=5, region_size=40)
+CUTTING = tuple(algorithm for algorithm in get_args(SuperpixelAlgorithm) if algorithm != "none")
+
+pytestmark = pytest.mark.parametrize("algorithm", CUTTING)
+
+
+def parameters(algorithm: str, **changes: object) -> SuperpixelParameters:
+    return replace(PARAMETERS, algorithm=algorithm, **changes)
 
 
 def two_colours() -> np.ndarray:
@@ -14,29 +29,73 @@ def two_colours() -> np.ndarray:
     return image
 
 
-def test_colours_are_told_apart() -> None:
-    labels = cut_superpixels(two_colours(), PARAMETERS)
+def test_colours_are_told_apart(algorithm: str) -> None:
+    labels = cut_superpixels(two_colours(), parameters(algorithm))
     assert labels.dtype == np.int32
     assert labels.shape == (24, 32)
     assert set(labels[:, :14].ravel()).isdisjoint(labels[:, 18:].ravel())
+
+
+def test_labels_have_no_gaps_and_do_not_change(algorithm: str) -> None:
+    image = np.asarray(paint_scene((7, 1), CROWDED).image)
+    labels = cut_superpixels(image, parameters(algorithm))
     assert set(labels.ravel()) == set(range(labels.max() + 1))
+    assert labels.max() > 3
+    assert np.array_equal(cut_superpixels(image, parameters(algorithm)), labels)
 
 
-def test_min_size_is_obeyed() -> None:
-    image = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
-    many = cut_superpixels(image, SuperpixelParameters("felzenszwalb", scale=1.0, sigma=0.0, min_size=1))
-    few = cut_superpixels(image, SuperpixelParameters("felzenszwalb", scale=1.0, sigma=0.0, min_size=50))
-    assert np.bincount(few.ravel()).min() >= 50
-    assert many.max() > few.max()
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (2, 2), (1, 50), (50, 1), (2, 3), (3, 200), (17, 300), (16, 16)])
+def test_narrow_windows_are_cut_too(algorithm: str, shape: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    for image in (noise, np.full((*shape, 3), 77, dtype=np.uint8)):
+        for size in (1, 40, 10**6):
+            labels = cut_superpixels(image, parameters(algorithm, region_size=size))
+            assert labels.shape == shape
+            assert set(labels.ravel()) == set(range(labels.max() + 1))
 
 
-def test_none_puts_no_pixel_in_a_region() -> None:
-    labels = cut_superpixels(two_colours(), SuperpixelParameters("none", scale=100.0, sigma=0.5, min_size=5))
+def test_the_numbers_are_obeyed(algorithm: str) -> None:
+    image = np.asarray(paint_scene((7, 1), CROWDED).image)
+    fewer = {
+        "felzenszwalb": {"min_size": 100},
+        "quickshift": {"quickshift_max_distance": 40.0, "quickshift_kernel_size": 6.0},
+    }.get(algorithm, {"region_size": 256})
+    many, few = (cut_superpixels(image, parameters(algorithm, **changes)) for changes in ({}, fewer))
+    assert few.max() < many.max() / 2
+    if algorithm == "felzenszwalb":
+        assert np.bincount(few.ravel()).min() >= 100
+    elif algorithm != "quickshift":
+        assert 256 / 3 < image.shape[0] * image.shape[1] / (few.max() + 1) < 256 * 3
+
+
+def test_regions_are_connected_except_those_of_quickshift(algorithm: str) -> None:
+    image = np.asarray(paint_scene((7, 1), CROWDED).image)
+    labels = cut_superpixels(image, parameters(algorithm))
+    pieces = connected(labels + 1, connectivity=2).max()
+    assert (pieces <= 1.1 * (labels.max() + 1)) == (algorithm != "quickshift")  # SEEDS leaves a few crumbs
+
+
+def test_felzenszwalb_is_that_of_the_library(algorithm: str) -> None:
+    image = np.asarray(paint_scene((7, 1), CROWDED).image)
+    expected = felzenszwalb(image / 255, scale=100.0, sigma=0.5, min_size=5)
+    same = np.array_equal(cut_superpixels(image, parameters(algorithm)), expected)
+    assert same == (algorithm == "felzenszwalb")
+
+
+def test_none_puts_no_pixel_in_a_region(algorithm: str) -> None:
+    labels = cut_superpixels(two_colours(), parameters("none"))
     assert labels.dtype == np.int32
     assert (labels == NO_SUPERPIXEL).all()
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1), (2, 3)])
-def test_narrow_windows_are_cut_too(shape: tuple[int, int]) -> None:
-    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
-    assert cut_superpixels(image, PARAMETERS).shape == shape
+def test_only_seeds_needs_opencv(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    if algorithm != "seeds":
+        cut_superpixels(two_colours(), parameters(algorithm))
+        return
+    with pytest.raises(UnavailableError, match=r"pip install 'freeda-svc\[seeds\]'") as caught:
+        cut_superpixels(two_colours(), parameters(algorithm))
+    assert "\n" not in str(caught.value)
+    monkeypatch.setitem(sys.modules, "cv2", type(sys)("cv2"))  # OpenCV without its contributed modules
+    with pytest.raises(UnavailableError, match="contributed modules"):
+        cut_superpixels(two_colours(), parameters(algorithm))

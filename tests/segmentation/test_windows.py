@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from freeda_svc.segmentation.windows import cut_windows, resize_image, scaled_size, window_positions
+from freeda_svc.packs.parameters import SegmentationParameters, SuperpixelParameters
+from freeda_svc.segmentation.windows import (
+    Window,
+    cut_windows,
+    place_windows,
+    resize_image,
+    scaled_size,
+    window_positions,
+)
 
 
 @pytest.mark.parametrize(
@@ -80,3 +90,10 @@ def test_an_image_is_resized_bilinearly_without_antialiasing(height: int, width:
 def test_an_image_of_the_right_size_is_left_alone() -> None:
     image = np.random.default_rng(0).integers(0, 256, (8, 9, 3), dtype=np.uint8)
     assert np.array_equal(resize_image(image, 8, 9), image)
+
+
+def test_windows_slide_or_are_the_whole_image() -> None:
+    superpixels = SuperpixelParameters("none", scale=100.0, sigma=1.0, min_size=20)
+    parameters = SegmentationParameters(350, 0.8, 448, 2048, window=448, stride=224, superpixels=superpixels)
+    assert place_windows(448, 673, parameters) == cut_windows(448, 673, window=448, stride=224)
+    assert place_windows(448, 673, replace(parameters, window_way="whole")) == (Window(0, 0, 448, 673),)

@@ -1,0 +1,102 @@
+"""How often the nouns that are proposed for a scene of the miniature world are those that were painted there.
+
+Validation scenes; a noun counts as painted when it shows at least eight pixels, as everywhere in that world.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.results import Result
+from benchmarks.validation import Trial, validation_captions, validation_scenes
+from freeda_svc.evaluation import ConfusionMatrix
+from freeda_svc.miniature.scenes import NOUNS, Scene
+from freeda_svc.packs import SegmentationParameters, load_pack
+from freeda_svc.prototypes.builder import PrototypeBuilder
+from freeda_svc.segmentation import ProposalParameters, Proposals, Segmenter
+
+LEAST_AREAS = (0.005, 0.01, 0.02, 0.05)
+
+
+def _propose(
+    segmenter: Segmenter, scenes: Sequence[Scene], given: SegmentationParameters, proposing: ProposalParameters
+) -> list[Proposals]:
+    return [segmenter.propose(scene.image, given, proposing) for scene in scenes]
+
+
+def _score(name: str, scenes: Sequence[Scene], found: Sequence[Proposals]) -> list[Result]:
+    right = proposed = painted = exact = 0
+    for scene, proposals in zip(scenes, found, strict=True):
+        nouns = {proposal.noun for proposal in proposals.proposals}
+        right += len(nouns & set(scene.nouns))
+        proposed += len(nouns)
+        painted += len(scene.nouns)
+        exact += nouns == set(scene.nouns)
+    return [
+        Result(f"{name}precision", right / proposed, "share of the proposed nouns that were painted"),
+        Result(f"{name}recall", right / painted, "share of the painted nouns that were proposed"),
+        Result(f"{name}exactly_right", exact / len(scenes), "share of the scenes"),
+    ]
+
+
+def _sureness(scenes: Sequence[Scene], found: Sequence[Proposals]) -> list[Result]:
+    """What the sureness of proposals is worth, told from all of them with nothing left out for its small area."""
+    pairs = [
+        (proposal.sureness, proposal.noun in scene.nouns)
+        for scene, proposals in zip(scenes, found, strict=True)
+        for proposal in proposals.proposals
+    ]
+    right = np.array([sureness for sureness, painted in pairs if painted])
+    wrong = np.array([sureness for sureness, painted in pairs if not painted])
+    results = [
+        Result("sureness_of_right_proposals", float(right.mean()), "mean sureness"),
+        Result("wrong_proposals_without_least_area", len(wrong), f"of {len(pairs)} proposals"),
+    ]
+    if len(wrong):
+        higher = float(np.mean(right[:, None] > wrong[None, :]))
+        results += [
+            Result("sureness_of_wrong_proposals", float(wrong.mean()), "mean sureness"),
+            Result("sureness_right_above_wrong", higher, "share of the pairs of a right and a wrong proposal"),
+        ]
+    return results
+
+
+def _mean_iou(
+    segmenter: Segmenter, scenes: Sequence[Scene], found: Sequence[Proposals], given: SegmentationParameters
+) -> float:
+    """Segment each scene into its proposals."""
+    confusion = ConfusionMatrix(len(NOUNS))
+    for scene, proposals in zip(scenes, found, strict=True):
+        places = np.array([NOUNS.index(proposal.noun) for proposal in proposals.proposals])
+        confusion.add(scene.labels, places[segmenter.segment(scene.image, proposals.categories, given).labels])
+    return confusion.mean_iou()
+
+
+def run() -> list[Result]:
+    """Propose with the pack's parameters, without the image-text model, and with other least areas."""
+    pack = load_pack("miniature")
+    given = pack.parameters.segmentation
+    scenes = validation_scenes()
+    with tempfile.TemporaryDirectory() as place:
+        prototypes = PrototypeBuilder(pack).build(validation_captions()).prototypes
+        trial = Trial(pack, scenes, prototypes, Path(place) / "bank")
+        segmenter = Segmenter(pack, trial.store)
+        usual = _propose(segmenter, scenes, given, ProposalParameters())
+        results = _score("", scenes, usual)
+        local = _propose(segmenter, scenes, replace(given, beta=1.0), ProposalParameters())
+        results += _score("without_image_text_model_", scenes, local)
+        for least in LEAST_AREAS:
+            found = _propose(segmenter, scenes, given, ProposalParameters(least_area=least))
+            results += _score(f"least_area_{least:g}_", scenes, found)
+        everything = _propose(segmenter, scenes, given, ProposalParameters(least_area=0))
+        results += _sureness(scenes, everything)
+        named, automatic = trial.iou(given)[0], _mean_iou(segmenter, scenes, usual, given)
+        results += [
+            Result("mean_iou_all_nouns_named", named, "IoU"),
+            Result("mean_iou_automatic", automatic, "IoU", "all nouns named", automatic / named),
+        ]
+        trial.close()
+    return results

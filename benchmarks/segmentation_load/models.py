@@ -1,0 +1,101 @@
+"""A pack whose encoders have the published sizes and random weights, and a bank that fits it."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import freeda_svc.torchvision_operators  # noqa: F401  (before the model libraries)
+
+# isort: split
+import numpy as np
+import open_clip
+import torch
+from transformers import Dinov2Config, Dinov2Model
+
+from freeda_svc.bank import EmbeddedStore
+from freeda_svc.encoders import DenseBackbone, ImageTextModel
+from freeda_svc.packs import Pack, PackDescription, read_recipe
+from freeda_svc.packs.precision import choose_computing
+from freeda_svc.prototypes.record import Prototype
+
+RECIPE = "freeda-vit-b"
+
+_DENSE_SIDE, _DENSE_PATCH = 518, 14
+_IMAGE_TEXT_SIDE = 224
+_IMAGE_TEXT = "ViT-B-16-quickgelu"
+
+
+def random_pack() -> Pack:
+    """Return a pack with DINOv2 ViT-B/14 and CLIP ViT-B/16, the same in every run.
+
+    Its parameters are the recipe's, but one prototype a category: what is fetched is kept from call to call, so that
+    more would change nothing but make all categories of a small bank alike.
+    """
+    torch.manual_seed(0)
+    recipe = read_recipe(RECIPE)
+    description = PackDescription(
+        name="random",
+        version="1",
+        description="The published encoders with random weights",
+        folder=Path(),
+        parameters=replace(recipe.parameters, segmentation=replace(recipe.parameters.segmentation, k=1)),
+        sources={},
+        files={},
+    )
+    pack = Pack(description, choose_computing("cpu", "auto"))
+    dense = Dinov2Model(Dinov2Config(image_size=_DENSE_SIDE, patch_size=_DENSE_PATCH))
+    pack.backbone = DenseBackbone(dense, _DENSE_SIDE)
+    logging.disable(logging.WARNING)  # that weights are random is what is wanted
+    image_text = open_clip.create_model(_IMAGE_TEXT)
+    logging.disable(logging.NOTSET)
+    constants = open_clip.get_model_preprocess_cfg(image_text)
+    pack.image_text = ImageTextModel(
+        image_text, open_clip.get_tokenizer(_IMAGE_TEXT), _IMAGE_TEXT_SIDE, constants["mean"], constants["std"]
+    )
+    return pack
+
+
+def names_of_categories(count: int) -> list[str]:
+    """Return names of categories, all different."""
+    return [f"thing {number}" for number in range(count)]
+
+
+def fill_bank(pack: Pack, folder: Path, image: np.ndarray, categories: int) -> EmbeddedStore:
+    """Make a bank with one prototype a category, which lies near some cell of a photo.
+
+    What is common to all features is taken out, so that an image gets many categories, and borders between them.
+
+    Args:
+        pack: whose models make keys and features.
+        folder: of the bank, which must not exist yet.
+        image: (H, W, 3) uint8.
+        categories: how many.
+    """
+    rng = np.random.default_rng(0)
+    names = names_of_categories(categories)
+    pixels = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float().div(255)
+    cells = pack.backbone.features(pixels)[0].flatten(start_dim=1).T.numpy()
+    common = cells.mean(axis=0) / np.linalg.norm(cells.mean(axis=0))
+    chosen = cells[rng.choice(len(cells), categories)]
+    vectors = chosen - np.outer(chosen @ common, common)
+    keys = pack.image_text.embed_nouns(names).numpy()
+    store = EmbeddedStore.open(folder, pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
+    store.add(
+        [
+            Prototype(
+                noun=name,
+                caption_id=f"{number:016x}",
+                caption=f"a {name}",
+                spans=((2, 2 + len(name)),),
+                seed=0,
+                key=keys[number],
+                vector=vectors[number],
+                mask_area=0.2,
+                contrast=0.5,
+                image_text_score=0.3,
+                pack=pack.fingerprint,
+            )
+            for number, name in enumerate(names)
+        ]
+    )
+    return store

@@ -1,0 +1,163 @@
+"""Why an image was segmented as it was, as JSON and as one page that opens without anything else."""
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Mapping
+from importlib import resources
+from io import BytesIO
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from freeda_svc.errors import InputError, NotFoundError
+from freeda_svc.outputs.files import check_suffix, write_whole
+from freeda_svc.outputs.masks import check_labels
+from freeda_svc.outputs.prototype_pictures import compose_prototype
+
+MOST_SIDE = 1280
+"""Longer side of the picture on a page, at most, pixels."""
+
+_LOSSLESS_SIDE = 320
+_THUMBNAIL_WIDTH = 288
+_QUALITY = 82
+_PLACE = "freeda_svc.outputs"
+
+
+def write_evidence(path: Path, evidence: Mapping[str, Any]) -> None:
+    """Write evidence as UTF-8 JSON.
+
+    Args:
+        path: ends in .json; the folder exists.
+        evidence: as ``freeda_svc.segmentation.evidence_values`` returns it.
+
+    Raises:
+        InputError: the name ends otherwise.
+        UnavailableError: the file cannot be written.
+    """
+    check_suffix(path, ".json")
+    write_whole(path, json.dumps(evidence, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+
+
+def write_evidence_page(
+    path: Path,
+    evidence: Mapping[str, Any],
+    image: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.integer],
+    *,
+    colours: npt.NDArray[np.uint8],
+    artifacts: Path,
+    title: str,
+) -> None:
+    """Write evidence as one HTML page with all that it shows inside; it asks nothing of any network.
+
+    Args:
+        path: ends in .html; the folder exists.
+        evidence: as ``write_evidence`` takes it.
+        image: (H, W, 3) uint8, RGB.
+        labels: (H, W) integers, positions in the evidence's ``names``, or -1 where unknown.
+        colours: (N, 3) uint8, RGB, one a name.
+        artifacts: the folder that paths of thumbnails are relative to; those that are not in it are left out.
+        title: such as the image's name; shown as it is.
+
+    Raises:
+        InputError: the name ends otherwise, or image, labels, names and colours do not fit together.
+        UnavailableError: the file cannot be written.
+    """
+    check_suffix(path, ".html")
+    names = evidence["names"]
+    check_labels(labels, len(names))
+    if image.shape != (*labels.shape, 3) or image.dtype != np.uint8 or len(colours) < len(names):
+        raise InputError(
+            f"the image must be (H, W, 3) uint8 like the labels {labels.shape}, with a colour for each of {len(names)} "
+            f"names, not {image.shape} {image.dtype} with {len(colours)} colours"
+        )
+    pictures = {
+        "colours": colours[: len(names)].tolist(),
+        "prototypes": {
+            prototype["id"]: _thumbnail(artifacts, prototype)
+            for category in evidence["categories"]
+            for prototype in category["prototypes"]
+        },
+    }
+    style, script = _read("evidence.css"), _read("evidence.js")
+    page = Template(_read("evidence.html")).substitute(
+        title=html.escape(title),
+        style=style,
+        script=script,
+        style_hash=_digest(style),
+        script_hash=_digest(script),
+        picture=_shown(image),
+        mask=_mask(labels, colours),
+        evidence=_inside_script(evidence),
+        pictures=_inside_script(pictures),
+    )
+    write_whole(path, page.encode())
+
+
+def _read(name: str) -> str:
+    return resources.files(_PLACE).joinpath("page", name).read_text(encoding="utf-8")
+
+
+def _digest(content: str) -> str:
+    """What a content security policy allows a style or script by."""
+    return base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+
+
+def _inside_script(values: object) -> str:
+    """JSON that no HTML parser takes for markup, whatever text is in it."""
+    text = json.dumps(values, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _size(height: int, width: int) -> tuple[int, int]:
+    """Width and height of the picture on the page."""
+    scale = min(1.0, MOST_SIDE / max(height, width))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _shown(image: npt.NDArray[np.uint8]) -> str:
+    picture = Image.fromarray(image)
+    size = _size(picture.height, picture.width)
+    if size != picture.size:
+        picture = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return _as_uri(picture, "PNG" if max(picture.size) <= _LOSSLESS_SIDE else "JPEG")
+
+
+def _mask(labels: npt.NDArray[np.integer], colours: npt.NDArray[np.uint8]) -> str:
+    """Colours of the labels; what is unknown is transparent."""
+    height, width = labels.shape
+    across, down = _size(height, width)
+    rows = np.minimum((np.arange(down) + 0.5) * height / down, height - 1).astype(np.int64)
+    columns = np.minimum((np.arange(across) + 0.5) * width / across, width - 1).astype(np.int64)
+    table = np.zeros((len(colours) + 1, 4), dtype=np.uint8)  # the last is for what is unknown, -1
+    table[:-1, :3], table[:-1, 3] = colours, 255
+    return _as_uri(Image.fromarray(table[labels[rows[:, None], columns[None, :]]]), "PNG")
+
+
+def _thumbnail(artifacts: Path, prototype: Mapping[str, Any]) -> str | None:
+    """What a prototype was pooled from, beside the same dimmed outside its mask; None when nothing was kept."""
+    image, mask = (_inside(artifacts, prototype[name]) for name in ("image", "mask"))
+    try:
+        picture = compose_prototype(image, mask, None)
+    except NotFoundError:
+        return None
+    picture.thumbnail((_THUMBNAIL_WIDTH, _THUMBNAIL_WIDTH), Image.Resampling.LANCZOS)
+    return _as_uri(picture, "JPEG")
+
+
+def _inside(folder: Path, relative: str) -> Path | None:
+    """The path of a thumbnail; None when there is none or it leads out of the folder, as only a forged bank's does."""
+    path = (folder / relative).resolve()
+    return path if relative and path.is_relative_to(folder.resolve()) else None
+
+
+def _as_uri(picture: Image.Image, kind: str) -> str:
+    content = BytesIO()
+    picture.save(content, format=kind, **({"quality": _QUALITY} if kind == "JPEG" else {}))
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(content.getvalue()).decode()}"

@@ -1,0 +1,138 @@
+"""What is kept of a segmentation, from which the files of every format can be made at any time."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from freeda_svc.errors import NotFoundError
+from freeda_svc.outputs.masks import read_labels, write_mask
+from freeda_svc.outputs.scores import keep_scores, read_kept_scores, write_score_arrays
+from freeda_svc.outputs.summaries import Summarised, write_summary
+
+MASK, SUMMARY, SCORES, REGIONS = "mask.png", "summary.json", "scores.png", "regions.npz"
+EVIDENCE, EVIDENCE_PAGE = "evidence.json", "evidence.html"
+"""Only where evidence was asked for."""
+
+
+class ScoredRegions(Protocol):
+    """The regions of an image and their scores."""
+
+    @property
+    def map(self) -> npt.NDArray[np.int32]:
+        """(h, w) region of each pixel of the scaled image; -1 for pixels that were scored on their own."""
+
+    @property
+    def scores(self) -> npt.NDArray[np.float32]:
+        """(R, N) score of each category."""
+
+
+class Keepable(Summarised, Protocol):
+    """What is kept of a segmentation; ``freeda_svc.segmentation.Segmentation`` has it."""
+
+    @property
+    def pixel_scores(self) -> npt.NDArray[np.float32] | None:
+        """(H, W) score of each pixel's category, -1 to 1."""
+
+    @property
+    def region_scores(self) -> ScoredRegions | None:
+        """The regions with the scores of all categories."""
+
+
+def keep_result(
+    folder: Path,
+    segmentation: Keepable,
+    colours: npt.NDArray[np.uint8],
+    proposals: Mapping[str, Any] | None = None,
+) -> None:
+    """Write what is kept of a segmentation to a folder, each file whole.
+
+    Args:
+        folder: is made when it is not there.
+        segmentation: the result.
+        colours: (N, 3) uint8, RGB, one a category.
+        proposals: what is known of the categories where nobody named them.
+
+    Raises:
+        InputError: labels and colours do not fit together.
+        UnavailableError: it cannot be written.
+    """
+    scores, regions = segmentation.pixel_scores, segmentation.region_scores
+    assert scores is not None
+    assert regions is not None
+    folder.mkdir(parents=True, exist_ok=True)
+    write_mask(folder / MASK, segmentation.labels, colours)
+    keep_scores(folder / SCORES, scores)
+    write_score_arrays(folder / REGIONS, {"regions": regions.map, "region_scores": regions.scores})
+    write_summary(folder / SUMMARY, segmentation, proposals)
+
+
+class KeptResult:
+    """What is kept of one segmented image; files are read anew whenever they are asked for, and not held.
+
+    Attributes:
+        folder: where it lies.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, name: str) -> Path:
+        """Return the path of a kept file.
+
+        Raises:
+            NotFoundError: it is gone.
+        """
+        path = self.folder / name
+        if not path.is_file():
+            raise NotFoundError(f"the result {path} is gone from the artifacts; submit the image again")
+        return path
+
+    def evidence(self, name: str) -> Path:
+        """Return the path of a file of evidence.
+
+        Raises:
+            NotFoundError: it was not asked for, or is gone.
+        """
+        path = self.folder / name
+        if not path.is_file():
+            raise NotFoundError(f"no evidence is kept at {path}; segment the image again with --explain")
+        return path
+
+    @property
+    def whole(self) -> bool:
+        """Whether all files are there."""
+        return all((self.folder / name).is_file() for name in (MASK, SUMMARY, SCORES, REGIONS))
+
+    @property
+    def labels(self) -> npt.NDArray[np.int32]:
+        """(H, W) labels, -1 where unknown."""
+        return read_labels(self.path(MASK))
+
+    @property
+    def summary(self) -> Mapping[str, Any]:
+        """What ``summarise`` returned."""
+        summary: dict[str, Any] = json.loads(self.path(SUMMARY).read_bytes())
+        return summary
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the categories, exactly as typed."""
+        return [category["name"] for category in self.summary["categories"]]
+
+    @property
+    def category_scores(self) -> Sequence[float | None]:
+        """Mean score of each category over its pixels; None where it is absent."""
+        return [category["score"] for category in self.summary["categories"]]
+
+    def scores(self) -> npt.NDArray[np.float32]:
+        """Return the (H, W) score of each pixel's category, to 2e-5."""
+        return read_kept_scores(self.path(SCORES))
+
+    def regions(self) -> Mapping[str, npt.NDArray[np.generic]]:
+        """Return ``regions`` (h, w) int32, -1 where there is none, and ``region_scores`` (R, N) float32."""
+        with np.load(self.path(REGIONS), allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}

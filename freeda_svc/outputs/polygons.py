@@ -1,0 +1,111 @@
+"""Label maps as polygons along the borders of pixels, holes kept: filling them gives the label map back."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from freeda_svc.outputs.masks import UNKNOWN
+
+_OUTSIDE = UNKNOWN - 1
+
+Bools = npt.NDArray[np.bool_]
+
+
+def _straight_borders(along: Bools, crossing: Bools) -> npt.NDArray[np.int64]:
+    """Join unit borders into the longest straight ones that no other border meets on the way.
+
+    Args:
+        along: (n + 1, m) whether there is a border along the grid line i, from corner j to corner j + 1.
+        crossing: (n, m + 1) whether there is one across, from line i to line i + 1, at corner j.
+
+    Returns:
+        (s, 3) int64: grid line, first and last corner.
+    """
+    lines, units = along.shape
+    before = np.zeros((lines, units + 1), dtype=np.bool_)
+    after = before.copy()
+    before[:, 1:], after[:, :-1] = along, along
+    met = np.zeros_like(before)
+    met[1:] |= crossing
+    met[:-1] |= crossing
+    begins = np.argwhere(after & (met | ~before))
+    ends = np.argwhere(before & (met | ~after))
+    return np.column_stack((begins, ends[:, 1]))
+
+
+def _cut(labels: npt.NDArray[np.int32]) -> npt.NDArray[Any]:
+    """Cut the picture along the borders of its labels into polygons, each of one connected piece."""
+    padded = np.pad(labels, 1, constant_values=_OUTSIDE)
+    level = padded[1:, 1:-1] != padded[:-1, 1:-1]
+    upright = padded[1:-1, 1:] != padded[1:-1, :-1]
+    across, down = _straight_borders(level, upright), _straight_borders(upright.T, level.T)
+    corners = np.concatenate(
+        (
+            np.stack((across[:, [1, 0]], across[:, [2, 0]]), axis=1),  # (x, y) of both ends
+            np.stack((down[:, [0, 1]], down[:, [0, 2]]), axis=1),
+        )
+    )
+    return np.asarray(shapely.get_parts(shapely.polygonize(shapely.linestrings(corners))))
+
+
+def trace_polygons(labels: npt.NDArray[np.int32]) -> dict[int, list[shapely.Polygon]]:
+    """Trace the outlines of every category.
+
+    Args:
+        labels: (H, W) int32, -1 where unknown.
+
+    Returns:
+        For each category that is present, in ascending order, its connected pieces as valid polygons. Coordinates are
+        whole numbers of pixels, (0, 0) is the upper left corner of the image; a piece's area is its number of pixels.
+        Pieces that touch at a corner only are two.
+    """
+    pieces = shapely.orient_polygons(_cut(labels))
+    inside = shapely.point_on_surface(pieces)
+    columns, rows = np.floor(shapely.get_x(inside)).astype(int), np.floor(shapely.get_y(inside)).astype(int)
+    of_piece = labels[rows, columns]
+    present = np.unique(of_piece)
+    return {int(label): pieces[of_piece == label].tolist() for label in present if label != UNKNOWN}
+
+
+def _rings(polygon: shapely.Polygon) -> list[list[list[int]]]:
+    return [shapely.get_coordinates(ring).astype(int).tolist() for ring in (polygon.exterior, *polygon.interiors)]
+
+
+def feature_collection(
+    labels: npt.NDArray[np.int32], names: Sequence[str], scores: Sequence[float | None], file: str
+) -> dict[str, Any]:
+    """Return a label map in the form of GeoJSON: one feature a category that is present.
+
+    Args:
+        labels: (H, W) int32, -1 where unknown.
+        names: of the categories.
+        scores: mean score of each category; None where it is absent.
+        file: path of the image.
+
+    Returns:
+        A ``FeatureCollection`` whose coordinates are pixels of the image, x to the right and y down, instead of
+        degrees; each geometry is a ``MultiPolygon`` whose polygons may have holes.
+    """
+    height, width = labels.shape
+    pixels = np.bincount(labels.ravel() + 1, minlength=len(names) + 1)[1:]
+    return {
+        "type": "FeatureCollection",
+        "image": {"file_name": file, "height": height, "width": width},
+        "features": [
+            {
+                "type": "Feature",
+                "properties": {
+                    "category": names[label],
+                    "index": label,
+                    "score": scores[label],
+                    "area_pixels": int(pixels[label]),
+                    "area_share": float(pixels[label] / labels.size),
+                },
+                "geometry": {"type": "MultiPolygon", "coordinates": [_rings(piece) for piece in pieces]},
+            }
+            for label, pieces in trace_polygons(labels).items()
+        ],
+    }

@@ -1,0 +1,70 @@
+"""From what the models say of windows to one category a pixel, in the ways that the parameters ask for."""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from freeda_svc.packs.parameters import SegmentationParameters
+from freeda_svc.segmentation.merging import Merged, merge_windows
+from freeda_svc.segmentation.refining import merge_refined
+from freeda_svc.segmentation.scoring import Compare, Ensemble
+from freeda_svc.segmentation.unknown import mark_unknown, unknown_channel
+from freeda_svc.segmentation.window_scores import WindowScores, join_window, local_window
+from freeda_svc.segmentation.windows import Window
+
+
+class Decision:
+    """Gathers the windows of one image, then chooses the best category of each pixel, or none."""
+
+    def __init__(self, compare: Compare, ensemble: Ensemble, parameters: SegmentationParameters) -> None:
+        """Take what an image is compared with.
+
+        Args:
+            compare: gives the local cosines of features and the texts of the categories.
+            ensemble: makes the scores of the categories of them.
+            parameters: whether scores are refined and which pixels are unknown.
+        """
+        self._compare = compare
+        self._ensemble = ensemble
+        self._parameters = parameters
+        self.windows: list[tuple[Window, WindowScores]] = []
+        self._local: list[WindowScores] = []
+
+    def see(
+        self, window: Window, features: torch.Tensor, superpixels: torch.Tensor, global_similarity: torch.Tensor
+    ) -> None:
+        """Score the next window.
+
+        Args:
+            window: its place in the scaled image.
+            features: (D, h, w) float32, its dense features.
+            superpixels: (H, W) integer labels from 0; below 0 for pixels of no region.
+            global_similarity: (T,) float32 cosines of its embedding and those of the texts.
+        """
+        scores = join_window(features, superpixels, self._compare, global_similarity, self._ensemble)
+        self.windows.append((window, scores))
+        if self._parameters.unknown.way in {"local_before", "local_after"}:
+            self._local.append(local_window(scores, features, self._compare, global_similarity, self._ensemble))
+
+    def decide(self, image: npt.NDArray[np.uint8], size: tuple[int, int]) -> Merged:
+        """Choose, when all windows were seen.
+
+        Args:
+            image: (h, w, 3) uint8, RGB, the scaled image, which the windows cover together.
+            size: height and width of the result.
+
+        Returns:
+            Labels and scores at ``size``, where pixels that belong to no category have the label ``UNKNOWN``.
+        """
+        unknown = self._parameters.unknown
+        chosen: tuple[torch.Tensor | None, ...] = (None,) * len(self.windows)
+        if self._parameters.refinement.way == "none":
+            merged = merge_windows(self.windows, (image.shape[0], image.shape[1]), size)
+        else:
+            refined = merge_refined(self.windows, image, size, self._parameters.refinement)
+            merged, chosen = refined.merged, refined.chosen
+        channels = [
+            (window, unknown_channel(scores, local, unknown, choice))
+            for (window, scores), local, choice in zip(self.windows, self._local, chosen, strict=False)
+        ]
+        return mark_unknown(merged, channels, unknown)

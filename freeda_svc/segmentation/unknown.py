@@ -1,0 +1,102 @@
+"""Pixels that belong to none of the categories.
+
+As in the released code, "unknown" is one more channel that competes with the scores of the categories: each window has
+one, it is averaged and resized like them, and where it is not below the best score, the pixel is unknown. The channel
+is a constant, or one where a local similarity is below the threshold and zero elsewhere.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from freeda_svc.packs.parameters import UnknownParameters
+from freeda_svc.segmentation.intersections import intersect_windows
+from freeda_svc.segmentation.merging import SCORES_AT_ONCE, Merged, score_rows
+from freeda_svc.segmentation.result import UNKNOWN
+from freeda_svc.segmentation.window_scores import WindowScores
+from freeda_svc.segmentation.windows import Window
+
+
+def unknown_channel(
+    scores: WindowScores,
+    local: WindowScores,
+    parameters: UnknownParameters,
+    chosen: torch.Tensor | None = None,
+) -> WindowScores:
+    """Say where the local similarities of a window are too low.
+
+    Args:
+        scores: of the window.
+        local: its local similarities, see ``local_window``.
+        parameters: ``local_before`` looks at the highest local similarity, ``local_after`` at that of the category
+            with the best score.
+        chosen: (H, W) int64, the category with the best score where refinement made it; that of ``scores`` when None.
+
+    Returns:
+        One channel in the place of the categories: 1 where the pixel is unknown, else 0.
+    """
+    height, width = scores.superpixels.shape
+    channel = torch.zeros(height, width)
+    if parameters.way == "local_after" and chosen is not None:
+        for start in range(height):
+            values = local.rows(start, start + 1).gather(0, chosen[None, start : start + 1])[0]
+            channel[start] = (values < parameters.threshold).float()
+        return _channel(scores, torch.zeros(0, 1), channel, torch.full_like(scores.superpixels, -1))
+    by_region = _too_low(scores.by_region, local.by_region, parameters)
+    rows, columns = (scores.superpixels < 0).nonzero(as_tuple=True)
+    at_once = max(1, SCORES_AT_ONCE // scores.categories)
+    for first in range(0, len(rows), at_once):
+        at = rows[first : first + at_once], columns[first : first + at_once]
+        channel[at] = _too_low(scores.pixels(*at), local.pixels(*at), parameters)
+    return _channel(scores, by_region[:, None], channel, scores.superpixels)
+
+
+def _too_low(scores: torch.Tensor, local: torch.Tensor, parameters: UnknownParameters) -> torch.Tensor:
+    """Return (M,) float32: 1 where the local one of (M, N) similarities that counts is below the threshold."""
+    if parameters.way == "local_after":
+        looked_at = local.gather(1, scores.argmax(dim=1, keepdim=True))[:, 0]
+    else:
+        looked_at = local.amax(dim=1)
+    return (looked_at < parameters.threshold).float()
+
+
+def _channel(
+    scores: WindowScores, by_region: torch.Tensor, by_pixel: torch.Tensor, superpixels: torch.Tensor
+) -> WindowScores:
+    """Put a channel in the place of scores; pixels without region have values of their own."""
+    return replace(
+        scores,
+        superpixels=superpixels,
+        by_region=by_region,
+        local=by_region,
+        global_similarity=torch.zeros(1),
+        dense=by_pixel[:, :, None],  # a grid as fine as the window, which upsampling leaves as it is
+        regions=len(by_region),
+    )
+
+
+def mark_unknown(
+    merged: Merged, channels: Sequence[tuple[Window, WindowScores]], parameters: UnknownParameters
+) -> Merged:
+    """Give the pixels that belong to no category the label ``UNKNOWN``.
+
+    Args:
+        merged: the image with the best category of each pixel; its labels are changed.
+        channels: the channel of each window, see ``unknown_channel``; none where the channel is constant.
+        parameters: its ``threshold`` is the constant.
+
+    Returns:
+        The same; scores stay those of the best category.
+    """
+    labels, size = merged.labels, merged.labels.shape  # changed in place: those of a large photo take 400 MB
+    if parameters.way == "channel":
+        labels[merged.scores <= parameters.threshold] = UNKNOWN
+    elif parameters.way != "none":
+        regions = intersect_windows(channels, merged.regions.map.shape)
+        band = max(1, SCORES_AT_ONCE // max(size[1], merged.regions.map.shape[1]) // 4)
+        for start in range(0, size[0], band):
+            stop = min(start + band, size[0])
+            channel = score_rows(regions, size, start, stop)[0].numpy()
+            labels[start:stop][channel >= merged.scores[start:stop]] = UNKNOWN
+    return merged

@@ -1,0 +1,115 @@
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from freeda_svc.packs import Pack, SuperpixelParameters, load_pack
+from freeda_svc.segmentation import encoding
+from freeda_svc.segmentation.encoding import Crop, encode_windows, windows_at_once
+from freeda_svc.segmentation.superpixels import cut_superpixels
+
+SUPERPIXELS = SuperpixelParameters("felzenszwalb", scale=20.0, sigma=0.5, min_size=8)
+
+
+@pytest.fixture(scope="module")
+def pack(tiny_pack_folder: Path) -> Pack:
+    return load_pack(str(tiny_pack_folder))
+
+
+def crops(*sizes: tuple[int, int]) -> list[Crop]:
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
+
+
+def batch_sizes(given: list[Crop], most: int) -> list[int]:
+    return [len(batch) for batch in encoding._batches(given, most)]
+
+
+def test_neighbours_of_one_size_go_together() -> None:
+    assert batch_sizes(crops(*[(64, 64)] * 5), 2) == [2, 2, 1]
+    assert batch_sizes(crops((64, 64), (64, 64), (64, 40), (64, 64)), 8) == [2, 1, 1]
+    assert batch_sizes([], 8) == []
+
+
+def test_windows_are_seen_as_the_models_see_them_alone(pack: Pack) -> None:
+    given = crops((64, 64), (64, 64), (30, 64), (64, 64))
+    encoded = list(encode_windows(pack, given, SUPERPIXELS, embed=True))
+    for crop, window in zip(given, encoded, strict=True):
+        image = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 255
+        torch.testing.assert_close(window.features, pack.backbone.features(image)[0], atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(window.embedding, pack.image_text.embed_images(image)[0], atol=1e-4, rtol=1e-4)
+        assert np.array_equal(window.superpixels.numpy(), cut_superpixels(crop, SUPERPIXELS))
+        assert window.encoder_seconds > 0
+        assert window.superpixel_seconds >= 0
+
+
+def test_nothing_is_embedded_where_nobody_asks(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pack.image_text, "embed_images", None)
+    (window,) = encode_windows(pack, crops((64, 64)), SUPERPIXELS, embed=False)
+    assert window.embedding is None
+
+
+def test_superpixels_are_cut_while_the_models_compute(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut = threading.Event()
+    features = pack.backbone.features
+
+    def cutting(crop: Crop, parameters: SuperpixelParameters) -> np.ndarray:
+        cut.set()
+        return cut_superpixels(crop, parameters)
+
+    def waiting(images: torch.Tensor) -> torch.Tensor:
+        assert cut.wait(timeout=60)
+        return features(images)
+
+    monkeypatch.setattr(encoding, "cut_superpixels", cutting)
+    monkeypatch.setattr(pack.backbone, "features", waiting)
+    assert len(list(encode_windows(pack, crops((64, 64)), SUPERPIXELS, embed=False))) == 1
+
+
+def test_windows_come_before_the_error_of_reading_further(pack: Pack) -> None:
+    def reading() -> Iterator[Crop]:
+        yield from crops((64, 64))
+        raise ValueError("no further")
+
+    encoded = encode_windows(pack, reading(), SUPERPIXELS, embed=False)
+    assert next(encoded).features.shape[0] == pack.backbone.dimension
+    with pytest.raises(ValueError, match="no further"):
+        next(encoded)
+
+
+def test_no_more_is_read_than_a_batch(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoding, "MOST_WINDOWS_AT_ONCE", 2)
+    read = []
+
+    def reading() -> Iterator[Crop]:
+        for number, crop in enumerate(crops(*[(64, 64)] * 6)):
+            read.append(number)
+            yield crop
+
+    encoded = encode_windows(pack, reading(), SUPERPIXELS, embed=False)
+    next(encoded)
+    assert read == [0, 1]
+    encoded.close()
+    assert read == [0, 1]
+
+
+def test_an_error_of_the_superpixels_is_not_swallowed(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(crop: Crop, parameters: SuperpixelParameters) -> np.ndarray:
+        raise ValueError("cannot be cut")
+
+    monkeypatch.setattr(encoding, "cut_superpixels", failing)
+    with pytest.raises(ValueError, match="cannot be cut"):
+        list(encode_windows(pack, crops((64, 64)), SUPERPIXELS, embed=False))
+
+
+@pytest.mark.parametrize(
+    ("device", "dense", "image_text", "expected"),
+    [("cpu", 518, 224, 2), ("cuda", 518, 224, 16), ("cpu", 64, 64, 32), ("cpu", 2000, 224, 1)],
+)
+def test_larger_models_see_fewer_windows_at_once(device: str, dense: int, image_text: int, expected: int) -> None:
+    parameters = SimpleNamespace(backbone_size=dense, image_text_size=image_text)
+    assert windows_at_once(SimpleNamespace(device=device, parameters=parameters)) == expected
