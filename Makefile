@@ -6,7 +6,7 @@ STAMP := $(VENV)/installed.stamp
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench lint format miniature clean
+.PHONY: help install demo test bench lint docs format miniature clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ lint: $(STAMP) ## ruff, mypy, import-linter
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(STAMP) ## write docs/cli.md from the commands
+	$(BIN)/python -m freeda_svc.cli.reference
 
 format: $(STAMP) ## format, and fix what is safe to fix
 	$(BIN)/ruff check --fix .

@@ -1,12 +1,19 @@
-"""What an installation can be told: from keywords, the environment (``FREEDA_*``) and ``<home>/freeda.toml``."""
+"""What an installation can be told: from keywords, the environment (``FREEDA_*``) and ``<home>/freeda.toml``.
+
+Secrets may also stand in files of their own, which the environment names: ``FREEDA_DATABASE_URL_FILE`` and so on.
+Where ``FREEDA_DATABASE_URL`` is set, too, it wins.
+"""
 
 import os
+import re
+import socket
 import tempfile
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from freeda_svc.errors import InputError, UnavailableError
@@ -14,6 +21,9 @@ from freeda_svc.errors import InputError, UnavailableError
 DEFAULT_HOME = Path("~/.freeda")
 ENVIRONMENT_PREFIX = "FREEDA_"
 TOML_NAME = "freeda.toml"
+SECRETS = ("broker_url", "database_url", "qdrant_api_key")
+"""Settings that hold passwords: never printed, and readable from a file that ``FREEDA_<NAME>_FILE`` names."""
+FILE_SUFFIX = "_FILE"
 
 
 class Settings(BaseSettings):
@@ -27,6 +37,8 @@ class Settings(BaseSettings):
         pack: name, folder or recipe of the model pack; a path is made absolute.
         packs: the folder of packs that were fetched; empty means ``packs`` in the home.
         bank: name of the bank that is meant where none is named, as in ``animals`` or ``animals@2``.
+        input_roots: the folders that images may be taken from, separated by colons (semicolons on Windows), links
+            followed; empty means anywhere.
         qdrant_url: address of a Qdrant server that keeps the banks; empty means embedded ones in the home.
         qdrant_api_key: of that server; empty when it asks for none.
         search: how the nearest keys are found: ``exact``, or approximately by a ``graph`` (HNSW), or by one whose
@@ -38,6 +50,11 @@ class Settings(BaseSettings):
         precision: ``auto`` (the generator in half precision on a GPU), or that of all models.
         captions_per_item: how many captions make one work item.
         max_attempts: how often an item is tried before it counts as failed.
+        artifacts: the folder of inputs and results, which all workers and clients share; empty means ``artifacts`` in
+            the home.
+        worker_name: of the worker on this machine; several on one machine need a name each. The host's name when empty.
+        metrics_port: where a worker tells Prometheus its numbers; 0 means nowhere.
+        metrics_host: the address it listens at.
         lease_seconds: how long a worker may be silent before its item is given to another.
         item_time_limit_seconds: an item that takes longer is stopped and tried again.
         stop_grace_seconds: how long a stopping worker waits for the item in hand before it hands it back.
@@ -52,12 +69,17 @@ class Settings(BaseSettings):
     pack: Annotated[str, Field(min_length=1)] = "miniature"
     packs: str = ""
     bank: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}(@[1-9][0-9]{0,8})?$")] = "default"
+    input_roots: str = ""
     qdrant_url: str = ""
     qdrant_api_key: Annotated[str, Field(repr=False)] = ""
     search: Literal["exact", "graph", "quantized"] = "exact"
     search_depth: Annotated[int, Field(ge=1)] = 1000
-    broker_url: str = ""
-    database_url: str = ""
+    broker_url: Annotated[str, Field(repr=False)] = ""
+    database_url: Annotated[str, Field(repr=False)] = ""
+    artifacts: str = ""
+    worker_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = ""
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    metrics_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     device: Annotated[str, Field(pattern=r"^(cpu|auto|mps|cuda(:\d+)?)$")] = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     captions_per_item: Annotated[int, Field(ge=1, le=4096)] = 8
@@ -79,10 +101,15 @@ class Settings(BaseSettings):
     def _absolute_pack(cls, pack: str) -> str:
         return str(_absolute(Path(pack))) if "/" in pack or os.sep in pack or pack.endswith(".toml") else pack
 
-    @field_validator("packs")
+    @field_validator("input_roots")
     @classmethod
-    def _absolute_packs(cls, packs: str) -> str:
-        return packs and str(_absolute(Path(packs)))
+    def _absolute_roots(cls, roots: str) -> str:
+        return os.pathsep.join(str(_absolute(Path(root))) for root in roots.split(os.pathsep) if root)
+
+    @field_validator("packs", "artifacts")
+    @classmethod
+    def _absolute_folder(cls, folder: str) -> str:
+        return folder and str(_absolute(Path(folder)))
 
     @classmethod
     def settings_customise_sources(
@@ -93,12 +120,17 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not read, the signature is given
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Keywords, then the environment, then the TOML file of the home that those two name."""
+        """Keywords, then the environment and the files it names, then the TOML file of the home that those name."""
         home = init_settings().get("home") or env_settings().get("home") or DEFAULT_HOME
         file = TomlConfigSettingsSource(settings_cls, _absolute(Path(home)) / TOML_NAME)
         if "home" in file.toml_data:
             raise InputError(f"{TOML_NAME}: home cannot be set in the home's own file; set FREEDA_HOME instead")
-        return init_settings, env_settings, file
+        return init_settings, env_settings, _SecretFiles(settings_cls), file
+
+    @property
+    def input_folders(self) -> tuple[Path, ...]:
+        """The folders that images may be taken from; empty means anywhere."""
+        return tuple(Path(root) for root in self.input_roots.split(os.pathsep) if root)
 
     @property
     def packs_folder(self) -> Path:
@@ -113,7 +145,22 @@ class Settings(BaseSettings):
     @property
     def artifacts_folder(self) -> Path:
         """Inputs, results and thumbnails: what is too big for the database."""
-        return self.home / "artifacts"
+        return Path(self.artifacts) if self.artifacts else self.home / "artifacts"
+
+    @property
+    def embedded_bank(self) -> bool:
+        """Whether the banks are embedded ones of the home, which one process owns."""
+        return not self.qdrant_url
+
+    @property
+    def one_worker_only(self) -> bool:
+        """Whether the home can have one worker only: banks and broker of its own are one process's."""
+        return self.embedded_bank or self.embedded_broker
+
+    @property
+    def resolved_worker_name(self) -> str:
+        """The worker's name with the default filled in."""
+        return self.worker_name or re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:64]
 
     @property
     def database_file(self) -> Path:
@@ -148,7 +195,7 @@ class Settings(BaseSettings):
     @property
     def log_file(self) -> Path:
         """What the worker tells, one JSON object a line."""
-        return self.logs_folder / "worker.log"
+        return self.logs_folder / f"{self._worker_stem}.log"
 
     @property
     def locks_folder(self) -> Path:
@@ -157,12 +204,37 @@ class Settings(BaseSettings):
 
     @property
     def worker_lock(self) -> Path:
-        """Held by the one worker of the home while it lives."""
-        return self.locks_folder / "worker.lock"
+        """Held by the one worker of the home, or by the one of its name, while it lives."""
+        return self.locks_folder / f"{self._worker_stem}.lock"
+
+    @property
+    def _worker_stem(self) -> str:
+        return "worker" if self.one_worker_only else f"worker-{self.resolved_worker_name}"
 
     def as_environment(self) -> dict[str, str]:
-        """The same settings as environment variables, for a process that is started with them."""
+        """The same settings as environment variables, for a process that is started with them: secrets, too."""
         return {f"{ENVIRONMENT_PREFIX}{name.upper()}": str(value) for name, value in self.model_dump().items()}
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """Secrets from files that the environment names, as container engines hand them out."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - as given
+        """Return what stands in a setting's file; None where no file is named."""
+        variable = f"{ENVIRONMENT_PREFIX}{field_name.upper()}{FILE_SUFFIX}"
+        path = os.environ.get(variable, "")
+        if field_name not in SECRETS or not path:
+            return None, field_name, False
+        try:
+            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise InputError(f"{variable}: {path} cannot be read: {reason}") from error
+
+    def __call__(self) -> dict[str, Any]:
+        fields = self.settings_cls.model_fields
+        values = {name: self.get_field_value(field, name)[0] for name, field in fields.items()}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - values are checked by the model
@@ -230,6 +302,8 @@ def _reason(kind: str, key: str, message: str) -> str:
         return f"unknown key {key!r}; known are {', '.join(Settings.model_fields)}"
     if kind == "string_pattern_mismatch" and key == "bank":
         return "bank must be lower-case letters, digits, - and _, perhaps with a version: animals or animals@2"
+    if kind == "string_pattern_mismatch" and key == "worker_name":
+        return "worker_name must be up to 64 letters, digits, dots, - and _, such as gpu-1"
     if kind == "string_pattern_mismatch":
         return f"{key} must be auto, cpu, mps, cuda, or cuda: and a number, such as cuda:1"
     return f"{key}: {message[:1].lower()}{message[1:]}"

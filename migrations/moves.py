@@ -10,7 +10,7 @@ from freeda_svc.settings import Settings, prepare_home
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision, the one this version works with."""
 
 
@@ -53,9 +53,10 @@ def check_current(settings: Settings) -> str:
 
 def _move(settings: Settings, action: "Callable[[Config], None]") -> None:
     from alembic.config import Config  # noqa: PLC0415 - as above
+    from alembic.util import CommandError  # noqa: PLC0415 - as above
 
     # freeda_svc.jobs asks this package for upgrades, so it is imported when needed.
-    from freeda_svc.jobs.database import WRITING, database_engine, one_line  # noqa: PLC0415
+    from freeda_svc.jobs.database import WRITING, database_engine, forget_revision, one_line  # noqa: PLC0415
 
     if settings.embedded_database:
         prepare_home(settings)
@@ -63,7 +64,13 @@ def _move(settings: Settings, action: "Callable[[Config], None]") -> None:
     configuration = Config(str(folder / "alembic.ini"))
     configuration.set_main_option("script_location", str(folder).replace("%", "%%"))
     # The write lock is taken before the revision is read, so two processes do not move at once.
+    forget_revision(settings)
     engine = database_engine(settings).execution_options(**{WRITING: True})
     with one_line(settings), engine.begin() as connection:
         configuration.attributes["connection"] = connection
-        action(configuration)
+        try:
+            action(configuration)
+        except CommandError as error:
+            raise UnavailableError(
+                f"the database cannot be brought to revision {HEAD} ({error}): a later version made it, use that"
+            ) from error

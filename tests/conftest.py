@@ -4,6 +4,7 @@ The libraries they need are imported inside the fixtures: tests that do without 
 those libraries importable comes first, because test modules import them directly.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ import freeda_svc.torchvision_operators  # noqa: F401
 
 if TYPE_CHECKING:
     from transformers import CLIPTokenizer
+
+    from tests.postgresql import PostgresServer
 
 
 @pytest.fixture(scope="session")
@@ -126,3 +129,35 @@ def described_pack(tmp_path: Path) -> str:
     files = "\n".join(f'"{part}/weights" = "{"0" * 64}"' for part in ("generator", "backbone", "image_text"))
     (folder / "pack.toml").write_text(DESCRIBED_PACK + files)
     return str(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> "Iterator[PostgresServer]":
+    """A PostgreSQL server for the whole run. Do not stop it: make one of your own for that."""
+    from tests.postgresql import PostgresServer  # noqa: PLC0415
+
+    server = PostgresServer()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgres_server: "PostgresServer", tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Name of a database with all tables, which others are copied from. Do not connect to it."""
+    import migrations  # noqa: PLC0415
+    from freeda_svc.jobs.database import close_databases  # noqa: PLC0415
+    from freeda_svc.settings import load_settings  # noqa: PLC0415
+
+    url = postgres_server.new_database()
+    migrations.upgrade(load_settings(home=tmp_path_factory.mktemp("migrating"), database_url=url))
+    close_databases()  # a database with connections is not copied
+    return url.rpartition("/")[2]
+
+
+@pytest.fixture
+def postgres_url(postgres_server: "PostgresServer", migrated_database: str) -> str:
+    """A database of its own, with all tables."""
+    from freeda_svc.jobs.database import close_databases  # noqa: PLC0415
+
+    close_databases()  # each engine keeps connections, and the server has not many
+    return postgres_server.new_database(migrated_database)

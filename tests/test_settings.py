@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,10 @@ def test_the_environment_carries_all_settings(tmp_path: Path, monkeypatch: pytes
     for name, value in settings.as_environment().items():
         monkeypatch.setenv(name, value)
     assert load_settings() == settings
+
+
+def test_input_roots_are_absolute_and_may_be_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings(home=tmp_path / "home", input_roots=os.pathsep.join(("photos", "/data", "")))
+    assert settings.input_folders == (tmp_path / "photos", Path("/data"))
+    assert load_settings(home=tmp_path / "home").input_folders == ()

@@ -12,9 +12,10 @@ def main() -> int:
     """Run until told to stop; an expected error is one line and exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
     parser.add_argument("--belongs-to", type=int, help="process to stop with")
+    parser.add_argument("--queue", action="append", default=[], help="what to serve, instead of all; may be repeated")
     arguments = parser.parse_args()
     try:
-        run_stack(load_settings(), belongs_to=arguments.belongs_to)
+        run_stack(load_settings(), queues=arguments.queue, belongs_to=arguments.belongs_to)
     except FreedaError as error:
         sys.stderr.write(f"{' '.join(str(error).split())}\n")
         return 1

@@ -1,9 +1,13 @@
 """The Celery application, made from the settings: as the worker runs it and as clients send with it."""
 
+import ssl
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
 from celery import Celery
 from kombu import Queue
 
-from freeda_svc.errors import UnavailableError
+from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.jobs import JobKind
 from freeda_svc.settings import Settings
 from workers.broker import answers, running_broker_url
@@ -15,12 +19,25 @@ QUEUES = (BANK_QUEUE, JobKind.SEGMENT.value, JobKind.EXEMPLARS.value, JobKind.IN
 RUN_ITEM = "freeda.run_item"
 ASK_BANK = "freeda.ask_bank"
 SETTINGS_KEY = "freeda_settings"
+QUEUES_KEY = "freeda_queues"
 SOFT_LIMIT_SHARE = 0.95
 REDELIVERY_SPARE_SECONDS = 300.0
 CHILD_START_SECONDS = 120.0
 
 
-def make_app(settings: Settings, broker_url: str) -> Celery:
+def check_queues(queues: Sequence[str]) -> tuple[str, ...]:
+    """Return the queues that a worker is to serve, in the order in which it looks into them; all when none is named.
+
+    Raises:
+        InputError: there is no such queue.
+    """
+    unknown = sorted(set(queues) - set(QUEUES))
+    if unknown:
+        raise InputError(f"there is no queue {unknown[0]!r}; the queues are {', '.join(QUEUES)}")
+    return tuple(queue for queue in QUEUES if not queues or queue in queues)
+
+
+def make_app(settings: Settings, broker_url: str, queues: Sequence[str] = QUEUES) -> Celery:
     """Configure Celery for an installation.
 
     Messages are JSON and carry item ids only. An item's message is acknowledged when the item has ended, and comes
@@ -29,13 +46,16 @@ def make_app(settings: Settings, broker_url: str) -> Celery:
 
     Args:
         settings: the installation; worker processes find it in the application again.
-        broker_url: Redis address.
+        broker_url: Redis address; with ``rediss`` the server's certificate is checked.
+        queues: what the worker serves.
     """
     app = Celery("freeda", include=["workers.tasks"])
     app.conf.update(
         {
             SETTINGS_KEY: settings.model_dump(mode="json"),
+            QUEUES_KEY: tuple(queues),
             "broker_url": broker_url,
+            "broker_use_ssl": _tls(broker_url),
             "task_serializer": "json",
             "accept_content": ["json"],
             "task_ignore_result": True,
@@ -97,6 +117,12 @@ def check_broker(url: str) -> None:
 
 
 def without_password(url: str) -> str:
-    """Return a broker's address as it may be shown."""
+    """Return a broker's address as it may be shown: without user, password and query, which can hold one, too."""
     scheme, separator, rest = url.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+    return f"{scheme}{separator}{rest.rpartition('@')[2].partition('?')[0]}"
+
+
+def _tls(url: str) -> dict[str, object] | None:
+    """Kombu does not check certificates unless it is told to; an address can say how, as in ``?ssl_ca_certs=``."""
+    address = urlsplit(url)
+    return {"ssl_cert_reqs": ssl.CERT_REQUIRED} if address.scheme == "rediss" and "ssl_" not in address.query else None

@@ -11,6 +11,8 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,6 +23,7 @@ from freeda_svc.errors import UnavailableError
 from freeda_svc.settings import Settings
 
 ANSWER_SECONDS = 2.0
+CLIENT_SECONDS = 5.0
 START_SECONDS = 20.0
 START_ATTEMPTS = 3
 ADDRESS_FILE = "url"
@@ -44,6 +47,22 @@ def answers(url: str) -> bool:
             return bool(client.ping())
     except (redis.RedisError, OSError, ValueError):
         return False
+
+
+@contextmanager
+def broker_client(url: str) -> Iterator["redis.Redis"]:
+    """Give a client of a broker, for what is asked of it beside messages.
+
+    Raises:
+        UnavailableError: it does not answer; its password is not shown.
+    """
+    from workers.app import without_password  # noqa: PLC0415 - that module knows this one
+
+    try:
+        with redis.Redis.from_url(url, socket_timeout=CLIENT_SECONDS, socket_connect_timeout=CLIENT_SECONDS) as client:
+            yield client
+    except redis.RedisError as error:
+        raise UnavailableError(f"the broker {without_password(url)} does not answer: {error}") from error
 
 
 def start_broker(settings: Settings) -> str:

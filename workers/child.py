@@ -6,18 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 from celery import current_app, signals
 
+from freeda_svc.jobs.database import close_databases
 from freeda_svc.settings import Settings
 from workers.app import SETTINGS_KEY
 from workers.held import Held
+from workers.lease_keeper import LeaseKeeper
 from workers.logs import configure_logs
+from workers.metrics_reports import Report, send_report
 from workers.parents import end_with_parent
 
 if TYPE_CHECKING:
     from celery import Celery
 
 WORKER_PID_KEY = "freeda_worker_pid"
+REPORTS_KEY = "freeda_reports"
+"""Where the worker listens for what was measured; empty when it does not."""
 
 _held: list[Held] = []  # one at most: this process works for one home
+_keepers: list[LeaseKeeper] = []  # as above
 
 
 def held_by_this_process(app: "Celery") -> Held:
@@ -25,6 +31,14 @@ def held_by_this_process(app: "Celery") -> Held:
     if not _held:
         _held.append(Held(Settings(**app.conf[SETTINGS_KEY])))
     return _held[0]
+
+
+def lease_keeper_of_this_process(held: Held) -> LeaseKeeper:
+    """Return what renews the lease of the item in hand."""
+    if not _keepers:
+        _keepers.append(LeaseKeeper(held.settings))
+        _keepers[0].start()
+    return _keepers[0]
 
 
 def _leave_logging_alone(**_given: Any) -> None:  # noqa: ANN401 - Celery's interface
@@ -35,11 +49,15 @@ def _begin(**_given: Any) -> None:  # noqa: ANN401 - Celery's interface
     configure_logs(Settings(**current_app.conf[SETTINGS_KEY]))
     # An orphan would keep the bank from the next worker.
     end_with_parent(lambda: os.kill(os.getpid(), signal.SIGKILL), current_app.conf[WORKER_PID_KEY])
+    send_report(current_app.conf[REPORTS_KEY], Report())
 
 
 def _end(**_given: Any) -> None:  # noqa: ANN401 - Celery's interface
+    while _keepers:
+        _keepers.pop().stop()
     while _held:
         _held.pop().close()
+    close_databases()
 
 
 signals.setup_logging.connect(_leave_logging_alone)

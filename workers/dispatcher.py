@@ -56,15 +56,16 @@ def send_items(app: "Celery", kind: JobKind, item_ids: Sequence[int]) -> None:
     Raises:
         UnavailableError: the broker does not answer.
     """
-    from kombu.exceptions import OperationalError  # noqa: PLC0415 - see CeleryDispatcher.check
+    from kombu.exceptions import BatchPublishError, OperationalError  # noqa: PLC0415 - see CeleryDispatcher.check
 
     from workers.app import RUN_ITEM, without_password  # noqa: PLC0415 - as above
 
     try:
-        with app.producer_pool.acquire(block=True) as producer:
+        # Together in few round trips.
+        with app.producer_pool.acquire(block=True) as producer, producer.batch():
             for item_id in item_ids:
                 app.send_task(RUN_ITEM, args=[item_id], queue=kind.value, producer=producer, ignore_result=True)
-    except (OperationalError, *app.connection_for_write().connection_errors) as error:
+    except (BatchPublishError, OperationalError, *app.connection_for_write().connection_errors) as error:
         raise UnavailableError(
             f"the broker {without_password(app.conf.broker_url)} does not answer: {error}"
         ) from error

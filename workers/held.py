@@ -64,7 +64,7 @@ class Held:
         from freeda_svc.segmentation import Segmenter  # noqa: PLC0415 - as above
 
         if bank not in self._segmenters:
-            self._segmenters[bank] = Segmenter(self.pack, self.bank(bank))
+            self._segmenters[bank] = Segmenter(self.pack, self.bank(bank), bank=str(bank))
         return self._segmenters[bank]
 
     def bank(self, bank: BankName) -> "PrototypeStore":

@@ -1,4 +1,8 @@
-"""One worker a home: a lock that the kernel gives back when its holder dies, however it dies."""
+"""One worker a home, or one of each name: a lock that the kernel gives back when its holder dies, however it dies.
+
+A home whose bank or broker is an embedded one has one worker. With servers for both, any number of workers may share
+it, each under a name of its own.
+"""
 
 import fcntl
 import os
@@ -17,7 +21,7 @@ PATIENCE_SECONDS = 0.5
 
 @contextmanager
 def worker_lock(settings: Settings) -> Iterator[None]:
-    """Hold the home as its only worker.
+    """Hold the home as its only worker, or as its only one of the worker's name.
 
     Raises:
         BusyError: another worker holds it; names its process.
@@ -27,18 +31,28 @@ def worker_lock(settings: Settings) -> Iterator[None]:
         while not _try_lock(descriptor, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
                 holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
-                raise BusyError(
-                    f"process {holder or 'unknown'} is already the worker of {settings.home}: stop it first"
-                )
+                raise BusyError(already_running(settings, holder))
             time.sleep(0.02)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
         yield
 
 
-def worker_name(settings: Settings) -> str:
-    """Return the name of the home's one worker; the next worker of the home has the same."""
-    return f"{socket.gethostname()}:{settings.home}"
+def already_running(settings: Settings, holder: str) -> str:
+    """Say that there is a worker already, and what to do."""
+    if not settings.one_worker_only:
+        name = settings.resolved_worker_name
+        return f"process {holder} is already the worker {name} of {settings.home}: give this one another name"
+    part, setting = ("bank", "qdrant_url") if settings.embedded_bank else ("broker", "broker_url")
+    return (
+        f"process {holder or 'unknown'} is already the worker of {settings.home}, and an embedded {part} has one only: "
+        f"stop it first, or set {setting} for several"
+    )
+
+
+def worker_identity(settings: Settings) -> str:
+    """Return what the database knows the worker by: no other that lives has it, and its successor has the same."""
+    return f"{settings.resolved_worker_name}@{socket.gethostname()}:{settings.home}"
 
 
 def worker_is_running(settings: Settings) -> bool:

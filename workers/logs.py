@@ -1,4 +1,4 @@
-"""What workers tell: JSON lines in a file for machines, a readable console for people."""
+"""What workers tell: JSON lines in a file for machines, a readable console for people, secrets for nobody."""
 
 import logging
 import logging.handlers
@@ -9,6 +9,7 @@ import structlog
 from structlog.typing import Processor
 
 from freeda_svc.settings import Settings
+from workers.redaction import Redactor
 
 _QUIET = ("httpx", "urllib3", "PIL", "filelock", "celery.worker.strategy", "celery.app.trace")
 """Libraries that tell too much; what they say of tasks, ours say of items."""
@@ -31,10 +32,11 @@ def configure_logs(settings: Settings) -> None:
     )
     settings.logs_folder.mkdir(parents=True, exist_ok=True)
     file = logging.handlers.WatchedFileHandler(settings.log_file, encoding="utf-8")  # logrotate may move it away
-    file.setFormatter(_json_formatter(shared))
+    redactor = Redactor(settings)
+    file.setFormatter(_json_formatter(shared, redactor))
     console = logging.StreamHandler(sys.stderr)
     is_json = settings.log_format == "json"
-    console.setFormatter(_json_formatter(shared) if is_json else _console_formatter(shared))
+    console.setFormatter((_json_formatter if is_json else _console_formatter)(shared, redactor))
     file.addFilter(_tells_enough)
     console.addFilter(_tells_enough)
     root = logging.getLogger()
@@ -53,22 +55,25 @@ def _tells_enough(record: logging.LogRecord) -> bool:
     return record.name != "root" or record.levelno >= logging.WARNING
 
 
-def _json_formatter(shared: list[Processor]) -> logging.Formatter:
+def _json_formatter(shared: list[Processor], redactor: Redactor) -> logging.Formatter:
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
+            redactor,  # after tracebacks have become text
             structlog.processors.JSONRenderer(default=_readable),
         ],
     )
 
 
-def _console_formatter(shared: list[Processor]) -> logging.Formatter:
+def _console_formatter(shared: list[Processor], redactor: Redactor) -> logging.Formatter:
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            redactor,
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
             ),

@@ -1,19 +1,26 @@
 """What is done for one item: the method is called and its result written down."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from freeda_svc.bank.names import BankName
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import JobKind
 from freeda_svc.jobs.banks import bank_of_job
 from freeda_svc.jobs.claims import Claim
 from freeda_svc.jobs.kept_exemplars import read_kept_exemplar
 from freeda_svc.jobs.overrides import apply_overrides
-from freeda_svc.jobs.results import MASK, OVERLAY, SUMMARY, result_folder
+from freeda_svc.jobs.results import colours_of, result_folder
 from workers.held import Held
+from workers.metrics_reports import STORE, note_bank, stage
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from freeda_svc.prototypes.builder import BuildResult
+    from freeda_svc.segmentation import Proposals, Segmentation
 
 OUTSIDE = "prototypes of nouns that the pack's models do not know"
 
@@ -43,22 +50,26 @@ def _ingest(held: Held, claim: Claim) -> dict[str, Any]:
     from freeda_svc.captions.caption import make_caption  # noqa: PLC0415 - the parent process needs no method
 
     captions = [caption for text in claim.input["captions"] if (caption := make_caption(text)) is not None]
-    bank = held.bank(bank_of_job(claim.parameters))
+    bank = bank_of_job(claim.parameters)
+    held.bank(bank)  # that it cannot be used is told before the long work
     built = held.builder.build(captions, job=claim.job_id, artifacts=held.settings.artifacts_folder)
-    new = bank.add(built.prototypes)
-    return {"captions": len(captions), "images": built.images, **_counts(built, new)}
+    return {"captions": len(captions), "images": built.images, **_add(held, bank, built)}
 
 
 def _add_exemplars(held: Held, claim: Claim) -> dict[str, Any]:
-    bank = held.bank(bank_of_job(claim.parameters))
+    bank = bank_of_job(claim.parameters)
+    held.bank(bank)  # as above
     artifacts = held.settings.artifacts_folder
     exemplars = (read_kept_exemplar(artifacts, kept) for kept in claim.input["exemplars"])
     built = held.exemplar_builder.build(exemplars, job=claim.job_id, artifacts=artifacts)
-    new = bank.add(built.prototypes)
-    return {"exemplars": built.images, **_counts(built, new)}
+    return {"exemplars": built.images, **_add(held, bank, built)}
 
 
-def _counts(built: "BuildResult", new: int) -> dict[str, int]:
+def _add(held: Held, bank: BankName, built: "BuildResult") -> dict[str, int]:
+    store = held.bank(bank)
+    with stage(STORE):
+        new = store.add(built.prototypes)
+    note_bank(str(bank), store.count)
     return {
         "prototypes": len(built.prototypes),
         "new prototypes": new,  # fewer when the same was added before
@@ -68,26 +79,54 @@ def _counts(built: "BuildResult", new: int) -> dict[str, int]:
 
 
 def _segment(held: Held, claim: Claim) -> dict[str, Any]:
-    from freeda_svc.outputs import palette, summarise, write_mask, write_overlay, write_summary  # noqa: PLC0415
-    from freeda_svc.segmentation import Category, load_image  # noqa: PLC0415 - as above
+    from freeda_svc.outputs import keep_result, summarise  # noqa: PLC0415 - the parent process needs no method
+    from freeda_svc.segmentation import Category, load_image, proposal_values  # noqa: PLC0415 - as above
 
     settings = held.settings
-    categories = [Category(**category) for category in claim.parameters["categories"]]
     parameters = apply_overrides(held.pack.parameters.segmentation, claim.parameters["overrides"])
     path = settings.artifacts_folder / claim.input["image"]
     try:
         image = load_image(path)
     except InputError as error:
         raise InputError(str(error).replace(str(path), claim.input["name"])) from error
-    segmentation = held.segmenter(bank_of_job(claim.parameters)).segment(image, categories, parameters)
-    colours = palette(len(categories))
+    segmenter, asked = held.segmenter(bank_of_job(claim.parameters)), claim.parameters["categories"]
+    proposals = segmenter.propose(image, parameters) if asked is None else None
+    categories = proposals.categories if proposals else [Category(**category) for category in asked]
+    segmentation = segmenter.segment(image, categories, parameters)
     folder = result_folder(settings, claim.job_id, claim.number)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_mask(folder / MASK, segmentation.labels, colours)
-    names = [category.name for category in categories]
-    write_overlay(folder / OVERLAY, image, segmentation.labels, names, colours)
-    write_summary(folder / SUMMARY, segmentation)
-    return summarise(segmentation)
+    told = None if proposals is None else proposal_values(proposals)
+    with stage(STORE):
+        keep_result(folder, segmentation, colours_of(claim.parameters), told)
+    if claim.parameters.get("explain"):
+        _keep_evidence(held, claim, folder, image=image, segmentation=segmentation, proposals=proposals)
+    return summarise(segmentation, told)
+
+
+def _keep_evidence(
+    held: Held,
+    claim: Claim,
+    folder: Path,
+    *,
+    image: "npt.NDArray[np.uint8]",
+    segmentation: "Segmentation",
+    proposals: "Proposals | None",
+) -> None:
+    from freeda_svc.outputs import write_evidence, write_evidence_page  # noqa: PLC0415 - as above
+    from freeda_svc.outputs.kept import EVIDENCE, EVIDENCE_PAGE  # noqa: PLC0415 - as above
+    from freeda_svc.segmentation import evidence_values  # noqa: PLC0415 - as above
+
+    evidence = held.segmenter(bank_of_job(claim.parameters)).explain(image, segmentation)
+    values = evidence_values(evidence, proposals)
+    write_evidence(folder / EVIDENCE, values)
+    write_evidence_page(
+        folder / EVIDENCE_PAGE,
+        values,
+        image,
+        segmentation.labels,
+        colours=colours_of(claim.parameters),
+        artifacts=held.settings.artifacts_folder,
+        title=claim.input["name"],
+    )
 
 
 _PERFORMERS: Mapping[JobKind, Callable[[Held, Claim], dict[str, Any]]] = {

@@ -55,7 +55,7 @@ def search_bank(settings: Settings, text: str, *, limit: int = 10, bank: str = "
 
 
 def ask_bank(settings: Settings, question: str, **arguments: Any) -> Answer:  # noqa: ANN401 - questions differ
-    """Ask the worker that holds the banks; answer here when there is no worker.
+    """Ask the worker that holds the banks; answer here when there is no worker, or a server holds them.
 
     Args:
         settings: the installation.
@@ -66,7 +66,7 @@ def ask_bank(settings: Settings, question: str, **arguments: Any) -> Answer:  # 
         FreedaError: as the answer's own function says.
         UnavailableError: the worker does not answer in time.
     """
-    if worker_is_running(settings):
+    if settings.embedded_bank and worker_is_running(settings):
         return _ask_worker(settings, question, arguments)
     held = Held(settings)
     try:

@@ -1,31 +1,43 @@
-"""Making messages agree with the database, which is the truth about what is still to be done."""
+"""Making messages agree with the database, which is the truth about what is still to be done.
+
+Every worker has a reconciler, so none of them is missed when it dies. They take turns: however many there are, the
+messages that are missing are sent once.
+"""
 
 import threading
+from collections.abc import Callable
 
 import redis
 import structlog
 
-from freeda_svc.errors import FreedaError, UnavailableError
+from freeda_svc.errors import FreedaError
 from freeda_svc.jobs import JobKind
-from freeda_svc.jobs.claims import put_back_expired_items
-from freeda_svc.jobs.dispatch import items_owed_a_message, send_items
+from freeda_svc.jobs.database import writing
+from freeda_svc.jobs.dispatch import items_lacking_messages, send_items
+from freeda_svc.jobs.leases import LeaseWatch
+from freeda_svc.jobs.transitions import settle_forgotten_jobs
 from freeda_svc.settings import Settings
-from workers.app import without_password
-from workers.broker import start_broker
+from workers.bank_place import take_bank_place
+from workers.broker import broker_client, start_broker
 from workers.dispatcher import CeleryDispatcher
+
+TURN_KEY = "freeda:reconciler"
+DONE_KEY = "freeda:reconciled"
+TURN_SECONDS = 60.0
+PATIENCE_SECONDS = 10.0
 
 log = structlog.get_logger(__name__)
 
 
 def reconcile(settings: Settings, broker_url: str, *, at_start: bool = False) -> int:
-    """Put back items whose worker fell silent, and send the messages that are missing.
+    """Send the messages that waiting items lack; somebody who has just done so is believed.
 
-    A message too many does no harm: an item can be claimed once.
+    A message too many does no harm: who gets it finds nothing to do.
 
     Args:
         settings: the installation.
         broker_url: Redis address.
-        at_start: no worker runs yet, so every item without message is sent.
+        at_start: look in any case, and send for items of young jobs, too: nobody else is about to.
 
     Returns:
         How many messages were sent.
@@ -33,40 +45,76 @@ def reconcile(settings: Settings, broker_url: str, *, at_start: bool = False) ->
     Raises:
         UnavailableError: database or broker do not answer.
     """
-    expired = put_back_expired_items(settings)
-    if expired:
-        log.warning("items put back: their worker fell silent", items=expired)
-    dispatcher = CeleryDispatcher(settings)
-    sent = 0
-    for kind in JobKind:
-        is_empty = waiting_messages(broker_url, kind) == 0
-        owed = items_owed_a_message(settings, kind, queue_is_empty=is_empty, at_start=at_start)
-        if owed:
-            sent += send_items(settings, dispatcher, kind, owed)
-            log.info("messages sent again", kind=kind, items=len(owed))
+    with broker_client(broker_url) as client:
+        turn = client.lock(TURN_KEY, timeout=TURN_SECONDS, blocking_timeout=PATIENCE_SECONDS if at_start else 0)
+        if (client.exists(DONE_KEY) and not at_start) or not turn.acquire():
+            return 0
+        try:
+            sent = sum(_send_missing(settings, broker_url, kind, at_start=at_start) for kind in JobKind)
+            client.set(DONE_KEY, 1, px=max(1, int(800 * settings.reconcile_seconds)))
+        finally:
+            _end(turn)
     return sent
 
 
+def _send_missing(settings: Settings, broker_url: str, kind: JobKind, *, at_start: bool) -> int:
+    lacking = items_lacking_messages(settings, kind, messages=waiting_messages(broker_url, kind), at_start=at_start)
+    if not lacking or not send_items(CeleryDispatcher(settings), kind, lacking):
+        return 0
+    log.info("messages sent again", kind=kind, items=len(lacking))
+    return len(lacking)
+
+
+def _end(turn: "redis.lock.Lock") -> None:
+    try:
+        turn.release()
+    except redis.exceptions.LockError:  # it took so long that somebody else has the turn
+        log.warning("reconciling took long", seconds=TURN_SECONDS)
+
+
 def waiting_messages(broker_url: str, kind: JobKind) -> int:
-    """Count the messages in the queue of a kind, without the one in the worker's hand.
+    """Count the messages in the queue of a kind, without those in workers' hands.
 
     Raises:
         UnavailableError: the broker does not answer.
     """
-    try:
-        # Celery keeps a queue without priorities in one list of its name.
-        with redis.Redis.from_url(broker_url, socket_timeout=5, socket_connect_timeout=5) as client:
-            return int(client.llen(kind.value))
-    except redis.RedisError as error:
-        raise UnavailableError(f"the broker {without_password(broker_url)} does not answer: {error}") from error
+    with broker_client(broker_url) as client:
+        return int(client.llen(kind.value))  # Celery keeps a queue without priorities in one list of its name
+
+
+def repair(settings: Settings, watch: LeaseWatch) -> int:
+    """Put back items whose worker fell silent, and end jobs that nobody has ended; returns how many items.
+
+    Raises:
+        UnavailableError: the database does not answer.
+    """
+    silent = watch.put_back_silent_items()
+    if silent:
+        log.warning("items put back: their worker fell silent", items=silent)
+    with writing(settings) as session:
+        forgotten = settle_forgotten_jobs(session)
+    if forgotten:
+        log.warning("jobs ended that had no open item", jobs=forgotten)
+    return silent
 
 
 class Reconciler:
     """Reconciles from a thread, every ``reconcile_seconds``; restarts the embedded broker when it has died."""
 
-    def __init__(self, settings: Settings, broker_url: str) -> None:
+    def __init__(
+        self, settings: Settings, broker_url: str, on_look: Callable[[int, int], object] = lambda *_found: None
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            settings: the installation.
+            broker_url: Redis address.
+            on_look: called after each look with how many items were put back and how many messages sent.
+        """
         self._settings = settings
+        self._on_look = on_look
         self._broker_url = broker_url
+        self._watch = LeaseWatch(settings)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
 
@@ -84,7 +132,10 @@ class Reconciler:
             try:
                 if self._settings.embedded_broker:
                     start_broker(self._settings)
-                reconcile(self._settings, self._broker_url)
+                put_back = repair(self._settings, self._watch)
+                self._on_look(put_back, 0)
+                take_bank_place(self._settings, self._broker_url)
+                self._on_look(0, reconcile(self._settings, self._broker_url))
             except FreedaError as error:
                 log.warning("reconciling must wait", reason=str(error))
             except Exception:  # the thread must live on; the log says what was wrong

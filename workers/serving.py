@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import billiard
@@ -18,8 +18,9 @@ from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs.claims import has_item_in_hand
 from freeda_svc.settings import Settings
 from workers.app import QUEUES, make_app
-from workers.child import WORKER_PID_KEY
-from workers.locks import worker_name
+from workers.child import REPORTS_KEY, WORKER_PID_KEY
+from workers.locks import worker_identity
+from workers.metrics_server import Measuring, measuring
 from workers.reconciler import Reconciler, reconcile
 
 LOOK_SECONDS = 0.5
@@ -37,28 +38,39 @@ class _HomeWorker(Worker):  # type: ignore[misc]  # Celery has no types
         install_worker_term_handler(worker, sig="SIGHUP")
 
 
-def serve(settings: Settings, broker_url: str, *, on_ready: Callable[[], None]) -> None:
+def serve(settings: Settings, broker_url: str, *, queues: Sequence[str] = QUEUES, on_ready: Callable[[], None]) -> None:
     """Take items until told to stop.
 
     Args:
         settings: the installation.
         broker_url: Redis address of a broker that answers.
+        queues: what is served, in the order in which it is looked into.
         on_ready: called when items are taken.
 
     Raises:
-        UnavailableError: database or broker do not answer at the start.
+        UnavailableError: database or broker do not answer at the start, or ``metrics_port`` cannot be had.
     """
-    app = make_app(settings, broker_url)
+    with measuring(settings, broker_url, queues) as measured:
+        _serve(settings, broker_url, queues, on_ready, measured)
+
+
+def _serve(
+    settings: Settings, broker_url: str, queues: Sequence[str], on_ready: Callable[[], None], measured: Measuring
+) -> None:
+    app = make_app(settings, broker_url, queues)
     app.conf[WORKER_PID_KEY] = os.getpid()
-    reconcile(settings, broker_url, at_start=True)
-    reconciler = Reconciler(settings, broker_url)
+    app.conf[REPORTS_KEY] = measured.address
+    measured.metrics.add_reconciled(0, reconcile(settings, broker_url, at_start=True))
+    reconciler = Reconciler(settings, broker_url, measured.metrics.add_reconciled)
     stopped = threading.Event()
 
     def begin(**_given: Any) -> None:  # noqa: ANN401 - Celery's interface
         reconciler.start()
+        measured.ready.set()
         on_ready()
 
     def limit_patience(how: str = "", **_given: Any) -> None:  # noqa: ANN401 - Celery's interface
+        measured.ready.clear()
         if how == "Warm":
             log.info("stopping: the item in hand may finish", seconds=settings.stop_grace_seconds)
             threading.Thread(target=_stop_in_time, args=(settings, stopped), name="stopping", daemon=True).start()
@@ -69,8 +81,8 @@ def serve(settings: Settings, broker_url: str, *, on_ready: Callable[[], None]) 
     warnings.filterwarnings("ignore", category=SecurityWarning)
     worker = _HomeWorker(
         app=app,
-        queues=list(QUEUES),
-        hostname=f"freeda@{os.uname().nodename}",
+        queues=list(queues),
+        hostname=f"{settings.resolved_worker_name}@{os.uname().nodename}",
         loglevel="INFO",
         quiet=True,
         without_gossip=True,
@@ -100,7 +112,7 @@ def _stop_in_time(settings: Settings, stopped: threading.Event) -> None:
         if stopped.wait(min(LOOK_SECONDS, settings.stop_grace_seconds)):
             return
         try:
-            if spent > IDLE_SECONDS and not has_item_in_hand(settings, worker_name(settings)):
+            if spent > IDLE_SECONDS and not has_item_in_hand(settings, worker_identity(settings)):
                 break
         except UnavailableError as error:
             log.warning("cannot tell whether an item is in hand", reason=str(error))

@@ -1,11 +1,11 @@
-"""Running a home: its broker and its one worker, in the foreground or beside a command."""
+"""Running a home: its broker and a worker, in the foreground or beside a command."""
 
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,9 +15,9 @@ from freeda_svc.errors import BusyError, InputError, UnavailableError
 from freeda_svc.jobs.claims import hand_back_items
 from freeda_svc.jobs.database import open_database
 from freeda_svc.packs.description import read_pack_parameters
-from freeda_svc.settings import Settings, prepare_home
+from freeda_svc.settings import Settings, load_settings, prepare_home
 from workers.broker import start_broker, stop_broker
-from workers.locks import worker_lock, worker_name, worker_pid
+from workers.locks import already_running, worker_identity, worker_lock, worker_pid
 
 START_SECONDS = 120.0
 STOP_SPARE_SECONDS = 30.0
@@ -25,27 +25,30 @@ STOP_SPARE_SECONDS = 30.0
 log = structlog.get_logger(__name__)
 
 
-def run_stack(settings: Settings, *, belongs_to: int | None = None) -> None:
-    """Run the home's broker (when it is the embedded one) and its worker until it is told to stop.
+def run_stack(settings: Settings, *, queues: Sequence[str] = (), belongs_to: int | None = None) -> None:
+    """Run the home's broker (when it is the embedded one) and a worker until it is told to stop.
 
     Ctrl-C, SIGTERM and SIGHUP stop it: the item in hand is finished, or handed back after ``stop_grace_seconds`` or
     at a second Ctrl-C.
 
     Args:
         settings: the installation.
+        queues: what the worker serves; all when empty.
         belongs_to: process to stop with; its own terminal or service manager when None.
 
     Raises:
-        BusyError: the home has a worker already; names its process.
-        InputError: the pack or the address of the database is not usable.
+        BusyError: the home, or an embedded bank, has a worker already, or there is one of the same name.
+        InputError: the pack, a queue or the address of the database is not usable.
         NotFoundError: there is no such pack.
         UnavailableError: home, database or broker do not answer.
     """
-    from workers.app import check_broker  # noqa: PLC0415 - Celery takes a while, and others are asked first
+    from workers.app import check_broker, check_queues  # noqa: PLC0415 - Celery takes a while to import
+    from workers.bank_place import take_bank_place  # noqa: PLC0415 - as above
     from workers.logs import configure_logs  # noqa: PLC0415 - as above
     from workers.parents import stop_with_parent  # noqa: PLC0415 - as above
     from workers.serving import serve  # noqa: PLC0415 - as above
 
+    served = check_queues(queues)
     prepare_home(settings)
     with worker_lock(settings):
         _ready_file(settings).unlink(missing_ok=True)
@@ -56,38 +59,53 @@ def run_stack(settings: Settings, *, belongs_to: int | None = None) -> None:
         configure_logs(settings)
         if belongs_to is not None:
             stop_with_parent(belongs_to)
+        identity = worker_identity(settings)
         try:
             url = start_broker(settings) if settings.embedded_broker else settings.broker_url
-            lost = hand_back_items(settings, worker_name(settings), lost=True)
+            take_bank_place(settings, url)
+            lost = hand_back_items(settings, identity, lost=True)
             if lost:
                 log.warning("items put back: the worker before this one was lost", items=lost)
-            serve(settings, url, on_ready=lambda: _tell_ready(settings))
+            serve(settings, url, queues=served, on_ready=lambda: _tell_ready(settings))
+            _leave(settings, url)
         finally:
             _ready_file(settings).unlink(missing_ok=True)
             if settings.embedded_broker:
                 stop_broker(settings)
-            handed_back = hand_back_items(settings, worker_name(settings), lost=False)
-            log.info("stopped", home=str(settings.home), handed_back=handed_back)
+            handed_back = hand_back_items(settings, identity, lost=False)
+            log.info("stopped", worker=identity, handed_back=handed_back)
 
 
-def run_worker(settings: Settings) -> None:
-    """Run the home's worker on the broker that ``broker_url`` names; otherwise as ``run_stack``.
+def run_worker(settings: Settings, queues: Sequence[str] = (), name: str = "") -> None:
+    """Run a worker on the broker that ``broker_url`` names; otherwise as ``run_stack``.
+
+    Any number of workers, on one machine or many, serve one broker, one database, one Qdrant server and one folder of
+    artifacts. What each of them serves is its own choice: ``bank`` (questions about banks), ``segment``, ``exemplars``
+    and ``ingest``, of which a worker that serves several begins with the highest priority, then in this order.
+
+    Args:
+        settings: the installation.
+        queues: what the worker serves; all when empty.
+        name: of the worker, if it is not to be that of the settings; several on one machine need a name each.
 
     Raises:
-        InputError: no ``broker_url`` is set.
+        InputError: no ``broker_url`` is set, or there is no such queue.
         FreedaError: as ``run_stack`` says.
     """
     if settings.embedded_broker:
         raise InputError("no broker_url is set: set FREEDA_BROKER_URL, or run `freeda up` with its own broker")
-    run_stack(settings)
+    run_stack(load_settings(**{**settings.model_dump(), "worker_name": name}) if name else settings, queues=queues)
 
 
 @contextmanager
-def background_stack(settings: Settings, *, ready_within_seconds: float = START_SECONDS) -> Iterator[int]:
-    """Run the home's broker and worker as a process beside this one, which ends with it.
+def background_stack(
+    settings: Settings, *, queues: Sequence[str] = (), ready_within_seconds: float = START_SECONDS
+) -> Iterator[int]:
+    """Run the home's broker and a worker as a process beside this one, which ends with it.
 
     Args:
         settings: the installation.
+        queues: what the worker serves; all when empty.
         ready_within_seconds: how long it may take to start.
 
     Yields:
@@ -100,10 +118,11 @@ def background_stack(settings: Settings, *, ready_within_seconds: float = START_
     prepare_home(settings)
     running = worker_pid(settings)
     if running is not None:
-        raise BusyError(f"process {running} is already the worker of {settings.home}: stop it first")
+        raise BusyError(already_running(settings, str(running)))
+    served = [part for queue in queues for part in ("--queue", queue)]
     with tempfile.TemporaryFile() as told:
         process = subprocess.Popen(  # noqa: S603 - this very program
-            [sys.executable, "-m", "workers", "--belongs-to", str(os.getpid())],
+            [sys.executable, "-m", "workers", "--belongs-to", str(os.getpid()), *served],
             env={**os.environ, **settings.as_environment()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -130,13 +149,22 @@ def ready_worker(settings: Settings) -> int | None:
     return pid if told == str(pid) else None
 
 
+def _leave(settings: Settings, broker_url: str) -> None:
+    from workers.bank_place import leave_bank_place  # noqa: PLC0415 - as above
+
+    try:
+        leave_bank_place(settings, broker_url)
+    except UnavailableError as error:  # what it keeps for us runs out by itself
+        log.info("the broker went first", reason=str(error))
+
+
 def _tell_ready(settings: Settings) -> None:
     _ready_file(settings).write_text(f"{os.getpid()}\n", encoding="ascii")
     log.info("ready", home=str(settings.home), pack=settings.pack)
 
 
 def _ready_file(settings: Settings) -> Path:
-    return settings.locks_folder / "worker.ready"
+    return settings.worker_lock.with_suffix(".ready")
 
 
 def _wait_until_ready(settings: Settings, process: "subprocess.Popen[bytes]", seconds: float) -> bool:

@@ -1,87 +1,117 @@
-"""The tasks. Behind every item the same: claim it, perform it, record what came out."""
+"""The tasks. Behind every item the same: claim the next one, perform it, record what came out."""
 
-import threading
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
 from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 
-from freeda_svc.errors import BusyError, FreedaError, UnavailableError
-from freeda_svc.jobs.claims import Claim, claim_item, fail_item, finish_item, renew_lease
+from freeda_svc.errors import FreedaError
+from freeda_svc.jobs import JobKind
+from freeda_svc.jobs.claims import Claim, claim_next, fail_item, finish_item, hand_back_item
 from freeda_svc.settings import Settings
-from workers.app import ASK_BANK, RUN_ITEM
-from workers.child import held_by_this_process
-from workers.locks import worker_name
+from workers.app import ASK_BANK, BANK_QUEUE, QUEUES_KEY, RUN_ITEM
+from workers.child import REPORTS_KEY, held_by_this_process, lease_keeper_of_this_process
+from workers.held import Held
+from workers.locks import worker_identity
+from workers.metrics_reports import (
+    CLAIM,
+    DONE,
+    FAILED,
+    HANDED_BACK,
+    LATE,
+    PERFORM,
+    RECORD,
+    Report,
+    gpu_memory,
+    in_hand,
+    send_report,
+)
+from workers.patience import Patience, may_pass, until_available
 from workers.performing import perform
 from workers.queries import answer_task
 
 if TYPE_CHECKING:
     from celery import Task
 
-RENEWALS_A_LEASE = 3
-
 log = structlog.get_logger(__name__)
+_patience = Patience()  # of this process: what one item could not reach, the next one will not reach either
 
 
 def _run_item(task: "Task", item_id: int) -> None:
-    """Take an item, do it, and record how it ended; one that is not to be done now is left alone."""
+    """Do the item that is to be done next: a message says that something waits, and the database says what."""
     held = held_by_this_process(task.app)
     settings = held.settings
-    claim = claim_item(settings, item_id, worker_name(settings))
+    kinds = [JobKind(queue) for queue in task.app.conf[QUEUES_KEY] if queue != BANK_QUEUE]
+    worker = worker_identity(settings)
+    report = Report()
+    with report.timed(CLAIM):
+        claim = until_available(lambda: claim_next(settings, worker, kinds), "the next item", _patience)
     if claim is None:
-        log.info("item left alone: it has ended or is in other hands", item=item_id)
+        log.debug("nothing waits any more", message=item_id)
         return
-    with structlog.contextvars.bound_contextvars(job=claim.job_id, item=item_id, attempt=claim.attempt):
+    report.kind, report.again = claim.kind, claim.attempt > 1
+    with structlog.contextvars.bound_contextvars(job=claim.job_id, item=claim.item_id, attempt=claim.attempt):
         log.info("item begun", kind=claim.kind, number=claim.number)
-        try:
-            with _lease_kept(settings, claim):
-                result = perform(held, claim)
-        except FreedaError as error:
-            # What another process holds, or what does not answer, may do so next time; bad input stays bad.
-            final = not isinstance(error, BusyError | UnavailableError)
-            _failed(settings, claim, error, str(error), final=final)
-        except SoftTimeLimitExceeded as error:
-            _failed(settings, claim, error, "took longer than item_time_limit_seconds allows", final=False)
-        except Exception as error:  # noqa: BLE001 - whatever the method raised is recorded, and tried again
-            _failed(settings, claim, error, f"{type(error).__name__}: {error}", final=False)
-        else:
-            recorded = finish_item(settings, claim, result)
-            log.info("item done" if recorded else "item done too late: it is in other hands")
+        reports = task.app.conf[REPORTS_KEY]
+        with in_hand(report if reports else None):
+            report.outcome = _do(held, claim, report)
+        if reports:
+            report.gpu_bytes = gpu_memory()
+            send_report(reports, report)
 
 
 run_item = shared_task(name=RUN_ITEM, bind=True)(_run_item)
 ask_bank = shared_task(name=ASK_BANK, bind=True, acks_late=False)(answer_task)
 
 
+def _do(held: Held, claim: Claim, report: Report) -> str:
+    """Perform an item and record how it ended, however that was; returns that, for the report."""
+    settings = held.settings
+    try:
+        with lease_keeper_of_this_process(held).keeping(claim, report):
+            with report.timed(PERFORM):
+                result = perform(held, claim)
+            # What was worked out is not thrown away because the database is just away.
+            with report.timed(RECORD):
+                recorded = until_available(
+                    lambda: finish_item(settings, claim, result), "recording a result", _patience
+                )
+    except SoftTimeLimitExceeded as error:
+        _failed(settings, claim, error, "took longer than item_time_limit_seconds allows", final=False)
+    except Exception as error:  # noqa: BLE001 - whatever the method raised is recorded
+        if may_pass(error):
+            _put_back(settings, claim, error)
+            return HANDED_BACK
+        if isinstance(error, FreedaError):
+            _failed(settings, claim, error, str(error), final=True)  # bad input stays bad
+        else:
+            _failed(settings, claim, error, f"{type(error).__name__}: {error}", final=False)
+    else:
+        log.info("item done" if recorded else "item done too late: it is in other hands")
+        if recorded:
+            report.count_result(result)
+        return DONE if recorded else LATE
+    return FAILED
+
+
 def _failed(settings: Settings, claim: Claim, error: Exception, reason: str, *, final: bool) -> None:
     line = " ".join(reason.split())
-    again = fail_item(settings, claim, line, "".join(traceback.format_exception(error)), final=final)
+    details = "".join(traceback.format_exception(error))
+
+    def record() -> bool:
+        return fail_item(settings, claim, line, details, final=final)
+
+    again = until_available(record, "recording a failure", _patience)
     # Where an expected error was raised is in the database; the log is read by people.
     trace = None if isinstance(error, FreedaError) else error
     log.error("item failed", reason=line, tried_again=again, exc_info=trace)
 
 
-@contextmanager
-def _lease_kept(settings: Settings, claim: Claim) -> Iterator[None]:
-    """Renew the lease from a thread while the item is worked on."""
-    ended = threading.Event()
-
-    def renew() -> None:
-        while not ended.wait(settings.lease_seconds / RENEWALS_A_LEASE):
-            try:
-                if not renew_lease(settings, claim):
-                    return
-            except UnavailableError as error:
-                log.warning("lease not renewed", job=claim.job_id, item=claim.item_id, reason=str(error))
-
-    thread = threading.Thread(target=renew, name=f"lease of item {claim.item_id}", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+def _put_back(settings: Settings, claim: Claim, error: Exception) -> None:
+    """Let the item wait with all its attempts, and this worker, too: the next item would fare no better."""
+    line = " ".join(str(error).split())
+    until_available(lambda: hand_back_item(settings, claim, line), "putting an item back", Patience())
+    log.warning("item put back: it cannot be done now", reason=line)
+    _patience.wait()

@@ -1,6 +1,6 @@
 """``freeda captions``: what a caption file holds, before anything is made of it."""
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -11,6 +11,7 @@ import click
 from freeda_svc.captions import Caption, CaptionSpool, CaptionTally, NounParser
 from freeda_svc.cli.caption_files import caption_file_options, captions_of
 from freeda_svc.cli.console import print_json, print_table, track
+from freeda_svc.cli.options import json_option, quiet_option
 
 CAPTIONS_AT_ONCE = 512
 
@@ -42,8 +43,8 @@ def captions() -> None:
 @captions.command()
 @caption_file_options
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Show the N most frequent.")
-@click.option("--quiet", is_flag=True, help="No progress.")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@quiet_option
+@json_option
 def nouns(files: tuple[Path, ...], *, format_name: str, column: str, limit: int, quiet: bool, as_json: bool) -> None:
     """Count the nouns that captions mention.
 
@@ -58,7 +59,7 @@ def nouns(files: tuple[Path, ...], *, format_name: str, column: str, limit: int,
     with CaptionSpool() as spool:
         spool.fill(captions_of(files, format_name=format_name, column=column, tally=tally), tally)
         progress = ((done, len(spool)) for done in found.add(spool))
-        deque(progress, maxlen=0) if quiet else track("nouns", progress)
+        track("nouns", progress, quiet=quiet)
         counts = {
             "read": tally.read,
             "empty": tally.empty,

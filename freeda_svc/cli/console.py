@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from io import StringIO
 from typing import Any
 
 import click
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 PLAIN_LINE_SECONDS = 5.0
 PLAIN_WIDTH = 200
@@ -28,39 +30,95 @@ def _as_text(value: object) -> str:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
     """Print rows as a table on standard output; numbers are aligned to the right."""
+    table = make_table(columns, rows, title=title)
+    if sys.stdout.isatty():
+        Console(file=sys.stdout, highlight=False, markup=False, emoji=False).print(table)
+    else:
+        print_plain(table)
+
+
+def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> Table:
+    """Return rows as a table; numbers are aligned to the right."""
     cells = [list(row) for row in rows]
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):
         numeric = bool(cells) and all(isinstance(row[index], int | float) for row in cells)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in cells:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
-    width = None if sys.stdout.isatty() else PLAIN_WIDTH
-    Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False).print(table)
+        table.add_row(*("" if cell is None else Text(str(cell)) for cell in row))
+    return table
 
 
-def track(label: str, counts: Iterable[tuple[int, int]]) -> None:
+def print_plain(shown: RenderableType) -> None:
+    """Print on standard output without colours and at a width of its own, so that it is the same everywhere."""
+    plain = StringIO()
+    Console(file=plain, width=PLAIN_WIDTH, highlight=False, markup=False, emoji=False).print(shown)
+    click.echo("\n".join(line.rstrip() for line in plain.getvalue().splitlines()))
+
+
+def counted(count: int, noun: str) -> str:
+    """Write how many there are of something whose plural ends in s.
+
+    >>> counted(1200, "item")
+    '1,200 items'
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def size_text(count: float) -> str:
+    """Write a number of bytes for people.
+
+    >>> size_text(14_300_000)
+    '13.6 MiB'
+    """
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:  # noqa: PLR2004 - a step of binary units
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB"
+
+
+def duration_text(seconds: float) -> str:
+    """Write a time span for people, with its two largest units.
+
+    >>> duration_text(7384)
+    '2 h 3 min'
+    """
+    whole = round(seconds)
+    for size, unit, part in ((86400, "d", "h"), (3600, "h", "min"), (60, "min", "s")):
+        if whole >= size:
+            rest = whole % size // {"h": 3600, "min": 60, "s": 1}[part]
+            return f"{whole // size} {unit}" + (f" {rest} {part}" if rest else "")
+    return f"{whole} s"
+
+
+def track(label: str, counts: Iterable[tuple[int, int]], *, quiet: bool = False) -> None:
     """Show progress until ``counts`` ends, as `shown_progress` does.
 
     Args:
         label: what is going on.
         counts: yields (done, total) again and again.
+        quiet: show nothing.
     """
-    with shown_progress(label) as tell:
+    with shown_progress(label, quiet=quiet) as tell:
         for done, total in counts:
             tell(done, total)
 
 
 @contextmanager
-def shown_progress(label: str) -> Iterator[Callable[[int, int], None]]:
+def shown_progress(label: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
     """Show progress as long as the block lasts: a live bar on a terminal, a plain line every few seconds elsewhere.
 
     Args:
         label: what is going on.
+        quiet: show nothing.
 
     Yields:
         What is to be told (done, total) again and again.
     """
+    if quiet:
+        yield lambda _done, _total: None
+        return
     if sys.stderr.isatty():
         columns = (
             TextColumn("{task.description:24s}"),

@@ -2,7 +2,10 @@
 
 import click
 
+from freeda_svc.cli.console import print_json
+from freeda_svc.cli.options import outcome_option
 from freeda_svc.cli.session import read_settings
+from freeda_svc.errors import NotFoundError
 
 
 @click.group("db")
@@ -14,8 +17,9 @@ def database() -> None:
 
 
 @database.command()
+@outcome_option
 @click.pass_context
-def upgrade(context: click.Context) -> None:
+def upgrade(context: click.Context, *, as_json: bool) -> None:
     """Bring the database to the newest revision of its schema.
 
     \b
@@ -26,12 +30,13 @@ def upgrade(context: click.Context) -> None:
 
     settings = read_settings(context)
     migrations.upgrade(settings)
-    click.echo(f"the database is at revision {migrations.check_current(settings)}")
+    _tell(migrations.check_current(settings), as_json=as_json)
 
 
 @database.command()
+@outcome_option
 @click.pass_context
-def check(context: click.Context) -> None:
+def check(context: click.Context, *, as_json: bool) -> None:
     """Say which revision the database is at.
 
     Fails when it is not the newest.
@@ -42,4 +47,13 @@ def check(context: click.Context) -> None:
     """
     import migrations  # noqa: PLC0415 - as above
 
-    click.echo(f"the database is at revision {migrations.check_current(read_settings(context))}")
+    settings = read_settings(context)
+    if settings.embedded_database and not settings.database_file.is_file():
+        raise NotFoundError(
+            f"there is no database in {settings.home} yet: the first job makes it, or freeda db upgrade"
+        )
+    _tell(migrations.check_current(settings), as_json=as_json)
+
+
+def _tell(revision: str, *, as_json: bool) -> None:
+    print_json({"revision": revision}) if as_json else click.echo(f"the database is at revision {revision}")

@@ -7,6 +7,7 @@ import click
 
 from freeda_svc.cli.console import print_json, print_table
 from freeda_svc.cli.following import follow_job
+from freeda_svc.cli.options import quiet_option
 from freeda_svc.jobs import JobSummary
 from freeda_svc.settings import Settings
 
@@ -21,7 +22,7 @@ from freeda_svc.settings import Settings
 )
 @click.option("--captions", type=click.IntRange(min=30), default=240, show_default=True, help="Captions to begin with.")
 @click.option("--scenes", type=click.IntRange(min=10), default=120, show_default=True, help="Scenes to segment.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@quiet_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def demo(out: Path, captions: int, scenes: int, *, quiet: bool, as_json: bool) -> None:
     """Go from captions to masks on the miniature world.

@@ -26,4 +26,6 @@ def show_usage_error(error: click.UsageError) -> None:
         return
     command = error.ctx.command_path if error.ctx is not None else "freeda"
     message = " ".join(error.format_message().split())
+    if not message.endswith((".", "?")):
+        message += "."
     click.echo(f"Error: {message} See `{command} --help`.", err=True)

@@ -1,7 +1,6 @@
 """Waiting for a job with its progress in view, and what its end means for the command."""
 
 import signal
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -30,22 +29,19 @@ def follow_job(settings: Settings, job_id: str, label: str, *, quiet: bool = Fal
     Returns:
         The job as it ended.
     """
-    with _remembered_interrupts() as raise_if_interrupted:
+    with remembered_interrupts() as raise_if_interrupted:
 
         def counts() -> Iterator[tuple[int, int]]:
             for job in jobs.follow_job(settings, job_id, every_seconds=POLL_SECONDS):
                 raise_if_interrupted()
                 yield job.progress.ended, job.progress.total
 
-        if quiet:
-            deque(counts(), maxlen=0)
-        else:
-            track(label, counts())
+        track(label, counts(), quiet=quiet)
     return job_summary(settings, job_id)
 
 
 @contextmanager
-def _remembered_interrupts() -> Iterator[Callable[[], None]]:
+def remembered_interrupts() -> Iterator[Callable[[], None]]:
     """Remember Ctrl-C: Python drops an exception raised in a finaliser, and polling a database runs many of them."""
     pressed = False
 
@@ -73,7 +69,7 @@ def follow_submitted(settings: Settings, job_id: str, label: str, *, quiet: bool
     """
     progress = job_summary(settings, job_id).progress
     if progress.ended < progress.total:
-        _note_missing_worker(settings)
+        note_missing_worker(settings)
     try:
         return follow_job(settings, job_id, label, quiet=quiet)
     except KeyboardInterrupt:
@@ -83,7 +79,7 @@ def follow_submitted(settings: Settings, job_id: str, label: str, *, quiet: bool
         ) from None
 
 
-def _note_missing_worker(settings: Settings) -> None:
+def note_missing_worker(settings: Settings) -> None:
     """Say that nothing will happen yet when the embedded stack of the home is not running."""
     from workers.locks import worker_is_running  # noqa: PLC0415 - only a command that waits asks
 
@@ -101,7 +97,7 @@ def end_with(context: click.Context, settings: Settings, job: JobSummary) -> Non
     for item in job_items(settings, job.id, ItemState.FAILED, limit=ERRORS_SHOWN):
         click.echo(f"item {item.number} ({item.name}): {item.error}", err=True)
     click.echo(
-        f"{job.progress.failed} of {job.progress.total} items failed; `freeda jobs show {job.id}` lists them, "
+        f"{job.progress.failed} of {job.progress.total} items failed; `freeda jobs errors {job.id}` lists them, "
         f"`freeda jobs retry {job.id}` tries them again.",
         err=True,
     )

@@ -10,17 +10,21 @@ from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.caption_files import caption_file_options, captions_of, describe_left_out
 from freeda_svc.cli.console import print_json
 from freeda_svc.cli.following import end_with, follow_submitted
+from freeda_svc.cli.job_options import idempotency_key_option, priority_option
+from freeda_svc.cli.options import outcome_option
 from freeda_svc.cli.session import open_dispatcher, read_settings
-from freeda_svc.jobs import result_totals, submit_ingest
+from freeda_svc.jobs import Priority, result_totals, submit_ingest
 
 
 @click.command()
 @caption_file_options
 @click.option("--limit", type=click.IntRange(min=1), help="Take only the first N captions of all files together.")
 @bank_option
+@priority_option
+@idempotency_key_option
 @click.option("--wait", is_flag=True, help="Follow the job to its end; otherwise only its id is printed.")
 @click.option("--quiet", is_flag=True, help="With --wait: no progress.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@outcome_option
 @click.pass_context
 def ingest(
     context: click.Context,
@@ -30,6 +34,8 @@ def ingest(
     format_name: str,
     column: str,
     bank: str,
+    priority: Priority,
+    idempotency_key: str,
     wait: bool,
     quiet: bool,
     as_json: bool,
@@ -44,7 +50,7 @@ def ingest(
     Examples:
       freeda ingest captions.txt --wait
       freeda ingest captions_val2017.json --limit 200
-      freeda ingest table.csv.gz --column title
+      freeda ingest table.csv.gz --column title --priority low --idempotency-key nightly-2026-11-25
       zcat captions.gz | freeda ingest - --format jsonl
     """
     settings = read_settings(context)
@@ -52,7 +58,14 @@ def ingest(
     captions = captions_of(files, format_name=format_name, column=column, tally=tally, limit=limit)
     source = ", ".join("standard input" if file == STANDARD_INPUT else str(file) for file in files)
     job_id = submit_ingest(
-        settings, captions, source=source, dispatcher=open_dispatcher(settings), tally=tally, bank=bank
+        settings,
+        captions,
+        source=source,
+        dispatcher=open_dispatcher(settings),
+        tally=tally,
+        bank=bank,
+        priority=priority,
+        idempotency_key=idempotency_key,
     )
     if tally.left_out:
         click.echo(f"captions left out: {describe_left_out(tally)}", err=True)

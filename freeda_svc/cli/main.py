@@ -1,26 +1,44 @@
 """The ``freeda`` command: one group, its subcommands loaded when they are called."""
 
 import importlib
+import os
 import sys
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
-from freeda_svc.cli.endings import EXIT_INTERRUPTED, EXIT_USAGE, Interrupted, show_usage_error
+from freeda_svc.cli.endings import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, Interrupted, show_usage_error
 from freeda_svc.errors import FreedaError
 
-COMMANDS: dict[str, str] = {
-    "demo": "freeda_svc.cli.demo:demo",
-    "up": "freeda_svc.cli.service:up",
-    "worker": "freeda_svc.cli.service:worker",
-    "captions": "freeda_svc.cli.captions:captions",
-    "ingest": "freeda_svc.cli.ingest:ingest",
-    "segment": "freeda_svc.cli.segment:segment",
-    "jobs": "freeda_svc.cli.jobs:jobs",
-    "bank": "freeda_svc.cli.bank:bank",
-    "packs": "freeda_svc.cli.packs:packs",
-    "db": "freeda_svc.cli.database:database",
+
+class Entry(NamedTuple):
+    """Where a command is, and what listings say of it; importing all of them for a listing would take a second."""
+
+    place: str
+    summary: str
+
+
+COMMANDS: dict[str, Entry] = {
+    "demo": Entry("demo:demo", "Go from captions to masks on the miniature world."),
+    "init": Entry("configuration:init", "Write a settings file that explains itself."),
+    "config": Entry("configuration:config", "Show every setting and where its value came from."),
+    "doctor": Entry("doctor:doctor", "Check every part, and say what to do."),
+    "up": Entry("service:up", "Run the broker and a worker until Ctrl-C."),
+    "worker": Entry("service:worker", "Run a worker on a broker of your own until Ctrl-C."),
+    "captions": Entry("captions:captions", "Look into caption files; nothing is ingested."),
+    "ingest": Entry("ingest:ingest", "Turn captions into prototypes and add them to the bank."),
+    "segment": Entry("segment:segment", "Label every pixel of images with a category."),
+    "eval": Entry("evaluation:evaluation", "Measure how well images with true labels are segmented."),
+    "jobs": Entry("jobs:jobs", "List, watch, cancel and retry jobs; fetch their results."),
+    "queue": Entry("queue:queue", "Show what waits and what runs."),
+    "top": Entry("top:top", "Watch the whole installation live."),
+    "bank": Entry("bank:bank", "Look into banks of prototypes and change them, also while a worker uses them."),
+    "packs": Entry("packs:packs", "See, fetch and check model packs: the three models with their settings."),
+    "db": Entry("database:database", "Bring the database of jobs up to date."),
+    "completion": Entry("completion:completion", "Print a script that completes commands in your shell."),
 }
 
 
@@ -35,9 +53,32 @@ class FreedaGroup(click.Group):
         """Import and return a subcommand; None when there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        module, name = COMMANDS[cmd_name].split(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        module, name = COMMANDS[cmd_name].place.split(":")
+        command: click.Command = getattr(importlib.import_module(f"freeda_svc.cli.{module}"), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a subcommand; where there is none of that name, name one that looks like it."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            alike = get_close_matches(args[0], COMMANDS, n=1)
+            error.message += f" Did you mean '{alike[0]}'?" if alike else ""
+            raise
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the subcommands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the name of a subcommand without importing them, or an option."""
+        found = [
+            CompletionItem(name, help=entry.summary) for name, entry in COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's interface
         """Run the command; an expected error becomes one line and exit code 1, Ctrl-C one line and 130."""
@@ -65,6 +106,9 @@ def freeda(context: click.Context, home: Path | None) -> None:
       freeda up                                     the broker and the worker
       freeda ingest captions.txt --wait             captions become prototypes
       freeda segment photo.png -c "ball, sky" --out masks --wait
+
+    \b
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly failed, 130 interrupted.
     """
     context.obj = {} if home is None else {"home": home}
 
@@ -73,6 +117,7 @@ def main() -> None:
     """Run the command line; Ctrl-C ends it with exit code 130."""
     try:
         code = freeda(prog_name="freeda", standalone_mode=False)
+        sys.stdout.flush()
     except click.UsageError as error:
         show_usage_error(error)
         sys.exit(EXIT_USAGE)
@@ -82,4 +127,7 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except BrokenPipeError:  # the reader, such as `head`, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be flushed at the exit
+        sys.exit(EXIT_FAILED)
     sys.exit(code if isinstance(code, int) else 0)

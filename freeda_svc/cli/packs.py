@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
+from freeda_svc.cli.completing import complete_packs
 from freeda_svc.cli.console import print_json, print_table, track
+from freeda_svc.cli.options import json_option, outcome_option, quiet_option
 from freeda_svc.cli.session import read_settings
 from freeda_svc.errors import FreedaError, NotFoundError
 from freeda_svc.packs.description import PackDescription, find_pack, read_pack_parameters
@@ -16,6 +18,8 @@ from freeda_svc.packs.recipes import PackRecipe, is_recipe, read_recipe
 
 _MEGABYTE = 1 << 20
 
+pack_argument = click.argument("name", shell_complete=complete_packs)
+
 
 @click.group()
 def packs() -> None:
@@ -23,7 +27,7 @@ def packs() -> None:
 
 
 @packs.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_option
 @click.pass_context
 def list_packs(context: click.Context, *, as_json: bool) -> None:
     """List the packs there are, and which of them are here.
@@ -44,8 +48,8 @@ def list_packs(context: click.Context, *, as_json: bool) -> None:
 
 
 @packs.command()
-@click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@pack_argument
+@json_option
 @click.pass_context
 def show(context: click.Context, name: str, *, as_json: bool) -> None:
     """Show a pack's models, licences and settings; NAME may be a path.
@@ -71,9 +75,11 @@ def show(context: click.Context, name: str, *, as_json: bool) -> None:
 
 
 @packs.command()
-@click.argument("name")
+@pack_argument
+@quiet_option
+@outcome_option
 @click.pass_context
-def fetch(context: click.Context, name: str) -> None:
+def fetch(context: click.Context, name: str, *, quiet: bool, as_json: bool) -> None:
     """Fetch a pack's models from the model hub; NAME may be a .toml file.
 
     A fetch that was stopped goes on where it ended. Afterwards nothing needs the network.
@@ -87,18 +93,21 @@ def fetch(context: click.Context, name: str) -> None:
     folder = read_settings(context).packs_folder
     if not is_recipe(name):
         place, _ = find_pack(name, folder)
-        click.echo(f"{name} is in {place}; nothing is to be fetched")
-        return
-    recipe = read_recipe(name)
-    click.echo("".join(f"{source.description}: {source.licence}\n" for source in recipe.sources.values()), nl=False)
-    track(f"Fetching {recipe.name} (MB)", _in_megabytes(fetch_pack(recipe, folder)))
-    click.echo(f"{recipe.name} is in {folder / recipe.name}")
+        told = f"{name} is in {place}; nothing is to be fetched"
+    else:
+        recipe = read_recipe(name)
+        place, told = folder / recipe.name, f"{recipe.name} is in {folder / recipe.name}"
+        for source in recipe.sources.values():
+            click.echo(f"{source.description}: {source.licence}", err=as_json)
+        track(f"Fetching {recipe.name} (MB)", _in_megabytes(fetch_pack(recipe, folder)), quiet=quiet)
+    print_json({"pack": place.name, "folder": str(place)}) if as_json else click.echo(told)
 
 
 @packs.command()
-@click.argument("name")
+@pack_argument
+@outcome_option
 @click.pass_context
-def verify(context: click.Context, name: str) -> None:
+def verify(context: click.Context, name: str, *, as_json: bool) -> None:
     """Compare a pack's files with their checksums; NAME may be a path.
 
     \b
@@ -110,6 +119,10 @@ def verify(context: click.Context, name: str) -> None:
     description = read_pack_parameters(name, read_settings(context).packs_folder)
     for part in PARTS:
         verify_part(description, part)
+    if as_json:
+        outcome = {"pack": description.name, "fingerprint": description.fingerprint}
+        print_json({**outcome, "files": len(description.files)})
+        return
     click.echo(
         f"{description.name}: {len(description.files)} files are as listed (fingerprint {description.fingerprint})"
     )

@@ -1,34 +1,30 @@
 """``freeda segment``: images become masks."""
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from freeda_svc.cli.bank_option import bank_option
-from freeda_svc.cli.console import print_json, print_table
-from freeda_svc.cli.following import end_with, follow_submitted
+from freeda_svc.cli.console import print_json
+from freeda_svc.cli.endings import EXIT_FAILED, EXIT_PARTLY, Interrupted
+from freeda_svc.cli.options import outcome_option, quiet_option
+from freeda_svc.cli.segment_categories import AskedCategories, ask_categories, category_options
+from freeda_svc.cli.segment_formats import explain_option, format_option, prefix_option, read_formats_of_segment
+from freeda_svc.cli.segment_inputs import find_images
+from freeda_svc.cli.segment_manifest import Manifest
+from freeda_svc.cli.segment_parameters import parameter_options, read_overrides
+from freeda_svc.cli.segment_report import outcome_as_json, print_outcome, reasons_of, tell_errors, tell_problems
+from freeda_svc.cli.segment_run import Outcome, Plan, Target, follow_images, plan_resumption, write_files_for_all
 from freeda_svc.cli.session import open_dispatcher, read_settings
 from freeda_svc.errors import InputError
-from freeda_svc.jobs import ItemState, JobSummary, export_results, job_items, submit_segment
-from freeda_svc.jobs.overrides import SUPERPIXEL_ALGORITHMS
-from freeda_svc.prototypes.record import ORIGINS
+from freeda_svc.jobs import InputImage, submit_segment
+from freeda_svc.jobs.results import submitted_images
+from freeda_svc.jobs.segmentation_requests import segmentation_request
 from freeda_svc.settings import Settings
-
-
-def read_categories(typed: str) -> list[dict[str, str | None]]:
-    """Split a list of categories at commas; blanks around a name do not count.
-
-    Raises:
-        InputError: nothing is left, or a name between two commas is missing.
-    """
-    names = [name.strip() for name in typed.split(",")]
-    if not any(names):
-        raise InputError("the list of categories is empty; name at least one, such as --categories 'ball, sky'")
-    if not all(names):
-        raise InputError(f"a category between two commas is missing in {typed!r}; write 'ball, sky'")
-    return [{"name": name} for name in names]
 
 
 def check_writable(folder: Path) -> None:
@@ -42,98 +38,154 @@ def check_writable(folder: Path) -> None:
         raise InputError(f"{folder} cannot be written: {nearest} is no folder that can; give another --out")
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What holds for all images."""
+
+    settings: Settings
+    categories: AskedCategories
+    overrides: dict[str, Any]
+    bank: str
+    explain: bool
+
+    def submit(self, images: Sequence[InputImage]) -> str:
+        return submit_segment(
+            self.settings,
+            images,
+            self.categories.categories,
+            overrides=self.overrides,
+            dispatcher=open_dispatcher(self.settings),
+            bank=self.bank,
+            colours=self.categories.colours,
+            explain=self.explain,
+        )
+
+    def digest(self) -> str:
+        request = segmentation_request(
+            self.settings,
+            self.categories.categories,
+            overrides=self.overrides,
+            bank=self.bank,
+            colours=self.categories.colours,
+            explain=self.explain,
+        )
+        return request.digest
+
+
 @click.command()
-@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-c", "--categories", required=True, help="What to look for, separated by commas: 'ball, sky'.")
+@click.argument("images", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Where masks are copied to (with --wait)."
+    "--list",
+    "lists",
+    multiple=True,
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="A file with a path of an image a line; - is standard input.",
 )
+@click.option("-r", "--recursive", is_flag=True, help="Also look into the folders inside of folders.")
+@category_options
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the files; waits for the results."
+)
+@format_option
+@explain_option
+@prefix_option
+@click.option("--resume", is_flag=True, help="With --out: skip images whose files are there and still hold.")
 @bank_option
 @click.option("--wait", is_flag=True, help="Follow the job to its end; otherwise only its id is printed.")
-@click.option("--k", type=click.IntRange(min=1), help="Prototypes fetched for a category  [default: the pack's]")
-@click.option("--beta", type=click.FloatRange(0, 1), help="Weight of the local similarity  [default: the pack's]")
-@click.option(
-    "--superpixels", type=click.Choice(SUPERPIXEL_ALGORITHMS), help="How regions are cut  [default: the pack's]"
-)
-@click.option(
-    "--origin", "origins", multiple=True, type=click.Choice(ORIGINS), help="Use prototypes of this origin only."
-)
-@click.option(
-    "--exemplar-share",
-    type=click.FloatRange(0, 1),
-    help="What one exemplar of a category counts, as a share of k  [default: the pack's]",
-)
-@click.option("--quiet", is_flag=True, help="With --wait: no progress.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@parameter_options
+@quiet_option
+@outcome_option
 @click.pass_context
 def segment(
     context: click.Context,
-    images: tuple[Path, ...],
-    categories: str,
-    out: Path | None,
-    bank: str,
+    /,
     *,
+    images: tuple[Path, ...],
+    lists: tuple[Path, ...],
+    categories: str | None,
+    categories_file: Path | None,
+    vocabulary: str | None,
+    background: str | None,
+    auto: bool,
+    out: Path | None,
+    formats: tuple[str, ...],
+    explain: bool,
+    image_prefix: str,
+    bank: str,
+    recursive: bool,
+    resume: bool,
     wait: bool,
-    k: int | None,
-    beta: float | None,
-    superpixels: str | None,
-    origins: tuple[str, ...],
-    exemplar_share: float | None,
     quiet: bool,
     as_json: bool,
+    **parameters: Any,  # noqa: ANN401 - the options of parameter_options
 ) -> None:
     """Label every pixel of images with a category.
 
-    For each image DIR gets NAME.mask.png (indexed, with palette: pixel values are positions in the list of
-    categories), NAME.overlay.png (with a legend) and NAME.json (scores, areas, parameters).
+    IMAGES are image files, folders of them, and patterns. Files in DIR are called after the image: NAME.mask.png (pixel
+    values are positions in the list of categories, 255 is unknown), NAME.overlay.png (with a legend), NAME.json
+    (scores, areas, parameters), NAME.scores.png and .npz, NAME.geojson; coco.json and label-studio.json hold all. With
+    --explain, NAME.evidence.html is a page to open in a browser, and NAME.evidence.json holds the same.
 
     \b
     Examples:
-      freeda segment photo.png -c "ball, grass, sky" --out masks --wait
-      freeda segment *.png -c "boat, water" --beta 1 --superpixels none
+      freeda segment photo.png -c "ball, grass, sky" --out masks
+      freeda segment photos --recursive --vocabulary voc20 --out masks --resume
+      freeda segment *.png -c "boat|ship, water" --out masks --format mask,coco
+      freeda segment photo.png --auto --explain --out masks
+      freeda segment --list files.txt --categories-file words.txt --unknown channel
     """
-    if out is not None and not wait:
-        raise click.UsageError("--out goes with --wait; fetch results later with freeda jobs export ID --out DIR.")
+    if not images and not lists:
+        raise click.UsageError("Missing argument 'IMAGES...'.")
+    if out is None and (resume or formats):
+        raise click.UsageError(f"{'--resume' if resume else '--format'} goes with --out DIR.")
+    asked_categories = ask_categories(categories, categories_file, vocabulary, background, auto=auto)
+    overrides = read_overrides(parameters)
+    chosen = read_formats_of_segment(formats, explain=explain, auto=auto) if out is not None else ()
     if out is not None:
         check_writable(out)
     settings = read_settings(context)
-    given: dict[str, Any] = {"k": k, "beta": beta, "superpixels": superpixels, "exemplar_share": exemplar_share}
-    given["origins"] = list(origins) or None
-    job_id = submit_segment(
-        settings,
-        images,
-        read_categories(categories),
-        overrides={name: value for name, value in given.items() if value is not None},
-        dispatcher=open_dispatcher(settings),
-        bank=bank,
-    )
-    if not wait:
-        print_json({"job": job_id}) if as_json else click.echo(job_id)
-        return
-    job = follow_submitted(settings, job_id, "segment", quiet=quiet)
-    exported = [] if out is None else export_results(settings, job_id, out)
+    asked = _Asked(settings, asked_categories, overrides, bank, explain)
+    found = find_images(images, lists, recursive=recursive, allowed=settings.input_folders)
+    tell_problems(found)
+    if out is None and not wait:
+        job_id = asked.submit(found.images)
+        print_json({"job": job_id, "refused": found.problems}) if as_json else click.echo(job_id)
+        context.exit(EXIT_PARTLY if found.problems else 0)
+    target = None if out is None else Target(out, chosen, asked.digest(), Manifest(out), image_prefix)
+    plan = Plan([], [], found.images)
+    if resume and target is not None:
+        plan = plan_resumption(settings, found.images, target)
+    submitted, outcome = _run(asked, plan, target, quiet=quiet)
+    done = [image for image, _ in outcome.done]
+    if target is not None:
+        order = {image.stem: number for number, image in enumerate(found.images)}
+        everything = sorted([*plan.written, *done], key=lambda image: order[image.stem])
+        outcome.files += write_files_for_all(settings, everything, target)
+    errors = [*outcome.errors, *reasons_of(settings, outcome.failed)]
     if as_json:
-        print_json({"job": job_id, "state": job.state, "images": _results(settings, job)})
-    elif job.progress.done:
-        _print_shares(_results(settings, job))
-        if out is not None:
-            click.echo(f"{3 * len(exported)} files in {out}")
-    end_with(context, settings, job)
+        print_json(outcome_as_json(submitted, plan, outcome, [*found.problems, *errors]))
+    else:
+        print_outcome(plan, outcome, out)
+    tell_errors(errors, len(plan.submitted) + len(plan.left), submitted)
+    if found.problems or errors:
+        context.exit(EXIT_PARTLY if done or plan.written else EXIT_FAILED)
 
 
-def _results(settings: Settings, job: JobSummary) -> list[dict[str, Any]]:
-    """Return name and summary of each image that is done."""
-    items = job_items(settings, job.id, ItemState.DONE)
-    return [{"name": item.name, **(item.result or {})} for item in items]
-
-
-def _print_shares(results: list[dict[str, Any]]) -> None:
-    """Print, for each image, the categories that it shows with their share of its area."""
-    rows = []
-    for result in results:
-        shown = sorted(
-            (category for category in result["categories"] if not category["absent"]),
-            key=lambda category: -category["area_share"],
-        )
-        rows.append((result["name"], ", ".join(f"{entry['name']} {entry['area_share']:.0%}" for entry in shown)))
-    print_table(("image", "shows"), rows)
+def _run(asked: _Asked, plan: Plan, target: Target | None, *, quiet: bool) -> tuple[str | None, Outcome]:
+    """Submit what is left and wait for it; return the new job, if any, and how everything ended."""
+    job_id = None
+    submitted = list(plan.submitted)
+    if plan.left:
+        job_id = asked.submit(plan.left)
+        submitted += submitted_images(asked.settings, job_id)
+        if target is not None:
+            target.manifest.note_job(target.request, job_id)
+    try:
+        return job_id, follow_images(asked.settings, submitted, target, quiet=quiet)
+    except KeyboardInterrupt:
+        jobs = sorted({image.job for image in submitted})
+        again = " the same command with --resume takes its results;" if target is not None else ""
+        raise Interrupted(
+            f"Interrupted; job {', '.join(jobs)} goes on:{again} `freeda jobs watch {jobs[-1]}` follows it, "
+            f"`freeda jobs cancel {jobs[-1]}` ends it."
+        ) from None

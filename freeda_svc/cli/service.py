@@ -7,43 +7,64 @@ import click
 
 from freeda_svc.cli.endings import Interrupted
 from freeda_svc.cli.session import read_settings
-from freeda_svc.settings import Settings
+from freeda_svc.jobs.states import JobKind
+
+QUEUES = ("bank", *(kind.value for kind in (JobKind.SEGMENT, JobKind.EXEMPLARS, JobKind.INGEST)))
+
+device_option = click.option(
+    "--device", metavar="NAME", help="Compute on auto, cpu, mps, cuda or cuda:1  [default: $FREEDA_DEVICE or auto]"
+)
 
 
 @click.command()
+@device_option
 @click.pass_context
-def up(context: click.Context) -> None:
+def up(context: click.Context, device: str | None) -> None:
     """Run the broker and a worker until Ctrl-C.
 
     Both run in the foreground; everything lies in the home directory. Ctrl-C lets the item in hand end and stops
-    both. What is queued stays queued.
+    both; a second Ctrl-C hands it back at once. What is queued stays queued.
 
     \b
-    Example:
-      freeda --home ./work up
+    Examples:
+      freeda up
+      freeda --home ./work up --device cuda:1
     """
     from workers.supervisor import run_stack  # noqa: PLC0415 - Celery takes a third of a second to import
 
-    _run_until_stopped(run_stack, read_settings(context))
+    settings = read_settings(context, device=device)
+    _run_until_stopped(lambda: run_stack(settings), "freeda up")
 
 
 @click.command()
+@click.option(
+    "--queue",
+    "queues",
+    multiple=True,
+    type=click.Choice(QUEUES),
+    help="Serve this queue only; several times for several, which are served in the order of the list.",
+)
+@click.option("--name", metavar="NAME", help="Of this worker, where one machine has several  [default: the host's]")
+@device_option
 @click.pass_context
-def worker(context: click.Context) -> None:
+def worker(context: click.Context, queues: tuple[str, ...], name: str | None, device: str | None) -> None:
     """Run a worker on a broker of your own until Ctrl-C.
 
-    The broker runs already; FREEDA_BROKER_URL names it.
+    The broker runs already; FREEDA_BROKER_URL names it. With a database and a Qdrant server, too, any number of workers
+    on any number of machines work together: one process a GPU, each with a name and a device of its own.
 
     \b
-    Example:
+    Examples:
       FREEDA_BROKER_URL=redis://localhost:6379/0 freeda worker
+      freeda worker --queue segment --queue bank --name gpu-1 --device cuda:1
     """
     from workers.supervisor import run_worker  # noqa: PLC0415 - as above
 
-    _run_until_stopped(run_worker, read_settings(context))
+    settings = read_settings(context, device=device, worker_name=name)
+    _run_until_stopped(lambda: run_worker(settings, queues), "freeda worker")
 
 
-def _run_until_stopped(run: Callable[[Settings], None], settings: Settings) -> None:
+def _run_until_stopped(run: Callable[[], None], command: str) -> None:
     """Run a worker; one that Ctrl-C stopped is an interrupted command, one that SIGTERM stopped is done."""
     from celery.signals import worker_shutting_down  # noqa: PLC0415 - as above
 
@@ -54,8 +75,8 @@ def _run_until_stopped(run: Callable[[Settings], None], settings: Settings) -> N
 
     worker_shutting_down.connect(note)
     try:
-        run(settings)
+        run()
     finally:
         worker_shutting_down.disconnect(note)
     if "SIGINT" in told:
-        raise Interrupted("Stopped; what is queued waits for the next `freeda up`.")
+        raise Interrupted(f"Stopped; what is queued waits for the next `{command}`.")

@@ -1,20 +1,28 @@
 """What every command begins with: the settings, and the queue that carries messages."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from freeda_svc.cli.log_lines import configure_command_logs
 from freeda_svc.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from freeda_svc.jobs import Dispatcher
 
 
-def read_settings(context: click.Context) -> Settings:
-    """Return the settings with the options given before the subcommand put over them."""
-    options: dict[str, Path] = context.find_root().obj or {}
-    return load_settings(**options)
+def read_settings(context: click.Context, **options: Any) -> Settings:  # noqa: ANN401 - settings check them
+    """Return the settings with the options of the command line put over them; None means not given."""
+    configure_command_logs()
+    return load_settings(**given_options(context), **options)
+
+
+def given_options(context: click.Context) -> dict[str, Any]:
+    """Return the settings that were given as options before the subcommand."""
+    root = context.find_root()
+    home: Path | None = root.params.get("home")  # also there while a shell completes
+    return {} if home is None else {"home": home}
 
 
 def open_dispatcher(settings: Settings) -> "Dispatcher":

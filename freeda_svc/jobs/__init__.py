@@ -2,6 +2,9 @@
 
 from freeda_svc.jobs.control import cancel_job, find_job, retry_failed_items
 from freeda_svc.jobs.dispatch import Dispatcher
+from freeda_svc.jobs.events import JobEvent, job_events
+from freeda_svc.jobs.failures import ItemError, item_errors
+from freeda_svc.jobs.input_images import InputImage
 from freeda_svc.jobs.progress import (
     ItemSummary,
     JobSummary,
@@ -12,8 +15,10 @@ from freeda_svc.jobs.progress import (
     list_jobs,
     result_totals,
 )
+from freeda_svc.jobs.pruning import Pruned, PrunedJob, prune_jobs
+from freeda_svc.jobs.queues import QueueState, RunningItem, queue_state
 from freeda_svc.jobs.results import ExportedImage, export_results
-from freeda_svc.jobs.states import AttemptOutcome, ItemState, JobKind, JobState
+from freeda_svc.jobs.states import AttemptOutcome, EventKind, ItemState, JobKind, JobState, Priority
 from freeda_svc.jobs.submission import submit_exemplars, submit_ingest, submit_segment
 
 __all__ = [
@@ -29,13 +34,26 @@ __all__ = [
     "job_items",
     "ItemSummary",
     "result_totals",
+    "job_events",
+    "JobEvent",
+    "item_errors",
+    "ItemError",
+    "queue_state",
+    "QueueState",
+    "RunningItem",
+    "prune_jobs",
+    "Pruned",
+    "PrunedJob",
     "find_job",
     "cancel_job",
     "retry_failed_items",
     "export_results",
     "ExportedImage",
+    "InputImage",
     "JobKind",
     "JobState",
     "ItemState",
     "AttemptOutcome",
+    "EventKind",
+    "Priority",
 ]

@@ -1,20 +1,53 @@
 """A worker's side: taking an item, keeping it, and saying how it ended.
 
-An attempt is named by the item's running number of attempts: who comes back after losing an item changes nothing.
+A message only says that something waits; which item is begun is decided here, from the database (decision 13). An
+attempt is named by the item's running number of attempts: who comes back after losing an item changes nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import Select, Table, bindparam, func, insert, select
 from sqlalchemy.orm import Session
 
-from freeda_svc.jobs.database import reading, writing
-from freeda_svc.jobs.states import AttemptOutcome, ItemState, JobKind, JobState
+from freeda_svc.jobs.attempts import end_attempt, give_up_attempt
+from freeda_svc.jobs.database import noting, reading, writing
+from freeda_svc.jobs.states import AttemptOutcome, EventKind, ItemState, JobKind, JobState
 from freeda_svc.jobs.tables import Attempt, Job, WorkItem, now
-from freeda_svc.jobs.transitions import changed_rows, move_item, move_job, settle_job
+from freeda_svc.jobs.transitions import move_item, move_job, record_event, settle_job
 from freeda_svc.settings import Settings
+
+LOST = "its worker was lost"
+
+_jobs = cast("Table", Job.__table__)
+_items = cast("Table", WorkItem.__table__)
+_INSERT_ATTEMPT = insert(cast("Table", Attempt.__table__))
+_IN_HAND = select(_items.c.id).where(_items.c.state == ItemState.RUNNING, _items.c.worker == bindparam("the_worker"))
+_FIRST_WAITING = (
+    select(
+        _items.c.id,
+        _items.c.attempts,
+        _items.c.number,
+        _items.c.input,
+        _jobs.c.id,
+        _jobs.c.pack,
+        _jobs.c.fingerprint,
+        _jobs.c.parameters,
+        _jobs.c.state,
+    )
+    .join(_jobs, _jobs.c.id == _items.c.job_id)
+    .where(
+        _items.c.state == ItemState.QUEUED,
+        _items.c.kind == bindparam("the_kind"),
+        _items.c.priority == bindparam("the_priority"),
+    )
+    .order_by(_items.c.id)
+    .limit(1)
+    .with_for_update(of=_items, skip_locked=True)  # what another worker is just taking
+)
 
 
 @dataclass(frozen=True)
@@ -44,63 +77,39 @@ class Claim:
     input: dict[str, Any]
 
 
-def claim_item(settings: Settings, item_id: int, worker: str) -> Claim | None:
-    """Take an item in hand.
+def claim_next(settings: Settings, worker: str, kinds: Sequence[JobKind] = tuple(JobKind)) -> Claim | None:
+    """Take the item in hand that is to be begun next.
 
-    An item can be taken when it is queued, when its lease has run out, or when this very worker had it before: a
-    worker does one item at a time, so it has lost that attempt.
+    A worker does one item at a time, so one that it had in hand is lost: that attempt counts, or an item that kills
+    its worker would be tried for ever.
 
     Args:
         settings: the installation.
-        item_id: the item.
         worker: name of the worker, one at a time in the whole installation.
+        kinds: what the worker does. The highest priority comes first, then the order of ``kinds``, then age.
 
     Returns:
-        The claim, or None when the item is not to be done now: done, cancelled, failed, or in another's hands.
+        The claim, or None when nothing waits.
     """
-    with writing(settings) as session:
-        item = session.get(WorkItem, item_id, with_for_update=True)
-        if item is None:
-            return None
-        if item.state == ItemState.RUNNING and _is_free(item, worker):
-            # The attempt before was lost: it counts, or an item that kills its worker would be tried for ever.
-            _give_up_attempt(
-                session, item, AttemptOutcome.LOST, reason="its worker was lost", max_attempts=settings.max_attempts
-            )
-            session.refresh(item)
-        taken = move_item(
-            session,
-            item_id,
-            ItemState.QUEUED,
-            ItemState.RUNNING,
-            attempt=item.attempts,
-            attempts=item.attempts + 1,
-            worker=worker,
-            lease_until=_lease_end(settings),
-        )
-        if not taken:
-            return None
-        session.refresh(item)
-        session.add(Attempt(item_id=item_id, number=item.attempts, worker=worker, outcome=AttemptOutcome.RUNNING))
-        job = session.get_one(Job, item.job_id)
-        move_job(session, job.id, JobState.QUEUED, JobState.RUNNING)
-        return Claim(
-            item_id=item.id,
-            attempt=item.attempts,
-            number=item.number,
-            job_id=job.id,
-            kind=JobKind(job.kind),
-            pack=job.pack,
-            fingerprint=job.fingerprint,
-            parameters=job.parameters,
-            input=item.input,
-        )
+    with noting(settings) as session:
+        if session.execute(_IN_HAND, {"the_worker": worker}).first() is not None:
+            _give_up_in_hand(session, settings, worker, AttemptOutcome.LOST, LOST)
+        while (found := _next_waiting(session, kinds)) is not None:
+            claim, job_state = found
+            if job_state == JobState.CANCELLED:  # it was put back in the instant in which its job was cancelled
+                move_item(session, claim.item_id, ItemState.QUEUED, ItemState.CANCELLED, attempt=claim.attempt - 1)
+                continue
+            _begin(session, settings, claim, worker)
+            if job_state == JobState.QUEUED:
+                move_job(session, claim.job_id, JobState.QUEUED, JobState.RUNNING)
+            return claim
+    return None
 
 
 def renew_lease(settings: Settings, claim: Claim) -> bool:
     """Say that the item is still being worked on; False when it is in other hands by now."""
-    with writing(settings) as session:
-        return _move_claim(session, claim, ItemState.RUNNING, lease_until=_lease_end(settings))
+    with noting(settings) as session:
+        return _move_claim(session, claim, ItemState.RUNNING, **_lease(settings))
 
 
 def finish_item(settings: Settings, claim: Claim, result: dict[str, Any]) -> bool:
@@ -108,7 +117,8 @@ def finish_item(settings: Settings, claim: Claim, result: dict[str, Any]) -> boo
     with writing(settings) as session:
         finished = _move_claim(session, claim, ItemState.DONE, result=result, error="", worker="", lease_until=None)
         if finished:
-            _end_attempt(session, claim.item_id, claim.attempt, AttemptOutcome.DONE, "")
+            end_attempt(session, claim.item_id, claim.attempt, AttemptOutcome.DONE)
+            record_event(session, claim.job_id, EventKind.DONE, item_id=claim.item_id, attempt=claim.attempt)
             settle_job(session, claim.job_id)
         return finished
 
@@ -126,14 +136,21 @@ def fail_item(settings: Settings, claim: Claim, reason: str, details: str = "", 
     Returns:
         Whether the item will be tried again. False also when it is in other hands by now.
     """
-    with writing(settings) as session:
-        item = session.get(WorkItem, claim.item_id, with_for_update=True)
-        if item is None or item.state != ItemState.RUNNING or item.attempts != claim.attempt:
-            return False
-        limit = 0 if final else settings.max_attempts
-        _give_up_attempt(session, item, AttemptOutcome.FAILED, reason=reason, details=details, max_attempts=limit)
-        session.refresh(item)
-        return item.state == ItemState.QUEUED
+    limit = 0 if final else settings.max_attempts
+    failed = AttemptOutcome.FAILED
+    state = _give_up_claim(settings, claim, failed, reason=reason, details=details, max_attempts=limit)
+    return state is ItemState.QUEUED
+
+
+def hand_back_item(settings: Settings, claim: Claim, reason: str) -> bool:
+    """Put an item back that cannot be done now for a reason that is not its own; the attempt does not count.
+
+    Returns:
+        Whether the item will be tried again. False also when it is in other hands by now.
+    """
+    handed_back = AttemptOutcome.HANDED_BACK
+    state = _give_up_claim(settings, claim, handed_back, reason=reason, max_attempts=settings.max_attempts)
+    return state is ItemState.QUEUED
 
 
 def hand_back_items(settings: Settings, worker: str, *, lost: bool) -> int:
@@ -148,74 +165,89 @@ def hand_back_items(settings: Settings, worker: str, *, lost: bool) -> int:
         How many items it had in hand.
     """
     outcome = AttemptOutcome.LOST if lost else AttemptOutcome.HANDED_BACK
-    reason = "its worker was lost" if lost else "its worker was stopped"
-    return _put_back(settings, WorkItem.worker == worker, outcome, reason)
+    reason = LOST if lost else "its worker was stopped"
+    with writing(settings) as session:
+        return _give_up_in_hand(session, settings, worker, outcome, reason)
 
 
 def has_item_in_hand(settings: Settings, worker: str) -> bool:
     """Tell whether a worker has an item that it has not ended."""
-    query = select(WorkItem.id).where(WorkItem.state == ItemState.RUNNING, WorkItem.worker == worker).limit(1)
     with reading(settings) as session:
-        return session.execute(query).first() is not None
+        return session.execute(_IN_HAND, {"the_worker": worker}).first() is not None
 
 
-def put_back_expired_items(settings: Settings) -> int:
-    """Put back items whose worker has been silent for longer than its lease; returns how many."""
-    return _put_back(settings, WorkItem.lease_until < now(), AttemptOutcome.LOST, "its worker fell silent")
+def _give_up_in_hand(session: Session, settings: Settings, worker: str, outcome: AttemptOutcome, reason: str) -> int:
+    mine = select(WorkItem).where(WorkItem.state == ItemState.RUNNING, WorkItem.worker == worker)
+    items = session.scalars(mine.order_by(WorkItem.id).with_for_update()).all()
+    for item in items:
+        give_up_attempt(session, item, outcome, reason=reason, max_attempts=settings.max_attempts)
+    return len(items)
 
 
-def _put_back(settings: Settings, condition: ColumnElement[bool], outcome: AttemptOutcome, reason: str) -> int:
-    with writing(settings) as session:
-        items = session.scalars(select(WorkItem).where(WorkItem.state == ItemState.RUNNING, condition)).all()
-        for item in items:
-            _give_up_attempt(session, item, outcome, reason=reason, max_attempts=settings.max_attempts)
-        return len(items)
+def _next_waiting(session: Session, kinds: Sequence[JobKind]) -> tuple[Claim, str] | None:
+    """The item to begin next, as it will be claimed, and its job's state."""
+    priorities = session.execute(_highest_priorities(tuple(kinds))).one()
+    waiting = [(priority, kind) for priority, kind in zip(priorities, kinds, strict=True) if priority is not None]
+    for priority, kind in sorted(waiting, key=lambda level: -level[0]):  # stable: kinds stay in order
+        found = _first_waiting(session, kind, priority)
+        if found is not None:
+            return found
+    return None
 
 
-def _give_up_attempt(
-    session: Session, item: WorkItem, outcome: AttemptOutcome, *, reason: str, details: str = "", max_attempts: int
-) -> None:
-    """End the attempt in hand and move its item on: to the queue, to failed, or to cancelled with its job."""
-    failures = item.failures + (outcome is not AttemptOutcome.HANDED_BACK)
-    job_state = session.execute(select(Job.state).where(Job.id == item.job_id)).scalar_one()
-    if failures >= max_attempts and outcome is not AttemptOutcome.HANDED_BACK:
-        state = ItemState.FAILED
-    elif job_state == JobState.CANCELLED:
-        state = ItemState.CANCELLED
-    else:
-        state = ItemState.QUEUED
-    attempts = "" if state is not ItemState.FAILED or failures == 1 else f" ({failures} attempts)"
+@lru_cache(maxsize=16)
+def _highest_priorities(kinds: tuple[JobKind, ...]) -> "Select[Any]":
+    waiting = _items.c.state == ItemState.QUEUED
+    highest = select(func.max(_items.c.priority)).where(waiting)
+    return select(*(highest.where(_items.c.kind == kind).scalar_subquery() for kind in kinds))
+
+
+def _first_waiting(session: Session, kind: JobKind, priority: int) -> tuple[Claim, str] | None:
+    row = session.execute(_FIRST_WAITING, {"the_kind": kind, "the_priority": priority}).first()
+    if row is None:
+        return None
+    item_id, attempts, number, given, job_id, pack, fingerprint, parameters, state = row
+    return Claim(item_id, attempts + 1, number, job_id, kind, pack, fingerprint, parameters, given), state
+
+
+def _begin(session: Session, settings: Settings, claim: Claim, worker: str) -> None:
     moved = move_item(
         session,
-        item.id,
+        claim.item_id,
+        ItemState.QUEUED,
         ItemState.RUNNING,
-        state,
-        attempt=item.attempts,
-        failures=failures,
-        error=f"{reason}{attempts}",
-        worker="",
-        lease_until=None,
-        sent_at=None,
+        attempt=claim.attempt - 1,
+        attempts=claim.attempt,
+        worker=worker,
+        **_lease(settings),
     )
-    if moved:
-        _end_attempt(session, item.id, item.attempts, outcome, details or reason)
-        settle_job(session, item.job_id)
+    assert moved, "the row was locked, or the whole database"
+    attempt = {"item_id": claim.item_id, "number": claim.attempt, "worker": worker, "outcome": AttemptOutcome.RUNNING}
+    session.execute(_INSERT_ATTEMPT, attempt)
+    record_event(session, claim.job_id, EventKind.BEGUN, worker, item_id=claim.item_id, attempt=claim.attempt)
 
 
-def _end_attempt(session: Session, item_id: int, number: int, outcome: AttemptOutcome, error: str) -> None:
-    attempt = update(Attempt).where(
-        Attempt.item_id == item_id, Attempt.number == number, Attempt.outcome == AttemptOutcome.RUNNING
-    )
-    changed_rows(session, attempt.values(outcome=outcome, error=error, finished_at=now()))
+def _give_up_claim(
+    settings: Settings,
+    claim: Claim,
+    outcome: AttemptOutcome,
+    *,
+    reason: str,
+    details: str = "",
+    max_attempts: int,
+) -> ItemState | None:
+    with writing(settings) as session:
+        item = session.get(WorkItem, claim.item_id, with_for_update=True)
+        if item is None or item.state != ItemState.RUNNING or item.attempts != claim.attempt:
+            return None
+        return give_up_attempt(session, item, outcome, reason=reason, details=details, max_attempts=max_attempts)
 
 
 def _move_claim(session: Session, claim: Claim, target: ItemState, **values: Any) -> bool:  # noqa: ANN401 - columns
     return move_item(session, claim.item_id, ItemState.RUNNING, target, attempt=claim.attempt, **values)
 
 
-def _lease_end(settings: Settings) -> datetime:
-    return now() + timedelta(seconds=settings.lease_seconds)
-
-
-def _is_free(item: WorkItem, worker: str) -> bool:
-    return item.worker == worker or item.lease_until is None or item.lease_until < now()
+def _lease(settings: Settings) -> dict[str, Any]:
+    """When the lease was renewed and until when it holds; others read from these two only how long it is."""
+    moment = now()
+    return {"updated_at": moment, "lease_until": moment + timedelta(seconds=settings.lease_seconds)}

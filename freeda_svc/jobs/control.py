@@ -5,9 +5,9 @@ from sqlalchemy import select, update
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs.database import reading, writing
 from freeda_svc.jobs.dispatch import Dispatcher, send_items
-from freeda_svc.jobs.states import ItemState, JobKind, JobState
+from freeda_svc.jobs.states import EventKind, ItemState, JobKind, JobState
 from freeda_svc.jobs.tables import Job, WorkItem, now
-from freeda_svc.jobs.transitions import changed_rows, move_items_of_job, move_job
+from freeda_svc.jobs.transitions import changed_rows, move_items_of_job, move_job, record_event
 from freeda_svc.settings import Settings
 
 ID_LENGTH = 12
@@ -43,13 +43,15 @@ def cancel_job(settings: Settings, job_id: str) -> int:
     """
     full_id = find_job(settings, job_id)
     with writing(settings) as session:
+        items = move_items_of_job(session, full_id, ItemState.QUEUED, ItemState.CANCELLED)
         cancelled = move_job(session, full_id, JobState.QUEUED, JobState.CANCELLED) or move_job(
             session, full_id, JobState.RUNNING, JobState.CANCELLED
         )
         if not cancelled:
             state = session.get_one(Job, full_id).state
             raise InputError(f"job {full_id} is {state} already; only a queued or running job can be cancelled")
-        return move_items_of_job(session, full_id, ItemState.QUEUED, ItemState.CANCELLED, sent_at=None)
+        record_event(session, full_id, EventKind.CANCELLED, f"{items} items not begun")
+        return items
 
 
 def retry_failed_items(settings: Settings, job_id: str, *, dispatcher: Dispatcher) -> int:
@@ -73,8 +75,10 @@ def retry_failed_items(settings: Settings, job_id: str, *, dispatcher: Dispatche
         item_ids = session.scalars(failed.order_by(WorkItem.id)).all()
         if not item_ids:
             raise InputError(f"job {full_id} has no failed items")
-        move_items_of_job(session, full_id, ItemState.FAILED, ItemState.QUEUED, failures=0, error="", sent_at=None)
-        move_job(session, full_id, JobState.FAILED, JobState.RUNNING)
+        move_items_of_job(session, full_id, ItemState.FAILED, ItemState.QUEUED, failures=0, error="")
+        if not move_job(session, full_id, JobState.PARTLY_FAILED, JobState.RUNNING):
+            move_job(session, full_id, JobState.FAILED, JobState.RUNNING)
+        record_event(session, full_id, EventKind.RETRIED, f"{len(item_ids)} items")
         changed_rows(session, update(Job).where(Job.id == full_id).values(updated_at=now()))
-    send_items(settings, dispatcher, JobKind(job.kind), item_ids)
+    send_items(dispatcher, JobKind(job.kind), item_ids)
     return len(item_ids)

@@ -1,21 +1,37 @@
-"""Opening the database of jobs, with its schema up to date."""
+"""Opening the database of jobs, with its schema up to date.
 
+Connections are kept open, and the schema's revision is looked at once in a while: a worker makes several transactions
+an item, and opening a database takes longer than most of them.
+"""
+
+import os
 import sqlite3
+import threading
+import time
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspect, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, DisconnectionError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
 
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.settings import Settings, prepare_home
 
 BUSY_TIMEOUT_SECONDS = 30
+CONNECT_SECONDS = 10
+REVISION_SECONDS = 10.0
+"""How long a revision that was read is believed."""
+ENGINES_KEPT = 8
 WRITING = "freeda_writing"
+_DURABLE, _FLEETING = "FULL", "NORMAL"
+
+_engines: OrderedDict[str, Engine] = OrderedDict()
+_engines_lock = threading.Lock()
+_checked: dict[str, float] = {}  # by address: when its revision was found to be right
 
 
 @contextmanager
@@ -39,7 +55,21 @@ def writing(settings: Settings) -> Iterator[Session]:
     Raises:
         UnavailableError: the database does not answer, or its schema is not this version's.
     """
-    engine = open_database(settings).execution_options(**{WRITING: True})
+    engine = open_database(settings).execution_options(**{WRITING: _DURABLE})
+    with one_line(settings), Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def noting(settings: Settings) -> Iterator[Session]:
+    """Give a session as `writing` does, for what may be forgotten when the power fails: who works on what.
+
+    On SQLite that saves waiting for the disk. What is kept in a later transaction keeps this one, too.
+
+    Raises:
+        UnavailableError: the database does not answer, or its schema is not this version's.
+    """
+    engine = open_database(settings).execution_options(**{WRITING: _FLEETING})
     with one_line(settings), Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
 
@@ -53,12 +83,16 @@ def open_database(settings: Settings) -> Engine:
     """
     from migrations import HEAD, upgrade  # noqa: PLC0415 - migrations read the tables of this package
 
+    engine = database_engine(settings)
+    address = settings.resolved_database_url
+    if time.monotonic() < _checked.get(address, 0.0) + REVISION_SECONDS and _is_there(settings):
+        return engine
     if settings.embedded_database:
         prepare_home(settings)
-    engine = database_engine(settings)
     with one_line(settings):
         found = current_revision(engine)
         if found == HEAD:
+            _checked[address] = time.monotonic()
             return engine
         if not settings.embedded_database:
             raise UnavailableError(
@@ -83,21 +117,66 @@ def database_engine(settings: Settings) -> Engine:
     Raises:
         InputError: ``database_url`` is not an address of a database.
     """
+    address = settings.resolved_database_url
     try:
-        return _engine(settings.resolved_database_url)
+        with _engines_lock:
+            if address not in _engines:
+                _engines[address] = _make_engine(make_url(address))
+            _engines.move_to_end(address)
+            if len(_engines) > ENGINES_KEPT:
+                _forget(next(iter(_engines)))
+            return _engines[address]
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise InputError(f"database_url is not usable: {error}") from error
 
 
-@lru_cache(maxsize=32)
-def _engine(url: str) -> Engine:
-    if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
-    # Connections to a file are cheap, and none kept open means none left behind.
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
+def close_databases() -> None:
+    """Close the connections that this process keeps open."""
+    with _engines_lock:
+        for address in list(_engines):
+            _forget(address)
+
+
+def forget_revision(settings: Settings) -> None:
+    """Look at the schema's revision again the next time: it may have been moved."""
+    _checked.pop(settings.resolved_database_url, None)
+
+
+def _forget(address: str) -> None:
+    _checked.pop(address, None)
+    _engines.pop(address).dispose()
+
+
+def _is_there(settings: Settings) -> bool:
+    return not settings.embedded_database or settings.database_file.exists()
+
+
+def _make_engine(url: URL) -> Engine:
+    backend = url.get_backend_name()
+    if backend != "sqlite":
+        given = {"connect_timeout": CONNECT_SECONDS} if backend == "postgresql" else {}
+        return create_engine(url, pool_pre_ping=True, connect_args=given)
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
     event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "checkout", _check_file)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _check_file(connection: sqlite3.Connection, record: Any, _proxy: Any) -> None:  # noqa: ANN401 - as below
+    """Open the database anew when its file was removed or replaced since."""
+    file = connection.execute("PRAGMA database_list").fetchone()[2]
+    found = _file_id(file)
+    if file and record.info.setdefault("file", found) != found:
+        raise DisconnectionError
+
+
+def _file_id(file: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(file)  # noqa: PTH116 - at every transaction, so quickly
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's interface
@@ -108,8 +187,12 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: Any) -> None:  # 
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    is_writing = connection.get_execution_options().get(WRITING, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+    how = connection.get_execution_options().get(WRITING)
+    if how is None:
+        connection.exec_driver_sql("BEGIN")
+        return
+    connection.exec_driver_sql(f"PRAGMA synchronous = {_FLEETING if how == _FLEETING else _DURABLE}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 @contextmanager
@@ -120,6 +203,7 @@ def one_line(settings: Settings) -> Iterator[None]:
     except DatabaseError as error:
         if type(error) not in {DatabaseError, OperationalError}:  # the others are mistakes of this program
             raise
-        place = make_url(settings.resolved_database_url).render_as_string(hide_password=True)
+        url = make_url(settings.resolved_database_url)
+        place = url.set(query={}).render_as_string(hide_password=True)  # a query can hold passwords, too
         reason = " ".join(str(error.orig).split())
         raise UnavailableError(f"the database {place} does not answer: {reason}") from error

@@ -1,11 +1,14 @@
-"""Sending the messages of items: what a message queue must offer, and which items are owed a message."""
+"""Sending messages: what a message queue must offer, and how many messages the waiting items lack.
+
+A message says that something waits in its queue; the item whose number it carries is begun by it or by another.
+"""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
 
 import structlog
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import or_, select, update
 
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs.database import reading, writing
@@ -14,9 +17,11 @@ from freeda_svc.jobs.tables import Job, WorkItem, now
 from freeda_svc.jobs.transitions import changed_rows
 from freeda_svc.settings import Settings
 
-MESSAGES_AT_ONCE = 500
+MESSAGES_AT_ONCE = 1000
+MOST_MISSING = 10_000
+"""More messages than this are never added at once, however many items wait: workers are busy for a while."""
 FRESH = timedelta(seconds=60)
-"""An item younger than this may still be on its way from the process that submitted it."""
+"""The messages of a job that is younger may still be on their way from the process that submitted it."""
 
 log = structlog.get_logger(__name__)
 
@@ -42,60 +47,55 @@ class Dispatcher(Protocol):
         """
 
 
-def send_items(settings: Settings, dispatcher: Dispatcher, kind: JobKind, item_ids: Sequence[int]) -> int:
-    """Send the messages of accepted items and note that they were sent.
+def send_items(dispatcher: Dispatcher, kind: JobKind, item_ids: Sequence[int]) -> bool:
+    """Send the messages of accepted items.
 
-    Items whose message cannot be sent now stay as they are; the reconciler sends it later.
+    Those that cannot be sent now are sent later by the reconciler.
 
     Returns:
-        How many messages were sent.
+        Whether all were sent.
     """
-    sent = 0
     for start in range(0, len(item_ids), MESSAGES_AT_ONCE):
         batch = item_ids[start : start + MESSAGES_AT_ONCE]
         try:
             if not dispatcher.send(kind, batch):
-                return sent
+                return False
         except UnavailableError as error:
-            log.warning(
-                "messages not sent, the worker will find the items", kind=kind, items=len(batch), reason=str(error)
-            )
-            return sent
+            rest = len(item_ids) - start
+            log.warning("messages not sent, the worker will find the items", kind=kind, items=rest, reason=str(error))
+            return False
+    return True
+
+
+def send_job(settings: Settings, dispatcher: Dispatcher, job_id: str, kind: JobKind, item_ids: Sequence[int]) -> bool:
+    """Send the messages of a job that was just accepted, and note it when all were sent."""
+    sent = send_items(dispatcher, kind, item_ids)
+    if sent:
         with writing(settings) as session:
-            changed_rows(session, update(WorkItem).where(WorkItem.id.in_(batch)).values(sent_at=now()))
-        sent += len(batch)
+            changed_rows(session, update(Job).where(Job.id == job_id).values(sent_at=now(), updated_at=Job.updated_at))
     return sent
 
 
-def items_owed_a_message(
-    settings: Settings, kind: JobKind, *, queue_is_empty: bool, at_start: bool = False
-) -> list[int]:
-    """List queued items of a kind whose message is missing.
+def items_lacking_messages(settings: Settings, kind: JobKind, *, messages: int, at_start: bool = False) -> list[int]:
+    """List waiting items of a kind for which there are too few messages.
+
+    Messages are not told apart: it is enough that there are as many as items wait, or ``MOST_MISSING``.
 
     Args:
         settings: the installation.
         kind: what is to be done.
-        queue_is_empty: the queue holds no message at all, so those sent a while ago were lost.
-        at_start: nobody is about to send: young items count, too.
+        messages: how many wait in the queue.
+        at_start: nobody is about to send: items of young jobs count, too.
 
     Returns:
-        Item ids, oldest first.
+        Item ids, oldest first; at most ``MOST_MISSING - messages``.
     """
-    moment = now()
-    owed: list[ColumnElement[bool]] = [_unsent(moment, at_start=at_start)]
-    if queue_is_empty:
-        owed.append(WorkItem.sent_at < moment - timedelta(seconds=settings.reconcile_seconds))
-    query = (
-        select(WorkItem.id)
-        .join(Job, Job.id == WorkItem.job_id)
-        .where(Job.kind == kind, WorkItem.state == ItemState.QUEUED, or_(*owed))
-        .order_by(WorkItem.id)
-    )
+    if messages >= MOST_MISSING:
+        return []
+    on_their_way = select(Job.id).where(Job.sent_at.is_(None), Job.kind == kind, Job.created_at > now() - FRESH)
+    query = select(WorkItem.id).where(WorkItem.state == ItemState.QUEUED, WorkItem.kind == kind)
     with reading(settings) as session:
-        return list(session.scalars(query))
-
-
-def _unsent(moment: datetime, *, at_start: bool) -> ColumnElement[bool]:
-    if at_start:
-        return WorkItem.sent_at.is_(None)
-    return and_(WorkItem.sent_at.is_(None), or_(WorkItem.attempts > 0, WorkItem.created_at < moment - FRESH))
+        if not at_start:
+            young = session.scalars(on_their_way).all()
+            query = query.where(or_(WorkItem.attempts > 0, WorkItem.job_id.not_in(young))) if young else query
+        return list(session.scalars(query.order_by(WorkItem.id).limit(MOST_MISSING - messages).offset(messages)))

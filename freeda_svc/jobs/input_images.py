@@ -4,9 +4,9 @@ import hashlib
 import os
 import shutil
 import tempfile
-import warnings
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.settings import Settings
@@ -14,21 +14,106 @@ from freeda_svc.whole_files import write_whole
 
 INPUTS = "inputs"
 CHUNK = 1 << 20
+RESERVED_STEMS = ("coco", "label-studio")
+"""Exporting calls files for all images so; no image's files may have these names."""
+RESERVED_ENDING = ".evidence"
+"""With it, the summary of one image would be called as the evidence of another."""
+RESERVED_ENDING = ".evidence"
+"""No stem ends so: ``cat.evidence.json`` is the evidence of ``cat``, not the summary of ``cat.evidence``."""
 
 
-def check_images(images: Sequence[Path]) -> None:
-    """See that every path is an image, from its header.
+@dataclass(frozen=True)
+class InputImage:
+    """An image that is to be segmented.
+
+    Attributes:
+        path: where it lies.
+        name: what it is called in lists and in files for other programs: its file name, perhaps with folders.
+        stem: what the files of its result are called, without their endings: a path relative to the folder that they
+            are exported to.
+    """
+
+    path: Path
+    name: str
+    stem: str
+
+
+def name_images(images: Iterable[Path]) -> list[InputImage]:
+    """Call images by their file names; further ones of a stem become ``cat-2``, ``cat-3``."""
+    paths = list(images)
+    stems = distinct_stems([path.name for path in paths])
+    return [InputImage(path, path.name, stem) for path, stem in zip(paths, stems, strict=True)]
+
+
+def distinct_stems(names: Sequence[str], reserved: Iterable[str] = RESERVED_STEMS) -> list[str]:
+    """Give each file a stem of its own, also where letter case does not count.
+
+    Args:
+        names: of files, perhaps with folders, which are kept.
+        reserved: stems that none of them gets.
+
+    >>> distinct_stems(["a.jpg", "a.png", "A.png", "b/a.png", "a.evidence.png"])
+    ['a', 'a-2', 'A-3', 'b/a', 'a.evidence-2']
+    """
+    taken = {stem.casefold() for stem in reserved}
+    stems = []
+    for name in names:
+        stem = PurePosixPath(name).with_suffix("").as_posix()
+        candidate, number = stem, 1
+        while candidate.casefold() in taken or candidate.casefold().endswith(RESERVED_ENDING):
+            number += 1
+            candidate = f"{stem}-{number}"
+        taken.add(candidate.casefold())
+        stems.append(candidate)
+    return stems
+
+
+def check_image(image: Path, allowed: Sequence[Path] = ()) -> None:
+    """See that a path is an image, from its header, and that it may be read.
+
+    Args:
+        image: the path.
+        allowed: folders that it has to lie in, links followed; anywhere when there are none.
 
     Raises:
-        InputError: none was given, or one does not exist, is a folder, cannot be read or is no image; names the first
-            and says how many more there are.
+        InputError: it does not exist, is a folder, cannot be read, is no image, or lies elsewhere.
+    """
+    from freeda_svc.images.files import opened_image  # noqa: PLC0415 - listing jobs does without it
+
+    check_place(image, allowed)
+    with opened_image(image) as opened:
+        opened.verify()
+
+
+def check_place(image: Path, allowed: Sequence[Path]) -> None:
+    """See that a path lies in one of the folders that images may be taken from.
+
+    Raises:
+        InputError: it does not, when links are followed, or it is no path at all.
+    """
+    try:
+        str(image).encode()
+        place = image.resolve()
+        inside = not allowed or any(place.is_relative_to(folder.resolve()) for folder in allowed)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InputError(f"{str(image)!r} is not a usable path: {error}; rename the file") from error
+    if not inside:
+        folders = os.pathsep.join(map(str, allowed))
+        raise InputError(f"{image} lies outside of {folders}; copy it there, or change the setting input_roots")
+
+
+def check_images(images: Sequence[Path], allowed: Sequence[Path] = ()) -> None:
+    """See that every path is an image that may be read, as ``check_image`` does.
+
+    Raises:
+        InputError: none was given, or one is not usable; names the first and says how many more there are.
     """
     if not images:
         raise InputError("no images were given; give at least one image file")
     problems = []
     for image in images:
         try:
-            _check(image)
+            check_image(image, allowed)
         except InputError as error:
             problems.append(error)
     if problems:
@@ -43,9 +128,10 @@ def keep_image(settings: Settings, image: Path) -> str:
         The copy's path below the artifact root.
 
     Raises:
-        InputError: the image cannot be read any more.
+        InputError: the image cannot be read any more, or lies outside of the folders that the settings allow.
         UnavailableError: the copy cannot be written.
     """
+    check_place(image, settings.input_folders)
     folder = settings.artifacts_folder / INPUTS
     try:
         source = image.open("rb")
@@ -88,25 +174,3 @@ def keep_bytes(settings: Settings, content: bytes, suffix: str) -> str:
     except OSError as error:
         raise UnavailableError(f"{folder / name} cannot be written: {error.strerror}") from error
     return f"{INPUTS}/{name}"
-
-
-def _check(image: Path) -> None:
-    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - listing jobs does without it
-
-    if image.is_dir():
-        raise InputError(f"{image}: is a folder; give image files")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(image) as opened:
-                opened.verify()
-    except FileNotFoundError as error:
-        raise InputError(f"{image}: no such file") from error
-    except UnidentifiedImageError as error:
-        raise InputError(f"{image}: is not an image") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(f"{image}: has more than {Image.MAX_IMAGE_PIXELS:,} pixels; make it smaller") from error
-    except OSError as error:
-        raise InputError(f"{image}: cannot be read: {error.strerror or error}") from error
-    except (SyntaxError, ValueError) as error:  # what Pillow's decoders raise for damaged files
-        raise InputError(f"{image}: is a damaged image: {error}") from error

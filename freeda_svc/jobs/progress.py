@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from freeda_svc.jobs.control import find_job
 from freeda_svc.jobs.database import reading
-from freeda_svc.jobs.states import AttemptOutcome, ItemState, JobKind, JobState
-from freeda_svc.jobs.tables import Attempt, Job, WorkItem
+from freeda_svc.jobs.item_names import item_name
+from freeda_svc.jobs.states import EventKind, ItemState, JobKind, JobState, Priority
+from freeda_svc.jobs.tables import Attempt, Event, Job, WorkItem
 from freeda_svc.settings import Settings
 
 RECENT_ATTEMPTS = 50
@@ -30,7 +31,8 @@ class Progress:
         done: ended well.
         failed: given up.
         cancelled: not begun before the job was cancelled.
-        seconds_left: from how long recent items took; None when nothing is left or nothing is known yet.
+        seconds_left: from how long recent items took and how many are worked on at once; None when nothing is left
+            or nothing is known yet.
     """
 
     total: int
@@ -60,6 +62,8 @@ class JobSummary:
     created_at: datetime
     updated_at: datetime
     progress: Progress
+    priority: Priority = Priority.NORMAL
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,9 @@ def job_items(settings: Settings, job_id: str, *states: ItemState, limit: int | 
         query = query.where(WorkItem.state.in_(states))
     with reading(settings) as session:
         return [
-            ItemSummary(item.number, _item_name(item), ItemState(item.state), item.attempts, item.error, item.result)
+            ItemSummary(
+                item.number, item_name(item.input), ItemState(item.state), item.attempts, item.error, item.result
+            )
             for item in session.scalars(query)
         ]
 
@@ -155,7 +161,7 @@ def _summary(session: Session, job: Job) -> JobSummary:
         done=counts.get(ItemState.DONE, 0),
         failed=counts.get(ItemState.FAILED, 0),
         cancelled=counts.get(ItemState.CANCELLED, 0),
-        seconds_left=_seconds_left(session, job.id, left),
+        seconds_left=_seconds_left(session, job.id, left, at_once=max(1, counts.get(ItemState.RUNNING, 0))),
     )
     return JobSummary(
         id=job.id,
@@ -167,25 +173,24 @@ def _summary(session: Session, job: Job) -> JobSummary:
         created_at=job.created_at,
         updated_at=job.updated_at,
         progress=progress,
+        priority=Priority(job.priority),
+        idempotency_key=job.idempotency_key,
     )
 
 
-def _seconds_left(session: Session, job_id: str, left: int) -> float | None:
+def _seconds_left(session: Session, job_id: str, left: int, *, at_once: int) -> float | None:
     if not left:
         return None
-    recent = (
-        select(Attempt.started_at, Attempt.finished_at)
-        .join(WorkItem, WorkItem.id == Attempt.item_id)
-        .where(WorkItem.job_id == job_id, Attempt.outcome == AttemptOutcome.DONE)
-        .order_by(Attempt.finished_at.desc())
+    # Events are found in order by an index; a job of 100,000 items has as many attempts, in no useful order.
+    done = (
+        select(Event.item_id, Event.attempt)
+        .where(Event.job_id == job_id, Event.kind == EventKind.DONE)
+        .order_by(Event.id.desc())
         .limit(RECENT_ATTEMPTS)
+        .subquery()
+    )
+    recent = select(Attempt.started_at, Attempt.finished_at).join(
+        done, (Attempt.item_id == done.c.item_id) & (Attempt.number == done.c.attempt)
     )
     durations = [(end - start).total_seconds() for start, end in session.execute(recent) if end is not None]
-    return left * sum(durations) / len(durations) if durations else None
-
-
-def _item_name(item: WorkItem) -> str:
-    if "name" in item.input:
-        return str(item.input["name"])
-    kind = "exemplars" if "exemplars" in item.input else "captions"
-    return f"{len(item.input.get(kind, ()))} {kind}"
+    return left * sum(durations) / len(durations) / at_once if durations else None

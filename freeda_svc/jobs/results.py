@@ -1,23 +1,25 @@
 """Where the results of segmentation items lie, and handing them out."""
 
-import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from freeda_svc.errors import InputError, NotFoundError, UnavailableError
+from freeda_svc.errors import InputError
 from freeda_svc.jobs.control import find_job
 from freeda_svc.jobs.database import reading
+from freeda_svc.jobs.input_images import distinct_stems
 from freeda_svc.jobs.states import ItemState, JobKind
 from freeda_svc.jobs.tables import Job, WorkItem
 from freeda_svc.settings import Settings
-from freeda_svc.whole_files import placed_whole
 
-MASK = "mask.png"
-OVERLAY = "overlay.png"
-SUMMARY = "summary.json"
-_SUFFIXES = {MASK: ".mask.png", OVERLAY: ".overlay.png", SUMMARY: ".json"}
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from freeda_svc.outputs import Picture
 
 
 @dataclass(frozen=True)
@@ -26,17 +28,34 @@ class ExportedImage:
 
     Attributes:
         number: of the item within its job.
-        name: the image's file name when it was submitted.
-        mask: indexed PNG.
-        overlay: PNG.
-        summary: JSON.
+        name: the image's name when it was submitted.
+        files: the files that belong to it alone, by format.
     """
 
     number: int
     name: str
-    mask: Path
-    overlay: Path
-    summary: Path
+    files: Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class SubmittedImage:
+    """An image of a segmentation job.
+
+    Attributes:
+        job: the job's id.
+        number: of the item within its job.
+        state: of the item.
+        kept: the image's copy, as a path below the artifact root.
+        name: what it was called at submission.
+        stem: what its files are called, without their endings.
+    """
+
+    job: str
+    number: int
+    state: ItemState
+    kept: str
+    name: str
+    stem: str
 
 
 def result_folder(settings: Settings, job_id: str, number: int) -> Path:
@@ -44,65 +63,98 @@ def result_folder(settings: Settings, job_id: str, number: int) -> Path:
     return settings.artifacts_folder / "results" / job_id / str(number)
 
 
-def export_results(settings: Settings, job_id: str, out: Path) -> list[ExportedImage]:
-    """Copy the results of a segmentation job's done items into a folder, each file whole.
+def colours_of(parameters: Mapping[str, Any]) -> "npt.NDArray[np.uint8]":
+    """Return the (N, 3) uint8 RGB colours of a job's categories; as many as there are where none are named."""
+    import numpy as np  # noqa: PLC0415 - listing jobs does without it
 
-    Files are called after the image: ``cat.mask.png``, ``cat.overlay.png``, ``cat.json``; further images of the same
-    stem become ``cat-2``, ``cat-3``. The names do not depend on how many items are done already.
+    from freeda_svc.outputs import MOST_COLOURS, extend_colours  # noqa: PLC0415 - as above
 
-    Returns:
-        What was written, in the order of submission.
+    given = np.array(parameters.get("colours", ()), dtype=np.uint8).reshape(-1, 3)
+    categories = parameters["categories"]
+    return extend_colours(given, MOST_COLOURS if categories is None else len(categories))
+
+
+def submitted_images(settings: Settings, job_id: str) -> list[SubmittedImage]:
+    """List the images of a segmentation job, in the order of submission.
 
     Raises:
-        NotFoundError: there is no such job, or its results are gone from the artifacts.
+        NotFoundError: there is no such job.
         InputError: it is not a segmentation job.
-        UnavailableError: the folder cannot be written.
     """
     full_id = find_job(settings, job_id)
     with reading(settings) as session:
         if session.get_one(Job, full_id).kind != JobKind.SEGMENT:
             raise InputError(f"job {full_id} adds to the bank; only segmentation jobs have results to export")
-        items = session.scalars(select(WorkItem).where(WorkItem.job_id == full_id).order_by(WorkItem.number)).all()
-    stems = distinct_stems([str(item.input["name"]) for item in items])
-    exported = []
-    for item, stem in zip(items, stems, strict=True):
-        if item.state != ItemState.DONE:
-            continue
-        folder = result_folder(settings, full_id, item.number)
-        targets = {name: out / f"{stem}{suffix}" for name, suffix in _SUFFIXES.items()}
-        for name, target in targets.items():
-            _copy_whole(folder / name, target)
-        exported.append(
-            ExportedImage(item.number, item.input["name"], targets[MASK], targets[OVERLAY], targets[SUMMARY])
+        columns = (WorkItem.number, WorkItem.state, WorkItem.input)
+        rows = session.execute(select(*columns).where(WorkItem.job_id == full_id).order_by(WorkItem.number)).all()
+    stems = distinct_stems([str(given["name"]) for _, _, given in rows])  # of jobs that were submitted without
+    return [
+        SubmittedImage(full_id, number, ItemState(state), given["image"], given["name"], given.get("stem", stem))
+        for (number, state, given), stem in zip(rows, stems, strict=True)
+    ]
+
+
+def item_states(settings: Settings, job_id: str) -> dict[int, ItemState]:
+    """Return the states of a job's items by their numbers; ``job_id`` is complete."""
+    with reading(settings) as session:
+        rows = session.execute(select(WorkItem.number, WorkItem.state).where(WorkItem.job_id == job_id))
+        return {number: ItemState(state) for number, state in rows}
+
+
+def pictures_of(settings: Settings, images: Sequence[SubmittedImage]) -> "list[Picture]":
+    """Return what the files of images are made of, in their order; they may belong to several jobs."""
+    from freeda_svc.outputs import KeptResult, Picture  # noqa: PLC0415 - listing jobs does without it
+
+    colours = {job: _colours_of_job(settings, job) for job in {image.job for image in images}}
+    return [
+        Picture(
+            stem=image.stem,
+            file=image.name,
+            image=settings.artifacts_folder / image.kept,
+            result=KeptResult(result_folder(settings, image.job, image.number)),
+            colours=colours[image.job],
         )
-    return exported
+        for image in images
+    ]
 
 
-def distinct_stems(names: list[str]) -> list[str]:
-    """Give each file name a stem of its own, also where letter case does not count.
+def _colours_of_job(settings: Settings, job_id: str) -> "npt.NDArray[np.uint8]":
+    with reading(settings) as session:
+        return colours_of(session.get_one(Job, job_id).parameters)
 
-    >>> distinct_stems(["a.jpg", "a.png", "A.png", "b.png"])
-    ['a', 'a-2', 'A-3', 'b']
+
+def export_results(
+    settings: Settings, job_id: str, out: Path, formats: Iterable[str] = (), **options: str
+) -> list[ExportedImage]:
+    """Write the results of a segmentation job's done items to a folder, each file whole.
+
+    Files are called after the image: ``cat.mask.png``, ``cat.overlay.png``, ``cat.json``; further images of the same
+    stem became ``cat-2``, ``cat-3`` when they were submitted.
+
+    Args:
+        settings: the installation.
+        job_id: the job's id, or the beginning of it.
+        out: the folder; is made when it is not there.
+        formats: some of ``freeda_svc.outputs.FORMATS``; the usual ones when empty.
+        options: of formats for all images, as ``write_collections`` takes them.
+
+    Returns:
+        What was written for each image, in the order of submission.
+
+    Raises:
+        NotFoundError: there is no such job, or its results are gone from the artifacts.
+        InputError: it is not a segmentation job, or there is no such format.
+        UnavailableError: the folder cannot be written.
     """
-    taken: set[str] = set()
-    stems = []
-    for name in names:
-        stem = Path(name).stem
-        candidate, number = stem, 1
-        while candidate.casefold() in taken:
-            number += 1
-            candidate = f"{stem}-{number}"
-        taken.add(candidate.casefold())
-        stems.append(candidate)
-    return stems
+    from freeda_svc.outputs import check_formats, write_collections, write_image_files  # noqa: PLC0415 - as above
 
-
-def _copy_whole(source: Path, target: Path) -> None:
-    if not source.is_file():
-        raise NotFoundError(f"the result {source} is gone from the artifacts; submit the image again")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with placed_whole(target) as aside:
-            shutil.copyfile(source, aside)
-    except OSError as error:
-        raise UnavailableError(f"{target} cannot be written: {error.strerror}") from error
+    images = submitted_images(settings, job_id)
+    chosen = check_formats(formats)
+    done = [image for image in images if image.state == ItemState.DONE]
+    pictures = pictures_of(settings, done)
+    exported = [
+        ExportedImage(image.number, image.name, write_image_files(picture, out, chosen))
+        for image, picture in zip(done, pictures, strict=True)
+    ]
+    write_collections(pictures, out, chosen, **options)
+    return exported

@@ -1,6 +1,6 @@
 """The states of jobs, items and attempts, and which may follow which."""
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class JobKind(StrEnum):
@@ -11,12 +11,21 @@ class JobKind(StrEnum):
     SEGMENT = "segment"
 
 
+class Priority(IntEnum):
+    """What comes before what: of waiting items those of a higher priority begin first."""
+
+    LOW = -10
+    NORMAL = 0
+    HIGH = 10
+
+
 class JobState(StrEnum):
-    """Where a job stands."""
+    """Where a job stands; ``PARTLY_FAILED`` ended with items that are done and items that were set aside."""
 
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"
+    PARTLY_FAILED = "partly failed"
     FAILED = "failed"
     CANCELLED = "cancelled"
 
@@ -44,11 +53,31 @@ class AttemptOutcome(StrEnum):
     HANDED_BACK = "handed back"
 
 
+class EventKind(StrEnum):
+    """What happened to a job or an item of it.
+
+    ``SET_ASIDE`` is an item that failed or was lost too often, or whose failure nothing could help: it is tried no
+    more, and its job goes on without it.
+    """
+
+    SUBMITTED = "submitted"
+    JOB_STATE = "job state"
+    BEGUN = "begun"
+    DONE = "done"
+    FAILED = "failed"
+    LOST = "lost"
+    HANDED_BACK = "handed back"
+    SET_ASIDE = "set aside"
+    CANCELLED = "cancelled"
+    RETRIED = "retried"
+
+
 JOB_TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED}),
-    JobState.RUNNING: frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED}),
+    JobState.RUNNING: frozenset({JobState.DONE, JobState.PARTLY_FAILED, JobState.FAILED, JobState.CANCELLED}),
     JobState.DONE: frozenset(),
-    JobState.FAILED: frozenset({JobState.RUNNING}),  # its failed items are tried again
+    JobState.PARTLY_FAILED: frozenset({JobState.RUNNING}),  # its failed items are tried again
+    JobState.FAILED: frozenset({JobState.RUNNING}),
     JobState.CANCELLED: frozenset(),
 }
 
@@ -63,3 +92,4 @@ ITEM_TRANSITIONS: dict[ItemState, frozenset[ItemState]] = {
 }
 
 OPEN_ITEM_STATES = (ItemState.QUEUED, ItemState.RUNNING)
+ENDED_JOB_STATES = (JobState.DONE, JobState.PARTLY_FAILED, JobState.FAILED, JobState.CANCELLED)

@@ -1,32 +1,27 @@
-"""Accepting jobs: everything is checked, then the job and all its items are written in one transaction, then sent."""
+"""What can be asked for: everything is checked and set aside, then accepted as a job with items."""
 
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select
-
 from freeda_svc.captions.caption import Caption
 from freeda_svc.captions.spool import CaptionSpool
 from freeda_svc.captions.tally import CaptionTally
 from freeda_svc.errors import InputError
+from freeda_svc.jobs.acceptance import accept_job, check_key, new_job, request_digest
 from freeda_svc.jobs.banks import BANK, bank_of_new_job
-from freeda_svc.jobs.database import reading, writing
-from freeda_svc.jobs.dispatch import Dispatcher, send_items
-from freeda_svc.jobs.input_images import check_images, keep_image
+from freeda_svc.jobs.dispatch import Dispatcher
+from freeda_svc.jobs.input_images import InputImage, check_images, keep_image, name_images
 from freeda_svc.jobs.kept_exemplars import check_exemplars, keep_exemplar
-from freeda_svc.jobs.overrides import apply_overrides, check_categories
-from freeda_svc.jobs.states import ItemState, JobKind, JobState
-from freeda_svc.jobs.tables import Job, WorkItem
-from freeda_svc.packs.description import PackDescription, read_pack_parameters
+from freeda_svc.jobs.segmentation_requests import Colour, segmentation_request
+from freeda_svc.jobs.states import JobKind, Priority
+from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.settings import Settings, prepare_home
 
 if TYPE_CHECKING:
     from freeda_svc.prototypes.exemplar_files import MarkedImage
 
-ROWS_AT_ONCE = 1000
 EXEMPLARS_PER_ITEM = 8
 
 
@@ -38,6 +33,8 @@ def submit_ingest(
     dispatcher: Dispatcher,
     tally: CaptionTally | None = None,
     bank: str = "",
+    priority: Priority = Priority.NORMAL,
+    idempotency_key: str = "",
 ) -> str:
     """Accept captions whose prototypes are to be added to the bank.
 
@@ -49,15 +46,18 @@ def submit_ingest(
         dispatcher: takes the messages.
         tally: what the reader of ``captions`` counts in; kept with the job.
         bank: name of the bank to add to; that of the settings when empty.
+        priority: of waiting items those of a higher priority begin first.
+        idempotency_key: the client's own name for this request: asking again under it makes no second job.
 
     Returns:
         The job's id. The job will be done even when its messages could not be sent now.
 
     Raises:
-        InputError: there is no caption, or the pack is not valid.
+        InputError: there is no caption, the pack is not valid, or the key was used for another request.
         NotFoundError: there is no such pack or bank.
         UnavailableError: database, home or message queue do not answer; nothing was accepted.
     """
+    key = check_key(idempotency_key)
     pack = read_pack_parameters(settings.pack, settings.packs_folder)
     chosen = str(bank_of_new_job(settings, bank or settings.bank))
     counts = tally if tally is not None else CaptionTally()
@@ -66,8 +66,11 @@ def submit_ingest(
         if not len(spool):
             raise InputError(f"{source}: there are no captions to ingest")
         parameters = {BANK: chosen, "captions": len(spool), "left_out": counts.left_out}
-        job = _new_job(settings, pack, JobKind.INGEST, source, parameters)
-        return _submit(settings, dispatcher, job, _caption_items(spool, settings.captions_per_item))
+        job = new_job(settings, pack, JobKind.INGEST, source=source, parameters=parameters, priority=priority)
+        asked = _asked(settings, JobKind.INGEST, bank, priority, {})
+        digest = request_digest(asked, (caption.text for caption in spool)) if key else ""
+        inputs = _caption_items(spool, settings.captions_per_item)
+        return accept_job(settings, dispatcher, job, inputs, key=key, digest=digest)
 
 
 def _caption_items(captions: Iterable[Caption], size: int) -> Iterator[dict[str, Any]]:
@@ -84,6 +87,8 @@ def submit_exemplars(
     dispatcher: Dispatcher,
     left_out: Callable[[], Mapping[str, int]] = dict,
     bank: str = "",
+    priority: Priority = Priority.NORMAL,
+    idempotency_key: str = "",
 ) -> str:
     """Accept a person's own images and masks whose prototypes are to be added to the bank.
 
@@ -95,96 +100,108 @@ def submit_exemplars(
         dispatcher: takes the messages.
         left_out: asked at the end what the reader of ``exemplars`` left out, by reason; kept with the job.
         bank: name of the bank to add to; that of the settings when empty.
+        priority: of waiting items those of a higher priority begin first.
+        idempotency_key: the client's own name for this request: asking again under it makes no second job.
 
     Returns:
         The job's id. The job will be done even when its messages could not be sent now.
 
     Raises:
-        InputError: an exemplar is not usable, there is none, or the pack is not valid.
+        InputError: an exemplar is not usable, there is none, the pack is not valid, or the key was used for another
+            request.
         NotFoundError: there is no such pack or bank.
         UnavailableError: database, home or message queue do not answer; nothing was accepted.
     """
+    key = check_key(idempotency_key)
     pack = read_pack_parameters(settings.pack, settings.packs_folder)
     chosen = str(bank_of_new_job(settings, bank or settings.bank))
     checked = check_exemplars(exemplars)
     prepare_home(settings)
-    rest = iter([keep_exemplar(settings, exemplar) for exemplar in checked])
+    kept = [keep_exemplar(settings, exemplar) for exemplar in checked]
+    rest = iter(kept)
     inputs: list[dict[str, Any]] = []
     while part := list(islice(rest, EXEMPLARS_PER_ITEM)):
         inputs.append({"exemplars": part})
     parameters = {BANK: chosen, "exemplars": len(checked), "left_out": dict(left_out())}
-    return _submit(settings, dispatcher, _new_job(settings, pack, JobKind.EXEMPLARS, source, parameters), inputs)
+    job = new_job(settings, pack, JobKind.EXEMPLARS, source=source, parameters=parameters, priority=priority)
+    digest = request_digest(_asked(settings, JobKind.EXEMPLARS, bank, priority, {}), kept) if key else ""
+    return accept_job(settings, dispatcher, job, inputs, key=key, digest=digest)
 
 
 def submit_segment(
     settings: Settings,
-    images: Sequence[Path],
-    categories: Sequence[Mapping[str, str | None]],
+    images: Sequence[Path | InputImage],
+    categories: Sequence[Mapping[str, Any]] | None,
     *,
     overrides: Mapping[str, Any] | None = None,
     source: str = "",
     dispatcher: Dispatcher,
     bank: str = "",
+    colours: Sequence[Colour] = (),
+    explain: bool = False,
+    priority: Priority = Priority.NORMAL,
+    idempotency_key: str = "",
 ) -> str:
     """Accept images to be segmented.
 
     Args:
         settings: the installation.
-        images: files; they are copied, so they may change or go afterwards. One image is one item.
-        categories: mappings with ``name`` and optionally ``text`` and ``prototype_text``.
+        images: files, perhaps with names for their results; they are copied, so they may change or go afterwards. One
+            image is one item.
+        categories: mappings with ``name`` and optionally ``text``, ``prototype_text`` and ``synonyms``; None
+            lets the bank propose some for each image.
         overrides: parameters that differ from the pack's, as ``apply_overrides`` takes them.
         source: where the images came from, for people; their folder when empty.
         dispatcher: takes the messages.
         bank: name of the bank whose prototypes are used; that of the settings when empty.
+        colours: RGB of the first categories, where they are to have other colours than usual.
+        explain: whether evidence is kept of each image.
+        priority: of waiting items those of a higher priority begin first.
+        idempotency_key: the client's own name for this request: asking again under it makes no second job.
 
     Returns:
         The job's id. The job will be done even when its messages could not be sent now.
 
     Raises:
-        InputError: an image, a category or a parameter is not usable, or the pack is not valid.
+        InputError: an image, a category or a parameter is not usable, the pack is not valid, or the key was used for
+            another request.
         NotFoundError: there is no such pack or bank.
         UnavailableError: database, home or message queue do not answer; nothing was accepted.
     """
-    pack = read_pack_parameters(settings.pack, settings.packs_folder)
-    changed = dict(overrides or {})
-    apply_overrides(pack.parameters.segmentation, changed)
-    chosen = str(bank_of_new_job(settings, bank or settings.bank))
-    parameters = {BANK: chosen, "categories": check_categories(categories), "overrides": changed}
-    check_images(images)
+    key = check_key(idempotency_key)
+    request = segmentation_request(
+        settings, categories, overrides=overrides, bank=bank, colours=colours, explain=explain
+    )
+    paths = [image.path if isinstance(image, InputImage) else image for image in images]
+    check_images(paths, settings.input_folders)
     prepare_home(settings)
     inputs = [
-        {"image": keep_image(settings, image), "name": image.name, "path": str(image.absolute())} for image in images
+        {
+            "image": keep_image(settings, image.path),
+            "name": image.name,
+            "stem": image.stem,
+            "path": str(image.path.absolute()),
+        }
+        for image in _named(images)
     ]
-    job = _new_job(settings, pack, JobKind.SEGMENT, source or str(images[0].absolute().parent), parameters)
-    return _submit(settings, dispatcher, job, inputs)
-
-
-def _new_job(settings: Settings, pack: PackDescription, kind: JobKind, source: str, parameters: dict[str, Any]) -> Job:
-    return Job(
-        id=secrets.token_hex(6),
-        kind=kind,
-        state=JobState.QUEUED,
-        source=source,
-        pack=settings.pack,
-        fingerprint=pack.fingerprint,
-        parameters=parameters,
+    source = source or str(paths[0].absolute().parent)
+    job = new_job(
+        settings, request.pack, JobKind.SEGMENT, source=source, parameters=dict(request.parameters), priority=priority
     )
+    asked = _asked(settings, JobKind.SEGMENT, bank, priority, request.parameters)
+    parts = ([given["image"], given["name"], given["stem"]] for given in inputs)
+    digest = request_digest(asked, parts) if key else ""
+    return accept_job(settings, dispatcher, job, inputs, key=key, digest=digest)
 
 
-def _submit(settings: Settings, dispatcher: Dispatcher, job: Job, inputs: Iterable[dict[str, Any]]) -> str:
-    prepare_home(settings)
-    dispatcher.check()
-    with writing(settings) as session:
-        session.add(job)
-        session.flush()
-        numbered = enumerate(inputs, start=1)
-        while part := list(islice(numbered, ROWS_AT_ONCE)):
-            rows = [
-                {"job_id": job.id, "number": number, "state": ItemState.QUEUED, "input": given}
-                for number, given in part
-            ]
-            session.execute(insert(WorkItem), rows)
-    with reading(settings) as session:
-        item_ids = session.scalars(select(WorkItem.id).where(WorkItem.job_id == job.id).order_by(WorkItem.id)).all()
-    send_items(settings, dispatcher, JobKind(job.kind), item_ids)
-    return job.id
+def _named(images: Sequence[Path | InputImage]) -> list[InputImage]:
+    by_path = iter(name_images(image for image in images if isinstance(image, Path)))
+    return [image if isinstance(image, InputImage) else next(by_path) for image in images]
+
+
+def _asked(
+    settings: Settings, kind: JobKind, bank: str, priority: Priority, parameters: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a request says of all its items; what it says of each comes beside it."""
+    named = {"kind": kind, "pack": settings.pack, BANK: bank or settings.bank, "priority": int(priority)}
+    return {**parameters, **named}

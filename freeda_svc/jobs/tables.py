@@ -3,7 +3,19 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -39,6 +51,10 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+Number = BigInteger().with_variant(Integer, "sqlite")
+"""Of rows that may come to billions. SQLite's integers are that large anyway, and only INTEGER counts by itself."""
+
+
 class Base(DeclarativeBase):
     """Base of all tables."""
 
@@ -57,10 +73,14 @@ class Job(Base):
         pack: name or folder of the model pack it was asked of.
         fingerprint: of that pack.
         parameters: what holds for all items: categories and parameter overrides.
+        priority: a ``Priority``; its items have the same.
+        idempotency_key: the client's own name for the request, so that asking twice makes one job; None without one.
+        request_digest: of what was asked under that key; empty without one.
+        sent_at: when the messages of all its items had been sent; None while that has not happened.
     """
 
     __tablename__ = "jobs"
-    __table_args__ = (Index(None, "created_at"),)
+    __table_args__ = (Index(None, "created_at"), Index(None, "state"), Index(None, "idempotency_key", unique=True))
 
     id: Mapped[str] = mapped_column(String(12), primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))
@@ -69,6 +89,10 @@ class Job(Base):
     pack: Mapped[str] = mapped_column(Text)
     fingerprint: Mapped[str] = mapped_column(String(64))
     parameters: Mapped[dict[str, Any]]
+    priority: Mapped[int] = mapped_column(default=0, server_default="0")
+    idempotency_key: Mapped[str | None] = mapped_column(String(200))
+    request_digest: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    sent_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
 
@@ -78,6 +102,8 @@ class WorkItem(Base):
 
     Attributes:
         number: from 1 within its job.
+        kind: of its job; here, too, because waiting items are looked for by it.
+        priority: of its job; as above.
         state: an ``ItemState``.
         input: what this item works on.
         result: what came out; None until it is done.
@@ -85,16 +111,21 @@ class WorkItem(Base):
         attempts: how many attempts were begun; names the attempt in hand.
         failures: how many of them failed or were lost since the item was last (re-)submitted.
         worker: who has it in hand; empty when nobody has.
-        lease_until: until when its worker may be silent.
-        sent_at: when its message was last sent; None when a message is still owed.
+        lease_until: until when its worker may be silent, by that worker's clock: nobody else compares it with a time.
     """
 
     __tablename__ = "work_items"
-    __table_args__ = (UniqueConstraint("job_id", "number"), Index(None, "state", "sent_at"))
+    __table_args__ = (
+        UniqueConstraint("job_id", "number"),
+        Index(None, "job_id", "state"),
+        Index(None, "state", "kind", "priority", "id"),
+    )
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     number: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(16), server_default="")
+    priority: Mapped[int] = mapped_column(default=0, server_default="0")
     state: Mapped[str] = mapped_column(String(16))
     input: Mapped[dict[str, Any]]
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
@@ -103,7 +134,6 @@ class WorkItem(Base):
     failures: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str] = mapped_column(Text, default="")
     lease_until: Mapped[datetime | None]
-    sent_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
 
@@ -119,13 +149,37 @@ class Attempt(Base):
     """
 
     __tablename__ = "attempts"
-    __table_args__ = (UniqueConstraint("item_id", "number"),)
+    __table_args__ = (UniqueConstraint("item_id", "number"), Index(None, "finished_at"))
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    item_id: Mapped[int] = mapped_column(ForeignKey("work_items.id", ondelete="CASCADE"))
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    item_id: Mapped[int] = mapped_column(Number, ForeignKey("work_items.id", ondelete="CASCADE"))
     number: Mapped[int]
     worker: Mapped[str] = mapped_column(Text)
     outcome: Mapped[str] = mapped_column(String(16))
     error: Mapped[str] = mapped_column(Text, default="")
     started_at: Mapped[datetime] = mapped_column(default=now)
     finished_at: Mapped[datetime | None]
+
+
+class Event(Base):
+    """Something that happened to a job, written in the transaction in which it happened.
+
+    Attributes:
+        job_id: the job.
+        item_id: the item; None for what concerns the job.
+        attempt: number of the attempt at the item; None for what concerns no attempt.
+        kind: an ``EventKind``.
+        message: for people; empty where the kind says all.
+        at: when, by the clock of who did it; in the order of ``id`` within a job.
+    """
+
+    __tablename__ = "events"
+    __table_args__ = (Index(None, "job_id", "id"),)
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    item_id: Mapped[int | None] = mapped_column(Number)
+    attempt: Mapped[int | None]
+    kind: Mapped[str] = mapped_column(String(16))
+    message: Mapped[str] = mapped_column(Text, default="")
+    at: Mapped[datetime] = mapped_column(default=now)

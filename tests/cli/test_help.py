@@ -1,41 +1,52 @@
-"""Every command explains itself."""
+"""Every command explains itself, and all keep the same conventions."""
 
-from collections.abc import Iterator
+import inspect
 
 import click
 import pytest
 
+from freeda_svc.cli.main import COMMANDS as ENTRIES
 from freeda_svc.cli.main import freeda
+from freeda_svc.cli.reference import commands
 
-LISTINGS = ("captions nouns", "jobs list", "jobs show", "bank stats", "bank nouns", "bank search")
-OUTCOMES = ("demo", "ingest", "segment", "bank add-exemplars")
+FOREGROUND = {"freeda up", "freeda worker"}
+"""They run until they are stopped, and tell what happens in their log."""
+SCRIPTS = {"freeda completion"}
 
-
-def _commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        assert command is not None
-        if isinstance(command, click.Group):
-            assert (command.help or "").strip(), f"{name} does not say what its commands are for"
-            yield from _commands(command, (*path, name))
-        else:
-            yield " ".join((*path, name)), command
+EVERYTHING = dict(commands(freeda))
+GROUPS = {name: command for name, command in EVERYTHING.items() if isinstance(command, click.Group)}
+COMMANDS = {name: command for name, command in EVERYTHING.items() if name not in GROUPS}
 
 
-COMMANDS = dict(_commands(freeda))
+def _switches(command: click.Command) -> set[str]:
+    return {switch for parameter in command.params for switch in parameter.opts if switch.startswith("-")}
 
 
 def test_all_commands_are_found() -> None:
-    assert {*LISTINGS, *OUTCOMES, "up", "worker", "jobs cancel", "jobs retry", "db upgrade"} <= set(COMMANDS)
+    jobs = {f"freeda jobs {name}" for name in ("list", "show", "watch", "cancel", "retry", "errors", "prune", "export")}
+    others = {"init", "config", "doctor", "up", "worker", "ingest", "segment", "queue", "top", "db upgrade", "db check"}
+    assert {*jobs, *(f"freeda {name}" for name in others)} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_listings_say_what_the_command_says(name: str) -> None:
+    command = EVERYTHING[f"freeda {name}"]
+    assert ENTRIES[name].summary == command.get_short_help_str(limit=1000)
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_everything_says_what_it_is_for(name: str) -> None:
+    text = (EVERYTHING[name].help or "").strip()
+    assert text, f"{name} has no help"
+    assert EVERYTHING[name].get_short_help_str(limit=1000).endswith(".")
+    if " " in name.removeprefix("freeda "):
+        assert not EVERYTHING[name].get_short_help_str(limit=68).endswith("..."), "its first sentence is cut off"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_says_what_it_does_and_gives_an_example(name: str) -> None:
-    command = COMMANDS[name]
-    text = command.help or ""
-    assert not command.get_short_help_str(limit=68).endswith("..."), "its first sentence is cut off in listings"
-    assert "Example" in text
+def test_a_command_gives_an_example(name: str) -> None:
+    text = inspect.cleandoc(COMMANDS[name].help or "")
+    assert "\b\nExample" in text
     example = text[text.index("Example") :]
     assert "freeda " in example
     assert f" {name.rpartition(' ')[2]}" in example
@@ -47,13 +58,36 @@ def test_every_option_says_what_it_does(name: str) -> None:
     assert [option.name for option in options if not option.help] == []
 
 
-@pytest.mark.parametrize("name", [*LISTINGS, *OUTCOMES])
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - FOREGROUND - SCRIPTS))
 def test_what_a_program_may_read_is_also_json(name: str) -> None:
-    assert "--json" in [switch for parameter in COMMANDS[name].params for switch in parameter.opts]
+    assert "--json" in _switches(COMMANDS[name])
 
 
-def test_an_example_begins_with_options_that_exist() -> None:
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_that_waits_can_be_quiet(name: str) -> None:
+    switches = _switches(COMMANDS[name])
+    assert "--wait" not in switches or "--quiet" in switches
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_option_of_several_commands_means_the_same(name: str) -> None:
+    meant = {"--json": "as_json", "--quiet": "quiet", "--wait": "wait", "--yes": "yes", "--dry-run": "dry_run"}
+    for parameter in COMMANDS[name].params:
+        for switch in parameter.opts:
+            assert meant.get(switch, parameter.name) == parameter.name
+
+
+def test_an_example_has_options_that_exist() -> None:
     for name, command in COMMANDS.items():
-        known = {switch for parameter in (*command.params, *freeda.params) for switch in parameter.opts}
-        example = (command.help or "").partition("Example")[2]
-        assert {word for word in example.split() if word.startswith("-") and word != "-"} <= known, name
+        known = _switches(command) | _switches(freeda)
+        lines = (command.help or "").partition("Example")[2].splitlines()
+        for line in lines:
+            for part in line.split(" && "):
+                if f"{name} " in f"{part} ":
+                    assert {word for word in part.split() if word.startswith("-") and word != "-"} <= known, part
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("jbos", "jobs"), ("doktor", "doctor")])
+def test_a_command_that_looks_like_another_is_answered_with_it(typed: str, meant: str) -> None:
+    with pytest.raises(click.UsageError, match=f"Did you mean '{meant}'"):
+        freeda.main([typed], standalone_mode=False)

@@ -34,9 +34,23 @@ class Outbox:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, described_pack: str) -> Settings:
+def database(request: pytest.FixtureRequest) -> str:
+    """The embedded database, or a new one on a PostgreSQL server."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return ""
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+def settings(tmp_path: Path, described_pack: str, database: str) -> Settings:
     return load_settings(
-        home=tmp_path / "home", pack=described_pack, captions_per_item=2, max_attempts=2, database_url="", broker_url=""
+        home=tmp_path / "home",
+        pack=described_pack,
+        captions_per_item=2,
+        max_attempts=2,
+        database_url=database,
+        broker_url="",
     )
 
 

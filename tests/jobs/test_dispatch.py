@@ -1,65 +1,82 @@
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
 from sqlalchemy import update
 
 from freeda_svc.captions.caption import Caption
 from freeda_svc.jobs import JobKind, cancel_job, submit_ingest
-from freeda_svc.jobs.claims import claim_item, fail_item
+from freeda_svc.jobs import dispatch as dispatching
+from freeda_svc.jobs.claims import claim_next, fail_item
 from freeda_svc.jobs.database import writing
-from freeda_svc.jobs.dispatch import FRESH, items_owed_a_message
-from freeda_svc.jobs.tables import WorkItem, now
+from freeda_svc.jobs.dispatch import FRESH, items_lacking_messages
+from freeda_svc.jobs.tables import Job, now
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
     from conftest import Outbox
 
+pytestmark = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
 Captions = Callable[[int], list[Caption]]
 
 
-def _owed(settings: Settings, *, queue_is_empty: bool = False, at_start: bool = False) -> list[int]:
-    return items_owed_a_message(settings, JobKind.INGEST, queue_is_empty=queue_is_empty, at_start=at_start)
+def _lacking(settings: Settings, messages: int = 0, *, at_start: bool = False) -> list[int]:
+    return items_lacking_messages(settings, JobKind.INGEST, messages=messages, at_start=at_start)
 
 
-def test_items_never_sent_are_owed_at_start_and_when_they_are_old(
+def test_items_never_sent_lack_messages_at_start_and_when_their_job_is_old(
     settings: Settings, outbox: "Outbox", captions: Captions
 ) -> None:
     outbox.keeps_messages = False
-    submit_ingest(settings, captions(4), source="x", dispatcher=outbox)
-    assert _owed(settings) == []
-    assert _owed(settings, at_start=True) == [1, 2]
+    job_id = submit_ingest(settings, captions(4), source="x", dispatcher=outbox)
+    assert _lacking(settings) == []
+    assert _lacking(settings, at_start=True) == [1, 2]
     with writing(settings) as session:
-        session.execute(
-            update(WorkItem).where(WorkItem.id == 2).values(created_at=now() - FRESH - timedelta(seconds=1))
-        )
-    assert _owed(settings) == [2]
-    assert items_owed_a_message(settings, JobKind.SEGMENT, queue_is_empty=True, at_start=True) == []
+        old = now() - FRESH - timedelta(seconds=1)
+        session.execute(update(Job).where(Job.id == job_id).values(created_at=old))
+    assert _lacking(settings) == [1, 2]
+    assert items_lacking_messages(settings, JobKind.SEGMENT, messages=0, at_start=True) == []
 
 
-def test_sent_items_are_owed_again_when_the_queue_is_empty(
+def test_as_many_messages_as_waiting_items_are_enough(settings: Settings, outbox: "Outbox", captions: Captions) -> None:
+    submit_ingest(settings, captions(6), source="x", dispatcher=outbox)
+    assert _lacking(settings, 0) == [1, 2, 3]
+    assert _lacking(settings, 2) == [3]
+    assert _lacking(settings, 3) == _lacking(settings, 30) == []
+    assert claim_next(settings, "worker") is not None
+    assert _lacking(settings, 2) == []
+
+
+def test_a_young_job_whose_messages_are_being_sent_does_not_hide_another(
     settings: Settings, outbox: "Outbox", captions: Captions
 ) -> None:
-    quick = settings.model_copy(update={"reconcile_seconds": 0.05})
-    submit_ingest(quick, captions(4), source="x", dispatcher=outbox)
-    assert _owed(settings, queue_is_empty=True) == []
-    time.sleep(0.1)
-    assert _owed(quick) == []
-    assert _owed(quick, queue_is_empty=True) == [1, 2]
+    submit_ingest(settings, captions(2), source="x", dispatcher=outbox)
+    outbox.fails_while_sending = True
+    submit_ingest(settings, captions(2), source="x", dispatcher=outbox)
+    assert _lacking(settings) == [1]
 
 
-def test_an_item_to_be_tried_again_is_owed_a_message(settings: Settings, outbox: "Outbox", captions: Captions) -> None:
+def test_an_item_to_be_tried_again_lacks_a_message(settings: Settings, outbox: "Outbox", captions: Captions) -> None:
+    outbox.keeps_messages = False
     submit_ingest(settings, captions(4), source="x", dispatcher=outbox)
-    claim = claim_item(settings, 1, "worker")
+    claim = claim_next(settings, "worker")
     assert claim is not None
-    assert _owed(settings) == []
     fail_item(settings, claim, "broken", final=False)
-    assert _owed(settings) == [1]
+    assert _lacking(settings) == [1]
 
 
-def test_ended_items_are_owed_nothing(settings: Settings, outbox: "Outbox", captions: Captions) -> None:
+def test_ended_items_lack_nothing(settings: Settings, outbox: "Outbox", captions: Captions) -> None:
     outbox.keeps_messages = False
     job_id = submit_ingest(settings, captions(4), source="x", dispatcher=outbox)
     cancel_job(settings, job_id)
-    assert _owed(settings, queue_is_empty=True, at_start=True) == []
+    assert _lacking(settings, at_start=True) == []
+
+
+def test_never_more_than_a_limit_is_missing(
+    settings: Settings, outbox: "Outbox", captions: Captions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatching, "MOST_MISSING", 3)
+    submit_ingest(settings, captions(10), source="x", dispatcher=outbox)
+    assert _lacking(settings, 0) == [1, 2, 3]
+    assert _lacking(settings, 3) == []

@@ -1,11 +1,16 @@
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import pytest
 
 from freeda_svc.errors import InputError
-from freeda_svc.jobs.overrides import OVERRIDE_KEYS, apply_overrides, check_categories
-from freeda_svc.packs.parameters import SegmentationParameters, SuperpixelParameters
+from freeda_svc.jobs.overrides import OVERRIDE_KEYS, apply_overrides
+from freeda_svc.packs.parameters import (
+    RefinementParameters,
+    SegmentationParameters,
+    SuperpixelParameters,
+    UnknownParameters,
+)
 
 PACK = SegmentationParameters(
     k=350,
@@ -35,8 +40,29 @@ def test_superpixels_change_by_their_parts() -> None:
 
 
 def test_every_key_is_taken() -> None:
-    values: dict[str, Any] = dict.fromkeys(OVERRIDE_KEYS, 1) | {"superpixels": "none", "origins": ["exemplar"]}
-    assert apply_overrides(PACK, values).long_side == 1
+    words = {
+        "superpixels": "none",
+        "origins": ["exemplar"],
+        "window_way": "whole",
+        "local_similarity": "cosine",
+        "aggregation": "max_similarity",
+        "synonyms": "mean",
+        "unknown": "channel",
+        "refinement": "pamr",
+        "refinement_dilations": [1, 2],
+    }
+    values: dict[str, Any] = dict.fromkeys(OVERRIDE_KEYS, 1) | words
+    changed = apply_overrides(PACK, values)
+    assert (changed.long_side, changed.window_way, changed.local_similarity) == (1, "whole", "cosine")
+    assert (changed.aggregation, changed.synonyms) == ("max_similarity", "mean")
+    assert changed.unknown == UnknownParameters("channel", 1.0)
+    assert changed.refinement == RefinementParameters("pamr", 1, (1, 2))
+    assert set(asdict(changed.superpixels).values()) == {"none", 1}
+
+
+def test_every_number_of_superpixels_has_a_key() -> None:
+    numbers = {field.name for field in fields(SuperpixelParameters)} - {"algorithm"}
+    assert {key.removeprefix("superpixel_") for key in OVERRIDE_KEYS if key.startswith("superpixel_")} == numbers
 
 
 @pytest.mark.parametrize(
@@ -53,7 +79,23 @@ def test_every_key_is_taken() -> None:
         ("window", 100),  # smaller than the stride
         ("stride", 449),
         ("short_side", 4096),
-        ("superpixels", "slic"),
+        ("superpixels", "snic"),
+        ("superpixels", ["slic"]),
+        ("superpixel_seeds_prior", 7),
+        ("superpixel_region_size", "many"),
+        ("window_way", "half"),
+        ("local_similarity", "dot"),
+        ("aggregation", "median"),
+        ("synonyms", "worst"),
+        ("unknown", True),
+        ("unknown_threshold", 1.5),
+        ("unknown_threshold", "0.4"),
+        ("refinement", "crf"),
+        ("refinement_iterations", 10**6),
+        ("refinement_dilations", 3),
+        ("refinement_dilations", []),
+        ("refinement_dilations", [1, 2.5]),
+        ("refinement_dilations", [0]),
         ("superpixels", None),
         ("superpixel_scale", float("inf")),
         ("superpixel_min_size", 0.5),
@@ -68,28 +110,3 @@ def test_unusable_values_are_one_line(key: str, value: object) -> None:
     with pytest.raises(InputError, match=key.split("_", maxsplit=1)[0]) as caught:
         apply_overrides(PACK, {key: value})
     assert "\n" not in str(caught.value)
-
-
-def test_categories_lose_what_is_not_given() -> None:
-    assert check_categories([{"name": "Cat ", "text": None}, {"name": "b", "text": "c", "prototype_text": "d"}]) == [
-        {"name": "Cat "},
-        {"name": "b", "text": "c", "prototype_text": "d"},
-    ]
-
-
-@pytest.mark.parametrize(
-    ("categories", "expected"),
-    [
-        ([], "no categories"),
-        ([{"name": ""}], "no name"),
-        ([{"text": "cat"}], "no name"),
-        ([{"name": "cat", "text": " "}], "empty text"),
-        ([{"name": "cat", "colour": "red"}], "colour"),
-        ([{"name": "cat"}, {"name": "dog"}, {"name": "Cat "}], "'Cat ' is given twice"),
-        ([{"name": "c" * 201}], "201 characters"),
-        ([{"name": str(number)} for number in range(257)], "257 categories"),
-    ],
-)
-def test_unusable_categories_are_one_line(categories: list[dict[str, str | None]], expected: str) -> None:
-    with pytest.raises(InputError, match=expected):
-        check_categories(categories)

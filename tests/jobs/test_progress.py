@@ -8,7 +8,7 @@ from sqlalchemy import update
 from freeda_svc.captions.caption import Caption
 from freeda_svc.errors import NotFoundError
 from freeda_svc.jobs import ItemState, follow_job, job_items, job_summary, list_jobs, result_totals, submit_ingest
-from freeda_svc.jobs.claims import claim_item, fail_item, finish_item
+from freeda_svc.jobs.claims import claim_next, fail_item, finish_item
 from freeda_svc.jobs.database import writing
 from freeda_svc.jobs.tables import Attempt, now
 from freeda_svc.settings import Settings
@@ -23,14 +23,14 @@ def test_counts_and_time_left_follow_the_items(settings: Settings, outbox: "Outb
     job_id = submit_ingest(settings, captions(8), source="x", dispatcher=outbox)
     assert job_summary(settings, job_id).progress.seconds_left is None
     for item_id, seconds in ((1, 10), (2, 20)):
-        claim = claim_item(settings, item_id, "worker")
+        claim = claim_next(settings, "worker")
         assert claim is not None
         finish_item(settings, claim, {"prototypes": 3, "images": 2, "note": "text"})
         with writing(settings) as session:
             started = update(Attempt).where(Attempt.item_id == item_id)
             moment = now()
             session.execute(started.values(started_at=moment - timedelta(seconds=seconds), finished_at=moment))
-    claim = claim_item(settings, 3, "worker")
+    claim = claim_next(settings, "worker")
     assert claim is not None
 
     progress = job_summary(settings, job_id).progress
@@ -49,7 +49,7 @@ def test_a_job_is_followed_until_nothing_is_open(settings: Settings, outbox: "Ou
     done = []
     for summary in follow_job(settings, job_id, every_seconds=0):
         done.append(summary.progress.done)
-        claim = claim_item(settings, len(done), "worker")
+        claim = claim_next(settings, "worker")
         if claim is not None:
             finish_item(settings, claim, {})
     assert done == [0, 1, 2]

@@ -1,66 +1,130 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
+from sqlalchemy import update
 
 from freeda_svc.captions.caption import Caption
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError
-from freeda_svc.jobs import export_results, submit_ingest, submit_segment
-from freeda_svc.jobs.claims import claim_item, finish_item
-from freeda_svc.jobs.results import distinct_stems, result_folder
+from freeda_svc.jobs import InputImage, ItemState, export_results, submit_ingest, submit_segment
+from freeda_svc.jobs.database import writing
+from freeda_svc.jobs.input_images import RESERVED_STEMS, distinct_stems
+from freeda_svc.jobs.results import item_states, result_folder, submitted_images
+from freeda_svc.jobs.tables import WorkItem
+from freeda_svc.outputs import FORMATS, files_for_all, palette, write_mask
+from freeda_svc.outputs.scores import keep_scores, write_score_arrays
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
     from conftest import Outbox
 
-NAMES = ("mask.png", "overlay.png", "summary.json")
+CATEGORIES = [{"name": "cat"}, {"name": "mat"}]
+
+
+def keep(folder: Path, label: int) -> None:
+    """Put there what a worker keeps of an image of 8 x 8 pixels of one label."""
+    folder.mkdir(parents=True)
+    write_mask(folder / "mask.png", np.full((8, 8), label), palette(2))
+    keep_scores(folder / "scores.png", np.full((8, 8), 0.5, dtype=np.float32))
+    write_score_arrays(
+        folder / "regions.npz", {"regions": np.zeros((8, 8), dtype=np.int32), "region_scores": np.eye(2)}
+    )
+    scored = [{"name": entry["name"], "score": 0.5, "absent": False} for entry in CATEGORIES]
+    (folder / "summary.json").write_text(json.dumps({"categories": scored, "pack": "p", "label": label}))
+
+
+def do(settings: Settings, job_id: str, number: int) -> None:
+    keep(result_folder(settings, job_id, number), label=number % 2)
+    with writing(settings) as session:
+        session.execute(
+            update(WorkItem).where(WorkItem.job_id == job_id, WorkItem.number == number).values(state=ItemState.DONE)
+        )
 
 
 @pytest.fixture
 def job_id(settings: Settings, outbox: "Outbox", image_file: Callable[..., Path]) -> str:
     """Three images, the first and the last segmented."""
     images = [image_file("cat.png"), image_file("other/cat.bmp", 1), image_file("dog.png", 2)]
-    job_id = submit_segment(settings, images, [{"name": "cat"}], dispatcher=outbox)
+    job_id = submit_segment(settings, images, CATEGORIES, dispatcher=outbox)
     for number in (1, 3):
-        claim = claim_item(settings, number, "worker")
-        assert claim is not None
-        folder = result_folder(settings, job_id, number)
-        folder.mkdir(parents=True)
-        for name in NAMES:
-            (folder / name).write_text(f"{name} of {number}")
-        finish_item(settings, claim, {})
+        do(settings, job_id, number)
     return job_id
 
 
-def test_done_images_are_copied_under_their_names(settings: Settings, job_id: str, tmp_path: Path) -> None:
+def test_done_images_are_written_under_their_names(settings: Settings, job_id: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     exported = export_results(settings, job_id[:8], out)
     assert [(image.number, image.name) for image in exported] == [(1, "cat.png"), (3, "dog.png")]
-    assert exported[0].mask == out / "cat.mask.png"
-    assert exported[0].mask.read_text() == "mask.png of 1"
-    assert exported[0].overlay.read_text() == "overlay.png of 1"
-    assert (out / "dog.json").read_text() == "summary.json of 3"
+    assert exported[0].files == {
+        "mask": out / "cat.mask.png",
+        "overlay": out / "cat.overlay.png",
+        "summary": out / "cat.json",
+    }
+    assert (out / "cat.mask.png").read_bytes() == (result_folder(settings, job_id, 1) / "mask.png").read_bytes()
+    assert json.loads((out / "dog.json").read_text())["label"] == 1
+    with Image.open(out / "dog.overlay.png") as overlay:
+        assert overlay.width > 512
     assert len(list(out.iterdir())) == 6
 
 
-def test_names_do_not_depend_on_what_is_done(settings: Settings, job_id: str, tmp_path: Path, outbox: "Outbox") -> None:
-    claim = claim_item(settings, 2, "worker")
-    assert claim is not None
-    folder = result_folder(settings, job_id, 2)
-    folder.mkdir(parents=True)
-    for name in NAMES:
-        (folder / name).write_text("second")
-    finish_item(settings, claim, {})
+def test_every_format_is_made_of_what_is_kept(settings: Settings, job_id: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    formats = [name for name in FORMATS if not name.startswith("evidence")]  # which is kept only when asked for
+    exported = export_results(settings, job_id, out, formats, image_prefix="http://host/")
+    made = {path for image in exported for path in image.files.values()} | {
+        out / name for name in files_for_all(FORMATS)
+    }
+    assert made == set(out.iterdir())
+    data_set = json.loads((out / "coco.json").read_text())
+    assert [image["file_name"] for image in data_set["images"]] == ["cat.png", "dog.png"]
+    assert [entry["category_id"] for entry in data_set["annotations"]] == [2, 2]
+    assert json.loads((out / "coco.results.json").read_text())[1]["image_id"] == 2
+    tasks = json.loads((out / "label-studio.json").read_text())
+    assert [task["data"]["image"] for task in tasks] == ["http://host/cat.png", "http://host/dog.png"]
+    with np.load(out / "dog.scores.npz") as arrays:
+        assert sorted(arrays.files) == ["categories", "labels", "region_scores", "regions", "scores"]
+        assert arrays["scores"] == pytest.approx(0.5, abs=2e-5)
+        assert arrays["categories"].tolist() == ["cat", "mat"]
+    assert json.loads((out / "dog.geojson").read_text())["features"][0]["properties"]["category"] == "mat"
+
+
+def test_names_do_not_depend_on_what_is_done(settings: Settings, job_id: str, tmp_path: Path) -> None:
+    do(settings, job_id, 2)
     for _ in range(2):
         exported = export_results(settings, job_id, tmp_path / "out")
-    assert [image.mask.name for image in exported] == ["cat.mask.png", "cat-2.mask.png", "dog.mask.png"]
+    names = [image.files["mask"].name for image in exported]
+    assert names == ["cat.mask.png", "cat-2.mask.png", "dog.mask.png"]
 
 
-def test_lost_results_are_one_line(settings: Settings, job_id: str, tmp_path: Path) -> None:
-    (result_folder(settings, job_id, 3) / "overlay.png").unlink()
+def test_images_keep_the_folders_of_their_stems(
+    settings: Settings, outbox: "Outbox", image_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    images = [InputImage(image_file(f"{name}/x.png"), f"{name}/x.png", f"{name}/x") for name in ("a", "b")]
+    job_id = submit_segment(settings, images, CATEGORIES, dispatcher=outbox)
+    for number in (1, 2):
+        do(settings, job_id, number)
+    export_results(settings, job_id, tmp_path / "out", ["mask"])
+    assert sorted((tmp_path / "out").rglob("*.png")) == [tmp_path / "out" / name / "x.mask.png" for name in ("a", "b")]
+
+
+def test_a_submitted_image_is_known_by_its_content(settings: Settings, job_id: str) -> None:
+    images = submitted_images(settings, job_id[:6])
+    assert [(image.job, image.number, image.state) for image in images] == [
+        (job_id, 1, "done"), (job_id, 2, "queued"), (job_id, 3, "done")
+    ]  # fmt: skip
+    assert all((settings.artifacts_folder / image.kept).is_file() for image in images)
+    assert item_states(settings, job_id) == {1: "done", 2: "queued", 3: "done"}
+
+
+@pytest.mark.parametrize("lost", ["mask.png", "summary.json"])
+def test_lost_results_are_one_line(settings: Settings, job_id: str, tmp_path: Path, lost: str) -> None:
+    (result_folder(settings, job_id, 3) / lost).unlink()
     with pytest.raises(NotFoundError, match="is gone from the artifacts"):
         export_results(settings, job_id, tmp_path / "out")
 
@@ -71,6 +135,12 @@ def test_a_folder_that_cannot_be_written_is_one_line(settings: Settings, job_id:
         export_results(settings, job_id, tmp_path / "file" / "out")
 
 
+def test_a_format_that_there_is_not_is_refused(settings: Settings, job_id: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"there is no format 'gif'; the formats are mask, overlay"):
+        export_results(settings, job_id, tmp_path / "out", ["mask", "gif"])
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_ingest_job_has_nothing_to_export(
     settings: Settings, outbox: "Outbox", captions: Callable[[int], list[Caption]], tmp_path: Path
 ) -> None:
@@ -79,8 +149,18 @@ def test_an_ingest_job_has_nothing_to_export(
         export_results(settings, job_id, tmp_path)
 
 
-@given(st.lists(st.sampled_from(["a.png", "A.jpg", "a-2.png", "a-2-2.png", "b.tar.gz", "b.tar.bz2", ".x"])))
+@given(st.lists(st.sampled_from(["a.png", "A.jpg", "a-2.png", "a-2-2.png", "b.tar.gz", "c/a.png", ".x", "coco.png"])))
 def test_every_name_gets_its_own_stem(names: list[str]) -> None:
     stems = distinct_stems(names)
     assert len({stem.casefold() for stem in stems}) == len(names)
-    assert all(stem.startswith(Path(name).stem) for stem, name in zip(stems, names, strict=True))
+    assert all(stem.startswith(name.rpartition(".")[0]) for stem, name in zip(stems, names, strict=True))
+
+
+def test_no_image_takes_the_names_of_files_for_all_images() -> None:
+    assert {name.partition(".")[0] for name in files_for_all(FORMATS)} == set(RESERVED_STEMS)
+    assert distinct_stems(["Coco.png", "label-studio.jpg", "a/coco.png"]) == ["Coco-2", "label-studio-2", "a/coco"]
+    assert distinct_stems(["x.png", "x.evidence.png"]) == ["x", "x.evidence-2"]
+
+
+def test_no_stem_makes_a_summary_with_the_name_of_another_images_evidence() -> None:
+    assert distinct_stems(["a.Evidence.png", "a.png", "a.evidence.jpg"]) == ["a.Evidence-2", "a", "a.evidence-3"]

@@ -1,6 +1,7 @@
 import hashlib
 import tracemalloc
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from freeda_svc.captions.tally import CaptionTally
 from freeda_svc.errors import FreedaError, InputError, NotFoundError, UnavailableError
 from freeda_svc.jobs import JobKind, JobState, job_items, job_summary, list_jobs, submit_ingest, submit_segment
 from freeda_svc.jobs.database import reading
-from freeda_svc.jobs.tables import WorkItem
+from freeda_svc.jobs.tables import Job, WorkItem
 from freeda_svc.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ def _items(settings: Settings, job_id: str) -> list[WorkItem]:
         return list(session.scalars(select(WorkItem).where(WorkItem.job_id == job_id).order_by(WorkItem.number)))
 
 
+def _sent_at(settings: Settings, job_id: str) -> datetime | None:
+    with reading(settings) as session:
+        return session.get_one(Job, job_id).sent_at
+
+
 def test_captions_are_cut_into_items_and_each_gets_one_message(
     settings: Settings, outbox: "Outbox", captions: Captions
 ) -> None:
@@ -40,7 +46,7 @@ def test_captions_are_cut_into_items_and_each_gets_one_message(
         ["a cat number 4 on a mat"],
     ]
     assert outbox.sent == [(JobKind.INGEST, item.id) for item in items]
-    assert all(item.sent_at is not None for item in items)
+    assert _sent_at(settings, job_id) is not None
     job = job_summary(settings, job_id)
     assert (job.kind, job.state, job.source, job.pack) == ("ingest", "queued", "five.txt", settings.pack)
     assert job.progress.total == job.progress.queued == 3
@@ -117,7 +123,7 @@ def test_what_is_accepted_stays_owed_when_messages_cannot_be_sent(
     setattr(outbox, trouble, trouble == "fails_while_sending")
     job_id = submit_ingest(settings, captions(3), source="x", dispatcher=outbox)
     assert job_summary(settings, job_id).state == JobState.QUEUED
-    assert all(item.sent_at is None for item in _items(settings, job_id))
+    assert _sent_at(settings, job_id) is None
 
 
 def test_images_are_copied_under_their_content(settings: Settings, outbox: "Outbox", image_file: ImageFile) -> None:
@@ -151,7 +157,8 @@ def test_files_that_are_no_images_are_refused_and_counted(
     text.write_text("not an image")
     with pytest.raises(InputError) as caught:
         submit_segment(settings, [image_file("a.png"), text, tmp_path / "gone.png"], CATEGORIES, dispatcher=outbox)
-    assert str(caught.value) == f"{text}: is not an image (and 1 more of 3 files)"
+    assert str(caught.value).startswith(f"{text} is not an image in a known format")
+    assert str(caught.value).endswith(" (and 1 more of 3 files)")
     assert list_jobs(settings) == []
 
 
@@ -159,7 +166,7 @@ def test_files_that_are_no_images_are_refused_and_counted(
     ("make", "expected"),
     [
         (lambda folder: folder, "is a folder"),
-        (lambda folder: folder / "gone.png", "no such file"),
+        (lambda folder: folder / "gone.png", "no such image file"),
     ],
 )
 def test_paths_that_are_no_files_are_refused(

@@ -55,6 +55,36 @@ def eventually() -> Callable[..., None]:
     return wait
 
 
+FAKE_WORK = """
+import os, signal, time
+from pathlib import Path
+import workers.performing
+from freeda_svc.errors import UnavailableError
+
+def perform(held, claim):
+    words = " ".join(claim.input.get("captions", ()))
+    if "killer" in words:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if "missing" in words and not Path({flag!r}).exists():
+        raise UnavailableError("the bank does not answer")
+    if "slow" in words and claim.attempt == 1:
+        time.sleep(3)
+    return {{"attempt": claim.attempt}}
+
+workers.performing.perform = perform
+"""
+
+
+@pytest.fixture
+def fake_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Workers do nothing for an item but what its captions say: see FAKE_WORK; returns the file that is missed."""
+    folder, flag = tmp_path / "fake", tmp_path / "flag"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(FAKE_WORK.format(flag=str(flag)))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH")))))
+    return flag
+
+
 @pytest.fixture
 def is_alive() -> Callable[[int], bool]:
     def look(pid: int) -> bool:

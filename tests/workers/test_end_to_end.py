@@ -199,13 +199,13 @@ def test_an_image_is_segmented_and_exported(running: Settings, image_file: Path,
     )
     assert _ended(running, job_id).state == "done"
     first, second = export_results(running, job_id, tmp_path / "out")
-    assert first.mask.name == "photo.mask.png"
-    assert second.mask.name == "photo-2.mask.png"
-    with Image.open(first.mask) as mask:
+    assert first.files["mask"].name == "photo.mask.png"
+    assert second.files["mask"].name == "photo-2.mask.png"
+    with Image.open(first.files["mask"]) as mask:
         assert mask.mode == "P"
         assert mask.size == (72, 48)
         assert set(np.unique(np.asarray(mask))) <= {0, 1}
-    assert first.overlay.is_file()
+    assert first.files["overlay"].is_file()
     result = job_items(running, job_id)[0].result
     assert result is not None
     assert [category["name"] for category in result["categories"]] == ["dog", "the rest"]

@@ -1,19 +1,24 @@
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 
 import pytest
 import redis
+from sqlalchemy import update
 
 from freeda_svc.captions.caption import Caption
 from freeda_svc.errors import UnavailableError
-from freeda_svc.jobs import JobKind, cancel_job, submit_ingest
-from freeda_svc.jobs.claims import claim_item
+from freeda_svc.jobs import JobKind, cancel_job, job_summary, submit_ingest
+from freeda_svc.jobs.claims import claim_next
+from freeda_svc.jobs.database import writing
+from freeda_svc.jobs.leases import LeaseWatch
+from freeda_svc.jobs.tables import WorkItem
 from freeda_svc.settings import Settings
 from workers import CeleryDispatcher
 from workers.broker import running_broker_url, start_broker
-from workers.reconciler import Reconciler, reconcile, waiting_messages
+from workers.reconciler import DONE_KEY, Reconciler, reconcile, repair, waiting_messages
 
 Captions = Callable[..., list[Caption]]
 
@@ -27,21 +32,29 @@ def _submit(settings: Settings, captions: list[Caption]) -> str:
     return submit_ingest(settings, captions, source="x", dispatcher=CeleryDispatcher(settings))
 
 
+def _waiting(url: str) -> int:
+    return waiting_messages(url, JobKind.INGEST)
+
+
+def _forget(url: str, *keys: str) -> None:
+    """Empty the broker, or only forget that somebody reconciled a moment ago."""
+    with redis.Redis.from_url(url) as client:
+        client.delete(*keys) if keys else client.flushall()
+
+
 def test_items_accepted_without_a_broker_are_sent_at_start(settings: Settings, captions: Captions) -> None:
     _submit(settings, captions(3))
     url = start_broker(settings)
     assert reconcile(settings, url) == 0  # their sender might still be at it
     assert reconcile(settings, url, at_start=True) == 3
-    assert waiting_messages(url, JobKind.INGEST) == 3
+    assert _waiting(url) == 3
 
 
 def test_nothing_is_sent_while_messages_wait(settings: Settings, captions: Captions) -> None:
     url = start_broker(settings)
     _submit(settings, captions(3))
-    time.sleep(settings.reconcile_seconds)
-    assert reconcile(settings, url) == 0
     assert reconcile(settings, url, at_start=True) == 0
-    assert waiting_messages(url, JobKind.INGEST) == 3
+    assert _waiting(url) == 3
 
 
 def test_lost_messages_are_sent_again(settings: Settings, captions: Captions) -> None:
@@ -49,22 +62,65 @@ def test_lost_messages_are_sent_again(settings: Settings, captions: Captions) ->
     _submit(settings, captions(3))
     cancelled = _submit(settings, captions(2))
     cancel_job(settings, cancelled)
-    with redis.Redis.from_url(url) as client:
-        client.flushall()
-    time.sleep(settings.reconcile_seconds)
+    _forget(url)
     assert reconcile(settings, url) == 3
-    assert reconcile(settings, url) == 0
-    assert waiting_messages(url, JobKind.INGEST) == 3
+    assert _waiting(url) == 3
+
+
+def test_one_lost_message_among_many_is_made_up_for(settings: Settings, captions: Captions) -> None:
+    url = start_broker(settings)
+    _submit(settings, captions(5))
+    with redis.Redis.from_url(url) as client:
+        client.rpop("ingest")
+    assert reconcile(settings, url) == 1
+    assert _waiting(url) == 5
+
+
+def test_many_reconcilers_at_once_send_what_is_missing_once(settings: Settings, captions: Captions) -> None:
+    url = start_broker(settings)
+    _submit(settings, captions(30))
+    _forget(url)
+    sent: list[int] = []
+    barrier = threading.Barrier(5)
+
+    def look(*, at_start: bool) -> None:
+        barrier.wait()
+        sent.append(reconcile(settings, url, at_start=at_start))
+
+    threads = [threading.Thread(target=look, kwargs={"at_start": number % 2 == 0}) for number in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (sum(sent), len(sent), _waiting(url)) == (30, 5, 30)
+    _forget(url, "ingest")
+    assert reconcile(settings, url) == 0  # somebody looked an instant ago
+    _forget(url, DONE_KEY)
+    assert reconcile(settings, url) == 30
 
 
 def test_an_item_whose_worker_fell_silent_is_sent_again(settings: Settings, captions: Captions) -> None:
     url = start_broker(settings)
-    _submit(settings, captions(2))
+    _submit(settings, captions(1))
+    _forget(url)
     silent = settings.model_copy(update={"lease_seconds": 0.01})
-    assert claim_item(silent, 1, "silent") is not None
+    assert claim_next(silent, "silent") is not None
+    watch = LeaseWatch(settings)
+    assert repair(settings, watch) == 0
     time.sleep(0.05)
+    assert repair(settings, watch) == 1
     assert reconcile(settings, url) == 1
-    assert claim_item(settings, 1, "other") is not None
+    assert claim_next(settings, "other") is not None
+
+
+def test_a_job_that_nobody_ended_is_ended(settings: Settings, captions: Captions) -> None:
+    job_id = _submit(settings, captions(1))
+    claim_next(settings, "worker")
+    with writing(settings) as session:  # as two transactions leave it that see each other's item open
+        session.execute(update(WorkItem).values(state="done"))
+    assert job_summary(settings, job_id).state == "running"
+    repair(settings, LeaseWatch(settings))
+    assert job_summary(settings, job_id).state == "done"
 
 
 def test_the_thread_repairs_and_restarts_a_dead_broker(
@@ -78,11 +134,11 @@ def test_the_thread_repairs_and_restarts_a_dead_broker(
     reconciler = Reconciler(settings, url)
     reconciler.start()
     try:
-        eventually(lambda: waiting_messages(url, JobKind.INGEST) == 3)
+        eventually(lambda: _waiting(url) == 3)
         os.kill(pid, signal.SIGKILL)
         eventually(lambda: running_broker_url(settings) is None)
         eventually(lambda: running_broker_url(settings) == url)
-        eventually(lambda: waiting_messages(url, JobKind.INGEST) == 3)
+        eventually(lambda: _waiting(url) == 3)
     finally:
         reconciler.stop()
 

@@ -5,6 +5,7 @@ import click
 from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.confirming import confirm
 from freeda_svc.cli.console import print_json
+from freeda_svc.cli.options import outcome_option
 from freeda_svc.cli.session import read_settings
 from freeda_svc.jobs import find_job
 from freeda_svc.prototypes.record import ORIGINS
@@ -19,7 +20,7 @@ from workers.queries import ask_bank
 @click.option("--origin", type=click.Choice(ORIGINS), help="Prototypes of this origin.")
 @click.option("--dry-run", is_flag=True, help="Only count them.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@outcome_option
 @click.pass_context
 def forget(
     context: click.Context,

@@ -7,6 +7,7 @@ import click
 
 from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.console import print_json, print_table
+from freeda_svc.cli.options import json_option
 from freeda_svc.cli.session import read_settings
 from freeda_svc.packs.description import read_pack_parameters
 from workers.queries import bank_nouns, bank_stats, search_bank
@@ -16,7 +17,7 @@ BAR_WIDTH = 40
 
 @click.command()
 @bank_option
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_option
 @click.pass_context
 def stats(context: click.Context, bank: str, *, as_json: bool) -> None:
     """Count prototypes, nouns, captions and jobs; tell size and pack.

@@ -6,6 +6,7 @@ import click
 
 from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.console import print_json, print_table
+from freeda_svc.cli.options import outcome_option
 from freeda_svc.cli.session import read_settings
 from workers.queries import ask_bank
 
@@ -19,7 +20,7 @@ NOUNS_SHOWN = 20
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be marked.")
 @click.option("--undo", is_flag=True, help="Take back all marks that curation made.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@outcome_option
 @click.pass_context
 def curate(context: click.Context, bank: str, keep: float | None, *, dry_run: bool, undo: bool, as_json: bool) -> None:
     """Mark the prototypes of each noun that differ most from the others.

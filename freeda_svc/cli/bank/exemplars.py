@@ -8,8 +8,10 @@ import click
 from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.console import print_json
 from freeda_svc.cli.following import end_with, follow_submitted
+from freeda_svc.cli.job_options import idempotency_key_option, priority_option
+from freeda_svc.cli.options import outcome_option
 from freeda_svc.cli.session import open_dispatcher, read_settings
-from freeda_svc.jobs import result_totals, submit_exemplars
+from freeda_svc.jobs import Priority, result_totals, submit_exemplars
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,9 +30,11 @@ _FILE = click.Path(path_type=Path)
 @click.option("--annotations", type=_FILE, help="A COCO file whose categories, images and masks are taken.")
 @click.option("--folder", type=_FILE, help="Where the images of --annotations lie  [default: beside that file]")
 @bank_option
+@priority_option
+@idempotency_key_option
 @click.option("--wait", is_flag=True, help="Follow the job to its end; otherwise only its id is printed.")
 @click.option("--quiet", is_flag=True, help="With --wait: no progress.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@outcome_option
 @click.pass_context
 def add_exemplars(
     context: click.Context,
@@ -42,6 +46,8 @@ def add_exemplars(
     annotations: Path | None,
     folder: Path | None,
     bank: str,
+    priority: Priority,
+    idempotency_key: str,
     wait: bool,
     quiet: bool,
     as_json: bool,
@@ -76,6 +82,8 @@ def add_exemplars(
         dispatcher=open_dispatcher(settings),
         left_out=lambda: tally.left_out,
         bank=bank,
+        priority=priority,
+        idempotency_key=idempotency_key,
     )
     if tally.left_out:
         reasons = ", ".join(f"{count} {reason}" for reason, count in tally.left_out.items())

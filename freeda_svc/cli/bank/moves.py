@@ -12,6 +12,7 @@ from freeda_svc.bank.names import BankName, split_bank_name
 from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.console import print_json, shown_progress
 from freeda_svc.cli.endings import Interrupted
+from freeda_svc.cli.options import outcome_option, quiet_option
 from freeda_svc.cli.session import read_settings
 from freeda_svc.errors import FreedaError, InputError, NotFoundError
 from freeda_svc.jobs.banks import open_banks
@@ -26,9 +27,12 @@ if TYPE_CHECKING:
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @bank_option
 @click.option("--without-pictures", is_flag=True, help="Leave out the thumbnails of images, masks and attributions.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@quiet_option
+@outcome_option
 @click.pass_context
-def export(context: click.Context, folder: Path, bank: str, *, without_pictures: bool, as_json: bool) -> None:
+def export(
+    context: click.Context, folder: Path, bank: str, *, without_pictures: bool, quiet: bool, as_json: bool
+) -> None:
     """Write a bank into an archive, a folder of Parquet files.
 
     An export that was interrupted is continued by the same command. An embedded bank that a worker uses is in its
@@ -43,7 +47,7 @@ def export(context: click.Context, folder: Path, bank: str, *, without_pictures:
     settings = read_settings(context)
     with _interruptible("export"), closing(open_banks(settings)) as banks:
         name = banks.resolve(bank or settings.bank)
-        with closing(banks.open(name)) as store, shown_progress("export") as tell:
+        with closing(banks.open(name)) as store, shown_progress("export", quiet=quiet) as tell:
             report = export_bank(
                 store,
                 folder,
@@ -68,7 +72,8 @@ def export(context: click.Context, folder: Path, bank: str, *, without_pictures:
 @bank_option
 @click.option("--from-faiss", "index", type=click.Path(path_type=Path, dir_okay=False), help="Index with the keys.")
 @click.option("--prototypes", type=click.Path(path_type=Path, file_okay=False), help="Its folder of .npy files.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@quiet_option
+@outcome_option
 @click.pass_context
 def import_command(
     context: click.Context,
@@ -77,6 +82,7 @@ def import_command(
     index: Path | None,
     prototypes: Path | None,
     *,
+    quiet: bool,
     as_json: bool,
 ) -> None:
     """Add an archive's prototypes to a bank, or those of a published one.
@@ -96,11 +102,11 @@ def import_command(
     wanted = bank or settings.bank
     with _interruptible("import"):
         if archive is not None:
-            outcome = _import_archive(settings, archive, wanted)
+            outcome = _import_archive(settings, archive, wanted, quiet=quiet)
         else:
             assert index is not None
             assert prototypes is not None
-            outcome = _import_published(settings, index, prototypes, wanted)
+            outcome = _import_published(settings, index, prototypes, wanted, quiet=quiet)
     if as_json:
         print_json(outcome)
     else:
@@ -108,7 +114,7 @@ def import_command(
         click.echo(f"{outcome['bank']}: {told}")
 
 
-def _import_archive(settings: Settings, archive: Path, wanted: str) -> dict[str, object]:
+def _import_archive(settings: Settings, archive: Path, wanted: str, *, quiet: bool) -> dict[str, object]:
     from freeda_svc.bank.moving import import_bank, read_archive_manifest  # noqa: PLC0415 - see export
 
     manifest = read_archive_manifest(archive)
@@ -116,7 +122,7 @@ def _import_archive(settings: Settings, archive: Path, wanted: str) -> dict[str,
     def make(banks: "Banks", name: BankName) -> None:
         banks.create(name, manifest.pack, manifest.key_dimension, manifest.vector_dimension)
 
-    with _opened_or_made(settings, wanted, make) as (name, store), shown_progress("import") as tell:
+    with _opened_or_made(settings, wanted, make) as (name, store), shown_progress("import", quiet=quiet) as tell:
         report = import_bank(archive, store, artifacts=settings.artifacts_folder, on_progress=tell)
     return {
         "bank": str(name),
@@ -127,7 +133,9 @@ def _import_archive(settings: Settings, archive: Path, wanted: str) -> dict[str,
     }
 
 
-def _import_published(settings: Settings, index: Path, prototypes: Path, wanted: str) -> dict[str, object]:
+def _import_published(
+    settings: Settings, index: Path, prototypes: Path, wanted: str, *, quiet: bool
+) -> dict[str, object]:
     from freeda_svc.bank.moving import import_faiss, published_dimensions  # noqa: PLC0415 - see export
 
     found = published_dimensions(index, prototypes)
@@ -145,7 +153,7 @@ def _import_published(settings: Settings, index: Path, prototypes: Path, wanted:
             )
         banks.create(name, pack.fingerprint, *found)
 
-    with _opened_or_made(settings, wanted, make) as (name, store), shown_progress("import") as tell:
+    with _opened_or_made(settings, wanted, make) as (name, store), shown_progress("import", quiet=quiet) as tell:
         report = import_faiss(index, prototypes, store, on_progress=tell)
     return {"bank": str(name), **asdict(report)}
 

@@ -9,6 +9,7 @@ import click
 from freeda_svc.bank.names import split_bank_name
 from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.console import print_json, print_table
+from freeda_svc.cli.options import json_option
 from freeda_svc.cli.session import read_settings
 from freeda_svc.errors import InputError
 from freeda_svc.outputs import compose_prototype
@@ -22,7 +23,7 @@ from workers.queries import ask_bank
 @bank_option
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write a prototype's picture, as PNG.")
 @click.option("--open", "opened", is_flag=True, help="Open a prototype's picture in a viewer.")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_option
 @click.pass_context
 def show(context: click.Context, what: str, bank: str, out: Path | None, *, opened: bool, as_json: bool) -> None:
     """Show a bank's versions, or a prototype with its picture and mask.

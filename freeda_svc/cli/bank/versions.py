@@ -2,14 +2,16 @@
 
 import click
 
+from freeda_svc.cli.completing import complete_banks
 from freeda_svc.cli.confirming import confirm
 from freeda_svc.cli.console import print_json, print_table
+from freeda_svc.cli.options import json_option, outcome_option
 from freeda_svc.cli.session import read_settings
 from workers.queries import ask_bank, bank_stats
 
 
 @click.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_option
 @click.pass_context
 def list_command(context: click.Context, *, as_json: bool) -> None:
     """List all banks with their versions.
@@ -33,8 +35,9 @@ def list_command(context: click.Context, *, as_json: bool) -> None:
 
 @click.command()
 @click.argument("name", metavar="NAME[@VERSION]")
+@outcome_option
 @click.pass_context
-def create(context: click.Context, name: str) -> None:
+def create(context: click.Context, name: str, *, as_json: bool) -> None:
     """Make an empty bank, or an empty version of one.
 
     The first version of a bank is current at once. A later one is built beside it, by `freeda ingest --bank` or
@@ -45,13 +48,15 @@ def create(context: click.Context, name: str) -> None:
       freeda bank create animals
       freeda bank create animals@2
     """
-    click.echo(ask_bank(read_settings(context), "create_bank", bank=name))
+    made = ask_bank(read_settings(context), "create_bank", bank=name)
+    print_json({"bank": made}) if as_json else click.echo(made)
 
 
 @click.command()
-@click.argument("name", metavar="NAME@VERSION")
+@click.argument("name", metavar="NAME@VERSION", shell_complete=complete_banks)
+@outcome_option
 @click.pass_context
-def switch(context: click.Context, name: str) -> None:
+def switch(context: click.Context, name: str, *, as_json: bool) -> None:
     """Make a version of a bank the current one, at once for everybody.
 
     Jobs that were accepted before go on with the version they were accepted for.
@@ -61,14 +66,15 @@ def switch(context: click.Context, name: str) -> None:
       freeda bank switch animals@2
     """
     chosen = ask_bank(read_settings(context), "switch_bank", bank=name)
-    click.echo(f"{chosen} is current")
+    print_json({"bank": chosen, "current": True}) if as_json else click.echo(f"{chosen} is current")
 
 
 @click.command()
-@click.argument("name", metavar="NAME@VERSION")
+@click.argument("name", metavar="NAME@VERSION", shell_complete=complete_banks)
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@outcome_option
 @click.pass_context
-def drop(context: click.Context, name: str, *, yes: bool) -> None:
+def drop(context: click.Context, name: str, *, yes: bool, as_json: bool) -> None:
     """Remove a version of a bank with all its prototypes.
 
     The current version can be dropped only when it is the last one.
@@ -80,4 +86,5 @@ def drop(context: click.Context, name: str, *, yes: bool) -> None:
     settings = read_settings(context)
     count = bank_stats(settings, name)["prototypes"]
     confirm(f"drop {name} with {count} prototypes for good", yes=yes)
-    click.echo(f"{ask_bank(settings, 'drop_bank', bank=name)} dropped")
+    dropped = ask_bank(settings, "drop_bank", bank=name)
+    print_json({"bank": dropped, "prototypes": count}) if as_json else click.echo(f"{dropped} dropped")

@@ -1,0 +1,76 @@
+"""Can the home be used? Folders, disk space, and the kind of file system."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from freeda_svc.cli.console import size_text
+from freeda_svc.cli.doctor.findings import Finding, note, ok, wrong
+from freeda_svc.settings import Settings
+
+LITTLE_BYTES = 2 << 30
+"""Below this a bank, an import or a log may fill the disk before anybody looks."""
+TOO_LITTLE_BYTES = 200 << 20
+"""Below this nothing should be begun."""
+
+_MOUNTS = Path("/proc/self/mounts")
+_SHARED_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "lustre", "ceph", "glusterfs"})
+
+
+def look_at_home(settings: Settings) -> Iterator[Finding]:
+    """Can the home be written, or made?"""
+    home = settings.home
+    nearest = nearest_folder(home)
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        yield wrong("home", f"{home} cannot be written", "give another one: --home or FREEDA_HOME")
+        return
+    yield ok("home", str(home) if home.is_dir() else f"{home} is not there yet; the first command makes it")
+    kind = file_system(nearest)
+    if kind in _SHARED_FILE_SYSTEMS:
+        yield note(
+            "home",
+            f"lies on a network file system ({kind}), where SQLite and file locks cannot be relied on",
+            "keep the home on a local disk; machines share a database, a broker and a Qdrant server instead",
+        )
+
+
+def look_at_disk(settings: Settings) -> Iterator[Finding]:
+    """Is there room?"""
+    seen: set[int] = set()
+    for folder in (settings.home, settings.artifacts_folder, settings.packs_folder):
+        nearest = nearest_folder(folder)
+        device = nearest.stat().st_dev
+        if device in seen:
+            continue
+        seen.add(device)
+        free = shutil.disk_usage(nearest).free
+        told = f"{size_text(free)} free for {folder}"
+        if free < TOO_LITTLE_BYTES:
+            yield wrong("disk", told, "make room before anything else")
+        elif free < LITTLE_BYTES:
+            yield note("disk", told, "make room soon: `freeda jobs prune` removes what old jobs left")
+        else:
+            yield ok("disk", told)
+
+
+def nearest_folder(path: Path) -> Path:
+    """The path itself, or the nearest one above it that exists."""
+    return next(place for place in (path, *path.parents) if place.exists())
+
+
+def file_system(path: Path) -> str:
+    """What kind of file system a path lies on, as the kernel names it; empty where that cannot be told."""
+    try:
+        lines = _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    mounts = [line.split(" ") for line in lines]
+    resolved = path.resolve()
+    above = [(mount[1], mount[2]) for mount in mounts if resolved.is_relative_to(_unescaped(mount[1]))]
+    return max(above, key=lambda mount: len(mount[0]), default=("", ""))[1]
+
+
+def _unescaped(place: str) -> str:
+    """Read a path of the kernel's list, which writes blanks as octal numbers."""
+    return place.replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")

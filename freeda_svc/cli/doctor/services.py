@@ -1,0 +1,141 @@
+"""Do database, broker and clocks answer as they should?"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+import redis
+from sqlalchemy import text
+
+from freeda_svc.cli.doctor.findings import Finding, note, ok, wrong
+from freeda_svc.errors import UnavailableError
+from freeda_svc.jobs.database import current_revision, database_engine, one_line
+from freeda_svc.settings import Settings
+from workers.broker import running_broker_url
+from workers.locks import worker_is_running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ANSWER_SECONDS = 5.0
+_LOST_WITHOUT_DATABASE = "jobs and what they know of results are lost, banks are not"
+LARGEST_DIFFERENCE_SECONDS = 2.0
+"""Leases and times are compared between machines; synchronized clocks differ by far less."""
+
+
+def look_at_database(settings: Settings) -> Iterator[Finding]:
+    """Does it answer, with the schema of this version?"""
+    from migrations import HEAD  # noqa: PLC0415 - migrations read the tables of jobs
+
+    if settings.embedded_database and not settings.database_file.is_file():
+        yield ok("database", f"{settings.database_file} is not there yet; the first job makes it")
+        return
+    try:
+        with one_line(settings):
+            found = current_revision(database_engine(settings))
+    except UnavailableError as error:
+        if not settings.embedded_database:
+            raise
+        yield wrong("database", str(error), f"put a copy in its place, or move it away: {_LOST_WITHOUT_DATABASE}")
+        return
+    where = str(settings.database_file) if settings.embedded_database else database_engine(settings).name
+    if found == HEAD:
+        yield ok("database", f"{where}, revision {found}")
+    elif found is not None and found > HEAD:
+        yield wrong(
+            "database",
+            f"{where} is at revision {found}, this version knows {HEAD}",
+            "use the version of freeda that made it, or a later one",
+        )
+    elif settings.embedded_database:
+        yield note("database", f"{where} is at revision {found or 'none'}", "the next command that uses it upgrades it")
+    else:
+        yield wrong(
+            "database", f"{where} is at revision {found or 'none'}, needed is {HEAD}", "run `freeda db upgrade`"
+        )
+
+
+def look_at_broker(settings: Settings) -> Iterator[Finding]:
+    """Does it answer, and keep what it is given?"""
+    if settings.embedded_broker:
+        yield from _look_at_embedded_broker(settings)
+        return
+    from workers.app import check_broker, without_password  # noqa: PLC0415 - brings Celery
+
+    check_broker(settings.broker_url)
+    place = without_password(settings.broker_url)
+    with redis.Redis.from_url(settings.broker_url, socket_timeout=ANSWER_SECONDS) as client:
+        about = cast("dict[str, Any]", client.info())
+        yield ok("broker", f"{place}, version {about.get('valkey_version') or about.get('redis_version')}")
+        try:
+            kept = cast("dict[str, str]", client.config_get("*"))
+        except redis.RedisError:  # managed servers forbid it
+            return
+    if kept.get("appendonly") == "no":
+        yield note(
+            "broker",
+            "it forgets its messages when it stops (appendonly is no)",
+            "set appendonly yes; until then the reconciler sends lost messages again",
+        )
+    if kept.get("maxmemory", "0") != "0" and kept.get("maxmemory-policy") != "noeviction":
+        yield wrong(
+            "broker",
+            f"it drops messages when its memory is full (maxmemory-policy {kept.get('maxmemory-policy')})",
+            "set maxmemory-policy noeviction",
+        )
+
+
+def _look_at_embedded_broker(settings: Settings) -> Iterator[Finding]:
+    is_running, is_served = running_broker_url(settings) is not None, worker_is_running(settings)
+    if is_running:
+        yield ok("broker", "the embedded one runs")
+    elif is_served:
+        yield wrong(
+            "broker", "the embedded one does not answer its worker", "wait: the worker starts it again by itself"
+        )
+    else:
+        yield ok("broker", "the embedded one does not run; `freeda up` starts it")
+    if is_running and not is_served:
+        yield note("broker", "it has outlived its worker", "run `freeda up`, which takes it over")
+
+
+def look_at_clock(settings: Settings) -> Iterator[Finding]:
+    """Do this machine's clock and those of database and broker agree?"""
+    clocks: dict[str, Callable[[Settings], datetime]] = {}
+    if not settings.embedded_database:
+        clocks["database"] = _time_of_database
+    if not settings.embedded_broker:
+        clocks["broker"] = _time_of_broker
+    if not clocks:
+        yield ok("clock", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC; nothing else to compare with")
+    for name, read in clocks.items():
+        before = datetime.now(UTC)
+        try:
+            there = read(settings)
+        except UnavailableError:
+            yield note("clock", f"the {name}'s cannot be compared", f"see what is said about the {name}")
+            continue
+        here = before + (datetime.now(UTC) - before) / 2
+        difference = (there - here).total_seconds()
+        if abs(difference) > LARGEST_DIFFERENCE_SECONDS:
+            how = "ahead" if difference > 0 else "behind"
+            advice = "synchronize the clocks of both machines, such as with chrony"
+            yield wrong("clock", f"the {name}'s is {abs(difference):.1f} s {how} of this machine's", advice)
+        else:
+            yield ok("clock", f"the {name}'s agrees with this machine's")
+
+
+def _time_of_database(settings: Settings) -> datetime:
+    with one_line(settings), database_engine(settings).connect() as connection:
+        found = connection.execute(text("SELECT CURRENT_TIMESTAMP")).scalar_one()
+    moment = datetime.fromisoformat(found) if isinstance(found, str) else cast("datetime", found)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _time_of_broker(settings: Settings) -> datetime:
+    from workers.app import check_broker  # noqa: PLC0415 - brings Celery
+
+    check_broker(settings.broker_url)
+    with redis.Redis.from_url(settings.broker_url, socket_timeout=ANSWER_SECONDS) as client:
+        seconds, microseconds = cast("tuple[int, int]", client.time())
+    return datetime.fromtimestamp(seconds + microseconds / 1e6, UTC)

@@ -1,0 +1,66 @@
+"""``freeda jobs watch | export``: seeing a job to its end, and taking its results."""
+
+from pathlib import Path
+
+import click
+
+from freeda_svc.cli.console import print_json
+from freeda_svc.cli.following import end_with, follow_submitted
+from freeda_svc.cli.job_options import job_argument
+from freeda_svc.cli.jobs.looking import job_as_json
+from freeda_svc.cli.options import outcome_option, quiet_option
+from freeda_svc.cli.segment_formats import format_option, prefix_option, read_formats
+from freeda_svc.cli.session import read_settings
+from freeda_svc.jobs import export_results, job_summary
+
+
+@click.command()
+@job_argument
+@quiet_option
+@outcome_option
+@click.pass_context
+def watch(context: click.Context, job_id: str, *, quiet: bool, as_json: bool) -> None:
+    """Follow a job to its end.
+
+    The exit code is the job's: 0 done, 1 failed or cancelled, 3 partly failed.
+
+    \b
+    Example:
+      freeda jobs watch 3f2a
+    """
+    settings = read_settings(context)
+    job = job_summary(settings, job_id)
+    ended = follow_submitted(settings, job.id, job.kind, quiet=quiet)
+    print_json(job_as_json(ended)) if as_json else click.echo(f"job {job.id} is {ended.state}")
+    end_with(context, settings, ended)
+
+
+@click.command()
+@job_argument
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write to.")
+@format_option
+@prefix_option
+@outcome_option
+@click.pass_context
+def export(
+    context: click.Context, job_id: str, out: Path, formats: tuple[str, ...], image_prefix: str, *, as_json: bool
+) -> None:
+    """Write the results of a segmentation job to a folder.
+
+    Items that are done by now are written; files are called after the images, as `freeda segment --help` says.
+
+    \b
+    Examples:
+      freeda jobs export 3f2a --out masks
+      freeda jobs export 3f2a --out dataset --format mask,coco
+    """
+    chosen = read_formats(formats)
+    settings = read_settings(context)
+    job = job_summary(settings, job_id)
+    exported = export_results(settings, job.id, out, chosen, image_prefix=image_prefix)
+    files = [str(file) for image in exported for file in image.files.values()]
+    left = job.progress.total - len(exported)
+    if as_json:
+        print_json({"job": job.id, "images": len(exported), "left_out": left, "files": files})
+        return
+    click.echo(f"results of {len(exported)} images in {out}" + (f"; {left} items are not done" if left else ""))

@@ -1,0 +1,147 @@
+"""``freeda jobs list | show | errors``: looking at jobs."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from freeda_svc.cli.console import duration_text, print_json, print_table
+from freeda_svc.cli.job_options import job_argument
+from freeda_svc.cli.options import json_option
+from freeda_svc.cli.session import read_settings
+from freeda_svc.jobs import (
+    ItemSummary,
+    JobKind,
+    JobSummary,
+    item_errors,
+    job_items,
+    job_summary,
+    list_jobs,
+    result_totals,
+)
+
+ITEMS_SHOWN = 50
+
+
+@click.command("list")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Show the newest N jobs.")
+@json_option
+@click.pass_context
+def list_command(context: click.Context, limit: int, *, as_json: bool) -> None:
+    """List jobs, the newest first.
+
+    \b
+    Example:
+      freeda jobs list --limit 5
+    """
+    found = list_jobs(read_settings(context), limit=limit)
+    if as_json:
+        print_json([job_as_json(job) for job in found])
+    elif found:
+        _print_jobs(found)
+    else:
+        click.echo("There are no jobs yet: begin with `freeda ingest` or `freeda segment`.")
+
+
+@click.command()
+@job_argument
+@json_option
+@click.pass_context
+def show(context: click.Context, job_id: str, *, as_json: bool) -> None:
+    """Show a job, its outcome and its items.
+
+    \b
+    Example:
+      freeda jobs show 3f2a
+    """
+    settings = read_settings(context)
+    job = job_summary(settings, job_id)
+    totals = {} if job.kind is JobKind.SEGMENT else result_totals(settings, job.id)
+    items = job_items(settings, job.id, limit=None if as_json else ITEMS_SHOWN)
+    if as_json:
+        print_json({**job_as_json(job), "totals": totals, "items": [asdict(item) for item in items]})
+        return
+    _print_jobs([job])
+    for name, value in totals.items():
+        click.echo(f"{value} {name}")
+    click.echo("")
+    _print_items(items)
+    if job.progress.total > len(items):
+        click.echo(f"... and {job.progress.total - len(items)} more; --json shows all.")
+
+
+@click.command()
+@job_argument
+@click.option("--limit", type=click.IntRange(min=1), default=ITEMS_SHOWN, show_default=True, help="Show N items.")
+@click.option("--details", is_flag=True, help="Show the whole traceback of each.")
+@json_option
+@click.pass_context
+def errors(context: click.Context, job_id: str, limit: int, *, details: bool, as_json: bool) -> None:
+    """Show why items of a job failed.
+
+    `freeda jobs retry` tries them again.
+
+    \b
+    Examples:
+      freeda jobs errors 3f2a
+      freeda jobs errors 3f2a --details --limit 1
+    """
+    settings = read_settings(context)
+    job = job_summary(settings, job_id)
+    found = item_errors(settings, job.id, limit=None if as_json else limit)
+    if as_json:
+        print_json([asdict(error) for error in found])
+        return
+    if not found:
+        click.echo(f"No item of job {job.id} has failed.")
+        return
+    if details:
+        for error in found:
+            click.echo(f"item {error.number} ({error.name}), attempt {error.attempts} by {error.worker}, {error.at}:")
+            click.echo(f"{error.details.rstrip()}\n")
+    else:
+        rows = [(error.number, error.name, error.attempts, error.error) for error in found]
+        print_table(("item", "what", "attempts", "error"), rows)
+    if job.progress.failed > len(found):
+        click.echo(f"... and {job.progress.failed - len(found)} more; --limit shows more, --json all.")
+    told = f"{job.progress.failed} of {job.progress.total} items failed"
+    click.echo(f"{told}; `freeda jobs retry {job.id}` tries them again.")
+
+
+def job_as_json(job: JobSummary) -> dict[str, Any]:
+    """Return a job as JSON can hold it, its priority by name."""
+    return {**asdict(job), "priority": job.priority.name.lower()}
+
+
+def _left(job: JobSummary) -> str:
+    seconds = job.progress.seconds_left
+    return "" if seconds is None else duration_text(seconds)
+
+
+def _print_jobs(found: Sequence[JobSummary]) -> None:
+    print_table(
+        ("job", "kind", "priority", "state", "done", "failed", "items", "left", "submitted (UTC)", "source"),
+        [
+            (
+                job.id,
+                job.kind,
+                job.priority.name.lower(),
+                job.state,
+                job.progress.done,
+                job.progress.failed,
+                job.progress.total,
+                _left(job),
+                f"{job.created_at:%Y-%m-%d %H:%M:%S}",
+                job.source,
+            )
+            for job in found
+        ],
+    )
+
+
+def _print_items(items: Sequence[ItemSummary]) -> None:
+    print_table(
+        ("item", "what", "state", "attempts", "error"),
+        [(item.number, item.name, item.state, item.attempts, item.error) for item in items],
+    )

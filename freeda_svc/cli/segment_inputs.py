@@ -1,0 +1,162 @@
+"""From the paths, folders, patterns and lists of a person to images, each with a name for its results."""
+
+import glob
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from freeda_svc.errors import InputError
+from freeda_svc.jobs import InputImage
+from freeda_svc.jobs.input_images import check_image, distinct_stems
+
+STANDARD_INPUT = Path("-")
+IMAGE_SUFFIXES = frozenset(
+    (
+        *(".avif", ".bmp", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm"),
+        *(".ppm", ".tga", ".tif", ".tiff", ".webp"),
+    )
+)
+"""Endings of the files that are taken from a folder; a file that is named is taken whatever its ending."""
+
+_RESULT_ENDINGS = (".mask.png", ".overlay.png", ".scores.png")
+
+
+@dataclass(frozen=True)
+class FoundImages:
+    """What was found.
+
+    Attributes:
+        images: those that can be segmented, in order.
+        problems: one line for each image that cannot.
+        folders_left_out: how many folders inside of those given were not looked into.
+    """
+
+    images: list[InputImage]
+    problems: list[str]
+    folders_left_out: int
+
+
+@dataclass
+class _Search:
+    recursive: bool
+    found: dict[Path, tuple[Path, str]] = field(default_factory=dict)  # absolute path to path as typed, and name
+    missing: list[str] = field(default_factory=list)
+    folders_left_out: int = 0
+
+    def add(self, path: Path, name: str) -> None:
+        self.found.setdefault(Path(os.path.abspath(path)), (path, name))  # noqa: PTH100 - links are kept as they were typed
+
+    def look(self, path: Path) -> None:
+        if _is_folder(path):
+            self._look_into(path)
+        elif not os.path.lexists(path) and glob.has_magic(str(path)):
+            self._match(path)
+        else:
+            self.add(path, path.name)
+
+    def _look_into(self, folder: Path) -> None:
+        left_out = self.folders_left_out
+        images = list(self._images_in(folder))
+        if not images:
+            inside = "; its folders are looked into with --recursive" if self.folders_left_out > left_out else ""
+            self.missing.append(f"the folder {folder} has no images{inside}")
+        for image in images:
+            self.add(image, image.relative_to(folder).as_posix())
+
+    def _images_in(self, folder: Path) -> Iterator[Path]:
+        for place, folders, files in os.walk(folder):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            if not self.recursive:
+                self.folders_left_out += len(folders)
+                folders.clear()
+            for name in sorted(files):
+                if _is_image_name(name):
+                    yield Path(place) / name
+
+    def _match(self, pattern: Path) -> None:
+        matches = [Path(match) for match in sorted(glob.glob(str(pattern), recursive=True))]  # noqa: PTH207 - absolute, too
+        images = [match for match in matches if match.is_file() and _is_image_name(match.name)]
+        if not images:
+            self.missing.append(f"no image matches {pattern}")
+        for image in images:
+            self.add(image, image.name)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False  # what is wrong with it is told when it is checked
+
+
+def _is_image_name(name: str) -> bool:
+    folded = name.casefold()
+    return (
+        Path(folded).suffix in IMAGE_SUFFIXES
+        and not folded.startswith(".")
+        and not folded.endswith(_RESULT_ENDINGS)  # of an earlier run into the same folder
+    )
+
+
+def find_images(
+    paths: Iterable[Path], lists: Iterable[Path] = (), *, recursive: bool = False, allowed: Sequence[Path] = ()
+) -> FoundImages:
+    """Find the images that a person means; each is taken once.
+
+    Args:
+        paths: image files, folders of them, and patterns such as ``photos/**/*.jpg``.
+        lists: files with a path a line, or separated by null characters; ``-`` is standard input.
+        recursive: also look into the folders inside of those given.
+        allowed: folders that images have to lie in, links followed; anywhere when there are none.
+
+    Returns:
+        Those that can be segmented, and what is wrong with the others. An image is called after its file; one from a
+        folder keeps its place in it; of others with equal names, each keeps its place below the folder they share.
+
+    Raises:
+        InputError: a list cannot be read.
+    """
+    search = _Search(recursive)
+    for given in [*paths, *(listed for file in lists for listed in _read_list(file))]:
+        search.look(given)
+    names = _placed_names({place: name for place, (_, name) in search.found.items()})
+    images, problems = [], search.missing
+    for (path, _), name, stem in zip(search.found.values(), names, distinct_stems(names), strict=True):
+        try:
+            check_image(path, allowed)
+        except InputError as error:
+            problems.append(str(error))
+        else:
+            images.append(InputImage(path, name, stem))
+    return FoundImages(images, problems, search.folders_left_out)
+
+
+def _placed_names(found: Mapping[Path, str]) -> list[str]:
+    """Return names, with their folders before those of which there are several."""
+    counts = Counter(_folded_stem(name) for name in found.values())
+    twice = {path for path, name in found.items() if counts[_folded_stem(name)] > 1}
+    if len({path.parent for path in twice}) <= 1:
+        return list(found.values())
+    shared = os.path.commonpath([path.parent for path in found])
+    return [path.relative_to(shared).as_posix() if path in twice else name for path, name in found.items()]
+
+
+def _folded_stem(name: str) -> str:
+    return os.path.splitext(name)[0].casefold()  # noqa: PTH122 - the name is no path of this machine
+
+
+def _read_list(file: Path) -> list[Path]:
+    try:
+        content = sys.stdin.buffer.read() if file == STANDARD_INPUT else file.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"the list {file} cannot be read: {error.strerror}; give a text file, a path a line"
+        ) from error
+    parts = content.split(b"\0") if b"\0" in content else content.splitlines()
+    paths = [Path(os.fsdecode(part)) for part in parts if part.strip()]
+    if not paths:
+        raise InputError(f"the list {file} has no paths; give a path a line")
+    return paths

@@ -1,0 +1,135 @@
+"""What a folder of results was made from: what ``freeda segment --resume`` goes by.
+
+A file of JSON lines that only grows. One line tells that a job was submitted for the folder, one that an image's
+files were written. Of two lines about one image the later one counts; a last line that was cut off does not.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from freeda_svc.errors import InputError, UnavailableError
+
+NAME = ".freeda-segment.jsonl"
+
+
+@dataclass(frozen=True)
+class WrittenImage:
+    """An image whose files were written.
+
+    Attributes:
+        stem: what they are called, without their endings.
+        image: SHA-256 of the image file.
+        request: digest of what was asked: categories, parameters, pack and bank.
+        job: id of the job whose result they are.
+        number: of the item within the job.
+        files: SHA-256 of each file, by its name below the folder.
+    """
+
+    stem: str
+    image: str
+    request: str
+    job: str
+    number: int
+    files: Mapping[str, str]
+
+
+class Manifest:
+    """The manifest of a folder.
+
+    Attributes:
+        folder: the folder of results.
+        jobs: ids of the jobs submitted for it, by the digest of what they asked.
+        images: what was written, by stem.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.jobs: dict[str, list[str]] = {}
+        self.images: dict[str, WrittenImage] = {}
+        for entry in self._lines():
+            self._take(entry)
+
+    def note_job(self, request: str, job: str) -> None:
+        """Write down that a job was submitted for the folder.
+
+        Raises:
+            UnavailableError: the folder cannot be written.
+        """
+        self._append({"request": request, "job": job})
+
+    def note_image(self, image: WrittenImage) -> None:
+        """Write down that an image's files were written; others that were made alike before still count.
+
+        Raises:
+            UnavailableError: the folder cannot be written.
+        """
+        before = self.images.get(image.stem)
+        if before is not None and (before.image, before.request) == (image.image, image.request):
+            image = replace(image, files={**before.files, **image.files})
+        self._append(asdict(image))
+
+    def holds(self, stem: str, image: str, request: str, files: Mapping[str, str]) -> bool:
+        """Whether files of an image are there, whole, and were made from the same image by the same request.
+
+        Args:
+            stem: of the image.
+            image: SHA-256 of the image file.
+            request: digest of what is asked.
+            files: the names of the files by format.
+        """
+        written = self.images.get(stem)
+        if written is None or (written.image, written.request) != (image, request):
+            return False
+        return all(
+            name in written.files and digest_of_file(self.folder / name) == written.files[name]
+            for name in files.values()
+        )
+
+    def _take(self, entry: Mapping[str, Any]) -> None:
+        if "stem" in entry:
+            self.images[entry["stem"]] = WrittenImage(**entry)
+        else:
+            self.jobs.setdefault(entry["request"], []).append(entry["job"])
+
+    def _lines(self) -> list[dict[str, Any]]:
+        path = self.folder / NAME
+        try:
+            lines = path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}; give another --out") from error
+        entries = []
+        for line in lines[:-1]:  # what follows the last line break was cut off
+            try:
+                entries.append(json.loads(line))
+            except ValueError:
+                continue  # a line that was cut off and then added to: its image is done again
+        return [entry for entry in entries if isinstance(entry, dict)]
+
+    def _append(self, entry: Mapping[str, Any]) -> None:
+        path = self.folder / NAME
+        line = json.dumps(entry, ensure_ascii=False).encode() + b"\n"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with path.open("ab+") as file:
+                if file.tell() and file.seek(-1, os.SEEK_END) and file.read() != b"\n":
+                    line = b"\n" + line  # behind a line that was cut off
+                file.write(line)
+        except OSError as error:
+            raise UnavailableError(f"{path} cannot be written: {error.strerror}; give another --out") from error
+        self._take(entry)
+
+
+def digest_of_file(path: Path) -> str:
+    """Return the SHA-256 of a file; nothing when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""

@@ -1,0 +1,200 @@
+"""Segmenting images through jobs and writing their files as they are done; what was done before is kept."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from freeda_svc.cli.console import shown_progress
+from freeda_svc.cli.following import POLL_SECONDS, note_missing_worker, remembered_interrupts
+from freeda_svc.cli.segment_manifest import Manifest, WrittenImage, digest_of_file
+from freeda_svc.errors import InputError, NotFoundError
+from freeda_svc.jobs import InputImage, ItemState
+from freeda_svc.jobs.results import SubmittedImage, item_states, pictures_of, result_folder, submitted_images
+from freeda_svc.jobs.states import OPEN_ITEM_STATES
+from freeda_svc.settings import Settings
+
+if TYPE_CHECKING:
+    from freeda_svc.outputs import Picture
+
+_QUERIES_A_POLL = 4  # a poll sleeps at least so many times as long as it took
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done for each image.
+
+    Attributes:
+        written: images whose files are there already.
+        submitted: images that are in a job already, done or not.
+        left: images that are to be submitted.
+    """
+
+    written: list[SubmittedImage]
+    submitted: list[SubmittedImage]
+    left: list[InputImage]
+
+
+@dataclass
+class Outcome:
+    """How images ended.
+
+    Attributes:
+        done: images that are segmented, with what is kept of them.
+        failed: images that are not, each with its item's number.
+        errors: one line for each image whose files could not be made.
+        files: how many files were written.
+    """
+
+    done: "list[tuple[SubmittedImage, Picture]]" = field(default_factory=list)
+    failed: list[SubmittedImage] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    files: int = 0
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where files go.
+
+    Attributes:
+        out: the folder.
+        formats: which files are written.
+        request: digest of what is asked.
+        manifest: of the folder.
+        image_prefix: what comes before an image's path in tasks for Label Studio.
+    """
+
+    out: Path
+    formats: Sequence[str]
+    request: str
+    manifest: Manifest
+    image_prefix: str
+
+    def files(self, stem: str) -> dict[str, str]:
+        """Return the names of the files that belong to one image, by format."""
+        from freeda_svc.outputs import files_of_image  # noqa: PLC0415 - submitting does without it
+
+        return files_of_image(stem, self.formats)
+
+    @property
+    def collects(self) -> bool:
+        """Whether there are files for all images, so that what is kept of each is needed."""
+        from freeda_svc.outputs import files_for_all  # noqa: PLC0415 - submitting does without it
+
+        return bool(files_for_all(self.formats))
+
+
+def plan_resumption(settings: Settings, images: Sequence[InputImage], target: Target) -> Plan:
+    """Find out what was done before, for the same images, categories, parameters, pack and bank."""
+    plan = Plan([], [], [])
+    earlier = _earlier_images(settings, target)
+    for image in images:
+        digest = digest_of_file(image.path)
+        written = target.manifest.images.get(image.stem)
+        if written is not None and target.manifest.holds(image.stem, digest, target.request, target.files(image.stem)):
+            before = SubmittedImage(written.job, written.number, ItemState.DONE, "", image.name, image.stem)
+            if not target.collects or _is_kept(settings, before):
+                plan.written.append(before)
+                continue
+        found = earlier.get(digest)
+        if found is not None:
+            plan.submitted.append(replace(found, name=image.name, stem=image.stem))
+        else:
+            plan.left.append(image)
+    return plan
+
+
+def _earlier_images(settings: Settings, target: Target) -> Mapping[str, SubmittedImage]:
+    """Return the images of earlier jobs for the folder that are done or will be, by the SHA-256 of their files."""
+    found: dict[str, SubmittedImage] = {}
+    for job in target.manifest.jobs.get(target.request, ()):
+        try:
+            images = submitted_images(settings, job)
+        except (NotFoundError, InputError):
+            continue  # of another home, or removed
+        for image in images:
+            open_or_kept = image.state in OPEN_ITEM_STATES or (
+                image.state == ItemState.DONE and _is_kept(settings, image)
+            )
+            if open_or_kept:
+                found[Path(image.kept).stem] = image
+    return found
+
+
+def _is_kept(settings: Settings, image: SubmittedImage) -> bool:
+    from freeda_svc.outputs import KeptResult  # noqa: PLC0415 - submitting does without it
+
+    return KeptResult(result_folder(settings, image.job, image.number)).whole
+
+
+def follow_images(
+    settings: Settings, images: Sequence[SubmittedImage], target: Target | None, *, quiet: bool = False
+) -> Outcome:
+    """Wait until images have ended, writing the files of each as soon as it is done.
+
+    Args:
+        settings: the installation.
+        images: of one or several jobs.
+        target: where the files go; nothing is written when None.
+        quiet: show no progress.
+
+    Raises:
+        UnavailableError: the folder cannot be written.
+        KeyboardInterrupt: at Ctrl-C; the jobs go on.
+    """
+    outcome = Outcome()
+    pictures = pictures_of(settings, images)
+    waiting = {(image.job, image.number): (image, picture) for image, picture in zip(images, pictures, strict=True)}
+    with remembered_interrupts() as raise_if_interrupted, shown_progress("segment", quiet=quiet) as tell:
+        noted = False
+        while waiting:
+            began = time.monotonic()
+            for job in sorted({job for job, _ in waiting}):
+                for number, state in item_states(settings, job).items():
+                    raise_if_interrupted()
+                    if state not in OPEN_ITEM_STATES and (job, number) in waiting:
+                        image, picture = waiting.pop((job, number))
+                        _end(outcome, image, picture, state, target)
+                        tell(len(images) - len(waiting), len(images))
+            raise_if_interrupted()
+            tell(len(images) - len(waiting), len(images))
+            if waiting and not noted:
+                note_missing_worker(settings)
+                noted = True
+            if waiting:
+                time.sleep(max(POLL_SECONDS, _QUERIES_A_POLL * (time.monotonic() - began)))
+    order = {image.stem: number for number, image in enumerate(images)}
+    outcome.done.sort(key=lambda ended: order[ended[0].stem])
+    return outcome
+
+
+def _end(outcome: Outcome, image: SubmittedImage, picture: "Picture", state: ItemState, target: Target | None) -> None:
+    if state != ItemState.DONE:
+        outcome.failed.append(image)
+        return
+    try:
+        if target is not None:
+            outcome.files += _write(image, picture, target)
+    except (InputError, NotFoundError) as error:
+        outcome.errors.append(str(error))
+    else:
+        outcome.done.append((image, picture))
+
+
+def _write(image: SubmittedImage, picture: "Picture", target: Target) -> int:
+    from freeda_svc.outputs import write_image_files  # noqa: PLC0415 - submitting does without it
+
+    files = write_image_files(picture, target.out, target.formats)
+    digests = {path.relative_to(target.out).as_posix(): digest_of_file(path) for path in files.values()}
+    content = Path(image.kept).stem
+    target.manifest.note_image(WrittenImage(image.stem, content, target.request, image.job, image.number, digests))
+    return len(files)
+
+
+def write_files_for_all(settings: Settings, images: Sequence[SubmittedImage], target: Target) -> int:
+    """Write the files that hold the results of all images; return how many."""
+    from freeda_svc.outputs import write_collections  # noqa: PLC0415 - submitting does without it
+
+    pictures = pictures_of(settings, images) if target.collects else []
+    return len(write_collections(pictures, target.out, target.formats, image_prefix=target.image_prefix))

@@ -1,0 +1,106 @@
+"""Where the value of each setting came from, and what may be shown of it."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic_settings import (
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    TomlConfigSettingsSource,
+)
+
+from freeda_svc.settings import DEFAULT_HOME, ENVIRONMENT_PREFIX, FILE_SUFFIX, SECRETS, TOML_NAME, Settings
+
+HIDDEN = "***"
+_OWN_FILE = "own file"
+_PASSWORD = re.compile(r"(?<=://)([^:/@]*):[^/]*@")
+_SECRET_PARAMETER = re.compile(r"([?&][^=&]*(?:password|passwd|secret|token|api_?key)[^=&]*=)[^&#]*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class SettingValue:
+    """A setting as it is.
+
+    Attributes:
+        name: of the setting.
+        value: what holds, with secrets hidden.
+        source: ``default``, ``file``, ``environment`` or ``flag``.
+        place: the file, variable or option that gave it; empty for a default.
+    """
+
+    name: str
+    value: str | int | float | bool
+    source: str
+    place: str
+
+
+def setting_values(settings: Settings, options: Mapping[str, Any]) -> list[SettingValue]:
+    """Tell of every setting what it is and where it came from.
+
+    Args:
+        settings: as ``load_settings`` read them.
+        options: those that were given on the command line.
+    """
+    given = [(_name_of(source), source()) for source in _sources(options)]
+    values = []
+    for name in Settings.model_fields:
+        source = next((kind for kind, content in given if name in content), "default")
+        place = _place(settings, name, source)
+        kind = "file" if source == _OWN_FILE else source
+        values.append(SettingValue(name, shown(name, getattr(settings, name)), kind, place))
+    return values
+
+
+def named_home(options: Mapping[str, Any]) -> Path:
+    """The home that options or the environment name, without reading its file."""
+    named = options.get("home") or EnvSettingsSource(Settings)().get("home") or DEFAULT_HOME
+    return Path(named).expanduser().absolute()
+
+
+def shown(name: str, value: object) -> str | int | float | bool:
+    """A setting's value as it may be shown: without secrets, as what JSON can hold."""
+    if isinstance(value, bool | int | float):
+        return value
+    text = str(value)
+    if name in SECRETS and "://" not in text:  # of an address the rest may be shown
+        return HIDDEN if text else ""
+    return _SECRET_PARAMETER.sub(rf"\1{HIDDEN}", _PASSWORD.sub(rf"\1:{HIDDEN}@", text))
+
+
+def explanations() -> dict[str, str]:
+    """One line about each setting, as the documentation of ``Settings`` gives it."""
+    _, _, attributes = (Settings.__doc__ or "").partition("Attributes:\n")
+    found = re.findall(r"^ {8}(\w+): (.*(?:\n {12}.*)*)", attributes, re.MULTILINE)
+    return {name: " ".join(text.split()).replace("``", "").rstrip(".") for name, text in found}
+
+
+def _sources(options: Mapping[str, Any]) -> tuple[PydanticBaseSettingsSource, ...]:
+    """The sources that ``Settings`` reads, strongest first; its order is asked for, so it cannot be another here."""
+    environment = EnvSettingsSource(Settings)
+    return Settings.settings_customise_sources(
+        Settings, InitSettingsSource(Settings, dict(options)), environment, environment, environment
+    )
+
+
+def _name_of(source: PydanticBaseSettingsSource) -> str:
+    if isinstance(source, EnvSettingsSource):
+        return "environment"
+    if isinstance(source, TomlConfigSettingsSource):
+        return "file"
+    return "flag" if isinstance(source, InitSettingsSource) else _OWN_FILE
+
+
+def _place(settings: Settings, name: str, source: str) -> str:
+    variable = f"{ENVIRONMENT_PREFIX}{name.upper()}"
+    places = {
+        "flag": f"--{name.replace('_', '-')}",
+        "environment": variable,
+        "file": str(settings.home / TOML_NAME),
+        _OWN_FILE: os.environ.get(f"{variable}{FILE_SUFFIX}", ""),
+    }
+    return places.get(source, "")

@@ -1,0 +1,108 @@
+"""The whole installation at one moment, as ``freeda top`` shows it."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from freeda_svc.cli.jobs.looking import job_as_json
+from freeda_svc.cli.queue import queue_as_json
+from freeda_svc.errors import FreedaError, NotFoundError
+from freeda_svc.jobs import JobSummary, QueueState, job_summary, list_jobs, queue_state
+from freeda_svc.jobs.banks import open_banks
+from freeda_svc.jobs.overview import Overview, overview
+from freeda_svc.jobs.tables import now
+from freeda_svc.settings import Settings
+from workers.locks import worker_pid
+
+JOBS_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class BankSize:
+    """The bank that is meant where none is named.
+
+    Attributes:
+        name: with its version; without when there is none yet.
+        prototypes: how many it holds; None when that cannot be told.
+        problem: why not; empty when it can.
+    """
+
+    name: str
+    prototypes: int | None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """An installation at one moment.
+
+    Attributes:
+        at: when, in UTC.
+        jobs: the open jobs, the newest first, and then the newest that have ended, up to a number.
+        overview: all open jobs together, and what went wrong lately.
+        queues: what waits and runs, by kind.
+        worker: the process that serves the home; None when there is none.
+        bank: the bank that is meant where none is named.
+    """
+
+    at: datetime
+    jobs: Sequence[JobSummary]
+    overview: Overview
+    queues: Sequence[QueueState]
+    worker: int | None
+    bank: BankSize
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what JSON can hold."""
+        return {
+            "at": self.at,
+            "open_jobs": len(self.overview.jobs),
+            "items": dict(self.overview.items),
+            "jobs": [job_as_json(job) for job in self.jobs],
+            "queues": [queue_as_json(state) for state in self.queues],
+            "worker": self.worker,
+            "bank": asdict(self.bank),
+            "troubles": [asdict(trouble) for trouble in self.overview.troubles],
+        }
+
+
+def take_snapshot(settings: Settings) -> Snapshot:
+    """Look at everything once.
+
+    Raises:
+        UnavailableError: the database does not answer.
+    """
+    seen = overview(settings)
+    jobs = [summary for job in seen.jobs[:JOBS_SHOWN] if (summary := _summary(settings, job)) is not None]
+    shown = {job.id for job in jobs}
+    jobs += [job for job in list_jobs(settings, limit=JOBS_SHOWN) if job.id not in shown][: JOBS_SHOWN - len(jobs)]
+    return Snapshot(
+        at=now(),
+        jobs=jobs,
+        overview=seen,
+        queues=queue_state(settings),
+        worker=worker_pid(settings),
+        bank=_bank_size(settings),
+    )
+
+
+def _summary(settings: Settings, job_id: str) -> JobSummary | None:
+    try:
+        return job_summary(settings, job_id)
+    except NotFoundError:  # pruned an instant ago
+        return None
+
+
+def _bank_size(settings: Settings) -> BankSize:
+    """Tell the bank's size without opening it; what else is shown does not depend on it."""
+    try:
+        with closing(open_banks(settings)) as banks:
+            meant = banks.resolve(settings.bank)
+            count = next(summary.prototypes for summary in banks.summaries() if summary.bank == meant)
+            return BankSize(str(meant), count)
+    except NotFoundError:
+        return BankSize(settings.bank, 0, "there is none yet")
+    except FreedaError as error:
+        return BankSize(settings.bank, None, str(error))

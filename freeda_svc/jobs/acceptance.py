@@ -1,0 +1,148 @@
+"""Accepting a job: it and all its items are written in one transaction, then their messages are sent.
+
+A client that does not know whether it was heard may ask again under the same idempotency key, and gets the same job.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+
+from freeda_svc.errors import InputError
+from freeda_svc.jobs.database import reading, writing
+from freeda_svc.jobs.dispatch import Dispatcher, send_job
+from freeda_svc.jobs.states import EventKind, ItemState, JobKind, JobState, Priority
+from freeda_svc.jobs.tables import Job, WorkItem
+from freeda_svc.jobs.transitions import record_event
+from freeda_svc.packs.description import PackDescription
+from freeda_svc.settings import Settings, prepare_home
+
+ROWS_AT_ONCE = 1000
+LONGEST_KEY = 200
+
+
+def new_job(
+    settings: Settings,
+    pack: PackDescription,
+    kind: JobKind,
+    *,
+    source: str,
+    parameters: dict[str, Any],
+    priority: Priority,
+) -> Job:
+    """Make a job that is not accepted yet."""
+    return Job(
+        id=secrets.token_hex(6),
+        kind=kind,
+        state=JobState.QUEUED,
+        source=source,
+        pack=settings.pack,
+        fingerprint=pack.fingerprint,
+        parameters=parameters,
+        priority=int(priority),
+    )
+
+
+def check_key(key: str) -> str:
+    """Return an idempotency key as it is kept; empty means none.
+
+    Raises:
+        InputError: it is too long, or not of printable characters.
+    """
+    if len(key) > LONGEST_KEY or not key.isprintable():
+        raise InputError(f"an idempotency key is up to {LONGEST_KEY} printable characters, such as a UUID")
+    return key.strip()
+
+
+def request_digest(asked: Mapping[str, Any], parts: Iterable[Any]) -> str:
+    """Return the digest of a request: equal when the same is asked for.
+
+    Args:
+        asked: what holds for all items, as the client said it: a bank's name, not the version it stands for today.
+        parts: what the items are made of, read once, in order; only plain values.
+    """
+    digest = hashlib.sha256(_line(asked))
+    for part in parts:
+        digest.update(_line(part))
+    return digest.hexdigest()
+
+
+def accept_job(
+    settings: Settings,
+    dispatcher: Dispatcher,
+    job: Job,
+    inputs: Iterable[dict[str, Any]],
+    *,
+    key: str = "",
+    digest: str = "",
+) -> str:
+    """Write a job with its items, and send their messages.
+
+    Args:
+        settings: the installation.
+        dispatcher: takes the messages.
+        job: a new one.
+        inputs: of its items, in order; read once.
+        key: an idempotency key that was checked; empty for none.
+        digest: of the request that is made under the key.
+
+    Returns:
+        The job's id, or that of the job which the same request made before.
+
+    Raises:
+        InputError: another request was made under the key.
+        UnavailableError: database, home or message queue do not answer; nothing was accepted.
+    """
+    if key and (earlier := _job_with_key(settings, key, digest)) is not None:
+        return earlier
+    prepare_home(settings)
+    dispatcher.check()
+    job.idempotency_key = key or None
+    job.request_digest = digest
+    try:
+        _write(settings, job, inputs)
+    except IntegrityError:  # somebody has just used the key
+        earlier = _job_with_key(settings, key, digest) if key else None
+        if earlier is None:
+            raise
+        return earlier
+    with reading(settings) as session:
+        item_ids = session.scalars(select(WorkItem.id).where(WorkItem.job_id == job.id).order_by(WorkItem.number)).all()
+    send_job(settings, dispatcher, job.id, JobKind(job.kind), item_ids)
+    return job.id
+
+
+def _write(settings: Settings, job: Job, inputs: Iterable[dict[str, Any]]) -> None:
+    with writing(settings) as session:
+        session.add(job)
+        session.flush()
+        shared = {"job_id": job.id, "kind": job.kind, "priority": job.priority, "state": ItemState.QUEUED}
+        numbered = enumerate(inputs, start=1)
+        count = 0
+        while part := list(islice(numbered, ROWS_AT_ONCE)):
+            session.execute(insert(WorkItem), [{**shared, "number": number, "input": given} for number, given in part])
+            count += len(part)
+        record_event(session, job.id, EventKind.SUBMITTED, f"{count} items from {job.source}")
+
+
+def _job_with_key(settings: Settings, key: str, digest: str) -> str | None:
+    with reading(settings) as session:
+        found = session.execute(select(Job.id, Job.request_digest).where(Job.idempotency_key == key)).first()
+    if found is None:
+        return None
+    job_id, earlier = found
+    if earlier != digest:
+        raise InputError(
+            f"the idempotency key {key!r} was used for another request, job {job_id}: "
+            "give a new request a key of its own, or repeat the same one unchanged"
+        )
+    return str(job_id)
+
+
+def _line(value: Any) -> bytes:  # noqa: ANN401 - anything that JSON can hold
+    return json.dumps(value, sort_keys=True, ensure_ascii=True).encode() + b"\n"

@@ -1,0 +1,101 @@
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from freeda_svc.cli.segment_categories import ask_categories
+from freeda_svc.errors import InputError, NotFoundError
+from freeda_svc.jobs.categories import check_categories
+from freeda_svc.vocabularies import load_vocabulary
+
+
+def names(asked: list[dict[str, Any]]) -> list[str]:
+    return [category["name"] for category in check_categories(asked)]
+
+
+def test_names_are_taken_as_typed_in_any_script() -> None:
+    asked = ask_categories(" traffic  light , собака,🐶, 草|grass,a‍b", None, None, None)
+    assert names(asked.categories) == ["traffic  light", "собака", "🐶", "草|grass", "a‍b"]
+    assert asked.colours == []
+
+
+def test_a_file_has_a_category_a_line_and_comments(tmp_path: Path) -> None:
+    file = tmp_path / "words.txt"
+    file.write_bytes("\ufeff# mine\r\nsalt, pepper\r\n\r\n  C# code \n草\n".encode())
+    assert names(ask_categories(None, file, None, None).categories) == ["salt, pepper", "C# code", "草"]
+
+
+def test_a_vocabulary_brings_its_names_and_colours() -> None:
+    asked = ask_categories(None, None, "voc20", None)
+    vocabulary = load_vocabulary("voc20")
+    assert names(asked.categories) == list(vocabulary.names)
+    assert asked.colours == [tuple(colour) for colour in vocabulary.colours.tolist()]
+
+
+def test_words_of_ones_own_come_behind_a_vocabulary(tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("crane\n")
+    asked = ask_categories("excavator", tmp_path / "words.txt", "voc20", "sky, wall")
+    assert names(asked.categories)[19:] == ["tvmonitor", "excavator", "crane", "background"]
+    assert asked.categories[-1]["text"] == "sky"
+    assert list(asked.categories[-1]["synonyms"]) == ["wall"]
+    assert len(asked.colours) == 20
+
+
+def test_background_words_take_the_place_of_the_vocabularys_background() -> None:
+    asked = ask_categories(None, None, "voc21", "sky, wall")
+    assert names(asked.categories) == list(load_vocabulary("voc21").names)
+    assert asked.categories[0]["text"] == "sky"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\n# all\n", "has no categories; write one a line"),
+        (b"caf\xe9\n", "are not UTF-8 text; save the file as UTF-8"),
+        (None, "cannot be read: No such file or directory"),
+    ],
+)
+def test_files_that_cannot_be_used_are_one_line(tmp_path: Path, content: bytes | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / "words.txt").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        ask_categories(None, tmp_path / "words.txt", None, None)
+
+
+def test_an_unknown_vocabulary_is_one_line() -> None:
+    with pytest.raises(NotFoundError, match="there is no vocabulary 'voc'; there are voc20, "):
+        ask_categories(None, None, "voc", None)
+
+
+def test_nothing_to_look_for_is_a_wrong_use() -> None:
+    with pytest.raises(click.UsageError, match="Say what to look for"):
+        ask_categories(None, None, None, "sky")
+
+
+@pytest.mark.parametrize("typed", ["", " ", ",", " , ,"])
+def test_an_empty_list_is_one_line(typed: str) -> None:
+    with pytest.raises(InputError, match="the list of categories is empty"):
+        ask_categories(typed, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("ball,,sky", "a category between two commas is missing"),
+        ("ball,Ball ", "is given twice"),
+        ("ball|ball", "twice"),
+        ("ball|,sky", "is empty"),
+        ("x" * 500, "has 500 characters, at most 200 are read"),
+    ],
+)
+def test_categories_that_cannot_be_are_one_line(typed: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        check_categories(ask_categories(typed, None, None, None).categories)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 250
+
+
+def test_ten_thousand_categories_are_accepted(tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("".join(f"word {number}\n" for number in range(10_000)))
+    assert len(names(ask_categories(None, tmp_path / "words.txt", None, None).categories)) == 10_000

@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import pytest
+
+from freeda_svc.cli.segment_manifest import NAME, Manifest, WrittenImage, digest_of_file
+from freeda_svc.errors import InputError, UnavailableError
+
+FILES = {"mask": "a/x.mask.png", "summary": "a/x.json"}
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """A folder for which a job was submitted and one image written."""
+    out = tmp_path / "out"
+    (out / "a").mkdir(parents=True)
+    for name in FILES.values():
+        (out / name).write_text(name)
+    manifest = Manifest(out)
+    manifest.note_job("request", "job-1")
+    digests = {name: digest_of_file(out / name) for name in FILES.values()}
+    manifest.note_image(WrittenImage("a/x", "image", "request", "job-1", 1, digests))
+    return out
+
+
+def test_what_was_written_is_known_again(out: Path) -> None:
+    manifest = Manifest(out)
+    assert manifest.jobs == {"request": ["job-1"]}
+    assert manifest.holds("a/x", "image", "request", FILES)
+    assert manifest.holds("a/x", "image", "request", {"mask": FILES["mask"]})
+
+
+@pytest.mark.parametrize(
+    ("stem", "image", "request_digest", "files"),
+    [
+        ("x", "image", "request", FILES),
+        ("a/x", "another image", "request", FILES),
+        ("a/x", "image", "other categories", FILES),
+        ("a/x", "image", "request", {**FILES, "overlay": "a/x.overlay.png"}),
+    ],
+)
+def test_something_else_is_not(out: Path, stem: str, image: str, request_digest: str, files: dict[str, str]) -> None:
+    assert not Manifest(out).holds(stem, image, request_digest, files)
+
+
+def test_files_that_are_gone_or_changed_do_not_hold(out: Path) -> None:
+    (out / "a/x.json").write_text("changed")
+    assert not Manifest(out).holds("a/x", "image", "request", FILES)
+    (out / "a/x.json").unlink()
+    assert not Manifest(out).holds("a/x", "image", "request", FILES)
+    assert Manifest(out).holds("a/x", "image", "request", {"mask": FILES["mask"]})
+
+
+def test_further_files_of_the_same_result_are_added(out: Path) -> None:
+    (out / "a/x.geojson").write_text("{}")
+    more = {"a/x.geojson": digest_of_file(out / "a/x.geojson")}
+    Manifest(out).note_image(WrittenImage("a/x", "image", "request", "job-1", 1, more))
+    assert Manifest(out).holds("a/x", "image", "request", {**FILES, "polygons": "a/x.geojson"})
+    Manifest(out).note_image(WrittenImage("a/x", "image", "another request", "job-2", 1, more))
+    assert not Manifest(out).holds("a/x", "image", "another request", FILES)
+
+
+@pytest.mark.parametrize("kept", range(1, 60, 7))
+def test_a_line_that_was_cut_off_does_not_count_and_spoils_no_other(out: Path, kept: int) -> None:
+    whole = (out / NAME).read_bytes()
+    (out / NAME).write_bytes(whole[:-kept])
+    manifest = Manifest(out)
+    assert not manifest.holds("a/x", "image", "request", FILES)
+    manifest.note_job("request", "job-2")
+    assert Manifest(out).jobs["request"] == ["job-1", "job-2"]
+
+
+def test_a_folder_without_one_has_nothing(tmp_path: Path) -> None:
+    manifest = Manifest(tmp_path / "new")
+    assert (manifest.jobs, manifest.images) == ({}, {})
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_cannot_be_read_or_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / NAME).mkdir()
+    with pytest.raises(InputError, match="cannot be read"):
+        Manifest(tmp_path)
+    (tmp_path / "file").write_text("")
+    manifest = Manifest(tmp_path / "other")
+    manifest.folder = tmp_path / "file" / "out"
+    with pytest.raises(UnavailableError, match="cannot be written"):
+        manifest.note_job("request", "job")

@@ -1,0 +1,148 @@
+"""The live view: what it shows, once and on a terminal."""
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from freeda_svc.bank.names import BankName
+from freeda_svc.cli import top as top_module
+from freeda_svc.jobs.banks import open_banks
+from freeda_svc.jobs.claims import claim_next, fail_item, finish_item
+from freeda_svc.settings import Settings, load_settings
+
+Freeda = Callable[..., Any]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def settings(home: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("FREEDA_CAPTIONS_PER_ITEM", "1")
+    monkeypatch.setenv("FREEDA_MAX_ATTEMPTS", "1")
+    return load_settings()
+
+
+@pytest.fixture
+def job(freeda: Freeda, settings: Settings, inputs: Path) -> str:
+    """Five items: one done, one failed, one in hand, two waiting; and a bank."""
+    submitted: str = freeda("ingest", inputs / "captions.txt", "--limit", 5).out.strip()
+    first = claim_next(settings, "worker-1")
+    assert first is not None
+    finish_item(settings, first, {"prototypes": 2})
+    second = claim_next(settings, "worker-1")
+    assert second is not None
+    fail_item(settings, second, "no luck today", final=True)
+    assert claim_next(settings, "worker-1") is not None
+    open_banks(settings).create(BankName("default", 1), "0123456789abcdef", 4, 3)
+    return submitted
+
+
+def test_a_new_installation_has_nothing_to_show(freeda: Freeda, home: Path) -> None:
+    ran = freeda("top")
+    assert (ran.code, ran.err) == (0, "")
+    assert "0 open jobs" in ran.out
+    assert "bank default: there is none yet" in ran.out
+
+
+def test_everything_is_shown_once_where_there_is_no_terminal(freeda: Freeda, job: str) -> None:
+    ran = freeda("top")
+    assert (ran.code, ran.err) == (0, "")
+    assert "1 open job: 2 queued, 1 running, 1 done, 1 failed" in ran.out
+    assert f"{job}  ingest  running  [########............]" in ran.out
+    assert "bank default@1: 0 prototypes" in ran.out
+    assert "worker-1" in ran.out
+    assert "no worker on this home; 1 with items in hand" in ran.out
+    assert f"{job} item 2  set aside: no luck today" in ran.out
+    assert freeda("top", "--once").out.splitlines()[1:7] == ran.out.splitlines()[1:7]
+
+
+def test_a_snapshot_is_json(freeda: Freeda, job: str) -> None:
+    told = freeda("top", "--json").json
+    assert told["items"] == {"done": 1, "failed": 1, "queued": 2, "running": 1}
+    assert (told["open_jobs"], told["jobs"][0]["id"], told["worker"]) == (1, job, None)
+    assert told["bank"] == {"name": "default@1", "prototypes": 0, "problem": ""}
+    assert [trouble["kind"] for trouble in told["troubles"]] == ["set aside", "failed"]
+    assert told["queues"][0]["waiting"] == {"normal": 2}
+
+
+def test_a_bank_that_cannot_be_reached_does_not_hide_the_rest(
+    freeda: Freeda, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FREEDA_QDRANT_URL", "http://127.0.0.1:1")
+    ran = freeda("top", "--json")
+    assert ran.code == 0
+    assert ran.json["bank"]["prototypes"] is None
+    assert "127.0.0.1" in ran.json["bank"]["problem"]
+
+
+def test_a_key_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = iter(["x", "q"])
+    assert top_module._ends(lambda _seconds: next(typed), 60)
+    assert not top_module._ends(lambda _seconds: "", 0.01)
+
+
+@pytest.fixture
+def terminal(home: Path) -> Iterator[Callable[..., tuple["subprocess.Popen[bytes]", int]]]:
+    """Start a command on a terminal of its own; gives the process and the terminal's other end."""
+    opened: list[tuple[subprocess.Popen[bytes], int]] = []
+
+    def start(*arguments: str) -> tuple["subprocess.Popen[bytes]", int]:
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from freeda_svc.cli.main import main; main()", *arguments],
+            stdin=theirs, stdout=theirs, stderr=theirs, cwd=ROOT, start_new_session=True,
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"},
+        )  # fmt: skip
+        os.close(theirs)
+        opened.append((process, ours))
+        return process, ours
+
+    yield start
+    for process, ours in opened:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+def _read_until(process: "subprocess.Popen[bytes]", terminal: int, text: bytes) -> bytes:
+    seen = b""
+    deadline = time.monotonic() + 60
+    while text not in seen:
+        assert time.monotonic() < deadline, seen
+        assert process.poll() is None, seen
+        if select.select([terminal], [], [], 1)[0]:
+            seen += os.read(terminal, 65536)
+    return seen
+
+
+@pytest.mark.end_to_end
+@pytest.mark.parametrize(("ending", "code"), [(b"q", 0), (b"\x03", 130)])
+def test_on_a_terminal_it_lives_until_a_key_ends_it(
+    terminal: Callable[..., tuple["subprocess.Popen[bytes]", int]], job: str, ending: bytes, code: int
+) -> None:
+    process, shown = terminal("top", "--interval", "0.2")
+    _read_until(process, shown, b"no luck today")
+    if ending == b"\x03":
+        process.send_signal(signal.SIGINT)
+    else:
+        os.write(shown, ending)
+    assert process.wait(60) == code
+
+
+@pytest.mark.end_to_end
+def test_waiting_shows_a_bar_on_a_terminal(
+    terminal: Callable[..., tuple["subprocess.Popen[bytes]", int]], job: str
+) -> None:
+    process, shown = terminal("jobs", "watch", job)
+    seen = _read_until(process, shown, b"2/5")
+    assert b"ingest" in seen
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130

@@ -1,0 +1,150 @@
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from sqlalchemy import func, select, update
+
+from freeda_svc.captions.caption import Caption
+from freeda_svc.errors import InputError, NotFoundError
+from freeda_svc.jobs import (
+    cancel_job,
+    job_summary,
+    list_jobs,
+    prune_jobs,
+    submit_exemplars,
+    submit_ingest,
+    submit_segment,
+)
+from freeda_svc.jobs.claims import Claim, claim_next, fail_item, finish_item
+from freeda_svc.jobs.database import reading, writing
+from freeda_svc.jobs.results import result_folder
+from freeda_svc.jobs.tables import Attempt, Event, Job, WorkItem, now
+from freeda_svc.prototypes.exemplar_files import MarkedImage
+from freeda_svc.settings import Settings
+
+if TYPE_CHECKING:
+    from conftest import Outbox
+
+both = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+ImageFile = Callable[..., Path]
+WEEK = timedelta(days=7)
+
+
+def _age(settings: Settings, *job_ids: str, days: int = 30) -> None:
+    """As if jobs had ended, and all files been written, some time ago."""
+    moment = now() - timedelta(days=days)
+    with writing(settings) as session:
+        session.execute(update(Job).where(Job.id.in_(job_ids)).values(updated_at=moment))
+    for file in settings.artifacts_folder.rglob("*"):
+        os.utime(file, (moment.timestamp(), moment.timestamp()))
+
+
+def _done(settings: Settings, job_id: str) -> None:
+    """Work on whatever waits, as if it were segmented."""
+    while (claim := claim_next(settings, "worker")) is not None:
+        assert claim.job_id == job_id
+        folder = result_folder(settings, claim.job_id, claim.number)
+        folder.mkdir(parents=True)
+        (folder / "mask.png").write_bytes(b"x" * 10)
+        finish_item(settings, claim, {})
+
+
+@pytest.fixture
+def segment(settings: Settings, outbox: "Outbox") -> Callable[..., str]:
+    def ask(*images: Path) -> str:
+        job_id = submit_segment(settings, images, [{"name": "cat"}], dispatcher=outbox, idempotency_key=images[0].name)
+        _done(settings, job_id)
+        return job_id
+
+    return ask
+
+
+@both
+def test_old_jobs_go_with_their_results_and_inputs_of_their_own(
+    settings: Settings, segment: Callable[..., str], image_file: ImageFile
+) -> None:
+    shared, alone, kept = image_file("shared.png", 1), image_file("alone.png", 2), image_file("kept.png", 3)
+    old, new = segment(alone, shared), segment(kept, shared)
+    _age(settings, old)
+    inputs = settings.artifacts_folder / "inputs"
+    sizes = 20 + alone.stat().st_size
+
+    told = prune_jobs(settings, WEEK, dry_run=True)
+    assert [(job.id, job.state, job.items) for job in told.jobs] == [(old, "done", 2)]
+    assert (told.files, told.bytes) == (3, sizes)
+    assert len(list_jobs(settings)) == 2
+    assert len(list(inputs.iterdir())) == 3
+
+    assert prune_jobs(settings, WEEK, dry_run=False) == told
+    assert [job.id for job in list_jobs(settings)] == [new]
+    assert len(list(inputs.iterdir())) == 2
+    assert not result_folder(settings, old, 1).parent.exists()
+    assert (result_folder(settings, new, 1) / "mask.png").exists()
+    with pytest.raises(NotFoundError):
+        job_summary(settings, old)
+    with reading(settings) as session:
+        assert set(session.scalars(select(WorkItem.job_id))) == {new}
+        assert set(session.scalars(select(Event.job_id))) == {new}
+        assert session.execute(select(func.count()).select_from(Attempt)).scalar() == 2
+    assert prune_jobs(settings, WEEK, dry_run=False).jobs == ()
+
+
+def test_what_is_not_ended_or_not_old_stays(
+    settings: Settings, outbox: "Outbox", captions: Callable[[int], list[Caption]]
+) -> None:
+    def claimed() -> tuple[str, Claim]:
+        job_id = submit_ingest(settings, captions(1), source="x", dispatcher=outbox)
+        claim = claim_next(settings, job_id)
+        assert claim is not None
+        return job_id, claim
+
+    (failed, claim), (cancelled_in_hand, _), (running, _) = claimed(), claimed(), claimed()
+    fail_item(settings, claim, "broken", final=True)
+    cancel_job(settings, cancelled_in_hand)
+    queued = submit_ingest(settings, captions(1), source="x", dispatcher=outbox)
+    young = submit_ingest(settings, captions(1), source="x", dispatcher=outbox)
+    cancel_job(settings, young)
+    _age(settings, failed, cancelled_in_hand, running, queued)
+    assert [job.id for job in prune_jobs(settings, WEEK, dry_run=False).jobs] == [failed]
+    assert {job.id for job in list_jobs(settings)} == {cancelled_in_hand, running, queued, young}
+    assert [job.id for job in prune_jobs(settings, timedelta(0), dry_run=False).jobs] == [young]
+
+
+def test_exemplars_share_inputs_with_images(
+    settings: Settings, segment: Callable[..., str], image_file: ImageFile, outbox: "Outbox"
+) -> None:
+    image = image_file("a.png", 1)
+    old = segment(image)
+    marked = MarkedImage("moon", image, np.ones((8, 8), dtype=bool), "a moon")
+    submit_exemplars(settings, [marked], source="x", dispatcher=outbox)
+    _age(settings, old)
+    prune_jobs(settings, WEEK, dry_run=False)
+    assert len(list((settings.artifacts_folder / "inputs").iterdir())) == 2
+
+
+def test_left_over_inputs_go_when_they_are_a_day_old(settings: Settings) -> None:
+    folder = settings.artifacts_folder / "inputs"
+    folder.mkdir(parents=True)
+    (folder / "old.png").write_bytes(b"x" * 7)
+    _age(settings)
+    (folder / "new.png").write_bytes(b"x")  # its job is perhaps just being accepted
+    assert prune_jobs(settings, WEEK, dry_run=False) == prune_jobs(settings, WEEK).__class__((), 1, 7)
+    assert [file.name for file in folder.iterdir()] == ["new.png"]
+
+
+def test_a_negative_age_is_one_line(settings: Settings) -> None:
+    with pytest.raises(InputError, match="give zero days or more"):
+        prune_jobs(settings, timedelta(days=-1))
+
+
+def test_a_key_can_be_used_again_after_its_job_is_gone(
+    settings: Settings, segment: Callable[..., str], image_file: ImageFile
+) -> None:
+    first = segment(image_file("a.png", 1))
+    _age(settings, first)
+    prune_jobs(settings, WEEK, dry_run=False)
+    assert segment(image_file("a.png", 2)) != first

@@ -1,0 +1,77 @@
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from freeda_svc.captions.caption import Caption
+from freeda_svc.jobs import submit_ingest
+from freeda_svc.jobs.claims import Claim, claim_next, finish_item
+from freeda_svc.jobs.database import reading
+from freeda_svc.jobs.tables import WorkItem
+from freeda_svc.settings import Settings
+from workers import CeleryDispatcher
+from workers.lease_keeper import LeaseKeeper
+from workers.metrics_reports import Report
+
+
+@pytest.fixture
+def settings(make_settings: Callable[..., Settings], described_pack: str) -> Settings:
+    return make_settings(pack=described_pack, lease_seconds=0.15)
+
+
+@pytest.fixture
+def claim(settings: Settings, captions: Callable[..., list[Caption]]) -> Claim:
+    submit_ingest(settings, captions(1), source="x", dispatcher=CeleryDispatcher(settings))
+    claim = claim_next(settings, "worker")
+    assert claim is not None
+    return claim
+
+
+@pytest.fixture
+def keeper(settings: Settings) -> Iterator[LeaseKeeper]:
+    keeper = LeaseKeeper(settings)
+    keeper.start()
+    yield keeper
+    keeper.stop()
+
+
+def _lease(settings: Settings, claim: Claim) -> object:
+    with reading(settings) as session:
+        return session.get_one(WorkItem, claim.item_id).lease_until
+
+
+def test_the_lease_of_the_item_in_hand_is_renewed_again_and_again(
+    settings: Settings, claim: Claim, keeper: LeaseKeeper, eventually: Callable[..., None]
+) -> None:
+    report = Report()
+    with keeper.keeping(claim, report):
+        for _ in range(2):
+            before = _lease(settings, claim)
+            eventually(lambda before=before: _lease(settings, claim) != before)
+    assert report.renewals >= 2
+    with keeper.keeping(claim, Report()):
+        pass
+    assert keeper._kept is None
+
+
+def test_what_is_in_other_hands_is_let_alone(
+    settings: Settings, claim: Claim, keeper: LeaseKeeper, eventually: Callable[..., None]
+) -> None:
+    finish_item(settings, claim, {})
+    with keeper.keeping(claim, Report()):
+        eventually(lambda: keeper._kept is None)
+    assert _lease(settings, claim) is None
+
+
+def test_a_database_that_is_away_for_a_while_does_not_end_it(
+    settings: Settings, claim: Claim, keeper: LeaseKeeper, eventually: Callable[..., None]
+) -> None:
+    before = _lease(settings, claim)
+    aside = settings.home / "aside"
+    settings.database_file.rename(aside)
+    settings.database_file.mkdir()
+    report = Report()
+    with keeper.keeping(claim, report):
+        eventually(lambda: report.renewals_failed)
+        settings.database_file.rmdir()
+        aside.rename(settings.database_file)
+        eventually(lambda: _lease(settings, claim) != before)

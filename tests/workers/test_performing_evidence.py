@@ -1,0 +1,129 @@
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from freeda_svc.bank.names import BankName
+from freeda_svc.errors import InputError, NotFoundError
+from freeda_svc.jobs.claims import Claim
+from freeda_svc.jobs.results import colours_of, result_folder
+from freeda_svc.jobs.states import JobKind
+from freeda_svc.outputs import KeptResult, Picture, write_collections, write_image_files
+from freeda_svc.prototypes.record import Prototype
+from freeda_svc.settings import Settings
+from workers.held import Held
+from workers.performing import perform
+
+NOUNS = ("ball", "sky")
+FILES = ("mask", "overlay", "summary", "evidence", "evidence-page")
+
+
+@pytest.fixture
+def held(make_settings: Callable[..., Settings], tiny_pack_folder: Path) -> Iterator[Held]:
+    """With a bank of a few prototypes of two nouns, and an image among the artifacts."""
+    holding = Held(make_settings(pack=str(tiny_pack_folder), device="cpu"))
+    bank = BankName("default", 1)
+    holding.create(bank)
+    rng = np.random.default_rng(0)
+    keys = holding.pack.image_text.embed_nouns(NOUNS).numpy()
+    holding.bank(bank).add(
+        [
+            Prototype(
+                noun=noun,
+                caption_id=f"{noun} {number}",
+                caption=f"a {noun}",
+                spans=((2, 2 + len(noun)),),
+                seed=number,
+                key=key,
+                vector=rng.normal(0, 1, holding.pack.backbone.dimension).astype(np.float32),
+                mask_area=0.2,
+                contrast=0.5,
+                image_text_score=0.3,
+                pack=holding.pack.fingerprint,
+            )
+            for number in range(3)
+            for noun, key in zip(NOUNS, keys, strict=True)
+        ]
+    )
+    folder = holding.settings.artifacts_folder
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(rng.integers(0, 255, (40, 50, 3), dtype=np.uint8)).save(folder / "a.png")
+    yield holding
+    holding.close()
+
+
+def claim(held: Held, categories: list[dict[str, Any]] | None, **parameters: bool) -> Claim:
+    return Claim(
+        item_id=1,
+        attempt=1,
+        number=1,
+        job_id="job",
+        kind=JobKind.SEGMENT,
+        pack=held.settings.pack,
+        fingerprint=held.pack.fingerprint,
+        parameters={"bank": "default@1", "categories": categories, "overrides": {}, **parameters},
+        input={"image": "a.png", "name": "<b>a.png"},
+    )
+
+
+def picture(held: Held, asked: Claim, stem: str = "a") -> Picture:
+    return Picture(
+        stem,
+        "a.png",
+        held.settings.artifacts_folder / "a.png",
+        KeptResult(result_folder(held.settings, asked.job_id, asked.number)),
+        colours_of(asked.parameters),
+    )
+
+
+def test_a_job_that_explains_keeps_evidence_beside_its_result(held: Held, tmp_path: Path) -> None:
+    asked = claim(held, [{"name": "ball"}, {"name": "sky"}], explain=True)
+    perform(held, asked)
+    files = write_image_files(picture(held, asked), tmp_path / "out", FILES)
+    assert {path.name for path in files.values()} == {
+        "a.mask.png", "a.overlay.png", "a.json", "a.evidence.json", "a.evidence.html",
+    }  # fmt: skip
+    evidence = json.loads(files["evidence"].read_text())
+    assert evidence["bank"] == "default@1"
+    assert evidence["proposals"] is None
+    assert evidence["categories"][0]["prototypes"][0]["caption"].startswith("a ")
+    page = files["evidence-page"].read_text()
+    assert "<h1>&lt;b&gt;a.png</h1>" in page
+
+
+def test_without_it_there_is_no_evidence_and_asking_for_it_says_what_to_do(held: Held, tmp_path: Path) -> None:
+    asked = claim(held, [{"name": "ball"}])
+    perform(held, asked)
+    with pytest.raises(NotFoundError, match="segment the image again with --explain"):
+        write_image_files(picture(held, asked), tmp_path, ("evidence",))
+
+
+def test_without_categories_the_bank_proposes_them_and_says_how_sure_it_is(held: Held, tmp_path: Path) -> None:
+    asked = claim(held, None, explain=True)
+    result = perform(held, asked)
+    names = [category["name"] for category in result["categories"]]
+    assert names
+    assert set(names) <= set(NOUNS)
+    proposed = result["proposals"]["categories"]
+    assert [proposal["noun"] for proposal in proposed] == names
+    assert all(0 < proposal["sureness"] <= 1 for proposal in proposed)
+    files = write_image_files(picture(held, asked), tmp_path, FILES)
+    assert json.loads(files["summary"].read_text())["proposals"] == result["proposals"]
+    assert json.loads(files["evidence"].read_text())["proposals"] == result["proposals"]
+    assert np.asarray(Image.open(files["mask"])).max() < len(names)
+
+
+def test_files_for_all_images_need_the_same_categories_in_each(held: Held, tmp_path: Path) -> None:
+    pictures = []
+    for number, categories in enumerate(([{"name": "ball"}], [{"name": "sky"}])):
+        asked = claim(held, categories)
+        asked = Claim(**{**vars(asked), "job_id": f"job {number}"})
+        perform(held, asked)
+        pictures.append(picture(held, asked, f"image-{number}"))
+    with pytest.raises(InputError, match="leave out the formats coco and label-studio"):
+        write_collections(pictures, tmp_path / "out", ("coco",))
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,92 @@
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from freeda_svc.settings import Settings, load_settings
+from workers.app import without_password
+from workers.logs import configure_logs
+from workers.redaction import Redactor
+
+SECRETS = ("broker-pass", "data p@ss/w", "data%20p%40ss%2Fw", "query-pass", "key-of-qdrant")
+
+
+@pytest.fixture
+def secretive(tmp_path: "object") -> Settings:
+    return load_settings(
+        home=tmp_path,
+        broker_url="rediss://user:broker-pass@broker:6379/0",
+        database_url="postgresql+psycopg://me:data%20p%40ss%2Fw@db/freeda?password=query-pass",
+        qdrant_url="https://qdrant:6333",
+        qdrant_api_key="key-of-qdrant",
+    )
+
+
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    for handler in root.handlers:
+        if handler not in handlers:
+            handler.close()
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
+    logging.captureWarnings(capture=False)
+
+
+def _raise(message: str) -> None:
+    raise ValueError(message)
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_no_log_line_holds_a_secret(
+    secretive: Settings, capsys: pytest.CaptureFixture[str], logging_as_before: None, log_format: str
+) -> None:
+    settings = secretive.model_copy(update={"log_format": log_format})
+    configure_logs(settings)
+    log = structlog.get_logger("freeda")
+    log.info("begun", broker=settings.broker_url, nested={"list": [settings.database_url, 7, None]}, given=settings)
+    logging.getLogger("redis").warning("cannot connect to %s with %s", settings.broker_url, "key-of-qdrant")
+    try:
+        _raise(f"no such thing: {settings.database_url}, data p@ss/w")
+    except ValueError as error:
+        log.exception("failed", reason=str(error))
+        logging.getLogger("celery").exception("failed")
+    told = settings.log_file.read_text() + capsys.readouterr().err
+    assert "ValueError: no such thing" in told
+    assert "rediss://user:***@broker:6379/0" in told
+    assert [secret for secret in SECRETS if secret in told] == []
+    lines = [json.loads(line) for line in settings.log_file.read_text().splitlines()]
+    assert lines[0]["nested"]["list"][1:] == [7, None]
+
+
+def test_passwords_of_addresses_that_nobody_set_are_hidden_too(secretive: Settings) -> None:
+    redactor = Redactor(secretive)
+    text = "at http://a:other@host/x and redis://:more@h:1 but me@example.org, 12:30@noon; api_key=abc, password: 'def'"
+    assert redactor.text(text) == (
+        "at http://a:***@host/x and redis://:***@h:1 but me@example.org, 12:30@noon; api_key=***, password: '***'"
+    )
+
+
+@given(st.text("abcXYZ019-_.~!$*+", min_size=4, max_size=20))
+@examples(derandomize=True, deadline=None)
+def test_whatever_the_password_is_it_is_hidden(password: str) -> None:
+    settings = load_settings(home="/nowhere", broker_url=f"redis://:{password}@host:1/0", database_url="")
+    told = Redactor(settings).text(f"connecting to {settings.broker_url}, that is <{password}>")
+    assert f":{password}@" not in told
+    assert f"<{password}>" not in told
+
+
+def test_settings_do_not_show_their_secrets(secretive: Settings) -> None:
+    assert [secret for secret in SECRETS if secret in repr(secretive)] == []
+
+
+def test_an_address_is_shown_without_what_opens_it() -> None:
+    assert without_password("rediss://u:p@host:1/0?ssl_ca_certs=/x&password=p") == "rediss://host:1/0"
+    assert without_password("redis://host:1/0") == "redis://host:1/0"

@@ -1,0 +1,62 @@
+"""Renewing the lease of the item in hand from a thread, while the item is worked on."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from freeda_svc.errors import UnavailableError
+from freeda_svc.jobs.claims import Claim, renew_lease
+from freeda_svc.settings import Settings
+from workers.metrics_reports import Report
+
+RENEWALS_A_LEASE = 3
+
+log = structlog.get_logger(__name__)
+
+
+class LeaseKeeper:
+    """One thread for all items of a process: starting one for each would take longer than many items."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._kept: tuple[Claim, Report] | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lease keeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin to keep."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, after a renewal in progress."""
+        self._ended.set()
+        self._thread.join()
+
+    @contextmanager
+    def keeping(self, claim: Claim, report: Report) -> Iterator[None]:
+        """Renew a lease until the block ends, and count it; one that is lost meanwhile is not taken again."""
+        self._kept = claim, report
+        try:
+            yield
+        finally:
+            self._kept = None
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._settings.lease_seconds / RENEWALS_A_LEASE):
+            kept = self._kept
+            if kept is None:
+                continue
+            claim, report = kept
+            try:
+                if renew_lease(self._settings, claim):
+                    report.renewals += 1
+                elif self._kept is kept:  # another item may be in hand by now
+                    self._kept = None
+            except UnavailableError as error:
+                report.renewals_failed += 1
+                log.warning("lease not renewed", job=claim.job_id, item=claim.item_id, reason=str(error))
+            except Exception:  # the thread must live on; the log says what was wrong
+                report.renewals_failed += 1
+                log.exception("lease not renewed", job=claim.job_id, item=claim.item_id)

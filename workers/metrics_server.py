@@ -1,0 +1,167 @@
+"""Answers Prometheus and health checks over HTTP, where ``metrics_port`` says so.
+
+``/metrics`` has the numbers; ``/health/ready`` answers 200 while the worker takes items; ``/health/live`` answers 200
+unless the worker hangs, which nothing but starting it anew would help.
+"""
+
+import json
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import structlog
+from prometheus_client import make_wsgi_app
+
+from freeda_svc.errors import UnavailableError
+from freeda_svc.settings import Settings
+from workers.metrics import WorkerMetrics
+from workers.metrics_reports import LARGEST_REPORT, read_report
+from workers.metrics_state import StateWatch
+
+HANGING_SECONDS = 180.0
+"""No look at database, broker and bank takes as long, even when none of them answers."""
+SOCKET_NAME = "reports"
+POLL_SECONDS = 0.2
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+log = structlog.get_logger(__name__)
+
+
+class Measuring:
+    """The measurements of one worker while it runs.
+
+    Attributes:
+        metrics: what is added up.
+        address: where the working process sends its reports; empty when nobody asks for measurements.
+        ready: set while the worker takes items.
+    """
+
+    def __init__(self, metrics: WorkerMetrics, address: str = "") -> None:
+        self.metrics = metrics
+        self.address = address
+        self.ready = threading.Event()
+
+
+@contextmanager
+def measuring(settings: Settings, broker_url: str, queues: Sequence[str]) -> Iterator[Measuring]:
+    """Measure what a worker does; answer at ``metrics_port``, unless that is 0.
+
+    Args:
+        settings: the installation.
+        broker_url: Redis address.
+        queues: what the worker serves.
+
+    Raises:
+        UnavailableError: the port cannot be had.
+    """
+    metrics = WorkerMetrics(settings, queues)
+    if not settings.metrics_port:
+        yield Measuring(metrics)
+        return
+    watch = StateWatch(settings, broker_url)
+    metrics.registry.register(watch)
+    with tempfile.TemporaryDirectory(prefix="freeda-") as folder:  # short: a socket's path must be
+        measured = Measuring(metrics, str(Path(folder) / SOCKET_NAME))
+        ended = threading.Event()
+        with _bound_socket(measured.address) as reports, _bind(settings, _application(measured, watch)) as server:
+            threads = [
+                threading.Thread(target=_receive, args=(reports, metrics, ended), name="reports", daemon=True),
+                threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), name="metrics server", daemon=True),
+            ]
+            for thread in threads:
+                thread.start()
+            watch.start()
+            try:
+                yield measured
+            finally:
+                ended.set()
+                server.shutdown()
+                watch.stop()
+                for thread in threads:
+                    thread.join()
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+
+class _SixServer(_Server):
+    address_family = socket.AF_INET6
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = 10  # a client that says nothing is not waited for
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by the base class
+        """Say nothing of every request."""
+
+
+def _bind(settings: Settings, application: Application) -> WSGIServer:
+    host, port = settings.metrics_host, settings.metrics_port
+    kind = _SixServer if ":" in host else _Server
+    try:
+        return make_server(host, port, application, server_class=kind, handler_class=_Handler)
+    except OSError as error:
+        raise UnavailableError(
+            f"metrics_port {port} at {host} cannot be had ({error.strerror}): each worker of a machine needs one "
+            "of its own; 0 means none"
+        ) from error
+
+
+def _bound_socket(address: str) -> socket.socket:
+    reports = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        reports.bind(address)
+    except OSError as error:
+        reports.close()
+        raise UnavailableError(
+            f"the socket {address} cannot be made ({error}): set TMPDIR to another folder"
+        ) from error
+    reports.settimeout(POLL_SECONDS)
+    return reports
+
+
+def _receive(reports: socket.socket, metrics: WorkerMetrics, ended: threading.Event) -> None:
+    while not ended.is_set():
+        try:
+            content = reports.recv(LARGEST_REPORT)
+        except TimeoutError:
+            continue
+        try:
+            metrics.add(read_report(content))
+        except (ValueError, TypeError, KeyError):  # of a version that is being replaced
+            log.exception("a report of the working process cannot be read")
+
+
+def _application(measured: Measuring, watch: StateWatch) -> Application:
+    numbers = make_wsgi_app(measured.metrics.registry)
+
+    def answer(environment: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path = environment["PATH_INFO"]
+        if path == "/metrics":
+            told: Iterable[bytes] = numbers(environment, start_response)
+            return told
+        checks = {
+            "/health/ready": ("takes items", measured.ready.is_set),
+            "/health/live": ("works", lambda: watch.seconds_since_look < HANGING_SECONDS),
+        }
+        if path not in checks:
+            return _say(start_response, "404 Not Found", {"known": ["/metrics", *checks]})
+        what, is_so = checks[path]
+        holds = is_so()
+        return _say(start_response, "200 OK" if holds else "503 Service Unavailable", {what: holds})
+
+    return answer
+
+
+def _say(start_response: Callable[..., Any], status: str, content: dict[str, Any]) -> list[bytes]:
+    body = json.dumps(content).encode()
+    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]

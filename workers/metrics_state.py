@@ -1,0 +1,150 @@
+"""What a worker tells Prometheus of the whole installation: work that waits, how it went lately, which parts answer.
+
+It is looked at from a thread, so that a part that hangs does not keep Prometheus from the other numbers. All workers
+tell the same: who has looked leaves what it saw in the broker for the others, so a hundred workers cost the database
+no more than one.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from typing import cast
+
+import httpx
+import redis
+import structlog
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from freeda_svc.errors import FreedaError, UnavailableError
+from freeda_svc.jobs import JobKind
+from freeda_svc.jobs.census import RECENT_MINUTES, take_census
+from freeda_svc.settings import Settings
+from workers.broker import broker_client
+from workers.reconciler import waiting_messages
+
+SHARED_KEY = "freeda:census"
+BANK_SECONDS = 2.0
+STOP_SECONDS = 2.0
+Sample = tuple[str, dict[str, str], float]
+"""Name of a gauge, labels, value."""
+
+log = structlog.get_logger(__name__)
+
+GAUGES = {
+    "freeda_items": (
+        "Items that wait (queued), are worked on (running) or were set aside (failed).",
+        ("kind", "state"),
+    ),
+    "freeda_jobs": ("Jobs of which no item was begun yet (queued), and others that have not ended.", ("state",)),
+    "freeda_oldest_waiting_seconds": ("For how long the oldest waiting item has been there; 0 without one.", ("kind",)),
+    "freeda_attempts_recent": (
+        f"Attempts that ended in the last {RECENT_MINUTES} minutes: done, failed, lost or handed back.",
+        ("kind", "outcome"),
+    ),
+    "freeda_queue_messages": ("Messages in the broker's queue, without those in workers' hands.", ("kind",)),
+    "freeda_database_up": ("Whether the database answers.", ()),
+    "freeda_broker_up": ("Whether the broker answers.", ()),
+    "freeda_bank_up": ("Whether the Qdrant server is ready; not told where banks are embedded.", ()),
+}
+
+
+def look(settings: Settings, broker_url: str) -> list[Sample]:
+    """Look at the installation; a part that does not answer is told as such."""
+    samples: list[Sample] = []
+    up = {"freeda_database_up": True, "freeda_broker_up": True}
+    try:
+        samples += [("freeda_queue_messages", {"kind": kind}, waiting_messages(broker_url, kind)) for kind in JobKind]
+    except UnavailableError:
+        up["freeda_broker_up"] = False
+    try:
+        samples += _shared_census(settings, broker_url) if up["freeda_broker_up"] else _census(settings)
+    except UnavailableError:
+        up["freeda_database_up"] = False
+    if not settings.embedded_bank:
+        up["freeda_bank_up"] = _bank_is_ready(settings)
+    return [*samples, *((name, {}, float(is_up)) for name, is_up in up.items())]
+
+
+def _shared_census(settings: Settings, broker_url: str) -> list[Sample]:
+    """What another worker saw an instant ago, or else what is there now."""
+    with broker_client(broker_url) as client:
+        found = cast("bytes | None", client.get(SHARED_KEY))
+    if found is not None:
+        return [(name, labels, value) for name, labels, value in json.loads(found)]
+    samples = _census(settings)
+    with broker_client(broker_url) as client:
+        client.set(SHARED_KEY, json.dumps(samples), px=max(1, int(800 * settings.reconcile_seconds)))
+    return samples
+
+
+def _census(settings: Settings) -> list[Sample]:
+    census = take_census(settings)
+    samples: list[Sample] = [("freeda_jobs", {"state": state}, count) for state, count in census.jobs.items()]
+    for (kind, state), count in census.items.items():
+        samples.append(("freeda_items", {"kind": kind, "state": state}, count))
+    for kind, age in census.oldest_seconds.items():
+        samples.append(("freeda_oldest_waiting_seconds", {"kind": kind}, age))
+    for (kind, outcome), count in census.ended.items():
+        samples.append(("freeda_attempts_recent", {"kind": kind, "outcome": outcome}, count))
+    return samples
+
+
+def _bank_is_ready(settings: Settings) -> bool:
+    try:
+        return httpx.get(f"{settings.qdrant_url.rstrip('/')}/readyz", timeout=BANK_SECONDS).is_success
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return False
+
+
+class StateWatch(Collector):
+    """Looks at the installation every ``reconcile_seconds``, and tells Prometheus what it saw last."""
+
+    def __init__(self, settings: Settings, broker_url: str) -> None:
+        self._settings = settings
+        self._broker_url = broker_url
+        self._samples: list[Sample] = []
+        self._looked = time.monotonic()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
+
+    @property
+    def seconds_since_look(self) -> float:
+        """For how long it has not come back from looking."""
+        return time.monotonic() - self._looked
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; a look that takes long is not waited for."""
+        self._ended.set()
+        self._thread.join(STOP_SECONDS)
+
+    def describe(self) -> list[GaugeMetricFamily]:
+        """The gauges without values: the registry must not wait for a look."""
+        return [GaugeMetricFamily(name, told, labels=labels) for name, (told, labels) in GAUGES.items()]
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """What was seen last."""
+        samples = self._samples
+        for name, (told, labels) in GAUGES.items():
+            gauge = GaugeMetricFamily(name, told, labels=labels)
+            for found, given, value in samples:
+                if found == name:
+                    gauge.add_metric([given[label] for label in labels], value)
+            yield gauge
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._samples = look(self._settings, self._broker_url)
+            except (FreedaError, redis.RedisError) as error:
+                log.warning("the installation cannot be looked at", reason=str(error))
+            except Exception:  # the thread must live on; the log says what was wrong
+                log.exception("looking at the installation failed")
+            self._looked = time.monotonic()
+            if self._ended.wait(self._settings.reconcile_seconds):
+                return

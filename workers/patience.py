@@ -1,0 +1,59 @@
+"""Waiting for a part that does not answer, longer each time."""
+
+import errno
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+
+from freeda_svc.errors import BusyError, UnavailableError
+
+FIRST_SECONDS = 0.5
+LONGEST_SECONDS = 30.0
+PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTUNREACH)
+"""What an operating system says of a full disk, or of a file server that is away."""
+
+Result = TypeVar("Result")
+log = structlog.get_logger(__name__)
+
+
+class Patience:
+    """Waits half a second, then twice as long each time, until something has worked."""
+
+    def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._sleep = sleep
+        self._next = FIRST_SECONDS
+
+    def wait(self) -> None:
+        """Wait a little, longer than the last time."""
+        seconds, self._next = self._next, min(2 * self._next, LONGEST_SECONDS)
+        self._sleep(seconds)
+
+    def calm(self) -> None:
+        """Begin with the shortest time again: what was missed is there."""
+        self._next = FIRST_SECONDS
+
+
+def until_available(action: Callable[[], Result], what: str, patience: Patience) -> Result:
+    """Do something as soon as the parts that it needs answer.
+
+    Args:
+        action: raises ``UnavailableError`` while they do not.
+        what: for the log.
+        patience: waits between tries.
+    """
+    while True:
+        try:
+            result = action()
+        except UnavailableError as error:
+            log.warning("waiting for a part that does not answer", what=what, reason=str(error))
+            patience.wait()
+        else:
+            patience.calm()
+            return result
+
+
+def may_pass(error: Exception) -> bool:
+    """Tell whether an error says nothing of the item: what is held by another, or away, may be there later."""
+    return isinstance(error, BusyError | UnavailableError) or (isinstance(error, OSError) and error.errno in PASSING)

@@ -1,0 +1,60 @@
+"""Keeping secrets out of what is told: passwords in addresses, and the secrets of the settings wherever they stand."""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from structlog.typing import EventDict, WrappedLogger
+
+from freeda_svc.settings import SECRETS, Settings
+
+HIDDEN = "***"
+SHORTEST = 4
+"""Shorter secrets are hidden in addresses only: they would be found in innocent words, too."""
+_ADDRESS = re.compile(r"(?P<start>[A-Za-z][A-Za-z0-9+.-]*://[^\s/@:'\"]*):[^\s/'\"]*@")
+_NAMED = re.compile(
+    r"(?i)\b(?P<name>password|passwd|api[_-]?key|token|secret)(?P<sign>['\"]?\s*[=:]\s*['\"]?)[^\s&'\",;)}]+"
+)
+
+
+class Redactor:
+    """A structlog processor that hides secrets in every text of an event, also inside lists and mappings."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Learn the secrets of an installation."""
+        found = {secret for name in SECRETS for secret in _secrets(name, getattr(settings, name))}
+        # The longest first: one secret may be part of another.
+        self._secrets = sorted((secret for secret in found if len(secret) >= SHORTEST), key=len, reverse=True)
+
+    def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:  # noqa: ARG002 - as given
+        """Return the event without secrets."""
+        return {key: self._hide(value) for key, value in event.items()}
+
+    def text(self, text: str) -> str:
+        """Return a text without secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, HIDDEN)
+        text = _ADDRESS.sub(rf"\g<start>:{HIDDEN}@", text)
+        return _NAMED.sub(rf"\g<name>\g<sign>{HIDDEN}", text)
+
+    def _hide(self, value: object) -> object:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {key: self._hide(inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self._hide(inner) for inner in value]
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        return self.text(repr(value))
+
+
+def _secrets(name: str, value: str) -> set[str]:
+    """The secrets in a setting: the whole of a key, the passwords of an address as they are written and as they are."""
+    if not name.endswith("_url"):
+        return {value}
+    address = urlsplit(value)
+    # A password may hold characters that end a host for a strict reader.
+    written = address.netloc.rpartition("@")[0].partition(":")[2]
+    named = {given for key, given in parse_qsl(address.query) if "password" in key or "token" in key}
+    return {written, unquote(written), *named} - {""}
