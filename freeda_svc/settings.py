@@ -61,6 +61,7 @@ class Settings(BaseSettings):
         reconcile_seconds: how often lost messages and expired leases are looked for.
         query_timeout_seconds: how long a question to the worker's bank may take.
         log_format: of the console: ``console`` for people, ``json`` for machines. The log file is always JSON.
+        keep_log: whether the log is also written to the home; in a container the console is enough.
     """
 
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True, validate_default=True)
@@ -90,6 +91,7 @@ class Settings(BaseSettings):
     reconcile_seconds: Annotated[float, Field(gt=0)] = 5.0
     query_timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
     log_format: Literal["console", "json"] = "console"
+    keep_log: bool = True
 
     @field_validator("home")
     @classmethod

@@ -142,22 +142,30 @@ def postgres_server() -> "Iterator[PostgresServer]":
 
 
 @pytest.fixture(scope="session")
-def migrated_database(postgres_server: "PostgresServer", tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Name of a database with all tables, which others are copied from. Do not connect to it."""
-    import migrations  # noqa: PLC0415
-    from freeda_svc.jobs.database import close_databases  # noqa: PLC0415
-    from freeda_svc.settings import load_settings  # noqa: PLC0415
-
-    url = postgres_server.new_database()
-    migrations.upgrade(load_settings(home=tmp_path_factory.mktemp("migrating"), database_url=url))
-    close_databases()  # a database with connections is not copied
-    return url.rpartition("/")[2]
+def _migrated_databases() -> list[str]:
+    """Addresses of databases with all tables, the last one in use."""
+    return []
 
 
 @pytest.fixture
-def postgres_url(postgres_server: "PostgresServer", migrated_database: str) -> str:
-    """A database of its own, with all tables."""
+def postgres_url(postgres_server: "PostgresServer", _migrated_databases: list[str], tmp_path: Path) -> str:
+    """An empty database with all tables; made anew when a test has left other tables behind."""
+    import psycopg  # noqa: PLC0415
+
+    import migrations  # noqa: PLC0415
+    from freeda_svc.errors import UnavailableError  # noqa: PLC0415
     from freeda_svc.jobs.database import close_databases  # noqa: PLC0415
+    from freeda_svc.jobs.tables import Base  # noqa: PLC0415
+    from freeda_svc.settings import load_settings  # noqa: PLC0415
 
     close_databases()  # each engine keeps connections, and the server has not many
-    return postgres_server.new_database(migrated_database)
+    try:
+        url = _migrated_databases[-1]
+        migrations.check_current(load_settings(home=tmp_path, database_url=url))
+    except (IndexError, UnavailableError):
+        url = postgres_server.new_database()
+        migrations.upgrade(load_settings(home=tmp_path, database_url=url))
+        _migrated_databases.append(url)
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"TRUNCATE {', '.join(Base.metadata.tables)} RESTART IDENTITY")
+    return url

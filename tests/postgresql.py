@@ -60,12 +60,12 @@ class PostgresServer:
         address = f"postgresql+psycopg://me:{self._password}@127.0.0.1:{self._port}/{database}"
         return f"{address}?{given}" if given else address
 
-    def new_database(self, template: str = "template1") -> str:
-        """Make a database like another one, an empty one otherwise; returns its address."""
+    def new_database(self) -> str:
+        """Make an empty database; returns its address."""
         self._databases += 1
         name = f"test{self._databases}"
         with psycopg.connect(self.url().replace("+psycopg", ""), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+            connection.execute(f"CREATE DATABASE {name}")
         return self.url(name)
 
     def start(self, **more: str) -> None:

@@ -11,6 +11,7 @@ from freeda_svc.settings import Settings, load_settings, prepare_home
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(f"FREEDA_{name.upper()}", raising=False)
+        monkeypatch.delenv(f"FREEDA_{name.upper()}_FILE", raising=False)
 
 
 def test_defaults_live_in_the_home_of_the_person() -> None:
@@ -112,3 +113,63 @@ def test_input_roots_are_absolute_and_may_be_several(tmp_path: Path, monkeypatch
     settings = load_settings(home=tmp_path / "home", input_roots=os.pathsep.join(("photos", "/data", "")))
     assert settings.input_folders == (tmp_path / "photos", Path("/data"))
     assert load_settings(home=tmp_path / "home").input_folders == ()
+
+
+def test_secrets_may_stand_in_files_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "freeda.toml").write_text('database_url = "sqlite:///file"\nbroker_url = "redis://file"\n')
+    for name, content in (
+        ("DATABASE_URL", "sqlite:///secret\n"),
+        ("QDRANT_API_KEY", "key"),
+        ("BROKER_URL", "redis://x"),
+    ):
+        (tmp_path / name).write_text(content)
+        monkeypatch.setenv(f"FREEDA_{name}_FILE", str(tmp_path / name))
+    monkeypatch.setenv("FREEDA_BROKER_URL", "redis://environment")
+    settings = load_settings(home=tmp_path)
+    assert settings.database_url == "sqlite:///secret"
+    assert settings.qdrant_api_key == "key"
+    assert settings.broker_url == "redis://environment"
+    assert load_settings(home=tmp_path, database_url="sqlite:///keyword").database_url == "sqlite:///keyword"
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_secret_that_cannot_be_read_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    if content is not None:
+        (tmp_path / "secret").write_bytes(content)
+    monkeypatch.setenv("FREEDA_QDRANT_API_KEY_FILE", str(tmp_path / "secret"))
+    with pytest.raises(InputError, match=r"^FREEDA_QDRANT_API_KEY_FILE: .*secret cannot be read: ") as caught:
+        load_settings(home=tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_only_secrets_are_read_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pack").write_text("other")
+    monkeypatch.setenv("FREEDA_PACK_FILE", str(tmp_path / "pack"))
+    assert load_settings(home=tmp_path).pack == "miniature"
+
+
+def test_workers_that_share_a_home_have_locks_and_logs_of_their_own(tmp_path: Path) -> None:
+    servers = {"broker_url": "redis://x", "qdrant_url": "http://x"}
+    first, second = (load_settings(home=tmp_path, worker_name=name, **servers) for name in ("a.1", "b"))
+    assert not first.one_worker_only
+    assert first.worker_lock.name == "worker-a.1.lock"
+    assert first.log_file.name == "worker-a.1.log"
+    assert first.worker_lock != second.worker_lock
+    assert load_settings(home=tmp_path, **servers).resolved_worker_name
+    for name in servers:
+        alone = load_settings(home=tmp_path, worker_name="a", **{**servers, name: ""})
+        assert alone.one_worker_only
+        assert alone.worker_lock.name == "worker.lock"
+    with pytest.raises(InputError, match="worker_name must be up to 64 letters"):
+        load_settings(home=tmp_path, worker_name="a/b")
+
+
+def test_artifacts_may_lie_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(home=tmp_path).artifacts_folder == tmp_path / "artifacts"
+    shared = load_settings(home=tmp_path / "home", artifacts="shared")
+    assert shared.artifacts_folder == tmp_path / "shared"
+    prepare_home(shared)
+    assert (tmp_path / "shared").is_dir()

@@ -16,7 +16,7 @@ _QUIET = ("httpx", "urllib3", "PIL", "filelock", "celery.worker.strategy", "cele
 
 
 def configure_logs(settings: Settings) -> None:
-    """Send structlog's and the standard library's messages to ``worker.log`` and to the console."""
+    """Send structlog's and the standard library's messages to the console, and to the log file where one is kept."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -30,20 +30,22 @@ def configure_logs(settings: Settings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    settings.logs_folder.mkdir(parents=True, exist_ok=True)
-    file = logging.handlers.WatchedFileHandler(settings.log_file, encoding="utf-8")  # logrotate may move it away
     redactor = Redactor(settings)
-    file.setFormatter(_json_formatter(shared, redactor))
     console = logging.StreamHandler(sys.stderr)
     is_json = settings.log_format == "json"
     console.setFormatter((_json_formatter if is_json else _console_formatter)(shared, redactor))
-    file.addFilter(_tells_enough)
-    console.addFilter(_tells_enough)
+    handlers: list[logging.Handler] = [console]
+    if settings.keep_log:
+        settings.logs_folder.mkdir(parents=True, exist_ok=True)
+        file = logging.handlers.WatchedFileHandler(settings.log_file, encoding="utf-8")  # logrotate may move it away
+        file.setFormatter(_json_formatter(shared, redactor))
+        handlers.append(file)
     root = logging.getLogger()
     for handler in list(root.handlers):
         root.removeHandler(handler)
-    root.addHandler(file)
-    root.addHandler(console)
+    for handler in handlers:
+        handler.addFilter(_tells_enough)
+        root.addHandler(handler)
     root.setLevel(logging.INFO)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

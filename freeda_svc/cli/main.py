@@ -65,8 +65,9 @@ class FreedaGroup(click.Group):
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
             alike = get_close_matches(args[0], COMMANDS, n=1)
-            error.message += f" Did you mean '{alike[0]}'?" if alike else ""
-            raise
+            if not alike:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean '{alike[0]}'?", error.ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the subcommands without importing them."""

@@ -11,6 +11,7 @@ import click
 from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.console import print_json
 from freeda_svc.cli.endings import EXIT_FAILED, EXIT_PARTLY, Interrupted
+from freeda_svc.cli.job_options import idempotency_key_option, priority_option
 from freeda_svc.cli.options import outcome_option, quiet_option
 from freeda_svc.cli.segment_categories import AskedCategories, ask_categories, category_options
 from freeda_svc.cli.segment_formats import explain_option, format_option, prefix_option, read_formats_of_segment
@@ -21,7 +22,7 @@ from freeda_svc.cli.segment_report import outcome_as_json, print_outcome, reason
 from freeda_svc.cli.segment_run import Outcome, Plan, Target, follow_images, plan_resumption, write_files_for_all
 from freeda_svc.cli.session import open_dispatcher, read_settings
 from freeda_svc.errors import InputError
-from freeda_svc.jobs import InputImage, submit_segment
+from freeda_svc.jobs import InputImage, Priority, submit_segment
 from freeda_svc.jobs.results import submitted_images
 from freeda_svc.jobs.segmentation_requests import segmentation_request
 from freeda_svc.settings import Settings
@@ -47,6 +48,8 @@ class _Asked:
     overrides: dict[str, Any]
     bank: str
     explain: bool
+    priority: Priority
+    idempotency_key: str
 
     def submit(self, images: Sequence[InputImage]) -> str:
         return submit_segment(
@@ -58,6 +61,8 @@ class _Asked:
             bank=self.bank,
             colours=self.categories.colours,
             explain=self.explain,
+            priority=self.priority,
+            idempotency_key=self.idempotency_key,
         )
 
     def digest(self) -> str:
@@ -91,6 +96,8 @@ class _Asked:
 @prefix_option
 @click.option("--resume", is_flag=True, help="With --out: skip images whose files are there and still hold.")
 @bank_option
+@priority_option
+@idempotency_key_option
 @click.option("--wait", is_flag=True, help="Follow the job to its end; otherwise only its id is printed.")
 @parameter_options
 @quiet_option
@@ -112,6 +119,8 @@ def segment(
     explain: bool,
     image_prefix: str,
     bank: str,
+    priority: Priority,
+    idempotency_key: str,
     recursive: bool,
     resume: bool,
     wait: bool,
@@ -138,13 +147,15 @@ def segment(
         raise click.UsageError("Missing argument 'IMAGES...'.")
     if out is None and (resume or formats):
         raise click.UsageError(f"{'--resume' if resume else '--format'} goes with --out DIR.")
+    if resume and idempotency_key:
+        raise click.UsageError("--idempotency-key goes without --resume, which finds out itself what was asked before.")
     asked_categories = ask_categories(categories, categories_file, vocabulary, background, auto=auto)
     overrides = read_overrides(parameters)
     chosen = read_formats_of_segment(formats, explain=explain, auto=auto) if out is not None else ()
     if out is not None:
         check_writable(out)
     settings = read_settings(context)
-    asked = _Asked(settings, asked_categories, overrides, bank, explain)
+    asked = _Asked(settings, asked_categories, overrides, bank, explain, priority, idempotency_key)
     found = find_images(images, lists, recursive=recursive, allowed=settings.input_folders)
     tell_problems(found)
     if out is None and not wait:

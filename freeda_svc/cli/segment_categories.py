@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from freeda_svc.cli.completing import complete_vocabularies
 from freeda_svc.errors import InputError
 from freeda_svc.jobs.segmentation_requests import Colour
 
@@ -40,7 +41,12 @@ def category_options(command: Command) -> Command:
                 type=click.Path(path_type=Path, dir_okay=False),
                 help="A text file with a category a line; lines that begin with # are left out.",
             ),
-            click.option("--vocabulary", metavar="NAME", help="A built-in vocabulary, such as voc20 or ade150."),
+            click.option(
+                "--vocabulary",
+                metavar="NAME",
+                shell_complete=complete_vocabularies,
+                help="A built-in vocabulary, such as voc20 or ade150.",
+            ),
             click.option(
                 "--background",
                 metavar="WORDS",

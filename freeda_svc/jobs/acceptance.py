@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from freeda_svc.errors import InputError
 from freeda_svc.jobs.database import reading, writing
-from freeda_svc.jobs.dispatch import Dispatcher, send_job
+from freeda_svc.jobs.dispatch import MOST_MISSING, Dispatcher, send_job
 from freeda_svc.jobs.states import EventKind, ItemState, JobKind, JobState, Priority
 from freeda_svc.jobs.tables import Job, WorkItem
 from freeda_svc.jobs.transitions import record_event
@@ -112,7 +112,8 @@ def accept_job(
             raise
         return earlier
     with reading(settings) as session:
-        item_ids = session.scalars(select(WorkItem.id).where(WorkItem.job_id == job.id).order_by(WorkItem.number)).all()
+        items = select(WorkItem.id).where(WorkItem.job_id == job.id).order_by(WorkItem.number).limit(MOST_MISSING)
+        item_ids = session.scalars(items).all()
     send_job(settings, dispatcher, job.id, JobKind(job.kind), item_ids)
     return job.id
 

@@ -19,7 +19,7 @@ from freeda_svc.settings import Settings
 
 MESSAGES_AT_ONCE = 1000
 MOST_MISSING = 10_000
-"""More messages than this are never added at once, however many items wait: workers are busy for a while."""
+"""More messages than this are never sent at once, however many items wait: they keep workers busy for a while."""
 FRESH = timedelta(seconds=60)
 """The messages of a job that is younger may still be on their way from the process that submitted it."""
 
@@ -48,13 +48,14 @@ class Dispatcher(Protocol):
 
 
 def send_items(dispatcher: Dispatcher, kind: JobKind, item_ids: Sequence[int]) -> bool:
-    """Send the messages of accepted items.
+    """Send the messages of accepted items, ``MOST_MISSING`` at most.
 
-    Those that cannot be sent now are sent later by the reconciler.
+    The others, and those that cannot be sent now, are sent later by the reconciler.
 
     Returns:
-        Whether all were sent.
+        Whether all that were to be sent now were sent.
     """
+    item_ids = item_ids[:MOST_MISSING]
     for start in range(0, len(item_ids), MESSAGES_AT_ONCE):
         batch = item_ids[start : start + MESSAGES_AT_ONCE]
         try:
@@ -68,7 +69,7 @@ def send_items(dispatcher: Dispatcher, kind: JobKind, item_ids: Sequence[int]) -
 
 
 def send_job(settings: Settings, dispatcher: Dispatcher, job_id: str, kind: JobKind, item_ids: Sequence[int]) -> bool:
-    """Send the messages of a job that was just accepted, and note it when all were sent."""
+    """Send the messages of a job that was just accepted, and note that this is done."""
     sent = send_items(dispatcher, kind, item_ids)
     if sent:
         with writing(settings) as session:

@@ -76,7 +76,7 @@ class Job(Base):
         priority: a ``Priority``; its items have the same.
         idempotency_key: the client's own name for the request, so that asking twice makes one job; None without one.
         request_digest: of what was asked under that key; empty without one.
-        sent_at: when the messages of all its items had been sent; None while that has not happened.
+        sent_at: when its messages had been sent; None while they may still be on their way.
     """
 
     __tablename__ = "jobs"

@@ -68,7 +68,7 @@ def interrupted(freeda: Freeda, monkeypatch: pytest.MonkeyPatch) -> Freeda:
     """Runs a command at which Ctrl-C is pressed as soon as it tells how far it is."""
 
     @contextmanager
-    def impatient(_label: str) -> Iterator[Callable[[int, int], None]]:
+    def impatient(_label: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
         def tell(_done: int, _total: int) -> None:
             raise KeyboardInterrupt
 

@@ -62,6 +62,10 @@ def test_packs_are_completed(home: Path) -> None:
     assert "freeda-vit-b" in complete("packs", "fetch", "freeda")
 
 
+def test_vocabularies_are_completed(home: Path) -> None:
+    assert complete("segment", "--vocabulary", "voc") == ["voc20", "voc21"]
+
+
 def test_what_goes_wrong_completes_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home.mkdir()
     (home / "freeda.toml").write_text("half = ")

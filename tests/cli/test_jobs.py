@@ -190,6 +190,17 @@ def test_a_warning_goes_to_standard_error(
     assert ran.err.count("\n") == 1
 
 
+def test_a_segmentation_has_priority_and_key(freeda: Freeda, settings: Settings, tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    freeda("bank", "create", "default")
+    asked = ("segment", tmp_path / "a.png", "-c", "sky", "--priority", "high", "--idempotency-key", "once")
+    job = freeda(*asked).out.strip()
+    assert freeda(*asked).out.strip() == job
+    [listed] = freeda("jobs", "list", "--json").json
+    assert (listed["id"], listed["priority"], listed["idempotency_key"]) == (job, "high", "once")
+    assert freeda(*asked, "--out", tmp_path / "out", "--resume").code == 2
+
+
 def test_what_a_segmentation_has_done_so_far_can_be_exported(
     freeda: Freeda, settings: Settings, tmp_path: Path
 ) -> None:

@@ -78,5 +78,6 @@ def test_never_more_than_a_limit_is_missing(
 ) -> None:
     monkeypatch.setattr(dispatching, "MOST_MISSING", 3)
     submit_ingest(settings, captions(10), source="x", dispatcher=outbox)
+    assert [item_id for _, item_id in outbox.sent] == [1, 2, 3]
     assert _lacking(settings, 0) == [1, 2, 3]
     assert _lacking(settings, 3) == []
