@@ -11,7 +11,7 @@ format_option = click.option(
     metavar="NAME[,NAME...]",
     help=(
         "Files to write: mask, overlay, summary, scores-png, scores-npz, polygons, evidence, evidence-page, coco, "
-        "label-studio  [default: mask,overlay,summary; with --explain the two of evidence, too]"
+        "label-studio; with --explain the two of evidence come on top  [default: mask,overlay,summary]"
     ),
 )
 explain_option = click.option(
@@ -43,7 +43,7 @@ def read_formats_of_segment(given: Sequence[str], *, explain: bool, auto: bool) 
 
     Args:
         given: as typed; the usual ones when empty.
-        explain: whether evidence is kept; its files are then among the usual ones.
+        explain: whether evidence is kept; its files then come on top, both where none of them is named.
         auto: whether each image has categories of its own, which files for all images cannot have.
 
     Raises:
@@ -52,8 +52,10 @@ def read_formats_of_segment(given: Sequence[str], *, explain: bool, auto: bool) 
     """
     from freeda_svc.outputs import DEFAULT_FORMATS, EVIDENCE_FORMATS, files_for_all  # noqa: PLC0415 - as above
 
-    usual = (*DEFAULT_FORMATS, *EVIDENCE_FORMATS) if explain else ()
-    chosen = read_formats(_names(given) or usual)
+    names = _names(given) or list(DEFAULT_FORMATS)
+    if explain and not set(names) & set(EVIDENCE_FORMATS):
+        names += EVIDENCE_FORMATS
+    chosen = read_formats(names)
     if not explain and set(chosen) & set(EVIDENCE_FORMATS):
         raise click.UsageError("--format evidence and evidence-page go with --explain.")
     if auto and files_for_all(chosen):

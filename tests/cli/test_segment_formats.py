@@ -18,6 +18,7 @@ def test_evidence_is_among_the_usual_files_where_it_is_asked_for() -> None:
     assert read_formats_of_segment((), explain=False, auto=False) == DEFAULT_FORMATS
     assert read_formats_of_segment((), explain=True, auto=False) == (*DEFAULT_FORMATS, *EVIDENCE_FORMATS)
     assert read_formats_of_segment(("mask,evidence-page",), explain=True, auto=True) == ("mask", "evidence-page")
+    assert read_formats_of_segment(("mask",), explain=True, auto=False) == ("mask", *EVIDENCE_FORMATS)
 
 
 @pytest.mark.parametrize("name", EVIDENCE_FORMATS)
