@@ -5,7 +5,8 @@ float32 values in float64. Cones tell which nouns can hold any of them. Where th
 alone; for the other queries one pass over the rows that any of them needs serves all.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,8 @@ _NEAR = 0.5
 """How far a query may be from the centre of a noun whose keys are scored more finely; unit vectors."""
 _CROWD = 16
 """A noun with fewer candidates is not worth it."""
+_FEW_QUERIES = 4
+"""A pass for no more than these goes on one thread."""
 _HITS_KEPT = 4
 """A pass tightens a query's floor when it has collected this many times what is wanted."""
 
@@ -53,6 +56,21 @@ class Keys:
     nouns: npt.NDArray[np.uint32]
     cones: Cones
     ids: Callable[[Rows], npt.NDArray[np.uint8]]
+
+
+@contextmanager
+def _on_one_thread() -> Iterator[None]:
+    """Have torch compute on this thread alone.
+
+    With a query or a few, a block of rows takes a fraction of a millisecond; where other work keeps the processor busy,
+    waiting for a second thread at each takes many times as long.
+    """
+    threads = torch.get_num_threads()  # of this thread
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class _Scratch:
@@ -186,9 +204,10 @@ def _score(keys: Keys, query: npt.NDArray[np.float32], rows: Rows, scratch: _Scr
     rows = rows[keys.retrievable[rows]]
     wanted = torch.from_numpy(query)
     scores = np.empty(len(rows), dtype=np.float32)
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        part = rows[start : start + _ROWS_AT_ONCE]
-        scores[start : start + _ROWS_AT_ONCE] = torch.mv(scratch.gather(keys.coarse, part), wanted).numpy()
+    with _on_one_thread():
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            part = rows[start : start + _ROWS_AT_ONCE]
+            scores[start : start + _ROWS_AT_ONCE] = torch.mv(scratch.gather(keys.coarse, part), wanted).numpy()
     return _Candidates(rows, scores)
 
 
@@ -205,10 +224,11 @@ def _pass_over(
     wanted = torch.from_numpy(queries)
     hits = _Hits(k, floors, _coarse_error(queries.shape[1]))
     whole = len(rows) > 0 and int(rows[-1]) - int(rows[0]) + 1 == len(rows)
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        part = rows[start : start + _ROWS_AT_ONCE]
-        wide = scratch.widen(keys.coarse[part[0] : part[-1] + 1]) if whole else scratch.gather(keys.coarse, part)
-        hits.collect(part, torch.mm(wanted, wide.T).numpy(), keys.retrievable[part])
+    with _on_one_thread() if len(queries) <= _FEW_QUERIES else nullcontext():
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            part = rows[start : start + _ROWS_AT_ONCE]
+            wide = scratch.widen(keys.coarse[part[0] : part[-1] + 1]) if whole else scratch.gather(keys.coarse, part)
+            hits.collect(part, torch.mm(wanted, wide.T).numpy(), keys.retrievable[part])
     return hits.of_each_query()
 
 
