@@ -5,8 +5,9 @@ from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
+from freeda_svc.jobs import JobKind
 from freeda_svc.settings import Settings
-from workers.metrics_reports import Report
+from workers.metrics_reports import OUTCOMES, Report
 
 SECONDS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 """From a message's overhead to the longest item."""
@@ -83,6 +84,8 @@ class WorkerMetrics:
             "freeda_items_put_back", "Items of workers that fell silent which this worker put back.", registry=registry
         )
 
+        self._begin_at_zero()
+
     def add(self, report: Report) -> None:
         """Add what the working process measured of an item."""
         if report.process != self._process:
@@ -110,3 +113,13 @@ class WorkerMetrics:
         """Add what one look of the reconciler found."""
         self._silent.inc(put_back)
         self._messages.inc(sent_again)
+
+    def _begin_at_zero(self) -> None:
+        """Let counters be there before they count: Prometheus does not see the first step of one that comes later."""
+        for kind in JobKind:
+            for outcome in OUTCOMES:
+                self._attempts.labels(kind, outcome)
+            for counter in (self._again, self._prototypes, self._images):
+                counter.labels(kind)
+        for outcome in ("renewed", "failed"):
+            self._renewals.labels(outcome)

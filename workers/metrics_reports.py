@@ -26,7 +26,7 @@ CLAIM, PERFORM, STORE, RECORD = "claim", "perform", "store", "record"
 STAGES = (CLAIM, PERFORM, STORE, RECORD)
 """Of an item: taking it, doing it, within that keeping what came out in bank or artifacts, and recording its end."""
 
-DONE, LATE, FAILED, HANDED_BACK = "done", "late", "failed", "handed back"
+OUTCOMES = DONE, LATE, FAILED, HANDED_BACK = "done", "late", "failed", "handed back"
 """How an attempt ends; late is what was done when the item was in other hands."""
 
 log = structlog.get_logger(__name__)

@@ -18,7 +18,8 @@ from freeda_svc.jobs.tables import WorkItem
 from freeda_svc.settings import Settings
 from workers import CeleryDispatcher
 from workers.broker import running_broker_url, start_broker
-from workers.reconciler import DONE_KEY, Reconciler, reconcile, repair, waiting_messages
+from workers.locks import worker_identity
+from workers.reconciler import DONE_KEY, TURN_KEY, Reconciler, forget_turn, reconcile, repair, waiting_messages
 
 Captions = Callable[..., list[Caption]]
 
@@ -97,6 +98,21 @@ def test_many_reconcilers_at_once_send_what_is_missing_once(settings: Settings, 
     assert reconcile(settings, url) == 0  # somebody looked an instant ago
     _forget(url, DONE_KEY)
     assert reconcile(settings, url) == 30
+
+
+def test_a_worker_that_was_killed_in_its_turn_goes_on_at_once(settings: Settings, captions: Captions) -> None:
+    url = start_broker(settings)
+    _submit(settings, captions(3))
+    _forget(url)
+    with redis.Redis.from_url(url) as client:
+        client.set(TURN_KEY, worker_identity(settings), px=60_000)
+        assert reconcile(settings, url) == 0
+        forget_turn(settings, url)
+        assert reconcile(settings, url) == 3
+        client.set(TURN_KEY, "another worker", px=60_000)
+    forget_turn(settings, url)
+    _forget(url, DONE_KEY, "ingest")
+    assert reconcile(settings, url) == 0
 
 
 def test_an_item_whose_worker_fell_silent_is_sent_again(settings: Settings, captions: Captions) -> None:

@@ -90,3 +90,13 @@ def test_settings_do_not_show_their_secrets(secretive: Settings) -> None:
 def test_an_address_is_shown_without_what_opens_it() -> None:
     assert without_password("rediss://u:p@host:1/0?ssl_ca_certs=/x&password=p") == "rediss://host:1/0"
     assert without_password("redis://host:1/0") == "redis://host:1/0"
+
+
+def test_no_log_file_is_kept_where_none_is_wanted(
+    secretive: Settings, capsys: pytest.CaptureFixture[str], logging_as_before: None
+) -> None:
+    settings = secretive.model_copy(update={"keep_log": False, "log_format": "json"})
+    configure_logs(settings)
+    structlog.get_logger("freeda").info("begun", broker=settings.broker_url)
+    assert json.loads(capsys.readouterr().err)["event"] == "begun"
+    assert not settings.log_file.exists()

@@ -1,0 +1,73 @@
+"""What a message sets off; the working process is this one, and what it does for an item is made up."""
+
+from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from freeda_svc.captions.caption import Caption
+from freeda_svc.jobs import JobKind, JobState, job_summary, submit_ingest
+from freeda_svc.jobs.claims import Claim
+from freeda_svc.settings import Settings
+from workers import child, tasks
+from workers.app import QUEUES, QUEUES_KEY, SETTINGS_KEY
+
+Captions = Callable[..., list[Caption]]
+
+
+class NoDispatcher:
+    def check(self) -> None: ...
+
+    def send(self, kind: JobKind, item_ids: Sequence[int]) -> bool:
+        return False
+
+
+@pytest.fixture
+def message(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Deliver one message to this process."""
+    conf = {SETTINGS_KEY: settings.model_dump(mode="json"), QUEUES_KEY: QUEUES, child.REPORTS_KEY: ""}
+    monkeypatch.setattr(tasks, "perform", lambda held, claim: {})
+    yield lambda: tasks._run_item(SimpleNamespace(app=SimpleNamespace(conf=conf)), 1)
+    child._end()
+
+
+def _submit(settings: Settings, captions: Captions, count: int) -> str:
+    return submit_ingest(settings, captions(count), source="test", dispatcher=NoDispatcher())
+
+
+def test_one_message_is_enough_for_many_short_items(
+    settings: Settings, captions: Captions, message: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "BURST_SECONDS", 60.0)
+    job_id = _submit(settings, captions, 4)
+    message()
+    assert job_summary(settings, job_id).state == JobState.DONE
+
+
+def test_a_message_does_not_go_on_after_an_item_that_took_long(
+    settings: Settings, captions: Captions, message: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "BURST_SECONDS", 0.0)
+    job_id = _submit(settings, captions, 3)
+    message()
+    progress = job_summary(settings, job_id).progress
+    assert (progress.done, progress.queued) == (1, 2)
+
+
+def test_a_message_does_not_go_on_after_a_failure(
+    settings: Settings, captions: Captions, message: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(held: object, claim: Claim) -> dict[str, Any]:
+        raise RuntimeError("the device is lost")
+
+    monkeypatch.setattr(tasks, "perform", fail)
+    monkeypatch.setattr(tasks, "BURST_SECONDS", 60.0)
+    job_id = _submit(settings, captions, 2)
+    message()
+    progress = job_summary(settings, job_id).progress
+    assert (progress.queued, progress.failed, progress.running) == (2, 0, 0)
+
+
+def test_a_message_for_which_nothing_waits_does_nothing(settings: Settings, message: Callable[[], None]) -> None:
+    message()
