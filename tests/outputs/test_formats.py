@@ -1,7 +1,6 @@
 import pytest
 
 from freeda_svc.errors import InputError
-from freeda_svc.jobs.input_images import RESERVED_ENDING
 from freeda_svc.outputs import DEFAULT_FORMATS, FORMATS, check_formats, files_for_all, files_of_image
 
 
