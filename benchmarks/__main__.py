@@ -18,6 +18,8 @@ NAMES = (
     "retrieval_depth",
     "segmentation",
     "proposals",
+    "scaling",
+    "queue",
 )
 
 

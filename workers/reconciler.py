@@ -20,10 +20,12 @@ from freeda_svc.settings import Settings
 from workers.bank_place import take_bank_place
 from workers.broker import broker_client, start_broker
 from workers.dispatcher import CeleryDispatcher
+from workers.locks import worker_identity
 
 TURN_KEY = "freeda:reconciler"
 DONE_KEY = "freeda:reconciled"
-TURN_SECONDS = 60.0
+TURN_SECONDS = 20.0
+"""Far longer than a turn takes. Who dies in its turn leaves messages missing for as long."""
 PATIENCE_SECONDS = 10.0
 
 log = structlog.get_logger(__name__)
@@ -47,7 +49,7 @@ def reconcile(settings: Settings, broker_url: str, *, at_start: bool = False) ->
     """
     with broker_client(broker_url) as client:
         turn = client.lock(TURN_KEY, timeout=TURN_SECONDS, blocking_timeout=PATIENCE_SECONDS if at_start else 0)
-        if (client.exists(DONE_KEY) and not at_start) or not turn.acquire():
+        if (client.exists(DONE_KEY) and not at_start) or not turn.acquire(token=worker_identity(settings)):
             return 0
         try:
             sent = sum(_send_missing(settings, broker_url, kind, at_start=at_start) for kind in JobKind)
@@ -55,6 +57,17 @@ def reconcile(settings: Settings, broker_url: str, *, at_start: bool = False) ->
         finally:
             _end(turn)
     return sent
+
+
+def forget_turn(settings: Settings, broker_url: str) -> None:
+    """Give back the turn that this worker had when it was killed, or when the broker was.
+
+    Raises:
+        UnavailableError: the broker does not answer.
+    """
+    with broker_client(broker_url) as client:
+        if client.get(TURN_KEY) == worker_identity(settings).encode():
+            client.delete(TURN_KEY)
 
 
 def _send_missing(settings: Settings, broker_url: str, kind: JobKind, *, at_start: bool) -> int:
@@ -135,6 +148,7 @@ class Reconciler:
                 put_back = repair(self._settings, self._watch)
                 self._on_look(put_back, 0)
                 take_bank_place(self._settings, self._broker_url)
+                forget_turn(self._settings, self._broker_url)
                 self._on_look(0, reconcile(self._settings, self._broker_url))
             except FreedaError as error:
                 log.warning("reconciling must wait", reason=str(error))

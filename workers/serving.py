@@ -21,7 +21,7 @@ from workers.app import QUEUES, make_app
 from workers.child import REPORTS_KEY, WORKER_PID_KEY
 from workers.locks import worker_identity
 from workers.metrics_server import Measuring, measuring
-from workers.reconciler import Reconciler, reconcile
+from workers.reconciler import Reconciler, forget_turn, reconcile
 
 LOOK_SECONDS = 0.5
 IDLE_SECONDS = 5.0
@@ -60,6 +60,7 @@ def _serve(
     app = make_app(settings, broker_url, queues)
     app.conf[WORKER_PID_KEY] = os.getpid()
     app.conf[REPORTS_KEY] = measured.address
+    forget_turn(settings, broker_url)
     measured.metrics.add_reconciled(0, reconcile(settings, broker_url, at_start=True))
     reconciler = Reconciler(settings, broker_url, measured.metrics.add_reconciled)
     stopped = threading.Event()

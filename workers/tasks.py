@@ -1,6 +1,8 @@
 """The tasks. Behind every item the same: claim the next one, perform it, record what came out."""
 
+import time
 import traceback
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import structlog
@@ -35,31 +37,43 @@ from workers.queries import answer_task
 if TYPE_CHECKING:
     from celery import Task
 
+BURST_SECONDS = 0.2
+"""For how long a message goes on to further items; so late an item may still begin within a task's time limit."""
+
 log = structlog.get_logger(__name__)
 _patience = Patience()  # of this process: what one item could not reach, the next one will not reach either
 
 
-def _run_item(task: "Task", item_id: int) -> None:
-    """Do the item that is to be done next: a message says that something waits, and the database says what."""
+def _run_item(task: "Task", _item_id: int) -> None:
+    """Do what is to be done next: a message says that something waits, and the database says what.
+
+    Where items are short one message is enough for several: handing a message over costs more than they do.
+    """
     held = held_by_this_process(task.app)
-    settings = held.settings
+    worker = worker_identity(held.settings)
     kinds = [JobKind(queue) for queue in task.app.conf[QUEUES_KEY] if queue != BANK_QUEUE]
-    worker = worker_identity(settings)
+    begun = time.monotonic()
+    while _do_next(held, worker, kinds, task.app.conf[REPORTS_KEY]) and time.monotonic() < begun + BURST_SECONDS:
+        pass
+
+
+def _do_next(held: Held, worker: str, kinds: Sequence[JobKind], reports: str) -> bool:
+    """Claim one item and do it; False when nothing waits, or when it was not done."""
     report = Report()
     with report.timed(CLAIM):
-        claim = until_available(lambda: claim_next(settings, worker, kinds), "the next item", _patience)
+        claim = until_available(lambda: claim_next(held.settings, worker, kinds), "the next item", _patience)
     if claim is None:
-        log.debug("nothing waits any more", message=item_id)
-        return
+        log.debug("nothing waits any more")
+        return False
     report.kind, report.again = claim.kind, claim.attempt > 1
     with structlog.contextvars.bound_contextvars(job=claim.job_id, item=claim.item_id, attempt=claim.attempt):
         log.info("item begun", kind=claim.kind, number=claim.number)
-        reports = task.app.conf[REPORTS_KEY]
         with in_hand(report if reports else None):
             report.outcome = _do(held, claim, report)
         if reports:
             report.gpu_bytes = gpu_memory()
             send_report(reports, report)
+    return report.outcome == DONE
 
 
 run_item = shared_task(name=RUN_ITEM, bind=True)(_run_item)

@@ -92,9 +92,7 @@ def claim_next(settings: Settings, worker: str, kinds: Sequence[JobKind] = tuple
         The claim, or None when nothing waits.
     """
     with noting(settings) as session:
-        if session.execute(_IN_HAND, {"the_worker": worker}).first() is not None:
-            _give_up_in_hand(session, settings, worker, AttemptOutcome.LOST, LOST)
-        while (found := _next_waiting(session, kinds)) is not None:
+        while (found := _next_waiting(session, settings, worker, kinds)) is not None:
             claim, job_state = found
             if job_state == JobState.CANCELLED:  # it was put back in the instant in which its job was cancelled
                 move_item(session, claim.item_id, ItemState.QUEUED, ItemState.CANCELLED, attempt=claim.attempt - 1)
@@ -184,9 +182,15 @@ def _give_up_in_hand(session: Session, settings: Settings, worker: str, outcome:
     return len(items)
 
 
-def _next_waiting(session: Session, kinds: Sequence[JobKind]) -> tuple[Claim, str] | None:
-    """The item to begin next, as it will be claimed, and its job's state."""
-    priorities = session.execute(_highest_priorities(tuple(kinds))).one()
+def _next_waiting(
+    session: Session, settings: Settings, worker: str, kinds: Sequence[JobKind]
+) -> tuple[Claim, str] | None:
+    """The item to begin next, as it will be claimed, and its job's state; puts back what the worker had in hand."""
+    look = _look(tuple(kinds))
+    in_hand, *priorities = session.execute(look, {"the_worker": worker}).one()
+    if in_hand is not None:
+        _give_up_in_hand(session, settings, worker, AttemptOutcome.LOST, LOST)
+        _, *priorities = session.execute(look, {"the_worker": worker}).one()
     waiting = [(priority, kind) for priority, kind in zip(priorities, kinds, strict=True) if priority is not None]
     for priority, kind in sorted(waiting, key=lambda level: -level[0]):  # stable: kinds stay in order
         found = _first_waiting(session, kind, priority)
@@ -196,10 +200,11 @@ def _next_waiting(session: Session, kinds: Sequence[JobKind]) -> tuple[Claim, st
 
 
 @lru_cache(maxsize=16)
-def _highest_priorities(kinds: tuple[JobKind, ...]) -> "Select[Any]":
-    waiting = _items.c.state == ItemState.QUEUED
-    highest = select(func.max(_items.c.priority)).where(waiting)
-    return select(*(highest.where(_items.c.kind == kind).scalar_subquery() for kind in kinds))
+def _look(kinds: tuple[JobKind, ...]) -> "Select[Any]":
+    """What the worker has in hand, and the highest priority of what waits of each kind: in one round trip."""
+    in_hand = _IN_HAND.limit(1).scalar_subquery()
+    highest = select(func.max(_items.c.priority)).where(_items.c.state == ItemState.QUEUED)
+    return select(in_hand, *(highest.where(_items.c.kind == kind).scalar_subquery() for kind in kinds))
 
 
 def _first_waiting(session: Session, kind: JobKind, priority: int) -> tuple[Claim, str] | None:

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs.attempts import give_up_attempt
 from freeda_svc.jobs.database import reading, writing
 from freeda_svc.jobs.states import AttemptOutcome, ItemState
@@ -48,12 +49,21 @@ class LeaseWatch:
         self._looked = clock()
 
     def put_back_silent_items(self) -> int:
-        """Put back items whose lease has not changed for as long as it lasts; returns how many."""
+        """Put back items whose lease has not changed for as long as it lasts; returns how many.
+
+        Raises:
+            UnavailableError: the database does not answer. Nobody can renew a lease meanwhile, so all begin anew.
+        """
         moment = self._clock()
         if moment - self._looked > max(FROZEN_LOOKS * self._settings.reconcile_seconds, FROZEN_SECONDS):
             self._seen.clear()
         self._looked = moment
-        self._seen = {lease: self._seen.get(lease, moment) for lease in _leases(self._settings)}
+        try:
+            leases = _leases(self._settings)
+        except UnavailableError:
+            self._seen.clear()
+            raise
+        self._seen = {lease: self._seen.get(lease, moment) for lease in leases}
         silent = [lease for lease, since in self._seen.items() if moment - since >= lease.seconds]
         return sum(_put_back(self._settings, lease) for lease in silent)
 

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from freeda_svc.captions.caption import Caption
+from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import submit_ingest
 from freeda_svc.jobs.claims import Claim, claim_next, fail_item, finish_item, renew_lease
 from freeda_svc.jobs.database import reading, writing
@@ -134,6 +135,26 @@ def test_a_watcher_that_was_frozen_watches_anew(leased: Settings, watch: LeaseWa
     clock.seconds = FROZEN_SECONDS + LEASE
     assert watch.put_back_silent_items() == 0
     clock.seconds += LEASE
+    assert watch.put_back_silent_items() == 1
+
+
+def test_while_the_database_is_away_nobody_falls_silent(
+    leased: Settings, watch: LeaseWatch, clock: _Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _claim(leased, "worker")
+    watch.put_back_silent_items()
+
+    def fail(_: Settings) -> object:
+        raise UnavailableError("the database does not answer")
+
+    clock.seconds = LEASE - 1
+    with monkeypatch.context() as patch:
+        patch.setattr("freeda_svc.jobs.leases._leases", fail)
+        with pytest.raises(UnavailableError):
+            watch.put_back_silent_items()
+    clock.seconds = LEASE + 1
+    assert watch.put_back_silent_items() == 0
+    clock.seconds = 2 * LEASE + 1
     assert watch.put_back_silent_items() == 1
 
 
