@@ -6,7 +6,7 @@ STAMP := $(VENV)/installed.stamp
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench lint docs format miniature clean
+.PHONY: help install demo test soak bench lint docs format miniature clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ demo: $(STAMP) ## captions to masks on this machine; writes demo-output/
 
 test: $(STAMP) ## run all tests
 	$(BIN)/python -m pytest
+
+soak: $(STAMP) ## disturb jobs at random moments for FREEDA_SOAK_MINUTES (10)
+	$(BIN)/python -m pytest tests/durability/soak.py -s
 
 bench: $(STAMP) ## run every benchmark; writes benchmarks/results/
 	$(BIN)/python -m benchmarks

@@ -8,7 +8,7 @@ from pathlib import Path
 
 INSIDE = Path(__file__).with_name("inside")
 LOOK_SECONDS = 0.03
-PATIENCE_SECONDS = 180.0
+PATIENCE_SECONDS = 70.0
 """How long anything may take before a test fails: machines that run tests are busy."""
 
 

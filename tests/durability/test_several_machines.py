@@ -147,13 +147,14 @@ def test_a_broker_that_was_away_and_came_back_empty(
     machines: Machines, images: list[Path], check: Check, recoveries: Recoveries
 ) -> None:
     settings, halts = machines.settings, machines.halts
-    halts.want("generating")
+    halts.want("recorded")
     job = ingest(settings, range(40, 60))
-    halts.wait("generating")
+    log = machines.owner(halts.wait("recorded")).settings.log_file
     machines.shared.stop_broker()
     with pytest.raises(UnavailableError, match="does not answer"):
         segment(settings, images[2:4])
-    halts.let_go("generating")
+    halts.let_go("recorded")
+    wait_until(lambda: "Couldn't ack" in log.read_text(), "the broker cannot be told that a message is done with")
     with recoveries.until_ended(settings, job, "broker away, then back and empty: the whole job"):
         machines.shared.start_broker()
         with redis.Redis.from_url(settings.broker_url) as client:
