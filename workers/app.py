@@ -55,6 +55,7 @@ def make_app(settings: Settings, broker_url: str, queues: Sequence[str] = QUEUES
             SETTINGS_KEY: settings.model_dump(mode="json"),
             QUEUES_KEY: tuple(queues),
             "broker_url": broker_url,
+            "broker_transport": "workers.transport:Transport",
             "broker_use_ssl": _tls(broker_url),
             "task_serializer": "json",
             "accept_content": ["json"],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 INSIDE = Path(__file__).with_name("inside")
 LOOK_SECONDS = 0.03
-PATIENCE_SECONDS = 70.0
+PATIENCE_SECONDS = 120.0
 """How long anything may take before a test fails: machines that run tests are busy."""
 
 
@@ -58,6 +58,14 @@ class Halts:
         """Wait until a process is halted at a point that was wanted; gives its id."""
         wait_until(lambda: self._reached(point), f"a process comes to {point}")
         return int(self._reached(point)[0].suffix[1:])
+
+    def halt_another(self, point: str) -> int:
+        """Halt one more process at a point where one is halted already; gives its id."""
+        before = set(self._reached(point))
+        self.want(point)
+        wait_until(lambda: set(self._reached(point)) - before, f"another process comes to {point}")
+        (reached,) = set(self._reached(point)) - before
+        return int(reached.suffix[1:])
 
     def let_go(self, point: str) -> None:
         """Let go who is halted at a point; who is dead will not be waited for again."""

@@ -149,12 +149,14 @@ def test_a_broker_that_was_away_and_came_back_empty(
     settings, halts = machines.settings, machines.halts
     halts.want("recorded")
     job = ingest(settings, range(40, 60))
-    log = machines.owner(halts.wait("recorded")).settings.log_file
+    processes = (halts.wait("recorded"), halts.halt_another("recorded"))
+    logs = [machines.owner(process).settings.log_file for process in processes]
     machines.shared.stop_broker()
     with pytest.raises(UnavailableError, match="does not answer"):
         segment(settings, images[2:4])
     halts.let_go("recorded")
-    wait_until(lambda: "Couldn't ack" in log.read_text(), "the broker cannot be told that a message is done with")
+    for log in logs:
+        wait_until(lambda log=log: "Couldn't ack" in log.read_text(), "a message cannot be acknowledged")
     with recoveries.until_ended(settings, job, "broker away, then back and empty: the whole job"):
         machines.shared.start_broker()
         with redis.Redis.from_url(settings.broker_url) as client:
