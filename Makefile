@@ -30,7 +30,7 @@ test: $(STAMP) ## run all tests
 	$(BIN)/python -m pytest
 
 soak: $(STAMP) ## disturb jobs at random moments for FREEDA_SOAK_MINUTES (10)
-	$(BIN)/python -m pytest tests/durability/soak.py -s
+	$(BIN)/python -m pytest tests/durability/soak.py -s -x --timeout=0
 
 bench: $(STAMP) ## run every benchmark; writes benchmarks/results/
 	$(BIN)/python -m benchmarks
