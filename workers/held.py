@@ -122,7 +122,10 @@ class Held:
         try:
             self.banks.resolve(str(bank))
         except NotFoundError:
-            self.create(bank)
+            try:
+                self.create(bank)
+            except InputError:  # another worker has just made it, or else this says why it cannot be had
+                self.banks.resolve(str(bank))
 
 
 def open_patiently(banks: "Banks", bank: BankName) -> "PrototypeStore":

@@ -24,7 +24,7 @@ from workers.locks import worker_identity
 
 TURN_KEY = "freeda:reconciler"
 DONE_KEY = "freeda:reconciled"
-TURN_SECONDS = 20.0
+TURN_SECONDS = 10.0
 """Far longer than a turn takes. Who dies in its turn leaves messages missing for as long."""
 PATIENCE_SECONDS = 10.0
 

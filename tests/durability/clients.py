@@ -9,8 +9,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import celery  # noqa: F401 - clients need it, and have it when they are forked
+import qdrant_client  # noqa: F401 - as above
+
 from freeda_svc.settings import Settings, load_settings
 from tests.durability.workload import ingest, segment
+from workers import app  # noqa: F401 - as above
 
 
 def submit(settings: Settings, client: int, captions: Sequence[int], images: Sequence[Path]) -> None:

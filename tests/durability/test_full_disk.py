@@ -21,7 +21,7 @@ from tests.durability.workload import Outcome, check_done_once, ingest, segment,
 pytestmark = pytest.mark.end_to_end
 
 MIB = 2**20
-FULL_SECONDS = 3.0
+FULL_SECONDS = 2.0
 """Long enough for the broker to flush, the reconciler to look and the item in hand to fail several times."""
 
 
