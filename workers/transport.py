@@ -2,7 +2,7 @@
 
 kombu counts such a message as in hand for ever, and Celery goes on after logging it. With one message in hand at a
 time, that worker would take no other, nor notice that its connection is gone. Here the message is out of hand in any
-case: the broker delivers it again after its visibility timeout, and whoever gets it finds nothing to do.
+case: the broker delivers it again after its visibility timeout, and whoever gets it finds nothing to do (decision 17).
 """
 
 from kombu.transport import redis, virtual
