@@ -26,7 +26,7 @@ from freeda_svc.errors import UnavailableError
 from freeda_svc.prototypes.record import Prototype
 
 if TYPE_CHECKING:
-    from freeda_svc.bank.embedded.scan import Rows, Scores
+    from freeda_svc.bank.embedded.scoring import Rows, Scores
 
 log = structlog.get_logger(__name__)
 
@@ -193,7 +193,8 @@ class OpenedBank:
         if self._approximate is not None and since is None:
             return self._search_graph(queries, k, origins, self._approximate)
         # Brings torch, which takes a second; a bank is opened for much that needs no search.
-        from freeda_svc.bank.embedded.scan import Keys, nearest_rows  # noqa: PLC0415
+        from freeda_svc.bank.embedded.scan import nearest_rows  # noqa: PLC0415
+        from freeda_svc.bank.embedded.scoring import Keys  # noqa: PLC0415 - as above
 
         with self._state:
             directory = self._directory

@@ -5,21 +5,22 @@ float32 values in float64. Cones tell which nouns can hold any of them. Where th
 alone; for the other queries one pass over the rows that any of them needs serves all.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from freeda_svc.bank.embedded.cones import Cones, float16_error, summing_error
-
-Rows = npt.NDArray[np.int64]
-Scores = npt.NDArray[np.float32]
+from freeda_svc.bank.embedded.scoring import (
+    Candidates,
+    Keys,
+    Rows,
+    Scores,
+    Scratch,
+    coarse_error,
+    merge,
+    pass_over,
+    score,
+)
 
 _QUERIES_AT_ONCE = 256
-_ROWS_AT_ONCE = 2048
 _EXACT_ROWS_AT_ONCE = 8192
 _ALONE_SHARE = 0.03
 """A query that needs no more than this share of all rows scores them alone; measured, see docs/performance.md."""
@@ -29,85 +30,6 @@ _NEAR = 0.5
 """How far a query may be from the centre of a noun whose keys are scored more finely; unit vectors."""
 _CROWD = 16
 """A noun with fewer candidates is not worth it."""
-_FEW_QUERIES = 4
-"""A pass for no more than these goes on one thread."""
-_HITS_KEPT = 4
-"""A pass tightens a query's floor when it has collected this many times what is wanted."""
-
-
-@dataclass(frozen=True, eq=False)
-class Keys:
-    """The keys of a bank at one moment.
-
-    Attributes:
-        rows: N, how many rows there are.
-        coarse: (M, Dt) float16 with M at least N; row by row the keys rounded.
-        read_exact: gives (n, Dt) float32 keys of rows.
-        retrievable: (N,) bool, which rows may be returned.
-        nouns: (N,) the noun of each row, as the cones count them.
-        cones: of the first rows.
-        ids: gives (n, 16) uint8 ids of rows, by which equal scores are put in order.
-    """
-
-    rows: int
-    coarse: npt.NDArray[np.float16]
-    read_exact: Callable[[Rows], npt.NDArray[np.float32]]
-    retrievable: npt.NDArray[np.bool_]
-    nouns: npt.NDArray[np.uint32]
-    cones: Cones
-    ids: Callable[[Rows], npt.NDArray[np.uint8]]
-
-
-@contextmanager
-def _on_one_thread() -> Iterator[None]:
-    """Have torch compute on this thread alone.
-
-    With a query or a few, a block of rows takes a fraction of a millisecond; where other work keeps the processor busy,
-    waiting for a second thread at each takes many times as long.
-    """
-    threads = torch.get_num_threads()  # of this thread
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-class _Scratch:
-    """Room for the keys of some rows, filled over and over: fresh memory would take longer than the arithmetic."""
-
-    def __init__(self, dimension: int) -> None:
-        self._rounded = np.empty((_ROWS_AT_ONCE, dimension), dtype=np.float16)
-        self._wide = torch.empty(_ROWS_AT_ONCE, dimension)
-
-    def gather(self, coarse: npt.NDArray[np.float16], rows: Rows) -> torch.Tensor:
-        """(n, Dt) float32 of rows; the next call writes over it."""
-        rounded = np.take(coarse, rows, axis=0, out=self._rounded[: len(rows)], mode="clip")
-        return self.widen(rounded)
-
-    def widen(self, rounded: npt.NDArray[np.float16]) -> torch.Tensor:
-        """(n, Dt) float32 of (n, Dt) float16; the next call writes over it."""
-        return self._wide[: len(rounded)].copy_(torch.from_numpy(rounded))
-
-
-@dataclass(frozen=True, eq=False)
-class _Candidates:
-    """Rows that were scored for one query, all of them retrievable, with (n,) float32 scores of the coarse keys."""
-
-    rows: Rows
-    scores: Scores
-
-    def least_wanted(self, k: int, error: float) -> float:
-        """A score that a coarse key must reach to be among the k best; -inf while there are fewer than k."""
-        if len(self.scores) < k:
-            return -np.inf
-        kth = float(np.partition(self.scores, len(self.scores) - k)[len(self.scores) - k])
-        return kth - 2 * error
-
-    def best(self, k: int, error: float) -> "_Candidates":
-        """Those that may be among the k best."""
-        kept = self.scores >= self.least_wanted(k, error)
-        return _Candidates(self.rows[kept], self.scores[kept])
 
 
 def nearest_rows(
@@ -126,7 +48,7 @@ def nearest_rows(
         are fewer.
     """
     answers: list[tuple[Rows, Scores]] = []
-    scratch = _Scratch(queries.shape[1])
+    scratch = Scratch(queries.shape[1])
     for start in range(0, len(queries), _QUERIES_AT_ONCE):
         part = np.ascontiguousarray(queries[start : start + _QUERIES_AT_ONCE])
         found = _candidates(keys, part, k, first_row, scratch)
@@ -134,37 +56,32 @@ def nearest_rows(
     return answers
 
 
-def _coarse_error(dimension: int) -> float:
-    """The most by which a score of a coarse key, summed in float32, can be wrong."""
-    return float16_error(dimension) + summing_error(dimension)
-
-
 def _candidates(
-    keys: Keys, queries: npt.NDArray[np.float32], k: int, first_row: int, scratch: _Scratch
-) -> list[_Candidates]:
-    error = _coarse_error(queries.shape[1])
+    keys: Keys, queries: npt.NDArray[np.float32], k: int, first_row: int, scratch: Scratch
+) -> list[Candidates]:
+    error = coarse_error(queries.shape[1])
     if first_row > 0 or keys.cones.rows == 0:
-        return _pass_over(
+        return pass_over(
             keys, queries, k, np.full(len(queries), -np.inf), np.arange(first_row, keys.rows), scratch=scratch
         )
     recent = np.arange(keys.cones.rows, keys.rows)
-    of_recent = _pass_over(keys, queries, k, np.full(len(queries), -np.inf), recent, scratch=scratch)
+    of_recent = pass_over(keys, queries, k, np.full(len(queries), -np.inf), recent, scratch=scratch)
     holding = _retrievable_counts(keys)
     bounds = keys.cones.bounds(queries)
     bounds[:, holding == 0] = -np.inf
-    found: list[_Candidates] = []
+    found: list[Candidates] = []
     shared: list[int] = []
     floors: list[float] = []
     needed = np.zeros(len(holding), dtype=bool)
     for number, query in enumerate(queries):
         seeds = _likeliest(bounds[number], holding, k)
-        first = _merge(_score(keys, query, keys.cones.rows_of(seeds), scratch), of_recent[number])
+        first = merge(score(keys, query, keys.cones.rows_of(seeds), scratch), of_recent[number])
         floor = first.least_wanted(k, error)
         likely = bounds[number] >= floor + error
         likely[seeds] = False
         if holding[likely].sum() <= _ALONE_SHARE * keys.rows:
-            rest = _score(keys, query, keys.cones.rows_of(np.flatnonzero(likely)), scratch)
-            found.append(_merge(first, rest))
+            rest = score(keys, query, keys.cones.rows_of(np.flatnonzero(likely)), scratch)
+            found.append(merge(first, rest))
         else:
             found.append(of_recent[number])  # the pass comes by the seeds again
             shared.append(number)
@@ -175,9 +92,9 @@ def _candidates(
         rows = np.arange(keys.cones.rows)
         if holding[needed].sum() <= _WHOLE_SHARE * keys.rows:
             rows = np.sort(keys.cones.rows_of(np.flatnonzero(needed)))
-        passed = _pass_over(keys, queries[shared], k, np.array(floors), rows, scratch=scratch)
+        passed = pass_over(keys, queries[shared], k, np.array(floors), rows, scratch=scratch)
         for number, candidates in zip(shared, passed, strict=True):
-            found[number] = _merge(found[number], candidates)
+            found[number] = merge(found[number], candidates)
     return found
 
 
@@ -199,94 +116,11 @@ def _likeliest(bounds: npt.NDArray[np.float32], holding: npt.NDArray[np.int64], 
     return top[:enough]
 
 
-def _score(keys: Keys, query: npt.NDArray[np.float32], rows: Rows, scratch: _Scratch) -> _Candidates:
-    """Score some rows for one query."""
-    rows = rows[keys.retrievable[rows]]
-    wanted = torch.from_numpy(query)
-    scores = np.empty(len(rows), dtype=np.float32)
-    with _on_one_thread():
-        for start in range(0, len(rows), _ROWS_AT_ONCE):
-            part = rows[start : start + _ROWS_AT_ONCE]
-            scores[start : start + _ROWS_AT_ONCE] = torch.mv(scratch.gather(keys.coarse, part), wanted).numpy()
-    return _Candidates(rows, scores)
-
-
-def _pass_over(
-    keys: Keys,
-    queries: npt.NDArray[np.float32],
-    k: int,
-    floors: npt.NDArray[np.float64],
-    rows: Rows,
-    *,
-    scratch: _Scratch,
-) -> list[_Candidates]:
-    """Score the same ascending rows for several queries, and keep for each what may be among its k best."""
-    wanted = torch.from_numpy(queries)
-    hits = _Hits(k, floors, _coarse_error(queries.shape[1]))
-    whole = len(rows) > 0 and int(rows[-1]) - int(rows[0]) + 1 == len(rows)
-    with _on_one_thread() if len(queries) <= _FEW_QUERIES else nullcontext():
-        for start in range(0, len(rows), _ROWS_AT_ONCE):
-            part = rows[start : start + _ROWS_AT_ONCE]
-            wide = scratch.widen(keys.coarse[part[0] : part[-1] + 1]) if whole else scratch.gather(keys.coarse, part)
-            hits.collect(part, torch.mm(wanted, wide.T).numpy(), keys.retrievable[part])
-    return hits.of_each_query()
-
-
-class _Hits:
-    """What reaches the floors of several queries; the floors rise as better rows are found."""
-
-    def __init__(self, k: int, floors: npt.NDArray[np.float64], error: float) -> None:
-        self._k, self._error = k, error
-        self._floors = floors.astype(np.float32)[:, np.newaxis]
-        self._queries: list[npt.NDArray[np.int64]] = []
-        self._rows: list[Rows] = []
-        self._scores: list[Scores] = []
-        self._kept = 0
-        self._most = len(floors) * (_HITS_KEPT * k + _ROWS_AT_ONCE)
-
-    def collect(self, rows: Rows, scores: Scores, retrievable: npt.NDArray[np.bool_]) -> None:
-        """Take (C, n) scores of n rows."""
-        reached = scores >= self._floors
-        if not retrievable.all():
-            reached &= retrievable
-        queries, columns = np.nonzero(reached)
-        self._queries.append(queries)
-        self._rows.append(rows[columns])
-        self._scores.append(scores[queries, columns])
-        self._kept += len(queries)
-        if self._kept > self._most:
-            best = [candidates.best(self._k, self._error) for candidates in self.of_each_query()]
-            floors = [candidates.least_wanted(self._k, self._error) for candidates in best]
-            self._floors = np.maximum(self._floors, np.array(floors, dtype=np.float32)[:, np.newaxis])
-            self._queries = [np.repeat(np.arange(len(best)), [len(candidates.rows) for candidates in best])]
-            self._rows = [candidates.rows for candidates in best]
-            self._scores = [candidates.scores for candidates in best]
-            self._kept = len(self._queries[0])
-            self._most = max(self._most, 2 * self._kept)  # where many score the same, little goes
-
-    def of_each_query(self) -> list[_Candidates]:
-        """What was collected for each query."""
-        count = len(self._floors)
-        if not self._rows:
-            return [_merge() for _ in range(count)]
-        queries, rows, scores = (np.concatenate(parts) for parts in (self._queries, self._rows, self._scores))
-        order = np.argsort(queries, kind="stable")
-        ends = np.cumsum(np.bincount(queries, minlength=count))[:-1]
-        pairs = zip(np.split(rows[order], ends), np.split(scores[order], ends), strict=True)
-        return [_Candidates(*pair) for pair in pairs]
-
-
-def _merge(*parts: _Candidates) -> _Candidates:
-    if not parts:
-        return _Candidates(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
-    return _Candidates(np.concatenate([part.rows for part in parts]), np.concatenate([part.scores for part in parts]))
-
-
 def _settle(
-    keys: Keys, query: npt.NDArray[np.float32], found: _Candidates, k: int, scratch: _Scratch
+    keys: Keys, query: npt.NDArray[np.float32], found: Candidates, k: int, scratch: Scratch
 ) -> tuple[Rows, Scores]:
     """Score the candidates of a query exactly and put the k best in order."""
-    rows = _narrow(keys, query, found.best(k, _coarse_error(len(query))), k, scratch)
+    rows = _narrow(keys, query, found.best(k, coarse_error(len(query))), k, scratch)
     wide = query.astype(np.float64)
     scores = np.empty(len(rows), dtype=np.float32)
     for start in range(0, len(rows), _EXACT_ROWS_AT_ONCE):
@@ -298,7 +132,7 @@ def _settle(
     return rows[order], scores[order]
 
 
-def _narrow(keys: Keys, query: npt.NDArray[np.float32], found: _Candidates, k: int, scratch: _Scratch) -> Rows:
+def _narrow(keys: Keys, query: npt.NDArray[np.float32], found: Candidates, k: int, scratch: Scratch) -> Rows:
     """The rows that may still be among the k best when those near the centre of their noun are scored more finely.
 
     The keys of a noun that the query is close to crowd within the rounding of float16. Reading them all would take
@@ -307,14 +141,14 @@ def _narrow(keys: Keys, query: npt.NDArray[np.float32], found: _Candidates, k: i
     rows, scores, cones = found.rows, found.scores.astype(np.float64), keys.cones
     if len(rows) <= k:
         return rows
-    errors = np.full(len(rows), _coarse_error(len(query)))
+    errors = np.full(len(rows), coarse_error(len(query)))
     covered = np.flatnonzero(rows < cones.rows)
     nouns, members, counts = np.unique(keys.nouns[rows[covered]], return_inverse=True, return_counts=True)
     distances = np.linalg.norm(query - cones.centres[nouns], axis=1)
     for group in np.flatnonzero((distances < _NEAR) & (counts >= _CROWD)).tolist():
         places = covered[members == group]
         difference = query - cones.centres[nouns[group]]
-        fine = _score(keys, difference, rows[places], scratch)
+        fine = score(keys, difference, rows[places], scratch)
         scores[places] = fine.scores.astype(np.float64) + cones.along[rows[places]]
         errors[places] = cones.reach(distances[group])
     surely = scores - errors

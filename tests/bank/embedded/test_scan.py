@@ -1,18 +1,22 @@
 import dataclasses
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freeda_svc.bank.checks import unit_rows
 from freeda_svc.bank.embedded import cones as cones_module
 from freeda_svc.bank.embedded import scan as module
+from freeda_svc.bank.embedded import scoring
 from freeda_svc.bank.embedded.cones import grow_cones, no_cones
-from freeda_svc.bank.embedded.scan import Keys, nearest_rows
+from freeda_svc.bank.embedded.scan import nearest_rows
+from freeda_svc.bank.embedded.scoring import Keys
 
 Array = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -105,7 +109,7 @@ class Work:
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     seen = Work([], [])
-    score, pass_over = module._score, module._pass_over
+    score, pass_over = module.score, module.pass_over
 
     def counted_score(keys: Keys, query: Array, rows: Rows, scratch: object) -> object:
         seen.alone.append(len(rows))
@@ -118,14 +122,14 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
             seen.passes.append((len(queries), len(rows)))
         return pass_over(keys, queries, k, floors, rows, **options)
 
-    monkeypatch.setattr(module, "_score", counted_score)
-    monkeypatch.setattr(module, "_pass_over", counted_pass)
+    monkeypatch.setattr(module, "score", counted_score)
+    monkeypatch.setattr(module, "pass_over", counted_pass)
     return seen
 
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_ROWS_AT_ONCE", 16)
+    monkeypatch.setattr(scoring, "_ROWS_AT_ONCE", 16)
     monkeypatch.setattr(module, "_EXACT_ROWS_AT_ONCE", 8)
     monkeypatch.setattr(module, "_QUERIES_AT_ONCE", 3)
 
@@ -174,6 +178,41 @@ def test_unknown_words_share_one_pass_over_all(
     keys = make_keys(*clustered)
     assert_exact(keys, unknown_words(keys, 5), 10)
     assert work.passes == [(5, 1500)]
+
+
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("three_threads")
+@pytest.mark.parametrize("number", [1, 9])
+def test_a_pass_is_divided_among_threads_that_compute_alone(
+    number: int, clustered: tuple[Array, Rows], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_ALONE_SHARE", 0.0)
+    monkeypatch.setattr(module, "_WHOLE_SHARE", 0.1)
+    monkeypatch.setattr(scoring, "_THREAD_ROWS", 500)
+    monkeypatch.setattr(scoring, "_ROWS_AT_ONCE", 64)
+    parts: set[scoring._Hits] = set()
+    threads: set[int] = set()
+    collect = scoring._Hits.collect
+
+    def watched(hits: scoring._Hits, rows: Rows, *given: Array | Bits) -> None:
+        parts.add(hits)
+        threads.add(torch.get_num_threads())
+        assert threading.current_thread() is not threading.main_thread()
+        collect(hits, rows, *given)
+
+    monkeypatch.setattr(scoring._Hits, "collect", watched)
+    keys = make_keys(*clustered)
+    assert_exact(keys, unknown_words(keys, number), 10)
+    assert len(parts) == 3
+    assert threads == {1}
+    assert torch.get_num_threads() == 3
 
 
 def test_words_of_both_kinds_are_answered_in_one_call(clustered: tuple[Array, Rows], work: Work) -> None:
@@ -270,10 +309,10 @@ def test_nearest_rows_are_those_of_a_brute_force_scan(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_ALONE_SHARE", alone_share)
         patch.setattr(module, "_WHOLE_SHARE", whole_share)
-        patch.setattr(module, "_ROWS_AT_ONCE", at_once)
+        patch.setattr(scoring, "_ROWS_AT_ONCE", at_once)
         patch.setattr(module, "_EXACT_ROWS_AT_ONCE", at_once)
         patch.setattr(module, "_QUERIES_AT_ONCE", 2)
-        patch.setattr(module, "_HITS_KEPT", kept)
+        patch.setattr(scoring, "_HITS_KEPT", kept)
         patch.setattr(module, "_CROWD", crowd)
         patch.setattr(module, "_NEAR", near)
         patch.setattr(cones_module, "_ROWS_AT_ONCE", at_once)
@@ -308,24 +347,24 @@ def test_keys_that_float16_cannot_tell_apart_are_put_in_order(k: int) -> None:
 @pytest.fixture
 def kept_candidates(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     kept: list[int] = []
-    collect = module._Hits.collect
+    collect = scoring._Hits.collect
 
-    def counted(hits: module._Hits, *arguments: object) -> None:
+    def counted(hits: scoring._Hits, *arguments: object) -> None:
         collect(hits, *arguments)
         kept.append(hits._kept)
 
-    monkeypatch.setattr(module._Hits, "collect", counted)
+    monkeypatch.setattr(scoring._Hits, "collect", counted)
     return kept
 
 
 def test_a_pass_keeps_few_candidates_however_many_rows_come(
     kept_candidates: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_ROWS_AT_ONCE", 64)
+    monkeypatch.setattr(scoring, "_ROWS_AT_ONCE", 64)
     generator = np.random.default_rng(6)
     keys, nouns = lay_out("random", 4000, 16, generator)
     assert_exact(make_keys(keys, nouns, covered=0), draw_queries(keys, 4, generator), 5)
-    assert max(kept_candidates) < 4 * (module._HITS_KEPT * 5 + 3 * 64)
+    assert max(kept_candidates) < 4 * (scoring._HITS_KEPT * 5 + 3 * 64)
 
 
 def test_hidden_nouns_do_not_stop_others_from_being_pruned(clustered: tuple[Array, Rows], work: Work) -> None:
