@@ -6,25 +6,16 @@ import click
 
 from freeda_svc.captions import CaptionTally
 from freeda_svc.captions.sources import STANDARD_INPUT
-from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.caption_files import caption_file_options, captions_of, describe_left_out
-from freeda_svc.cli.console import print_json
-from freeda_svc.cli.following import end_with, follow_submitted
-from freeda_svc.cli.job_options import idempotency_key_option, priority_option
-from freeda_svc.cli.options import outcome_option
+from freeda_svc.cli.growing import end_growing, growing_options
 from freeda_svc.cli.session import open_dispatcher, read_settings
-from freeda_svc.jobs import Priority, result_totals, submit_ingest
+from freeda_svc.jobs import Priority, submit_ingest
 
 
 @click.command()
 @caption_file_options
 @click.option("--limit", type=click.IntRange(min=1), help="Take only the first N captions of all files together.")
-@bank_option
-@priority_option
-@idempotency_key_option
-@click.option("--wait", is_flag=True, help="Follow the job to its end; otherwise only its id is printed.")
-@click.option("--quiet", is_flag=True, help="With --wait: no progress.")
-@outcome_option
+@growing_options
 @click.pass_context
 def ingest(
     context: click.Context,
@@ -69,14 +60,4 @@ def ingest(
     )
     if tally.left_out:
         click.echo(f"captions left out: {describe_left_out(tally)}", err=True)
-    if not wait:
-        print_json({"job": job_id, "left_out": tally.left_out}) if as_json else click.echo(job_id)
-        return
-    job = follow_submitted(settings, job_id, "ingest", quiet=quiet)
-    totals = result_totals(settings, job_id)
-    if as_json:
-        print_json({"job": job_id, "state": job.state, "left_out": tally.left_out, "totals": totals})
-    else:
-        counted = ", ".join(f"{value} {name}" for name, value in totals.items())
-        click.echo(f"job {job_id}: {counted or 'nothing was added'}")
-    end_with(context, settings, job)
+    end_growing(context, settings, job_id, "ingest", left_out=tally.left_out, wait=wait, quiet=quiet, as_json=as_json)

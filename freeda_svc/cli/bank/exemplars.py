@@ -5,13 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from freeda_svc.cli.bank_option import bank_option
-from freeda_svc.cli.console import print_json
-from freeda_svc.cli.following import end_with, follow_submitted
-from freeda_svc.cli.job_options import idempotency_key_option, priority_option
-from freeda_svc.cli.options import outcome_option
+from freeda_svc.cli.growing import end_growing, growing_options
 from freeda_svc.cli.session import open_dispatcher, read_settings
-from freeda_svc.jobs import Priority, result_totals, submit_exemplars
+from freeda_svc.jobs import Priority, submit_exemplars
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,12 +25,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--caption", default="", help="A sentence about the images  [default: a photo of the NOUN]")
 @click.option("--annotations", type=_FILE, help="A COCO file whose categories, images and masks are taken.")
 @click.option("--folder", type=_FILE, help="Where the images of --annotations lie  [default: beside that file]")
-@bank_option
-@priority_option
-@idempotency_key_option
-@click.option("--wait", is_flag=True, help="Follow the job to its end; otherwise only its id is printed.")
-@click.option("--quiet", is_flag=True, help="With --wait: no progress.")
-@outcome_option
+@growing_options
 @click.pass_context
 def add_exemplars(
     context: click.Context,
@@ -88,17 +79,9 @@ def add_exemplars(
     if tally.left_out:
         reasons = ", ".join(f"{count} {reason}" for reason, count in tally.left_out.items())
         click.echo(f"annotations left out: {reasons}", err=True)
-    if not wait:
-        print_json({"job": job_id, "left_out": tally.left_out}) if as_json else click.echo(job_id)
-        return
-    job = follow_submitted(settings, job_id, "exemplars", quiet=quiet)
-    totals = result_totals(settings, job_id)
-    if as_json:
-        print_json({"job": job_id, "state": job.state, "left_out": tally.left_out, "totals": totals})
-    else:
-        counted = ", ".join(f"{value} {name}" for name, value in totals.items())
-        click.echo(f"job {job_id}: {counted or 'nothing was added'}")
-    end_with(context, settings, job)
+    end_growing(
+        context, settings, job_id, "exemplars", left_out=tally.left_out, wait=wait, quiet=quiet, as_json=as_json
+    )
 
 
 def _pairs(

@@ -1,0 +1,66 @@
+"""What the commands that add to the bank share: options of the request, and how they end."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from freeda_svc.cli.bank_option import bank_option
+from freeda_svc.cli.console import print_json
+from freeda_svc.cli.following import end_with, follow_submitted
+from freeda_svc.cli.job_options import idempotency_key_option, priority_option
+from freeda_svc.cli.options import outcome_option
+from freeda_svc.jobs import result_totals
+from freeda_svc.settings import Settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def growing_options(command: Command) -> Command:
+    """Add --bank, --priority, --idempotency-key, --wait, --quiet and --json to a command."""
+    for decorate in (
+        outcome_option,
+        click.option("--quiet", is_flag=True, help="With --wait: no progress."),
+        click.option("--wait", is_flag=True, help="Follow the job to its end; otherwise only its id is printed."),
+        idempotency_key_option,
+        priority_option,
+        bank_option,
+    ):
+        command = decorate(command)
+    return command
+
+
+def end_growing(
+    context: click.Context,
+    settings: Settings,
+    job_id: str,
+    label: str,
+    *,
+    left_out: Mapping[str, int],
+    wait: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Print the accepted job, or follow it, tell what it added and leave with its exit code.
+
+    Args:
+        context: of the command.
+        settings: the installation.
+        job_id: the job.
+        label: what to call it beside the progress.
+        left_out: what was not taken, by reason.
+        wait: follow it to its end.
+        quiet: without progress.
+        as_json: print JSON.
+    """
+    if not wait:
+        print_json({"job": job_id, "left_out": left_out}) if as_json else click.echo(job_id)
+        return
+    job = follow_submitted(settings, job_id, label, quiet=quiet)
+    totals = result_totals(settings, job_id)
+    if as_json:
+        print_json({"job": job_id, "state": job.state, "left_out": left_out, "totals": totals})
+    else:
+        counted = ", ".join(f"{value} {name}" for name, value in totals.items())
+        click.echo(f"job {job_id}: {counted or 'nothing was added'}")
+    end_with(context, settings, job)
