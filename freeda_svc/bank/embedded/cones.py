@@ -17,6 +17,8 @@ from freeda_svc.whole_files import write_whole
 CONES_NAME = "cones.npz"
 
 _ROWS_AT_ONCE = 4096
+_THREAD_NOUNS = 4096
+"""Fewer nouns are not worth a thread."""
 _GROWTH = 2
 _BOUND_ROUNDING = 2.0**-20
 """More than the float32 arithmetic of a bound can lose."""
@@ -57,8 +59,8 @@ class Cones:
         Returns:
             (C, G) float32.
         """
+        cosines = _products(queries, self.centres)
         # Raised by their error first: sines of angles near 0 and 180 degrees would make much more of it.
-        cosines: npt.NDArray[np.float32] = queries @ self.centres.T
         cosines += summing_error(queries.shape[1])
         np.clip(cosines, -1.0, 1.0, out=cosines)
         bound = _sine(cosines)
@@ -101,6 +103,19 @@ def no_cones(dimension: int) -> Cones:
         order=empty,
         starts=np.zeros(1, dtype=np.int64),
     )
+
+
+def _products(queries: npt.NDArray[np.float32], centres: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """(C, G) float32 of (C, Dt) and (G, Dt)."""
+    # Brings torch, which takes a second; a bank is opened for much that needs no search.
+    import torch  # noqa: PLC0415
+
+    from freeda_svc.bank.embedded.threads import on_threads, thread_count  # noqa: PLC0415 - as above
+
+    wanted = torch.from_numpy(queries)
+    parts = np.array_split(centres, thread_count(len(centres), _THREAD_NOUNS))
+    found = on_threads(lambda part: torch.mm(wanted, torch.from_numpy(part).T).numpy(), parts)
+    return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
 
 def _sine(cosines: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

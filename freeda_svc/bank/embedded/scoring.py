@@ -3,9 +3,7 @@
 Rows are gone through in blocks that stay in the processor's cache, and what may be among a query's k best is kept.
 """
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from freeda_svc.bank.embedded.cones import Cones, float16_error, summing_error
+from freeda_svc.bank.embedded.threads import on_one_thread, on_threads, thread_count
 
 Rows = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float32]
@@ -20,8 +19,6 @@ Scores = npt.NDArray[np.float32]
 _ROWS_AT_ONCE = 2048
 _THREAD_ROWS = 16_384
 """Fewer rows are not worth a thread."""
-_MOST_THREADS = 8
-"""More would wait for memory, and each has room for a block of its own."""
 _HITS_KEPT = 4
 """A pass tightens a query's floor when it has collected this many times what is wanted."""
 
@@ -103,7 +100,7 @@ def score(keys: Keys, query: npt.NDArray[np.float32], rows: Rows, scratch: Scrat
     rows = rows[keys.retrievable[rows]]
     wanted = torch.from_numpy(query)
     scores = np.empty(len(rows), dtype=np.float32)
-    with _on_one_thread():
+    with on_one_thread():
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             part = rows[start : start + _ROWS_AT_ONCE]
             scores[start : start + _ROWS_AT_ONCE] = torch.mv(scratch.gather(keys.coarse, part), wanted).numpy()
@@ -129,36 +126,22 @@ def pass_over(
         rows: (n,) which rows.
         scratch: of the calling thread.
     """
-    threads = min(torch.get_num_threads(), _MOST_THREADS, len(rows) // _THREAD_ROWS)
-    with _on_one_thread():
-        if threads <= 1:
-            return _pass_over_part(keys, queries, k, floors, rows, scratch=scratch)
+    wanted, error = torch.from_numpy(queries), coarse_error(queries.shape[1])
 
-        def of_part(part: Rows) -> list[Candidates]:
-            return _pass_over_part(keys, queries, k, floors, part, scratch=Scratch(queries.shape[1]))
+    def pass_over_part(given: tuple[Rows, Scratch]) -> list[Candidates]:
+        part, room = given
+        hits = _Hits(k, floors, error)
+        whole = len(part) > 0 and int(part[-1]) - int(part[0]) + 1 == len(part)
+        for start in range(0, len(part), _ROWS_AT_ONCE):
+            block = part[start : start + _ROWS_AT_ONCE]
+            wide = room.widen(keys.coarse[block[0] : block[-1] + 1]) if whole else room.gather(keys.coarse, block)
+            hits.collect(block, torch.mm(wanted, wide.T).numpy(), keys.retrievable[block])
+        return hits.of_each_query()
 
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            parts = list(pool.map(of_part, np.array_split(rows, threads)))
-    return [merge(*of_query) for of_query in zip(*parts, strict=True)]
-
-
-def _pass_over_part(
-    keys: Keys,
-    queries: npt.NDArray[np.float32],
-    k: int,
-    floors: npt.NDArray[np.float64],
-    rows: Rows,
-    *,
-    scratch: Scratch,
-) -> list[Candidates]:
-    wanted = torch.from_numpy(queries)
-    hits = _Hits(k, floors, coarse_error(queries.shape[1]))
-    whole = len(rows) > 0 and int(rows[-1]) - int(rows[0]) + 1 == len(rows)
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        part = rows[start : start + _ROWS_AT_ONCE]
-        wide = scratch.widen(keys.coarse[part[0] : part[-1] + 1]) if whole else scratch.gather(keys.coarse, part)
-        hits.collect(part, torch.mm(wanted, wide.T).numpy(), keys.retrievable[part])
-    return hits.of_each_query()
+    parts = np.array_split(rows, thread_count(len(rows), _THREAD_ROWS))
+    rooms = [scratch, *(Scratch(queries.shape[1]) for _ in parts[1:])]
+    found = on_threads(pass_over_part, list(zip(parts, rooms, strict=True)))
+    return [merge(*of_query) for of_query in zip(*found, strict=True)]
 
 
 class _Hits:
@@ -203,18 +186,3 @@ class _Hits:
         ends = np.cumsum(np.bincount(queries, minlength=count))[:-1]
         pairs = zip(np.split(rows[order], ends), np.split(scores[order], ends), strict=True)
         return [Candidates(*pair) for pair in pairs]
-
-
-@contextmanager
-def _on_one_thread() -> Iterator[None]:
-    """Have torch compute on this thread alone.
-
-    A block of rows takes a fraction of a millisecond; where other work keeps the processor busy, torch's threads, which
-    meet after each, wait for each other for many times as long. Threads that meet once, at the end, do not.
-    """
-    threads = torch.get_num_threads()  # of this thread
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

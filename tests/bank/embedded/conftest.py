@@ -22,6 +22,17 @@ PROGRAM = Path(__file__).with_name("changing_process.py")
 Reasons = dict[str, str]
 
 
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    """Torch may use three threads in this one."""
+    import torch  # noqa: PLC0415 - most tests here do without it
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def changing() -> ModuleType:
     """The program whose children change banks, as a module: its batches and changes."""

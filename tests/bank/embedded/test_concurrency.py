@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from freeda_svc.bank import ALL, EmbeddedStore, PrototypeStore, Selection, point_id
-from freeda_svc.bank.embedded import directory, opened, rows, scan
+from freeda_svc.bank.embedded import directory, opened, rows, scoring
 from freeda_svc.errors import NotFoundError, UnavailableError
 
 CHANGES = 100
@@ -28,7 +28,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(rows, "_ROWS_A_GROWTH", 16)
     monkeypatch.setattr(opened, "_RECENT_ROWS", 10)
     monkeypatch.setattr(directory, "_RECENT_ROWS", 12)
-    monkeypatch.setattr(scan, "_ROWS_AT_ONCE", 8)
+    monkeypatch.setattr(scoring, "_ROWS_AT_ONCE", 8)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     yield

@@ -168,6 +168,17 @@ def test_removed_rows_do_not_count_whatever_their_keys_are() -> None:
     assert (grown.bounds(more_keys[30:])[:, 1] >= 1 - 1e-6).all()
 
 
+@pytest.mark.usefixtures("three_threads")
+def test_bounds_are_the_same_when_the_nouns_are_divided_among_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(9)
+    nouns = draw_nouns(200, 40, generator)
+    keys = draw_keys(nouns, 12, 0.2, generator)
+    cones = cover(keys, nouns)
+    together = cones.bounds(keys[:4])
+    monkeypatch.setattr(module, "_THREAD_NOUNS", 10)
+    np.testing.assert_allclose(cones.bounds(keys[:4]), together, rtol=0, atol=1e-6)
+
+
 def test_keys_that_cancel_each_other_have_a_cone() -> None:
     keys = np.array([[1, 0], [-1, 0], [0, 1], [0, -1]], dtype=np.float32)
     cones = cover(keys, np.zeros(4, dtype=np.uint32))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from freeda_svc.bank import EmbeddedStore, Version, point_id
-from freeda_svc.bank.embedded import directory, opened, rows, scan, shard
+from freeda_svc.bank.embedded import directory, opened, rows, scoring, shard
 from freeda_svc.bank.embedded.cones import CONES_NAME
 
 Reasons = dict[str, str]
@@ -23,7 +23,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "_ROWS_A_GROWTH", 16)
     monkeypatch.setattr(opened, "_RECENT_ROWS", 10)
     monkeypatch.setattr(directory, "_RECENT_ROWS", 12)
-    monkeypatch.setattr(scan, "_ROWS_AT_ONCE", 8)
+    monkeypatch.setattr(scoring, "_ROWS_AT_ONCE", 8)
     monkeypatch.setattr(shard, "_POINTS_AN_OPERATION", 3)
 
 

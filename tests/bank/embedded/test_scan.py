@@ -180,14 +180,6 @@ def test_unknown_words_share_one_pass_over_all(
     assert work.passes == [(5, 1500)]
 
 
-@pytest.fixture
-def three_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.usefixtures("three_threads")
 @pytest.mark.parametrize("number", [1, 9])
 def test_a_pass_is_divided_among_threads_that_compute_alone(
