@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+ASIDE = ".*.part"
+"""Names of files that are being written; one that stays was left by a process that was killed."""
+
 
 @contextmanager
 def placed_whole(path: Path) -> Iterator[Path]:

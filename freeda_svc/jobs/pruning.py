@@ -18,9 +18,10 @@ from freeda_svc.jobs.results import result_folder
 from freeda_svc.jobs.states import ENDED_JOB_STATES, OPEN_ITEM_STATES, JobKind, JobState
 from freeda_svc.jobs.tables import Job, WorkItem, now
 from freeda_svc.settings import Settings
+from freeda_svc.whole_files import ASIDE
 
 NEW_FILE_SECONDS = 24 * 3600.0
-"""A copied input may belong to a job that is just being accepted, so files younger than this stay."""
+"""A copied input may belong to a job that is just being accepted, and a file be just being written; both stay."""
 ROWS_AT_ONCE = 1000
 
 log = structlog.get_logger(__name__)
@@ -56,8 +57,9 @@ class Pruned:
 def prune_jobs(settings: Settings, older_than: timedelta, dry_run: bool = True) -> Pruned:
     """Remove jobs that ended some time ago: their rows, their results, and inputs that no other job uses.
 
-    Prototypes that they added to a bank stay there, with their pictures. Inputs that no job uses at all, left by
-    submissions that broke off, go, too. An idempotency key of a removed job can be used again.
+    Prototypes that they added to a bank stay there, with their pictures. What interruptions have left goes, too: inputs
+    that no job uses at all, and files that were begun and never put in place. An idempotency key of a removed job can
+    be used again.
 
     Args:
         settings: the installation.
@@ -77,7 +79,8 @@ def prune_jobs(settings: Settings, older_than: timedelta, dry_run: bool = True) 
             with writing(settings) as session:
                 session.execute(delete(Job).where(Job.id == job.id, _has_ended()))
     # Rows go first: files without rows are found the next time, rows without files would be broken jobs.
-    files = [file for folder in folders for file in _files(folder)] + _unused_inputs(settings, chosen)
+    of_jobs = [file for folder in folders for file in _files(folder)]
+    files = {*of_jobs, *_unused_inputs(settings, chosen), *_begun_files(settings)}
     sizes = [size for file in files if (size := _size(file)) is not None]
     if not dry_run:
         for folder in folders:
@@ -105,9 +108,7 @@ def _ended_before(settings: Settings, moment: datetime) -> tuple[PrunedJob, ...]
 
 def _unused_inputs(settings: Settings, without: frozenset[str]) -> list[Path]:
     """Copied inputs that no job uses, other than those that are being removed."""
-    folder = settings.artifacts_folder / INPUTS
-    newest = time.time() - NEW_FILE_SECONDS
-    unused = {f"{INPUTS}/{file.name}" for file in _files(folder) if _changed(file) < newest}
+    unused = {f"{INPUTS}/{file.name}" for file in _files(settings.artifacts_folder / INPUTS) if _is_old(file)}
     if not unused:
         return []
     query = select(WorkItem.job_id, WorkItem.input).where(WorkItem.kind.in_((JobKind.SEGMENT, JobKind.EXEMPLARS)))
@@ -115,7 +116,11 @@ def _unused_inputs(settings: Settings, without: frozenset[str]) -> list[Path]:
         for job_id, given in session.execute(query.execution_options(yield_per=ROWS_AT_ONCE)):
             if job_id not in without:
                 unused.difference_update(_inputs(given))
-    return sorted(settings.artifacts_folder / name for name in unused)
+    return [settings.artifacts_folder / name for name in unused]
+
+
+def _begun_files(settings: Settings) -> list[Path]:
+    return [file for file in settings.artifacts_folder.rglob(ASIDE) if _is_old(file)]
 
 
 def _inputs(given: dict[str, Any]) -> Iterator[str]:
@@ -128,11 +133,11 @@ def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
 
 
-def _changed(file: Path) -> float:
+def _is_old(file: Path) -> bool:
     try:
-        return file.stat().st_mtime
-    except OSError:
-        return time.time()
+        return file.stat().st_mtime < time.time() - NEW_FILE_SECONDS
+    except OSError:  # it has just gone
+        return False
 
 
 def _size(file: Path) -> int | None:

@@ -136,6 +136,21 @@ def test_left_over_inputs_go_when_they_are_a_day_old(settings: Settings) -> None
     assert [file.name for file in folder.iterdir()] == ["new.png"]
 
 
+def test_files_that_were_begun_and_left_go_when_they_are_a_day_old(settings: Settings) -> None:
+    pictures = settings.artifacts_folder / "thumbnails" / "ab"
+    pictures.mkdir(parents=True)
+    left, begun, picture = pictures / ".0af3.part", pictures / ".17bc.part", pictures / "cat.png"
+    for file in (left, begun, picture):
+        file.write_bytes(b"12345")
+    _age(settings)
+    os.utime(begun)
+
+    assert prune_jobs(settings, WEEK, dry_run=True).bytes == 5
+    assert left.exists()
+    assert prune_jobs(settings, WEEK, dry_run=False).files == 1
+    assert sorted(pictures.iterdir()) == [begun, picture]
+
+
 def test_a_negative_age_is_one_line(settings: Settings) -> None:
     with pytest.raises(InputError, match="give zero days or more"):
         prune_jobs(settings, timedelta(days=-1))

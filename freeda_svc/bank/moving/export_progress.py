@@ -16,7 +16,7 @@ from freeda_svc.bank.moving.archive import (
 )
 from freeda_svc.bank.moving.archive_manifest import read_record
 from freeda_svc.errors import InputError, UnavailableError
-from freeda_svc.whole_files import write_whole
+from freeda_svc.whole_files import ASIDE, write_whole
 
 
 class Start(StrEnum):
@@ -129,5 +129,5 @@ def _remove_others(folder: Path, progress: ExportProgress) -> None:
     """Remove parts that do not count, and what an interrupted writer left aside."""
     kept = {entry.file for part in progress.parts for entry in (part.prototypes, part.artifacts) if entry is not None}
     for path in folder.iterdir():
-        if (PART_FILE.fullmatch(path.name) and path.name not in kept) or path.match(".*.part"):
+        if (PART_FILE.fullmatch(path.name) and path.name not in kept) or path.match(ASIDE):
             path.unlink()

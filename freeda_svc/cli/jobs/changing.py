@@ -63,7 +63,8 @@ def retry(context: click.Context, job_id: str, *, as_json: bool) -> None:
 def prune(context: click.Context, older_than: timedelta, *, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Remove jobs that ended long ago, with their results.
 
-    Copied images that no other job uses go, too. What jobs added to a bank stays there.
+    Copied images that no other job uses go, too, and files that a killed process began. What jobs added to a bank stays
+    there.
 
     \b
     Examples:
