@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import freeda_svc.torchvision_operators  # noqa: F401
+from tests.described_pack import write_described_pack
 
 if TYPE_CHECKING:
     from transformers import CLIPTokenizer
@@ -92,43 +93,10 @@ def tiny_pack_folder(tiny_models_folder: Path) -> Path:
     return tiny_models_folder
 
 
-DESCRIBED_PACK = """
-name = "described"
-version = "1"
-description = "A pack that is described but has no weights: accepting jobs reads no more."
-
-[parameters]
-backbone_size = 64
-image_text_size = 64
-generation = { steps = 2, guidance_scale = 4.0, height = 64, width = 64, batch_size = 4 }
-prototypes = { gamma = 0.45, alpha = 0.9 }
-
-[parameters.segmentation]
-k = 5
-beta = 0.8
-short_side = 64
-long_side = 256
-window = 64
-stride = 32
-superpixels = { algorithm = "felzenszwalb", scale = 20.0, sigma = 0.5, min_size = 8 }
-
-[sources]
-generator = { description = "none", licence = "Apache-2.0", origin = "tests" }
-backbone = { description = "none", licence = "Apache-2.0", origin = "tests" }
-image_text = { description = "none", licence = "Apache-2.0", origin = "tests" }
-
-[files]
-"""
-
-
 @pytest.fixture
 def described_pack(tmp_path: Path) -> str:
     """A pack that jobs can be submitted for; its items fail at once, before any model library is imported."""
-    folder = tmp_path / "described-pack"
-    folder.mkdir()
-    files = "\n".join(f'"{part}/weights" = "{"0" * 64}"' for part in ("generator", "backbone", "image_text"))
-    (folder / "pack.toml").write_text(DESCRIBED_PACK + files)
-    return str(folder)
+    return write_described_pack(tmp_path / "described-pack")
 
 
 @pytest.fixture(scope="session")

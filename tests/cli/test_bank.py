@@ -13,6 +13,7 @@ from freeda_svc.bank import BankName, EmbeddedBanks, point_id
 from freeda_svc.cli.bank.contents import count_by_size
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.prototypes import Prototype
+from tests.made_prototypes import make_prototype
 
 Freeda = Callable[..., Any]
 PACK = read_pack_parameters("miniature").fingerprint
@@ -21,22 +22,15 @@ PACK = read_pack_parameters("miniature").fingerprint
 def make_prototypes(nouns: list[str], job: str = "", start: int = 0) -> list[Prototype]:
     generator = np.random.default_rng(start)
     return [
-        Prototype(
-            noun=noun,
+        make_prototype(
+            noun,
             caption_id=f"{start + number:016x}",
-            caption=f"a {noun}",
-            spans=((2, 2 + len(noun)),),
-            seed=1,
             key=generator.normal(size=64).astype(np.float32),
             vector=generator.normal(size=96).astype(np.float32),
-            mask_area=0.5,
-            contrast=0.5,
-            image_text_score=0.5,
             pack=PACK,
             job=job,
             image="thumbnails/a.png",
             mask="thumbnails/a.mask.png",
-            attribution="",
         )
         for number, noun in enumerate(nouns)
     ]

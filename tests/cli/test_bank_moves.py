@@ -15,6 +15,7 @@ from freeda_svc.bank.moving import importing, read_archive_manifest
 from freeda_svc.cli.bank import moves
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.prototypes import Prototype
+from tests.made_prototypes import make_prototype
 
 Freeda = Callable[..., Any]
 PACK = read_pack_parameters("miniature").fingerprint
@@ -26,17 +27,11 @@ def make_prototypes(number: int) -> list[Prototype]:
     keys = generator.normal(size=(number, 64)).astype(np.float32)
     vectors = generator.normal(size=(number, 96)).astype(np.float32)
     return [
-        Prototype(
-            noun="boat",
+        make_prototype(
+            "boat",
             caption_id=f"{i:016x}",
-            caption="a boat",
-            spans=((2, 6),),
-            seed=1,
             key=keys[i],
             vector=vectors[i],
-            mask_area=0.5,
-            contrast=0.5,
-            image_text_score=0.5,
             pack=PACK,
             image="thumbnails/a.png",
             mask="thumbnails/a.mask.png",

@@ -16,6 +16,7 @@ from freeda_svc.miniature.scenes import HARD, NOUNS, paint_scene
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.prototypes import Prototype
 from freeda_svc.settings import load_settings
+from tests.made_prototypes import make_prototype
 from workers.locks import worker_lock
 
 Freeda = Callable[..., Any]
@@ -26,17 +27,11 @@ NAMES = ("2007_000033", "2007_000042")
 def make_prototypes() -> list[Prototype]:
     generator = np.random.default_rng(5)
     return [
-        Prototype(
-            noun=noun,
+        make_prototype(
+            noun,
             caption_id=f"{number:016x}",
-            caption=f"a {noun}",
-            spans=((2, 3),),
-            seed=1,
             key=generator.normal(size=64).astype(np.float32),
             vector=generator.normal(size=96).astype(np.float32),
-            mask_area=0.5,
-            contrast=0.5,
-            image_text_score=0.5,
             pack=PACK,
             image="a.png",
             mask="a.mask.png",

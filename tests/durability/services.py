@@ -10,47 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from freeda_svc.settings import Settings, load_settings, prepare_home
+from tests.described_pack import write_described_pack
 from tests.durability.halts import Halts, wait_until
 from workers import background_stack
 from workers.broker import start_broker, stop_broker
-
-QUICK_PACK = """
-name = "quick"
-version = "1"
-description = "Described, but without weights."
-
-[parameters]
-backbone_size = 64
-image_text_size = 64
-generation = { steps = 2, guidance_scale = 4.0, height = 64, width = 64, batch_size = 4 }
-prototypes = { gamma = 0.45, alpha = 0.9 }
-
-[parameters.segmentation]
-k = 5
-beta = 0.8
-short_side = 64
-long_side = 256
-window = 64
-stride = 32
-superpixels = { algorithm = "felzenszwalb", scale = 20.0, sigma = 0.5, min_size = 8 }
-
-[sources]
-generator = { description = "none", licence = "Apache-2.0", origin = "tests" }
-backbone = { description = "none", licence = "Apache-2.0", origin = "tests" }
-image_text = { description = "none", licence = "Apache-2.0", origin = "tests" }
-
-[files]
-"generator/weights" = "0000000000000000000000000000000000000000000000000000000000000000"
-"backbone/weights" = "0000000000000000000000000000000000000000000000000000000000000000"
-"image_text/weights" = "0000000000000000000000000000000000000000000000000000000000000000"
-"""
-
-
-def write_quick_pack(folder: Path) -> str:
-    """Write the pack that the quick models stand for; gives its address."""
-    folder.mkdir(exist_ok=True)
-    (folder / "pack.toml").write_text(QUICK_PACK)
-    return str(folder)
 
 
 def quick_settings(folder: Path, **given: Any) -> Settings:  # noqa: ANN401 - settings
@@ -67,7 +30,7 @@ def quick_settings(folder: Path, **given: Any) -> Settings:  # noqa: ANN401 - se
         "max_attempts": 12,
     }
     if "pack" not in given:
-        quick["pack"] = write_quick_pack(folder / "quick-pack")
+        quick["pack"] = write_described_pack(folder / "quick-pack", "quick")
     settings = load_settings(**{**quick, **given})
     prepare_home(settings)
     return settings

@@ -1,8 +1,5 @@
 """A disk that fills up under everything that a service keeps: bank, artifacts, database, broker, logs."""
 
-import os
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +14,7 @@ from tests.durability.halts import Halts, wait_until
 from tests.durability.recovery import Recoveries
 from tests.durability.services import one_machine
 from tests.durability.workload import Outcome, check_done_once, ingest, segment, wait_for
+from tests.small_disk import fill, mounted_disk
 
 pytestmark = pytest.mark.end_to_end
 
@@ -28,33 +26,8 @@ FULL_SECONDS = 2.0
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 256 MiB, in memory."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = shutil.which("mount")
-    if mount is None or os.geteuid() != 0:
-        pytest.skip("a disk that can be filled needs root and the command mount")
-    command = [mount, "-t", "tmpfs", "-o", "size=256m", "tmpfs", str(place)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"a disk that can be filled cannot be mounted: {done.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
-
-
-def fill(disk: Path, left: int) -> Path:
-    """Leave so many bytes free; gives the file that takes the others."""
-    ballast = disk / "ballast"
-    free = shutil.disk_usage(disk).free
-    if left:
-        with ballast.open("ab") as file:
-            os.posix_fallocate(file.fileno(), ballast.stat().st_size, free - left)
-        return ballast
-    with ballast.open("ab", buffering=0) as file:  # whatever is still free, to the last page
-        try:
-            while True:
-                file.write(bytes(4096))
-        except OSError:
-            return ballast
+    with mounted_disk(tmp_path / "disk", 256) as place:
+        yield place
 
 
 def test_a_full_disk_stops_the_work_until_there_is_room(  # noqa: PLR0917 - pytest passes them by name

@@ -13,7 +13,7 @@ from freeda_svc.evaluation.ablation import KEPT_SHARES, KS, Variant, ablate, lis
 from freeda_svc.evaluation.miniature_world import write_validation_set
 from freeda_svc.miniature.scenes import NOUNS
 from freeda_svc.packs import SegmentationParameters, read_pack_parameters
-from freeda_svc.prototypes import Prototype
+from tests.made_prototypes import make_prototype
 
 GIVEN = read_pack_parameters("miniature").parameters.segmentation
 PER_NOUN = 20
@@ -25,12 +25,9 @@ def store(tmp_path: Path) -> Iterator[EmbeddedStore]:
     with EmbeddedStore.open(tmp_path / "bank", "0" * 16, 4, 6) as opened:
         opened.add(
             [
-                Prototype(
-                    noun=noun,
+                make_prototype(
+                    noun,
                     caption_id=f"{number:016x}",
-                    caption=f"a {noun}",
-                    spans=((2, 5),),
-                    seed=1,
                     key=generator.normal(size=4).astype(np.float32),
                     vector=generator.normal(size=6).astype(np.float32),
                     mask_area=float(generator.uniform(0.1, 0.9)),

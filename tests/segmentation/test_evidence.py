@@ -16,6 +16,7 @@ from freeda_svc.packs.parameters import SegmentationParameters, UnknownParameter
 from freeda_svc.prototypes.record import EXEMPLAR, GENERATED, Prototype
 from freeda_svc.segmentation import EvidenceLimits, Segmentation, Segmenter, evidence_values
 from freeda_svc.segmentation.parts import image_parts, nearest_pixels
+from tests.made_prototypes import make_prototype
 
 NOUNS = ("ball", "tree", "grass", "sky")
 EACH = 4
@@ -30,17 +31,13 @@ def make_prototypes(pack: Pack, seed: int, origin: str = GENERATED) -> list[Prot
     rng = np.random.default_rng(seed)
     keys = pack.image_text.embed_nouns(NOUNS).numpy()
     return [
-        Prototype(
-            noun=noun,
+        make_prototype(
+            noun,
             caption_id=f"{noun} {seed}",
             caption=f"a {noun} of seed {seed}",
-            spans=((2, 2 + len(noun)),),
             seed=seed,
             key=(key + rng.normal(0, 0.001, key.shape)).astype(np.float32),
             vector=rng.normal(0, rng.uniform(0.5, 2), pack.backbone.dimension).astype(np.float32),
-            mask_area=0.2,
-            contrast=0.5,
-            image_text_score=0.3,
             pack=pack.fingerprint,
             origin=origin,
             image=f"thumbnails/{noun}-{seed}.png",

@@ -11,48 +11,18 @@ from torch.nn import functional
 
 from freeda_svc.bank import EmbeddedStore, class_prototypes
 from freeda_svc.errors import InputError
-from freeda_svc.miniature.scenes import CROWDED, paint_scene
 from freeda_svc.packs import Pack, load_pack
 from freeda_svc.packs.parameters import SegmentationParameters
-from freeda_svc.prototypes.record import Prototype
 from freeda_svc.segmentation import Category, Segmenter, parse_categories
 from freeda_svc.segmentation.superpixels import cut_superpixels
+from tests.segmentation.toy_bank import NOUNS, fill_bank, make_prototypes, photo
 
-NOUNS = ("ball", "tree", "grass", "sky")
 CATEGORIES = parse_categories("ball, tree, grass, sky")
 
 
 @pytest.fixture(scope="module")
 def pack(tiny_pack_folder: Path) -> Pack:
     return load_pack(str(tiny_pack_folder))
-
-
-def make_prototypes(pack: Pack, nouns: tuple[str, ...], seed: int) -> list[Prototype]:
-    """Keys near the nouns' embeddings, vectors at random."""
-    rng = np.random.default_rng(seed)
-    keys = pack.image_text.embed_nouns(nouns).numpy()
-    return [
-        Prototype(
-            noun=noun,
-            caption_id=f"{seed:08x}{number:08x}",
-            caption=f"a {noun}",
-            spans=((2, 2 + len(noun)),),
-            seed=seed,
-            key=(keys[number] + rng.normal(0, 0.001, keys.shape[1])).astype(np.float32),
-            vector=rng.normal(0, 1, pack.backbone.dimension).astype(np.float32),
-            mask_area=0.2,
-            contrast=0.5,
-            image_text_score=0.3,
-            pack=pack.fingerprint,
-        )
-        for number, noun in enumerate(nouns)
-    ]
-
-
-def fill_bank(pack: Pack, folder: Path) -> EmbeddedStore:
-    store = EmbeddedStore.open(folder, pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
-    store.add([prototype for seed in range(3) for prototype in make_prototypes(pack, NOUNS, seed)])
-    return store
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +36,6 @@ def store(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embe
 @pytest.fixture
 def segmenter(pack: Pack, store: EmbeddedStore) -> Segmenter:
     return Segmenter(pack, store)
-
-
-def photo(height: int = 96, width: int = 130) -> np.ndarray:
-    scene = Image.fromarray(paint_scene((7, 1), CROWDED).image)
-    return np.asarray(scene.resize((width, height), Image.Resampling.BICUBIC))
 
 
 def restated(

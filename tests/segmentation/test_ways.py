@@ -7,19 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch.nn import functional
 
 from freeda_svc.bank import EmbeddedStore
 from freeda_svc.bank.class_prototypes import ClassPrototypes
-from freeda_svc.miniature.scenes import CROWDED, paint_scene
 from freeda_svc.packs import Pack, load_pack
 from freeda_svc.packs.parameters import RefinementParameters, SegmentationParameters, UnknownParameters
-from freeda_svc.prototypes.record import Prototype
 from freeda_svc.segmentation import UNKNOWN, Category, Segmenter
 from freeda_svc.segmentation.aggregation import TextPrototypes
-
-NOUNS = ("ball", "tree", "grass", "sky")
+from tests.segmentation.toy_bank import NOUNS, fill_bank, make_prototypes, open_bank, photo
 
 
 @pytest.fixture(scope="module")
@@ -27,48 +23,16 @@ def pack(tiny_pack_folder: Path) -> Pack:
     return load_pack(str(tiny_pack_folder))
 
 
-def make_prototypes(pack: Pack, nouns: tuple[str, ...], seed: int, origin: str = "generated") -> list[Prototype]:
-    rng = np.random.default_rng(seed)
-    keys = pack.image_text.embed_nouns(nouns).numpy()
-    return [
-        Prototype(
-            noun=noun,
-            caption_id=f"{seed:08x}{number:08x}",
-            caption=f"a {noun}",
-            spans=((2, 2 + len(noun)),),
-            seed=seed,
-            key=(keys[number] + rng.normal(0, 0.001, keys.shape[1])).astype(np.float32),
-            vector=rng.normal(0, 1, pack.backbone.dimension).astype(np.float32),
-            mask_area=0.2,
-            contrast=0.5,
-            image_text_score=0.3,
-            pack=pack.fingerprint,
-            origin=origin,
-        )
-        for number, noun in enumerate(nouns)
-    ]
-
-
-def open_bank(pack: Pack, folder: Path) -> EmbeddedStore:
-    return EmbeddedStore.open(folder, pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
-
-
 @pytest.fixture(scope="module")
 def store(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
     """Twelve prototypes. Do not add to it."""
-    with open_bank(pack, tmp_path_factory.mktemp("bank")) as store:
-        store.add([prototype for seed in range(3) for prototype in make_prototypes(pack, NOUNS, seed)])
+    with fill_bank(pack, tmp_path_factory.mktemp("bank")) as store:
         yield store
 
 
 @pytest.fixture
 def segmenter(pack: Pack, store: EmbeddedStore) -> Segmenter:
     return Segmenter(pack, store, bank="toys@2")
-
-
-def photo(height: int = 96, width: int = 130) -> np.ndarray:
-    scene = Image.fromarray(paint_scene((7, 1), CROWDED).image)
-    return np.asarray(scene.resize((width, height), Image.Resampling.BICUBIC))
 
 
 def with_changes(pack: Pack, **changes: object) -> SegmentationParameters:

@@ -13,8 +13,8 @@ from freeda_svc.jobs.claims import Claim
 from freeda_svc.jobs.results import colours_of, result_folder
 from freeda_svc.jobs.states import JobKind
 from freeda_svc.outputs import KeptResult, Picture, write_collections, write_image_files
-from freeda_svc.prototypes.record import Prototype
 from freeda_svc.settings import Settings
+from tests.made_prototypes import make_prototype
 from workers.held import Held
 from workers.performing import perform
 
@@ -32,17 +32,12 @@ def held(make_settings: Callable[..., Settings], tiny_pack_folder: Path) -> Iter
     keys = holding.pack.image_text.embed_nouns(NOUNS).numpy()
     holding.bank(bank).add(
         [
-            Prototype(
-                noun=noun,
+            make_prototype(
+                noun,
                 caption_id=f"{noun} {number}",
-                caption=f"a {noun}",
-                spans=((2, 2 + len(noun)),),
                 seed=number,
                 key=key,
                 vector=rng.normal(0, 1, holding.pack.backbone.dimension).astype(np.float32),
-                mask_area=0.2,
-                contrast=0.5,
-                image_text_score=0.3,
                 pack=holding.pack.fingerprint,
             )
             for number in range(3)

@@ -1,7 +1,5 @@
 """A bank on a disk that fills up says so, keeps what it has, and goes on when there is room again."""
 
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +10,7 @@ import pytest
 
 from freeda_svc.bank import EmbeddedStore
 from freeda_svc.errors import UnavailableError
+from tests.small_disk import fill, mounted_disk
 
 MIB = 2**20
 
@@ -33,26 +32,8 @@ changing_process.change_bank(Path(sys.argv[2]), [("add", number) for number in r
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 160 MiB, in memory."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = shutil.which("mount")
-    if mount is None or os.geteuid() != 0:
-        pytest.skip("a disk that can be filled needs root and the command mount")
-    done = subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=160m", "tmpfs", str(place)], check=False, capture_output=True, text=True
-    )
-    if done.returncode:
-        pytest.skip(f"a disk that can be filled cannot be mounted: {done.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
-
-
-def fill(disk: Path, left: int) -> Path:
-    """Leave so many bytes free; gives the file that takes the others."""
-    ballast = disk / "ballast"
-    with ballast.open("ab") as file:
-        os.posix_fallocate(file.fileno(), ballast.stat().st_size, shutil.disk_usage(disk).free - left)
-    return ballast
+    with mounted_disk(tmp_path / "disk", 160) as place:
+        yield place
 
 
 def test_a_change_on_a_nearly_full_disk_is_refused_as_a_whole(
