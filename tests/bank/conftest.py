@@ -17,6 +17,7 @@ from qdrant_client.http.exceptions import UnexpectedResponse
 from freeda_svc.bank import BankName, Banks, EmbeddedBanks, EmbeddedStore, PrototypeStore
 from freeda_svc.bank.server import ServerBanks, connect
 from freeda_svc.prototypes.record import GENERATED, Prototype
+from tests.bank.watched_store import Watched
 
 PACK = "pack-of-the-tests"
 SERVER_URL = os.environ.get("FREEDA_TEST_QDRANT_URL", "")
@@ -208,3 +209,11 @@ def make_prototypes() -> MakePrototypes:
         ]
 
     return make
+
+
+@pytest.fixture
+def watched(make_store: MakeStore, make_prototypes: MakePrototypes) -> Watched:
+    """A store with twenty prototypes."""
+    store = Watched(make_store())
+    store.add(make_prototypes(20))
+    return store
