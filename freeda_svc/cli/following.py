@@ -1,15 +1,13 @@
 """Waiting for a job with its progress in view, and what its end means for the command."""
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Iterator
 
 import click
 
 from freeda_svc import jobs
 from freeda_svc.cli.console import track
 from freeda_svc.cli.endings import EXIT_FAILED, EXIT_PARTLY, Interrupted
+from freeda_svc.cli.interrupts import remembered_interrupts
 from freeda_svc.jobs import ItemState, JobState, JobSummary, job_items, job_summary
 from freeda_svc.settings import Settings
 
@@ -38,27 +36,6 @@ def follow_job(settings: Settings, job_id: str, label: str, *, quiet: bool = Fal
 
         track(label, counts(), quiet=quiet)
     return job_summary(settings, job_id)
-
-
-@contextmanager
-def remembered_interrupts() -> Iterator[Callable[[], None]]:
-    """Remember Ctrl-C: Python drops an exception raised in a finaliser, and polling a database runs many of them."""
-    pressed = False
-
-    def press(_number: int, _frame: FrameType | None) -> None:
-        nonlocal pressed
-        pressed = True
-        raise KeyboardInterrupt
-
-    def raise_if_pressed() -> None:
-        if pressed:
-            raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, press)
-    try:
-        yield raise_if_pressed
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def follow_submitted(settings: Settings, job_id: str, label: str, *, quiet: bool = False) -> JobSummary:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from freeda_svc.cli.console import shown_progress
-from freeda_svc.cli.following import POLL_SECONDS, note_missing_worker, remembered_interrupts
+from freeda_svc.cli.following import POLL_SECONDS, note_missing_worker
+from freeda_svc.cli.interrupts import remembered_interrupts
 from freeda_svc.cli.segment_manifest import Manifest, WrittenImage, digest_of_file
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs import InputImage, ItemState

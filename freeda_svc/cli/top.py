@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from freeda_svc.cli.console import counted, duration_text, make_table, print_json, print_plain
+from freeda_svc.cli.interrupts import remembered_interrupts
 from freeda_svc.cli.options import json_option
 from freeda_svc.cli.queue import QUEUE_COLUMNS, RUNNING_COLUMNS, queue_rows, running_rows
 from freeda_svc.cli.session import read_settings
@@ -111,7 +112,11 @@ def _watch(settings: Settings, interval: float) -> None:
     """Show snapshots until a key ends it; a database that is away for a while is told and waited for."""
     console = Console()
     shown: RenderableType = render(settings, take_snapshot(settings))
-    with _single_keys() as pressed, Live(shown, console=console, screen=True, auto_refresh=False) as live:
+    with (
+        remembered_interrupts() as raise_if_interrupted,
+        _single_keys() as pressed,
+        Live(shown, console=console, screen=True, auto_refresh=False) as live,
+    ):
         live.refresh()
         while not _ends(pressed, interval):
             try:
@@ -119,6 +124,7 @@ def _watch(settings: Settings, interval: float) -> None:
                 live.update(shown, refresh=True)
             except UnavailableError as error:
                 live.update(Group(Text(str(error), style="red"), "", shown), refresh=True)
+            raise_if_interrupted()
 
 
 def _ends(pressed: Callable[[float], str], interval: float) -> bool:

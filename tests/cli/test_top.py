@@ -16,6 +16,7 @@ import pytest
 
 from freeda_svc.bank.names import BankName
 from freeda_svc.cli import top as top_module
+from freeda_svc.cli.snapshots import Snapshot, take_snapshot
 from freeda_svc.jobs.banks import open_banks
 from freeda_svc.jobs.claims import claim_next, fail_item, finish_item
 from freeda_svc.settings import Settings, load_settings
@@ -88,6 +89,24 @@ def test_a_key_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     typed = iter(["x", "q"])
     assert top_module._ends(lambda _seconds: next(typed), 60)
     assert not top_module._ends(lambda _seconds: "", 0.01)
+
+
+def test_an_interrupt_lost_in_a_finaliser_still_ends_it(home: Path, job: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+
+    def look(settings: Settings) -> Snapshot:
+        nonlocal looks
+        looks += 1
+        assert looks < 5
+        with suppress(KeyboardInterrupt):  # as the interpreter does with what a finaliser raises
+            if looks > 1:
+                signal.raise_signal(signal.SIGINT)
+        return take_snapshot(settings)
+
+    monkeypatch.setattr(top_module, "take_snapshot", look)
+    with pytest.raises(KeyboardInterrupt):
+        top_module._watch(load_settings(home=home), 0.01)
+    assert looks == 2
 
 
 @pytest.fixture
