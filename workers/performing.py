@@ -1,6 +1,6 @@
 """What is done for one item: the method is called and its result written down."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from freeda_svc.bank import PrototypeStore
+    from freeda_svc.prototypes import Prototype
     from freeda_svc.prototypes.builder import BuildResult
     from freeda_svc.segmentation import Proposals, Segmentation
 
@@ -53,7 +55,7 @@ def _ingest(held: Held, claim: Claim) -> dict[str, Any]:
     bank = bank_of_job(claim.parameters)
     held.bank(bank)  # that it cannot be used is told before the long work
     built = held.builder.build(captions, job=claim.job_id, artifacts=held.settings.artifacts_folder)
-    return {"captions": len(captions), "images": built.images, **_add(held, bank, built)}
+    return {"captions": len(captions), "images": built.images, **_add(held, claim, bank, built)}
 
 
 def _add_exemplars(held: Held, claim: Claim) -> dict[str, Any]:
@@ -62,20 +64,32 @@ def _add_exemplars(held: Held, claim: Claim) -> dict[str, Any]:
     artifacts = held.settings.artifacts_folder
     exemplars = (read_kept_exemplar(artifacts, kept) for kept in claim.input["exemplars"])
     built = held.exemplar_builder.build(exemplars, job=claim.job_id, artifacts=artifacts)
-    return {"exemplars": built.images, **_add(held, bank, built)}
+    return {"exemplars": built.images, **_add(held, claim, bank, built)}
 
 
-def _add(held: Held, bank: BankName, built: "BuildResult") -> dict[str, int]:
+def _add(held: Held, claim: Claim, bank: BankName, built: "BuildResult") -> dict[str, int]:
     store = held.bank(bank)
     with stage(STORE):
         new = store.add(built.prototypes)
+        if new < len(built.prototypes):  # perhaps an attempt that was lost, or is not remembered, has added them
+            new = _added_by(store, claim.job_id, built.prototypes)
     note_bank(str(bank), store.count)
     return {
         "prototypes": len(built.prototypes),
-        "new prototypes": new,  # fewer when the same was added before
+        "new prototypes": new,  # fewer when another job added the same before
         **({OUTSIDE: built.outside} if built.outside else {}),
         **built.counts,
     }
+
+
+def _added_by(store: "PrototypeStore", job: str, prototypes: "Sequence[Prototype]") -> int:
+    """How many of some prototypes are in the bank because of a job."""
+    from freeda_svc.bank import Selection, point_id  # noqa: PLC0415 - the parent process needs no method
+
+    captions = {prototype.caption_id for prototype in prototypes}
+    selections = (Selection(job=job, caption_id=caption) for caption in captions)
+    of_job = {identifier for selection in selections for identifier in store.select(selection)}
+    return len(of_job & {point_id(prototype) for prototype in prototypes})
 
 
 def _segment(held: Held, claim: Claim) -> dict[str, Any]:
