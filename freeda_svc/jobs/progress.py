@@ -18,6 +18,9 @@ from freeda_svc.jobs.tables import Attempt, Event, Job, WorkItem
 from freeda_svc.settings import Settings
 
 RECENT_ATTEMPTS = 50
+LOOKS_A_PAUSE = 9
+"""Who follows a job pauses so many times as long as a look takes: of 100,000 items it takes the database a while."""
+LONGEST_PAUSE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -99,15 +102,22 @@ def job_summary(settings: Settings, job_id: str) -> JobSummary:
 def follow_job(settings: Settings, job_id: str, *, every_seconds: float = 0.5) -> Iterator[JobSummary]:
     """Look at a job again and again; the last look is the one at which nothing of it is open any more.
 
+    Args:
+        settings: the installation.
+        job_id: the job's id, or the beginning of it.
+        every_seconds: the shortest pause; a few seconds where a look takes long.
+
     Raises:
         NotFoundError: there is no such job.
     """
     while True:
+        began = time.monotonic()
         summary = job_summary(settings, job_id)
+        took = time.monotonic() - began
         yield summary
         if summary.progress.ended == summary.progress.total:
             return
-        time.sleep(every_seconds)
+        time.sleep(max(every_seconds, min(LOOKS_A_PAUSE * took, LONGEST_PAUSE_SECONDS)))
 
 
 def job_items(settings: Settings, job_id: str, *states: ItemState, limit: int | None = None) -> list[ItemSummary]:

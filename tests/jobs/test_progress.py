@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,6 +9,7 @@ from sqlalchemy import update
 from freeda_svc.captions.caption import Caption
 from freeda_svc.errors import NotFoundError
 from freeda_svc.jobs import ItemState, follow_job, job_items, job_summary, list_jobs, result_totals, submit_ingest
+from freeda_svc.jobs import progress as progress_module
 from freeda_svc.jobs.claims import claim_next, fail_item, finish_item
 from freeda_svc.jobs.database import writing
 from freeda_svc.jobs.tables import Attempt, now
@@ -53,6 +55,20 @@ def test_a_job_is_followed_until_nothing_is_open(settings: Settings, outbox: "Ou
         if claim is not None:
             finish_item(settings, claim, {})
     assert done == [0, 1, 2]
+
+
+def test_who_follows_a_job_pauses_longer_where_looking_takes_long(
+    settings: Settings, outbox: "Outbox", captions: Captions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = submit_ingest(settings, captions(4), source="x", dispatcher=outbox)
+    clock = iter([0.0, 0.001, 10.0, 10.2, 20.0, 50.0, 60.0, 60.0])
+    pauses: list[float] = []
+    following = follow_job(settings, job_id, every_seconds=0.5)
+    with monkeypatch.context() as patch:
+        patch.setattr(progress_module, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=pauses.append))
+        for _ in range(4):
+            next(following)
+    assert pauses == pytest.approx([0.5, 9 * 0.2, 5.0])
 
 
 def test_the_newest_jobs_come_first(settings: Settings, outbox: "Outbox", captions: Captions) -> None:
