@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 ASIDE = ".*.part"
-"""Names of files that are being written; one that stays was left by a process that was killed."""
+"""Names of files that are being written, downloads too; one that stays was left by a process that was killed."""
 
 
 @contextmanager

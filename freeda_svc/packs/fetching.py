@@ -11,6 +11,7 @@ from freeda_svc.packs.hub import HubFile, download, find_file, find_revision, is
 from freeda_svc.packs.manifest import verify_part, write_pack_manifest
 from freeda_svc.packs.places import MANIFEST, PARTS
 from freeda_svc.packs.recipes import PackRecipe
+from freeda_svc.whole_files import ASIDE
 
 _SPARE_BYTES = 64 << 20
 
@@ -57,7 +58,7 @@ def fetch_pack(recipe: PackRecipe, folder: Path) -> Iterator[tuple[int, int]]:
         _link_known(files, gathering)
         yield from _gather(files, gathering)
         _write_manifest(recipe, files, gathering)
-        for partial in gathering.rglob(".*.part"):
+        for partial in gathering.rglob(ASIDE):
             partial.unlink()
         gathering.replace(place)
     except OSError as error:
@@ -116,7 +117,7 @@ def _gather(files: dict[str, list[HubFile]], gathering: Path) -> Iterator[tuple[
             else:
                 missing.append((file, target))
     gathering.mkdir(parents=True, exist_ok=True)
-    partial = sum(path.stat().st_size for path in gathering.rglob(".*.part"))
+    partial = sum(path.stat().st_size for path in gathering.rglob(ASIDE))
     needed, free = total - done - partial + _SPARE_BYTES, shutil.disk_usage(gathering).free
     if needed > free:
         raise UnavailableError(
@@ -179,5 +180,5 @@ def _remove_others(folder: Path, wanted: set[str]) -> None:
         if path.is_dir():
             if not os.listdir(path):  # noqa: PTH208  (only whether there is anything)
                 path.rmdir()
-        elif relative not in wanted and not (path.name.startswith(".") and path.name.endswith(".part")):
+        elif relative not in wanted and not path.match(ASIDE):
             path.unlink()
