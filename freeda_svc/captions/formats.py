@@ -1,26 +1,24 @@
 """The formats of caption files, each a function that gives the captions as they stand in the file, one by one."""
 
-import csv
 import json
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
+from functools import partial
 from io import BufferedReader
-from pathlib import Path
 from typing import Any
 
 import ijson
 
 from freeda_svc.captions.annotations import coco_annotations
-from freeda_svc.captions.sources import LONGEST_LINE, called, seekable, skip_byte_order_mark, text_lines
-from freeda_svc.errors import InputError, UnavailableError
-
-USUAL_COLUMNS = ("caption", "text")
-"""Where captions are looked for when no column is named."""
+from freeda_svc.captions.parquet_files import read_parquet
+from freeda_svc.captions.plain_text import read_lines
+from freeda_svc.captions.sources import skip_byte_order_mark
+from freeda_svc.captions.tables import read_table
+from freeda_svc.captions.wanted import Wanted
+from freeda_svc.errors import InputError
+from freeda_svc.text_files import text_lines
 
 Texts = Generator[str | None, None, None]
-Reader = Callable[[BufferedReader, Path, str], Texts]
-"""Takes a stream, what it is called, and the name of the column or field (empty: the usual ones)."""
 
 
 @dataclass(frozen=True)
@@ -28,37 +26,37 @@ class Format:
     """A format.
 
     Attributes:
-        read: gives each caption, None where there is none.
+        read: takes a stream and what is wanted; gives each caption, None where there is none.
         endings: of file names, in lower case.
         has_columns: whether a column or field can be named.
+        has_separator: whether what parts its columns can be named.
     """
 
-    read: Reader
+    read: Callable[[BufferedReader, Wanted], Texts]
     endings: tuple[str, ...]
-    has_columns: bool
+    has_columns: bool = False
+    has_separator: bool = False
 
 
-def _read_lines(stream: BufferedReader, path: Path, _column: str) -> Texts:
-    yield from text_lines(stream, path)
-
-
-def _read_objects(stream: BufferedReader, path: Path, column: str) -> Texts:
-    for number, line in enumerate(text_lines(stream, path), start=1):
+def _read_objects(stream: BufferedReader, wanted: Wanted) -> Texts:
+    for number, line in enumerate(text_lines(stream, wanted.called), start=1):
         if not line.strip():
             continue
-        place = f"{called(path)}, line {number}"
+        place = f"{wanted.called}, line {number}"
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise InputError(f"{place}: not valid JSON ({error}); expected one object a line") from error
         if not isinstance(row, dict):
-            raise InputError(f"{place}: expected an object with a text in {_named(column)}")
-        yield _text_of(row[_choose(row, column, place, "field")], place)
+            raise InputError(f"{place}: expected an object with a text in {wanted.named}")
+        value = row[wanted.choose(list(row), place, "field")]
+        for each in value or [None] if isinstance(value, list) else [value]:
+            yield _text_of(each, place)
 
 
-def _read_coco(stream: BufferedReader, path: Path, _column: str) -> Texts:
-    skip_byte_order_mark(stream, path)
-    name = called(path)
+def _read_coco(stream: BufferedReader, wanted: Wanted) -> Texts:
+    skip_byte_order_mark(stream, wanted.path)
+    name = wanted.called
     number = -1
     try:
         for number, annotation in enumerate(coco_annotations(stream)):
@@ -74,63 +72,15 @@ def _read_coco(stream: BufferedReader, path: Path, _column: str) -> Texts:
         raise InputError(f"{name} has no captions; expected COCO captions, an object with a list 'annotations'")
 
 
-def _read_table(separator: str) -> Reader:
-    def read(stream: BufferedReader, path: Path, column: str) -> Texts:
-        csv.field_size_limit(LONGEST_LINE)
-        rows = csv.reader(text_lines(stream, path), delimiter=separator, strict=True)
-        try:
-            header = next(rows, None)
-            if header is None:
-                return
-            position = header.index(_choose(header, column, called(path), "column"))
-            for row in rows:
-                if row:
-                    yield row[position] if position < len(row) else None
-        except csv.Error as error:
-            raise InputError(f"{called(path)}, line {rows.line_num}: not a valid table ({error})") from error
-
-    return read
-
-
-def _read_parquet(stream: BufferedReader, path: Path, column: str) -> Texts:
-    if find_spec("pyarrow") is None:
-        raise UnavailableError(f"{called(path)}: reading Parquet needs pyarrow; pip install 'freeda-svc[parquet]'")
-    import pyarrow as pa  # noqa: PLC0415 - an extra, and slow to import
-    from pyarrow import parquet  # noqa: PLC0415
-
-    with seekable(stream) as file:
-        try:
-            table = parquet.ParquetFile(file)
-            chosen = _choose(table.schema_arrow.names, column, called(path), "column")
-            for batch in table.iter_batches(batch_size=1024, columns=[chosen]):
-                for value in batch.column(0):
-                    yield _text_of(value.as_py(), f"{called(path)}, column '{chosen}'")
-        except (pa.ArrowException, OSError) as error:
-            reason = " ".join(str(error).split())
-            raise InputError(f"{called(path)}: not a valid Parquet file, perhaps cut off ({reason})") from error
-
-
 FORMATS: Mapping[str, Format] = {
-    "coco": Format(_read_coco, (".json",), has_columns=False),
+    "coco": Format(_read_coco, (".json",)),
     "jsonl": Format(_read_objects, (".jsonl", ".ndjson"), has_columns=True),
-    "csv": Format(_read_table(","), (".csv",), has_columns=True),
-    "tsv": Format(_read_table("\t"), (".tsv",), has_columns=True),
-    "parquet": Format(_read_parquet, (".parquet",), has_columns=True),
-    "text": Format(_read_lines, (".txt",), has_columns=False),
+    "csv": Format(partial(read_table, separator=","), (".csv",), has_columns=True, has_separator=True),
+    "tsv": Format(partial(read_table, separator="\t"), (".tsv",), has_columns=True, has_separator=True),
+    "parquet": Format(read_parquet, (".parquet",), has_columns=True),
+    "text": Format(read_lines, (".txt",)),
 }
 """By name."""
-
-
-def _choose(names: Any, column: str, place: str, kind: str) -> str:  # noqa: ANN401  (a list, or a row with its names)
-    found = next((name for name in ((column,) if column else USUAL_COLUMNS) if name in names), None)
-    if found is None:
-        there = ", ".join(map(str, names)) or "none"
-        raise InputError(f"{place}: there is no {kind} {_named(column)}; choose one with --column: {there}")
-    return found
-
-
-def _named(column: str) -> str:
-    return " or ".join(f"'{name}'" for name in ((column,) if column else USUAL_COLUMNS))
 
 
 def _text_of(value: Any, place: str) -> str | None:  # noqa: ANN401  (whatever the file holds)

@@ -9,6 +9,7 @@ from freeda_svc.captions.formats import FORMATS
 from freeda_svc.captions.sources import GZIP_ENDING, STANDARD_INPUT, called, opened
 from freeda_svc.captions.spool import CaptionSpool
 from freeda_svc.captions.tally import CaptionTally
+from freeda_svc.captions.wanted import Wanted
 from freeda_svc.errors import InputError
 
 FORMAT_NAMES = tuple(FORMATS)
@@ -17,32 +18,37 @@ _EXPECTED = f"one of {', '.join(_BY_ENDING)} (also with {GZIP_ENDING})"
 
 
 def read_captions(
-    path: Path, *, format_name: str = "", column: str = "", tally: CaptionTally | None = None
+    path: Path, *, format_name: str = "", column: str = "", separator: str = "", tally: CaptionTally | None = None
 ) -> Iterator[Caption]:
     """Read the captions of a file in their order, each once; memory does not grow with the file.
 
     Args:
-        path: COCO captions ``.json``, ``.jsonl`` with one object a line, ``.csv`` or ``.tsv`` with a header,
-            ``.parquet``, or ``.txt`` with one caption a line; texts in UTF-8. ``-`` is standard input, plain text
-            unless another format is named. Each may be compressed with gzip.
-        format_name: one of ``FORMAT_NAMES``; empty: by the file name's ending.
-        column: the column or field that holds the captions; empty: ``caption``, or else ``text``.
+        path: COCO captions ``.json``, ``.jsonl`` with one object a line, ``.csv`` or ``.tsv``, ``.parquet``, or
+            ``.txt`` with one caption a line; texts in UTF-8. ``-`` is standard input, plain text unless another format
+            is named. Each may be compressed with gzip.
+        format_name: one of ``FORMAT_NAMES``; empty: ``csv`` with a separator, otherwise by the file name's ending.
+        column: the column or field that holds the captions, in any case; empty: ``caption``, or else ``text``. A
+            number that is no name counts the columns of a table without a header from 1.
+        separator: one character between the columns of a table, or ``tab``; empty: a comma, in ``.tsv`` a tab.
         tally: counts what was read and what was left out.
 
     Yields:
         Tidied captions; empty ones, those longer than ``LONGEST_CAPTION`` and repetitions are left out.
 
     Raises:
-        InputError: there is no such file, it is a directory or of another format, it has no such column, it is not
-            UTF-8, it is broken or cut off, or it has no captions. Raised while reading; captions yielded before are
-            good.
+        InputError: there is no such file, it is a directory or of another format, it has no such column or separator,
+            it is not UTF-8, it is broken or cut off, or it has no captions. Raised while reading; captions yielded
+            before are good.
         UnavailableError: the extra that reads Parquet is not installed, or temporary files cannot be written.
     """
-    chosen = FORMATS[_find_format(path, format_name)]
+    chosen = FORMATS[_find_format(path, format_name, is_table=bool(separator))]
     if column and not chosen.has_columns:
         raise InputError(f"{called(path)} has no columns to choose from; leave --column out")
+    if separator and not chosen.has_separator:
+        raise InputError(f"{called(path)} is no table of text; leave --separator out, or say --format csv")
     counts = tally if tally is not None else CaptionTally()
-    with opened(path) as stream, CaptionSpool() as spool, closing(chosen.read(stream, path, column)) as texts:
+    wanted = Wanted(path, column, check_separator(separator), counts)
+    with opened(path) as stream, CaptionSpool() as spool, closing(chosen.read(stream, wanted)) as texts:
         for text in texts:
             counts.read += 1
             caption = make_caption(text or "")
@@ -58,23 +64,39 @@ def read_captions(
             raise InputError(f"{called(path)} has no captions{_why(counts)}")
 
 
+def check_separator(separator: str) -> str:
+    r"""Return what parts columns as one character; ``tab`` and ``\t`` are a tab, and empty means the format's own.
+
+    Raises:
+        InputError: it is more than one character, or one of those that texts are made of.
+    """
+    character = "\t" if separator in {"tab", "\\t"} else separator
+    if len(character) > 1 or character.isalnum() or character in {'"', " ", "\n", "\r"}:
+        raise InputError(f"a separator is one character such as ',', ';' or '|', or 'tab', not {separator!r}")
+    return character
+
+
 def _why(counts: CaptionTally) -> str:
     reasons = ", ".join(f"{count} {reason}" for reason, count in counts.left_out.items())
     return f" that can be used ({reasons})" if reasons else ""
 
 
-def _find_format(path: Path, format_name: str) -> str:
+def _find_format(path: Path, format_name: str, *, is_table: bool) -> str:
     if path != STANDARD_INPUT:
         if path.is_dir():
-            raise InputError(f"{path} is a directory; give a caption file, {_EXPECTED}")
+            raise InputError(f"{called(path)} is a directory; give a caption file, {_EXPECTED}")
         if not path.exists():
-            raise InputError(f"there is no caption file {path}")
+            raise InputError(f"there is no caption file {called(path)}")
     if format_name and format_name not in FORMATS:
         raise InputError(f"there is no caption format '{format_name}'; the formats are {', '.join(FORMATS)}")
-    if format_name or path == STANDARD_INPUT:
-        return format_name or "text"
+    if format_name:
+        return format_name
     name = path.name.lower().removesuffix(GZIP_ENDING)
-    found = _BY_ENDING.get(Path(name).suffix)
+    found = "text" if path == STANDARD_INPUT else _BY_ENDING.get(Path(name).suffix)
+    if is_table and found in {None, "text"}:
+        return "csv"
     if found is None:
-        raise InputError(f"{path} does not end as a caption file: give {_EXPECTED}, or name its format with --format")
+        raise InputError(
+            f"{called(path)} does not end as a caption file: give {_EXPECTED}, or name its format with --format"
+        )
     return found

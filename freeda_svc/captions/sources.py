@@ -1,6 +1,7 @@
 """Opening what captions are read from: a file, standard input, either of them compressed."""
 
 import gzip
+import os
 import shutil
 import sys
 import tempfile
@@ -11,22 +12,18 @@ from io import BufferedReader, RawIOBase
 from pathlib import Path
 from typing import IO, cast
 
+from freeda_svc import text_files
 from freeda_svc.errors import InputError
 
 STANDARD_INPUT = Path("-")
 GZIP_ENDING = ".gz"
 
-LONGEST_LINE = 1 << 24
-"""Bytes after which a line is taken for something else than text."""
-
 _GZIP_MARK = b"\x1f\x8b"
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def called(path: Path) -> str:
-    """Return what to call a source in a message."""
-    return "standard input" if path == STANDARD_INPUT else str(path)
+    r"""Return what to call a source in a message; bytes of its name that are not UTF-8 come as ``\xe9``."""
+    return "standard input" if path == STANDARD_INPUT else os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 @contextmanager
@@ -44,8 +41,6 @@ def opened(path: Path) -> Iterator[BufferedReader]:
                 unpacked = stack.enter_context(gzip.GzipFile(fileobj=stream))
                 stream = BufferedReader(cast("RawIOBase", unpacked))
             yield stream
-    except UnicodeDecodeError as error:
-        raise InputError(f"{name} is not UTF-8 text; save it as UTF-8") from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{name}: its gzip compression is broken or cut off ({error})") from error
     except OSError as error:
@@ -73,27 +68,6 @@ def skip_byte_order_mark(stream: BufferedReader, path: Path) -> None:
     """Step over the mark that some programs put before UTF-8.
 
     Raises:
-        InputError: the text is UTF-16.
+        InputError: the text begins in another encoding.
     """
-    start = stream.peek(3)[:3]
-    if start.startswith(_UTF16_MARKS):
-        raise InputError(f"{called(path)} is not UTF-8 text; save it as UTF-8")
-    if start == _BYTE_ORDER_MARK:
-        stream.read(len(_BYTE_ORDER_MARK))
-
-
-def text_lines(stream: BufferedReader, path: Path) -> Iterator[str]:
-    """Give the lines of UTF-8 text with their ends as they are.
-
-    Raises:
-        InputError: it is no text.
-    """
-    skip_byte_order_mark(stream, path)
-    number = 0
-    while line := stream.readline(LONGEST_LINE):
-        number += 1
-        if b"\0" in line:
-            raise InputError(f"{called(path)}, line {number}: not a text file")
-        if len(line) == LONGEST_LINE:
-            raise InputError(f"{called(path)}, line {number}: longer than {LONGEST_LINE} bytes, so not captions")
-        yield line.decode("utf-8")
+    text_files.skip_byte_order_mark(stream, called(path))

@@ -11,16 +11,23 @@ class CaptionTally:
         read: all captions met.
         empty: those with nothing in them.
         too_long: those of more than ``LONGEST_CAPTION`` characters.
+        malformed: rows of a table with more fields than it has columns: it cannot be told which is the caption.
         repeated: those met before.
     """
 
     read: int = 0
     empty: int = 0
     too_long: int = 0
+    malformed: int = 0
     repeated: int = 0
 
     @property
     def left_out(self) -> dict[str, int]:
         """How many were left out, by reason; reasons that did not occur are missing."""
-        counts = {"empty": self.empty, "too long": self.too_long, "repeated": self.repeated}
+        counts = {
+            "empty": self.empty,
+            "too long": self.too_long,
+            "malformed": self.malformed,
+            "repeated": self.repeated,
+        }
         return {reason: count for reason, count in counts.items() if count}

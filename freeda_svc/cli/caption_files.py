@@ -7,16 +7,42 @@ from typing import Any, TypeVar
 
 import click
 
-from freeda_svc.captions import FORMAT_NAMES, LONGEST_CAPTION, Caption, CaptionTally, read_captions
+from freeda_svc.captions import (
+    FORMAT_NAMES,
+    LONGEST_CAPTION,
+    Caption,
+    CaptionTally,
+    check_separator,
+    read_captions,
+)
+from freeda_svc.errors import InputError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+def _separator(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    try:
+        return check_separator(value)
+    except InputError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 def caption_file_options(command: Command) -> Command:
-    """Add FILES, --format and --column to a command."""
+    """Add FILES, --format, --column and --separator to a command."""
     formats = ", ".join(FORMAT_NAMES)
     for decorate in (
-        click.option("--column", default="", help="The column or field of captions; otherwise caption, or else text."),
+        click.option(
+            "--separator",
+            default="",
+            callback=_separator,
+            help="What parts the columns of a table: tab, or a character such as ';' or '|'; otherwise by the format.",
+        ),
+        click.option(
+            "--column",
+            default="",
+            help="The column or field of captions, in any case; otherwise caption, or else text. Without a header: its "
+            "number, the first being 1.",
+        ),
         click.option(
             "--format",
             "format_name",
@@ -30,13 +56,19 @@ def caption_file_options(command: Command) -> Command:
 
 
 def captions_of(
-    files: Sequence[Path], *, format_name: str, column: str, tally: CaptionTally, limit: int | None = None
+    files: Sequence[Path],
+    *,
+    format_name: str,
+    column: str,
+    separator: str,
+    tally: CaptionTally,
+    limit: int | None = None,
 ) -> Iterator[Caption]:
     """Give the captions of files one after another, up to a limit."""
     captions = (
         caption
         for file in files
-        for caption in read_captions(file, format_name=format_name, column=column, tally=tally)
+        for caption in read_captions(file, format_name=format_name, column=column, separator=separator, tally=tally)
     )
     return islice(captions, limit)
 
@@ -46,6 +78,7 @@ def describe_left_out(tally: CaptionTally) -> str:
     reasons = {
         "empty": "empty",
         "too long": f"longer than {LONGEST_CAPTION:,} characters",
+        "malformed": "with more fields than columns",
         "repeated": "repeated",
     }
     return ", ".join(f"{count:,} {reasons[reason]}" for reason, count in tally.left_out.items())

@@ -45,7 +45,9 @@ def captions() -> None:
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Show the N most frequent.")
 @quiet_option
 @json_option
-def nouns(files: tuple[Path, ...], *, format_name: str, column: str, limit: int, quiet: bool, as_json: bool) -> None:
+def nouns(
+    files: tuple[Path, ...], *, format_name: str, column: str, separator: str, limit: int, quiet: bool, as_json: bool
+) -> None:
     """Count the nouns that captions mention.
 
     They are those that `freeda ingest` would make prototypes of. Files are read as it reads them.
@@ -57,13 +59,14 @@ def nouns(files: tuple[Path, ...], *, format_name: str, column: str, limit: int,
     """
     tally, found = CaptionTally(), NounCounts()
     with CaptionSpool() as spool:
-        spool.fill(captions_of(files, format_name=format_name, column=column, tally=tally), tally)
+        spool.fill(captions_of(files, format_name=format_name, column=column, separator=separator, tally=tally), tally)
         progress = ((done, len(spool)) for done in found.add(spool))
         track("nouns", progress, quiet=quiet)
         counts = {
             "read": tally.read,
             "empty": tally.empty,
             "too long": tally.too_long,
+            "malformed": tally.malformed,
             "repeated": tally.repeated,
             "parsed": len(spool),
             "without nouns": found.captions_without,

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from freeda_svc.captions import CaptionTally
-from freeda_svc.captions.sources import STANDARD_INPUT
+from freeda_svc.captions.sources import called
 from freeda_svc.cli.caption_files import caption_file_options, captions_of, describe_left_out
 from freeda_svc.cli.growing import end_growing, growing_options
 from freeda_svc.cli.session import open_dispatcher, read_settings
@@ -24,6 +24,7 @@ def ingest(
     *,
     format_name: str,
     column: str,
+    separator: str,
     bank: str,
     priority: Priority,
     idempotency_key: str,
@@ -33,21 +34,26 @@ def ingest(
 ) -> None:
     """Turn captions into prototypes and add them to the bank.
 
-    FILES are COCO captions (.json), JSON Lines (.jsonl), tables with a header (.csv, .tsv, .parquet) or plain text, a
-    caption a line (.txt); also compressed with gzip (.txt.gz); - is standard input. Empty captions, those longer than
-    1,000 characters and repeated ones are left out and counted. A caption that was ingested before adds nothing.
+    FILES are COCO captions (.json), JSON Lines (.jsonl), tables (.csv, .tsv, .parquet) or plain text, a caption a line
+    (.txt); also compressed with gzip (.txt.gz); - is standard input. Empty captions, those longer than 1,000 characters
+    and repeated ones are left out and counted. A caption that was ingested before adds nothing.
+
+    Quotes around fields are read as commas and semicolons have them (RFC 4180). In tables parted by tabs or bars, which
+    are mostly written without, they are undone only where a field is quoted from end to end.
 
     \b
     Examples:
       freeda ingest captions.txt --wait
       freeda ingest captions_val2017.json --limit 200
       freeda ingest table.csv.gz --column title --priority low --idempotency-key nightly-2026-11-25
+      freeda ingest Train_GCC-training.tsv --column 1                   # no header: the first column
+      freeda ingest results.csv --separator '|' --column comment
       zcat captions.gz | freeda ingest - --format jsonl
     """
     settings = read_settings(context)
     tally = CaptionTally()
-    captions = captions_of(files, format_name=format_name, column=column, tally=tally, limit=limit)
-    source = ", ".join("standard input" if file == STANDARD_INPUT else str(file) for file in files)
+    captions = captions_of(files, format_name=format_name, column=column, separator=separator, tally=tally, limit=limit)
+    source = ", ".join(map(called, files))
     job_id = submit_ingest(
         settings,
         captions,

@@ -5,6 +5,7 @@ A client that does not know whether it was heard may ask again under the same id
 
 import hashlib
 import json
+import os
 import secrets
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -40,7 +41,7 @@ def new_job(
         id=secrets.token_hex(6),
         kind=kind,
         state=JobState.QUEUED,
-        source=source,
+        source=os.fsencode(source).decode("utf-8", "backslashreplace"),  # names of files need not be UTF-8
         pack=settings.pack,
         fingerprint=pack.fingerprint,
         parameters=parameters,

@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +34,15 @@ def test_nouns_are_counted_over_captions(freeda: Freeda, home: Path, table: Path
     ran = freeda("captions", "nouns", table, "--column", "alt", "--json")
     assert ran.code == 0
     assert ran.json == {
-        "captions": {"read": 7, "empty": 1, "too long": 1, "repeated": 1, "parsed": 4, "without nouns": 1},
+        "captions": {
+            "read": 7,
+            "empty": 1,
+            "too long": 1,
+            "malformed": 0,
+            "repeated": 1,
+            "parsed": 4,
+            "without nouns": 1,
+        },
         "nouns": {"cat": 3, "dog": 2, "light": 1, "traffic light": 1},
         "distinct nouns": 4,
     }
@@ -47,7 +56,7 @@ def test_nouns_are_shown_as_a_table(freeda: Freeda, table: Path) -> None:
     assert [line.split() for line in ran.out.splitlines()[:3]] == [["noun", "captions"], ["cat", "3"], ["dog", "2"]]
     assert ran.out.splitlines()[3:] == [
         "... and 2 more; --limit shows more.",
-        "captions: 7 read, 1 empty, 1 too long, 1 repeated, 4 parsed, 1 without nouns",
+        "captions: 7 read, 1 empty, 1 too long, 0 malformed, 1 repeated, 4 parsed, 1 without nouns",
     ]
     assert ran.err == ""
 
@@ -81,3 +90,28 @@ def test_ingest_reads_standard_input(freeda: Freeda, home: Path, monkeypatch: py
     assert (ran.code, ran.err) == (0, "")
     [job] = list_jobs(load_settings(home=home))
     assert (job.source, job.parameters) == ("standard input", {"bank": "default@1", "captions": 3, "left_out": {}})
+
+
+def test_a_table_without_a_header_is_read_by_number_and_separator(freeda: Freeda, tmp_path: Path) -> None:
+    bars = tmp_path / "bars.csv"
+    bars.write_text("1.jpg| 0| Two boats on the water .\n")
+    ran = freeda("captions", "nouns", bars, "--separator", "|", "--column", 3, "--json")
+    assert ran.json["nouns"] == {"boat": 1, "water": 1}
+
+
+def test_a_separator_that_is_none_is_wrong_usage(freeda: Freeda, home: Path, table: Path) -> None:
+    for separator in ("ab", '"', "x"):
+        ran = freeda("ingest", table, "--separator", separator)
+        assert (ran.code, ran.out) == (2, "")
+        assert "a separator is one character such as ',', ';' or '|', or 'tab'" in ran.err
+    assert not home.exists()
+
+
+def test_a_file_whose_name_is_not_utf8_is_ingested(freeda: Freeda, home: Path, tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt"))
+    path.write_text("a dog\n")
+    assert freeda("ingest", path).code == 0
+    [job] = list_jobs(load_settings(home=home))
+    assert job.source.endswith("/caf\\xe9.txt")
+    path.write_text("")
+    assert freeda("ingest", path).err == f"Error: {job.source} has no captions\n"
