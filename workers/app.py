@@ -71,6 +71,7 @@ def make_app(settings: Settings, broker_url: str, queues: Sequence[str] = QUEUES
             "task_publish_retry": False,
             "worker_prefetch_multiplier": 1,
             "worker_concurrency": 1,
+            "worker_consumer": "workers.celery_worker:PatientConsumer",
             "worker_pool": "prefork",
             "worker_pool_start_method": "spawn",  # CUDA cannot be used after a fork
             "worker_proc_alive_timeout": CHILD_START_SECONDS,

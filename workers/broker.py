@@ -54,15 +54,21 @@ def broker_client(url: str) -> Iterator["redis.Redis"]:
     """Give a client of a broker, for what is asked of it beside messages.
 
     Raises:
-        UnavailableError: it does not answer; its password is not shown.
+        UnavailableError: it does not answer, or with an error; its password is not shown.
     """
-    from workers.app import without_password  # noqa: PLC0415 - that module knows this one
-
     try:
         with redis.Redis.from_url(url, socket_timeout=CLIENT_SECONDS, socket_connect_timeout=CLIENT_SECONDS) as client:
             yield client
     except redis.RedisError as error:
-        raise UnavailableError(f"the broker {without_password(url)} does not answer: {error}") from error
+        raise UnavailableError(broker_trouble(url, error)) from error
+
+
+def broker_trouble(url: str, error: BaseException) -> str:
+    """Say in one line that a broker is away, or that it is there and refuses; its password is not shown."""
+    from workers.app import without_password  # noqa: PLC0415 - that module knows this one
+
+    refuses = isinstance(error, redis.ResponseError | redis.exceptions.BusyLoadingError)
+    return f"the broker {without_password(url)} {'refuses' if refuses else 'does not answer'}: {error}"
 
 
 def start_broker(settings: Settings) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import JobKind
 from freeda_svc.settings import Settings
-from workers.broker import running_broker_url
+from workers.broker import broker_trouble, running_broker_url
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -54,11 +54,11 @@ def send_items(app: "Celery", kind: JobKind, item_ids: Sequence[int]) -> None:
     """Put one message for each item into the queue of its kind.
 
     Raises:
-        UnavailableError: the broker does not answer.
+        UnavailableError: the broker does not answer, or with an error.
     """
     from kombu.exceptions import BatchPublishError, OperationalError  # noqa: PLC0415 - see CeleryDispatcher.check
 
-    from workers.app import RUN_ITEM, without_password  # noqa: PLC0415 - as above
+    from workers.app import RUN_ITEM  # noqa: PLC0415 - as above
 
     try:
         # Together in few round trips.
@@ -66,9 +66,8 @@ def send_items(app: "Celery", kind: JobKind, item_ids: Sequence[int]) -> None:
             for item_id in item_ids:
                 app.send_task(RUN_ITEM, args=[item_id], queue=kind.value, producer=producer, ignore_result=True)
     except (BatchPublishError, OperationalError, *app.connection_for_write().connection_errors) as error:
-        raise UnavailableError(
-            f"the broker {without_password(app.conf.broker_url)} does not answer: {error}"
-        ) from error
+        # kombu's own errors only say that something went wrong, and when.
+        raise UnavailableError(broker_trouble(app.conf.broker_url, error.__cause__ or error)) from error
 
 
 @lru_cache(maxsize=8)

@@ -74,8 +74,11 @@ def _shared_census(settings: Settings, broker_url: str) -> list[Sample]:
     if found is not None:
         return [(name, labels, value) for name, labels, value in json.loads(found)]
     samples = _census(settings)
-    with broker_client(broker_url) as client:
-        client.set(SHARED_KEY, json.dumps(samples), px=max(1, int(800 * settings.reconcile_seconds)))
+    try:
+        with broker_client(broker_url) as client:
+            client.set(SHARED_KEY, json.dumps(samples), px=max(1, int(800 * settings.reconcile_seconds)))
+    except UnavailableError as error:  # then each worker looks for itself
+        log.warning("what the database holds is not shared with other workers", reason=str(error))
     return samples
 
 

@@ -136,9 +136,10 @@ class Reconciler:
         self._thread.start()
 
     def stop(self) -> None:
-        """End, after the look in progress."""
+        """End, after the look in progress; one that was never started is not waited for."""
         self._ended.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def _run(self) -> None:
         while not self._ended.wait(self._settings.reconcile_seconds):

@@ -11,13 +11,14 @@ from typing import Any
 import billiard
 import structlog
 from celery import signals
-from celery.apps.worker import Worker, install_worker_term_handler
+from celery.exceptions import CPendingDeprecationWarning
 from celery.platforms import SecurityWarning
 
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs.claims import has_item_in_hand
 from freeda_svc.settings import Settings
 from workers.app import QUEUES, make_app
+from workers.celery_worker import HomeWorker
 from workers.child import REPORTS_KEY, WORKER_PID_KEY
 from workers.locks import worker_identity
 from workers.metrics_server import Measuring, measuring
@@ -27,15 +28,6 @@ LOOK_SECONDS = 0.5
 IDLE_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
-
-
-class _HomeWorker(Worker):  # type: ignore[misc]  # Celery has no types
-    """A worker that a closed terminal stops like Ctrl-C does, instead of starting it anew."""
-
-    def install_platform_tweaks(self, worker: Worker) -> None:
-        """Install Celery's handlers, then ours."""
-        super().install_platform_tweaks(worker)
-        install_worker_term_handler(worker, sig="SIGHUP")
 
 
 def serve(settings: Settings, broker_url: str, *, queues: Sequence[str] = QUEUES, on_ready: Callable[[], None]) -> None:
@@ -48,7 +40,8 @@ def serve(settings: Settings, broker_url: str, *, queues: Sequence[str] = QUEUES
         on_ready: called when items are taken.
 
     Raises:
-        UnavailableError: database or broker do not answer at the start, or ``metrics_port`` cannot be had.
+        UnavailableError: database or broker do not answer at the start, ``metrics_port`` cannot be had, or it ended
+            though nobody had told it to.
     """
     with measuring(settings, broker_url, queues) as measured:
         _serve(settings, broker_url, queues, on_ready, measured)
@@ -63,7 +56,7 @@ def _serve(
     forget_turn(settings, broker_url)
     measured.metrics.add_reconciled(0, reconcile(settings, broker_url, at_start=True))
     reconciler = Reconciler(settings, broker_url, measured.metrics.add_reconciled)
-    stopped = threading.Event()
+    stopped, told = threading.Event(), threading.Event()
 
     def begin(**_given: Any) -> None:  # noqa: ANN401 - Celery's interface
         reconciler.start()
@@ -71,6 +64,7 @@ def _serve(
         on_ready()
 
     def limit_patience(how: str = "", **_given: Any) -> None:  # noqa: ANN401 - Celery's interface
+        told.set()
         measured.ready.clear()
         if how == "Warm":
             log.info("stopping: the item in hand may finish", seconds=settings.stop_grace_seconds)
@@ -80,7 +74,9 @@ def _serve(
     signals.worker_shutting_down.connect(limit_patience)
     # It warns of being root because pickled messages could be harmful; these are JSON.
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    worker = _HomeWorker(
+    # Whenever a connection is lost, of a default that may change some day.
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
+    worker = HomeWorker(
         app=app,
         queues=list(queues),
         hostname=f"{settings.resolved_worker_name}@{os.uname().nodename}",
@@ -101,6 +97,14 @@ def _serve(
             os.kill(child.pid, signal.SIGKILL)
             child.join()
         app.close()
+    if not told.is_set():  # whoever supervises this process must start it again
+        raise UnavailableError(f"the worker ended by itself: {_reason(worker.failure)}")
+
+
+def _reason(failure: BaseException | None) -> str:
+    """Why a worker ended; the log has all of it."""
+    failure = (failure and failure.__cause__) or failure  # Celery's own exceptions say nothing
+    return "nothing says why" if failure is None else f"{type(failure).__name__}: {failure}"
 
 
 def _stop_in_time(settings: Settings, stopped: threading.Event) -> None:

@@ -1,0 +1,68 @@
+"""Celery's worker and its consumer, where they must do otherwise than Celery does by itself."""
+
+import sys
+import time
+from typing import Any
+
+import structlog
+from celery.apps.worker import Worker, install_worker_term_handler
+from celery.worker.consumer import Consumer
+from celery.worker.state import maybe_shutdown
+
+from workers.patience import Patience
+
+SETTLED_SECONDS = 60.0
+"""A connection that held as long was a good one: the next one that fails is not waited for as long as the last."""
+LOOK_SECONDS = 0.2
+
+log = structlog.get_logger(__name__)
+
+
+class PatientConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
+    """A consumer that waits, longer each time, where each new connection to the broker fails soon."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Celery's interface
+        super().__init__(*args, **kwargs)
+        self._patience = Patience(_sleep_unless_told_to_stop)
+        self._connected = time.monotonic()
+
+    def connect(self) -> Any:  # noqa: ANN401 - as above
+        """Connect, for as long as it takes."""
+        connection = super().connect()
+        self._connected = time.monotonic()
+        return connection
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Give the connection up, and wait a little before there is another."""
+        super().on_connection_error_after_connected(exc)
+        if time.monotonic() - self._connected > SETTLED_SECONDS:
+            self._patience.calm()
+        self._patience.wait()
+
+
+class HomeWorker(Worker):  # type: ignore[misc]  # as above
+    """A worker that a closed terminal stops like Ctrl-C does, and that knows why it ended by itself.
+
+    Attributes:
+        failure: what ended it though nobody had asked for it; None where somebody had.
+    """
+
+    failure: BaseException | None = None
+
+    def install_platform_tweaks(self, worker: Worker) -> None:
+        """Install Celery's handlers, then ours."""
+        super().install_platform_tweaks(worker)
+        install_worker_term_handler(worker, sig="SIGHUP")
+
+    def stop(self, in_sighandler: bool = False, exitcode: int | None = None) -> None:
+        """Stop; an exception that is being handled is why."""
+        if self.failure is None:
+            self.failure = sys.exception()
+        super().stop(in_sighandler=in_sighandler, exitcode=exitcode)
+
+
+def _sleep_unless_told_to_stop(seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        maybe_shutdown()
+        time.sleep(LOOK_SECONDS)
