@@ -21,11 +21,13 @@ class Ranking:
         ids: (K,) bytes of one width, because a million Python strings would take several times the memory.
         scores: (K,) float32 cosine of query and key, falling.
         of_this_noun: (K,) bool, whether it is an exemplar of the very noun that was asked for.
+        nouns: (K,) the noun of each; equal ones are one object, so that they take a pointer each.
     """
 
     ids: npt.NDArray[np.bytes_]
     scores: npt.NDArray[np.float32]
     of_this_noun: npt.NDArray[np.bool_]
+    nouns: npt.NDArray[np.object_]
 
     def by_id(self) -> "Ranking":
         """The same in the order of their ids, in which a mean does not depend on the last bit of a score."""
@@ -44,13 +46,14 @@ class Ranking:
             np.concatenate([self.ids, fresh.ids]),
             np.concatenate([self.scores, fresh.scores]),
             np.concatenate([self.of_this_noun, fresh.of_this_noun]),
+            np.concatenate([self.nouns, fresh.nouns]),
         )
         best = np.lexsort((both.ids, -both.scores))[:k]
         return both.taken(best) if (best >= len(self.ids)).any() else self
 
     def taken(self, which: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> "Ranking":
         """Some of these, in the order given."""
-        return Ranking(self.ids[which], self.scores[which], self.of_this_noun[which])
+        return Ranking(self.ids[which], self.scores[which], self.of_this_noun[which], self.nouns[which])
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """Class prototypes, eq. 4: what a category looks like, as the mean of the prototypes its text retrieves."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -145,6 +146,23 @@ class ClassPrototypes:
                 weights = np.where(usable.of_this_noun, retrieval.exemplar_weight, 1.0)
                 ids = tuple(name.decode() for name in usable.ids)
                 yield RetrievedPrototypes(ids, usable.scores, rows[finite], weights)
+
+    def nouns(
+        self, texts: Sequence[str], embed: Embed, retrieval: Retrieval, *, templates: Sequence[str]
+    ) -> list[tuple[str, ...]]:
+        """The nouns of the prototypes that texts retrieve, one a prototype, those of the nearest keys first.
+
+        Args:
+            texts: C names of categories.
+            embed: as for `fetch`, and the others, too.
+            retrieval: as above.
+            templates: as above.
+
+        Raises:
+            InputError: the bank is empty, nothing in it is to be retrieved, or an embedding is not usable.
+            UnavailableError: the engine does not answer.
+        """
+        return [tuple(entry.ranking.nouns) for entry in self._retrieved(texts, embed, retrieval, templates)]
 
     def _with_vectors(
         self, texts: Sequence[str], embed: Embed, retrieval: Retrieval, templates: Sequence[str]
@@ -319,6 +337,7 @@ def _rank(found: Neighbours, text: str) -> Ranking:
             ],
             dtype=np.bool_,
         ),
+        np.array([sys.intern(name) for name in found.nouns], dtype=np.object_),
     )
 
 

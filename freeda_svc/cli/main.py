@@ -11,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from freeda_svc.cli.endings import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, Interrupted, show_usage_error
+from freeda_svc.cli.repeated import refuse_repeats
 from freeda_svc.errors import FreedaError
 
 
@@ -56,6 +57,12 @@ class FreedaGroup(click.Group):
         module, name = COMMANDS[cmd_name].place.split(":")
         command: click.Command = getattr(importlib.import_module(f"freeda_svc.cli.{module}"), name)
         return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments, also those of the subcommand as far as to see that no value is given and lost."""
+        if not ctx.resilient_parsing:
+            refuse_repeats(self, args, ctx)
+        return super().parse_args(ctx, args)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -1,7 +1,7 @@
 """``freeda segment``: images become masks."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,16 @@ from freeda_svc.cli.segment_formats import explain_option, format_option, prefix
 from freeda_svc.cli.segment_inputs import find_images
 from freeda_svc.cli.segment_manifest import Manifest
 from freeda_svc.cli.segment_parameters import parameter_options, read_overrides
-from freeda_svc.cli.segment_report import outcome_as_json, print_outcome, reasons_of, tell_errors, tell_problems
+from freeda_svc.cli.segment_report import (
+    LINES_SHOWN,
+    outcome_as_json,
+    print_outcome,
+    reasons_of,
+    tell_errors,
+    tell_problems,
+)
 from freeda_svc.cli.segment_run import Outcome, Plan, Target, follow_images, plan_resumption, write_files_for_all
+from freeda_svc.cli.segment_words import tell_words
 from freeda_svc.cli.session import open_dispatcher, read_settings
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import InputImage, Priority, submit_segment
@@ -109,10 +117,10 @@ def segment(
     *,
     images: tuple[Path, ...],
     lists: tuple[Path, ...],
-    categories: str | None,
-    categories_file: Path | None,
+    categories: tuple[str, ...],
+    categories_files: tuple[Path, ...],
     vocabulary: str | None,
-    background: str | None,
+    background: tuple[str, ...],
     auto: bool,
     out: Path | None,
     formats: tuple[str, ...],
@@ -143,13 +151,8 @@ def segment(
       freeda segment photo.png --auto --explain --out masks
       freeda segment --list files.txt --categories-file words.txt --unknown channel
     """
-    if not images and not lists:
-        raise click.UsageError("Missing argument 'IMAGES...'.")
-    if out is None and (resume or formats):
-        raise click.UsageError(f"{'--resume' if resume else '--format'} goes with --out DIR.")
-    if resume and idempotency_key:
-        raise click.UsageError("--idempotency-key goes without --resume, which finds out itself what was asked before.")
-    asked_categories = ask_categories(categories, categories_file, vocabulary, background, auto=auto)
+    _check_use(context.params)
+    asked_categories = ask_categories(categories, categories_files, vocabulary, background, auto=auto)
     overrides = read_overrides(parameters)
     chosen = read_formats_of_segment(formats, explain=explain, auto=auto) if out is not None else ()
     if out is not None:
@@ -158,6 +161,8 @@ def segment(
     asked = _Asked(settings, asked_categories, overrides, bank, explain, priority, idempotency_key)
     found = find_images(images, lists, recursive=recursive, allowed=settings.input_folders)
     tell_problems(found)
+    if asked_categories.note:
+        click.echo(asked_categories.note, err=True)
     if out is None and not wait:
         job_id = asked.submit(found.images)
         print_json({"job": job_id, "refused": found.problems}) if as_json else click.echo(job_id)
@@ -167,19 +172,29 @@ def segment(
     if resume and target is not None:
         plan = plan_resumption(settings, found.images, target)
     submitted, outcome = _run(asked, plan, target, quiet=quiet)
-    done = [image for image, _ in outcome.done]
     if target is not None:
         order = {image.stem: number for number, image in enumerate(found.images)}
-        everything = sorted([*plan.written, *done], key=lambda image: order[image.stem])
+        everything = sorted([*plan.written, *(image for image, _ in outcome.done)], key=lambda image: order[image.stem])
         outcome.files += write_files_for_all(settings, everything, target)
     errors = [*outcome.errors, *reasons_of(settings, outcome.failed)]
     if as_json:
         print_json(outcome_as_json(submitted, plan, outcome, [*found.problems, *errors]))
     else:
         print_outcome(plan, outcome, out)
+    tell_words([picture.result.summary for _, picture in outcome.done[:LINES_SHOWN]], asked_categories, quiet=quiet)
     tell_errors(errors, len(plan.submitted) + len(plan.left), submitted)
     if found.problems or errors:
-        context.exit(EXIT_PARTLY if done or plan.written else EXIT_FAILED)
+        context.exit(EXIT_PARTLY if outcome.done or plan.written else EXIT_FAILED)
+
+
+def _check_use(given: Mapping[str, Any]) -> None:
+    """Refuse options that do not go together."""
+    if not given["images"] and not given["lists"]:
+        raise click.UsageError("Missing argument 'IMAGES...'.")
+    if given["out"] is None and (given["resume"] or given["formats"]):
+        raise click.UsageError(f"{'--resume' if given['resume'] else '--format'} goes with --out DIR.")
+    if given["resume"] and given["idempotency_key"]:
+        raise click.UsageError("--idempotency-key goes without --resume, which finds out itself what was asked before.")
 
 
 def _run(asked: _Asked, plan: Plan, target: Target | None, *, quiet: bool) -> tuple[str | None, Outcome]:

@@ -1,6 +1,6 @@
 """The categories of a person: typed, from a file, or of a built-in vocabulary."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +10,8 @@ import click
 from freeda_svc.cli.completing import complete_vocabularies
 from freeda_svc.errors import InputError
 from freeda_svc.jobs.segmentation_requests import Colour
+
+NAMES_SHOWN = 5
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -21,10 +23,14 @@ class AskedCategories:
     Attributes:
         categories: mappings as ``submit_segment`` takes them; None where the bank proposes some for each image.
         colours: RGB of the first of them, where they have colours of their own.
+        background: whether one of them is a background.
+        note: what became of categories that were named beside a vocabulary; empty where there are none.
     """
 
     categories: list[dict[str, Any]] | None
     colours: list[Colour]
+    background: bool = False
+    note: str = ""
 
 
 def category_options(command: Command) -> Command:
@@ -34,12 +40,18 @@ def category_options(command: Command) -> Command:
             click.option(
                 "-c",
                 "--categories",
-                help="What to look for, separated by commas: 'ball, sky'; synonyms by bars: 'cat|kitten, dog'.",
+                multiple=True,
+                help=(
+                    "What to look for, separated by commas: 'ball, sky'; synonyms by bars: 'cat|kitten, dog'. "
+                    "May be repeated."
+                ),
             ),
             click.option(
                 "--categories-file",
+                "categories_files",
+                multiple=True,
                 type=click.Path(path_type=Path, dir_okay=False),
-                help="A text file with a category a line; lines that begin with # are left out.",
+                help="A text file with a category a line; lines that begin with # are left out. May be repeated.",
             ),
             click.option(
                 "--vocabulary",
@@ -49,8 +61,9 @@ def category_options(command: Command) -> Command:
             ),
             click.option(
                 "--background",
+                multiple=True,
                 metavar="WORDS",
-                help="Words that fold into one further category, background: 'sky, wall, road'.",
+                help="Words that fold into one further category, background: 'sky, wall, road'. May be repeated.",
             ),
             click.option("--auto", is_flag=True, help="Name no categories: the bank proposes some for each image."),
         )
@@ -60,10 +73,10 @@ def category_options(command: Command) -> Command:
 
 
 def ask_categories(
-    categories: str | None,
-    categories_file: Path | None,
+    categories: Sequence[str],
+    categories_files: Sequence[Path],
     vocabulary: str | None,
-    background: str | None,
+    background: Sequence[str],
     *,
     auto: bool = False,
 ) -> AskedCategories:
@@ -77,21 +90,41 @@ def ask_categories(
         NotFoundError: there is no such vocabulary.
     """
     if auto:
-        if any(given is not None for given in (categories, categories_file, vocabulary, background)):
+        if categories or categories_files or background or vocabulary is not None:
             raise click.UsageError("--auto lets the bank propose the categories; name none beside it.")
         return AskedCategories(None, [])
-    if categories is None and categories_file is None and vocabulary is None:
+    if not categories and not categories_files and vocabulary is None:
         raise click.UsageError("Say what to look for with --categories, --categories-file, --vocabulary or --auto.")
     asked: list[dict[str, Any]] = []
     colours: list[Colour] = []
     folded = _background(background)
+    has_background = bool(folded)
     if vocabulary is not None:
-        asked, colours, folded = _of_vocabulary(vocabulary, folded)
-    if categories is not None:
-        asked += read_categories(categories)
-    if categories_file is not None:
-        asked += _read_file(categories_file)
-    return AskedCategories([*asked, *folded], colours)
+        asked, colours, folded, has_background = _of_vocabulary(vocabulary, folded)
+    classes = len(asked)
+    for typed in categories:
+        asked += read_categories(typed)
+    for file in categories_files:
+        asked += _read_file(file)
+    asked += folded
+    note = (
+        ""
+        if vocabulary is None
+        else _note_of_added([category["name"] for category in asked[classes:]], vocabulary, classes)
+    )
+    return AskedCategories(asked, colours, has_background, note)
+
+
+def _note_of_added(names: Sequence[str], vocabulary: str, classes: int) -> str:
+    """Say which numbers categories get that were named beside a vocabulary."""
+    if not names:
+        return ""
+    told = ", ".join(names[:NAMES_SHOWN]) + (", ..." if len(names) > NAMES_SHOWN else "")
+    behind = f"beside the {classes} classes of {vocabulary}"
+    if len(names) == 1:
+        return f"{behind}, {told} becomes class {classes + 1}; value in masks is {classes}"
+    last = classes + len(names)
+    return f"{behind}, {told} become classes {classes + 1} to {last}; values in masks are {classes} to {last - 1}"
 
 
 def read_categories(typed: str) -> list[dict[str, Any]]:
@@ -108,24 +141,26 @@ def read_categories(typed: str) -> list[dict[str, Any]]:
     return [{"name": name} for name in names]
 
 
-def _background(words: str | None) -> list[dict[str, Any]]:
+def _background(words: Sequence[str]) -> list[dict[str, Any]]:
     from freeda_svc.segmentation.categories import background_category  # noqa: PLC0415 - other options do without it
 
-    return [] if words is None else [asdict(background_category(words))]
+    return [asdict(background_category(",".join(words)))] if words else []
 
 
 def _of_vocabulary(
     name: str, background: list[dict[str, Any]]
-) -> tuple[list[dict[str, Any]], list[Colour], list[dict[str, Any]]]:
+) -> tuple[list[dict[str, Any]], list[Colour], list[dict[str, Any]], bool]:
+    """Return its classes and their colours, the background that comes behind them, and whether there is one at all."""
     from freeda_svc.vocabularies import load_vocabulary  # noqa: PLC0415 - as above
 
     vocabulary = load_vocabulary(name)
     asked = [asdict(category) for category in vocabulary.categories]
     colours = [(red, green, blue) for red, green, blue in vocabulary.colours.tolist()]
+    has_background = vocabulary.background or bool(background)
     if vocabulary.background and background:
         asked[0] = {**background[0], "name": asked[0]["name"]}
         background = []
-    return asked, colours, background
+    return asked, colours, background, has_background
 
 
 def _read_file(file: Path) -> list[dict[str, Any]]:

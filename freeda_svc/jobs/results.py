@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from freeda_svc.outputs import Picture
+    from freeda_svc.outputs import KeptResult, Picture
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,13 @@ class ExportedImage:
         number: of the item within its job.
         name: the image's name when it was submitted.
         files: the files that belong to it alone, by format.
+        result: what they were made of.
     """
 
     number: int
     name: str
     files: Mapping[str, Path]
+    result: "KeptResult"
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def export_results(
     done = [image for image in images if image.state == ItemState.DONE]
     pictures = pictures_of(settings, done)
     exported = [
-        ExportedImage(image.number, image.name, write_image_files(picture, out, chosen))
+        ExportedImage(image.number, image.name, write_image_files(picture, out, chosen), picture.result)
         for image, picture in zip(done, pictures, strict=True)
     ]
     write_collections(pictures, out, chosen, **options)

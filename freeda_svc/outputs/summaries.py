@@ -54,6 +54,26 @@ class ScoredCategory(Protocol):
         """Whether it took no pixel."""
 
 
+class Word(Protocol):
+    """What is written of what the bank knew of a word."""
+
+    @property
+    def text(self) -> str:
+        """By which prototypes were fetched."""
+
+    @property
+    def prototypes(self) -> int:
+        """How many the bank had of that very noun."""
+
+    @property
+    def retrieved(self) -> int:
+        """How many were fetched."""
+
+    @property
+    def nearest(self) -> Mapping[str, int]:
+        """How many of these were made for other nouns, the nearest first."""
+
+
 class Summarised(Protocol):
     """What a summary needs to know; ``freeda_svc.segmentation.Segmentation`` does."""
 
@@ -94,6 +114,10 @@ class Summarised(Protocol):
         """Version of the bank's content; None when nobody said."""
 
     @property
+    def words(self) -> Sequence[Sequence[Word]]:
+        """What the bank knew of each category's words; empty when nobody asked it."""
+
+    @property
     def unknown_share(self) -> float:
         """Share of the image that belongs to no category, 0 to 1."""
 
@@ -111,6 +135,7 @@ def summarise(segmentation: Summarised, proposals: Mapping[str, Any] | None = No
     """
     height, width = segmentation.labels.shape
     proposed = {} if proposals is None else {"proposals": proposals}
+    words = segmentation.words or [()] * len(segmentation.categories)
     return {
         "image": {"height": height, "width": width},
         "categories": [
@@ -124,8 +149,11 @@ def summarise(segmentation: Summarised, proposals: Mapping[str, Any] | None = No
                 "highest_score": score.highest_score,
                 "area_share": score.area_share,
                 "absent": score.absent,
+                "words": [_word_values(word) for word in known],
             }
-            for index, (category, score) in enumerate(zip(segmentation.categories, segmentation.scores, strict=True))
+            for index, (category, score, known) in enumerate(
+                zip(segmentation.categories, segmentation.scores, words, strict=True)
+            )
         ],
         **proposed,
         "unknown_share": segmentation.unknown_share,
@@ -136,6 +164,15 @@ def summarise(segmentation: Summarised, proposals: Mapping[str, Any] | None = No
         "bank": segmentation.bank,
         "bank_version": None if segmentation.bank_version is None else asdict(segmentation.bank_version),
         "timings_seconds": {step: round(seconds, 6) for step, seconds in segmentation.timings.items()},
+    }
+
+
+def _word_values(word: Word) -> dict[str, Any]:
+    return {
+        "text": word.text,
+        "prototypes": word.prototypes,
+        "retrieved": word.retrieved,
+        "nearest": [{"noun": noun, "retrieved": count} for noun, count in word.nearest.items()],
     }
 
 

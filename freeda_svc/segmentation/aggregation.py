@@ -69,6 +69,19 @@ class TextPrototypes:
         """
         return self._prototypes.fetch_all(texts, self._embed, _retrieval(parameters), templates=TEMPLATES)
 
+    def nouns(self, texts: Sequence[str], parameters: SegmentationParameters) -> list[tuple[str, ...]]:
+        """Return the nouns of the prototypes that texts are compared by, one a prototype, the nearest first.
+
+        Args:
+            texts: T of them.
+            parameters: how many prototypes each retrieves, and of which origins.
+
+        Raises:
+            InputError: the bank is empty or nothing in it is to be retrieved.
+            UnavailableError: the engine does not answer.
+        """
+        return self._prototypes.nouns(texts, self._embed, _retrieval(parameters), templates=TEMPLATES)
+
     def _embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         return self._image_text.embed_nouns(texts).numpy()
 

@@ -22,6 +22,7 @@ from freeda_svc.segmentation.checks import check_parameters
 from freeda_svc.segmentation.deciding import Decision
 from freeda_svc.segmentation.encoding import EncodedWindow, encode_windows
 from freeda_svc.segmentation.evidence import USUAL_LIMITS, Evidence, EvidenceLimits, explain
+from freeda_svc.segmentation.known_words import KnownWord, WordKnowledge
 from freeda_svc.segmentation.noun_centres import KeptNounCentres
 from freeda_svc.segmentation.proposals import USUAL, ProposalParameters, Proposals, propose
 from freeda_svc.segmentation.result import UNKNOWN, Segmentation, score_categories
@@ -56,6 +57,7 @@ class _Prepared:
         seen: (h, w, 3) uint8, the image at the scale at which it is seen.
         windows: what it was cut into.
         texts: (T, Dt) float32, the embeddings of the texts of the categories.
+        words: what the bank knows of the words of each category.
         version: of the bank at that moment.
         decision: gathers the scores of the windows.
         watch: the seconds that it took.
@@ -65,6 +67,7 @@ class _Prepared:
     seen: npt.NDArray[np.uint8]
     windows: tuple[Window, ...]
     texts: torch.Tensor
+    words: tuple[tuple[KnownWord, ...], ...]
     version: Version
     decision: Decision
     watch: _Stopwatch
@@ -97,6 +100,7 @@ class Segmenter:
         self._store = store
         self._bank = bank
         self._looks: TextPrototypes | None = None
+        self._knowledge: WordKnowledge | None = None
         self._centres = KeptNounCentres(store)
 
     def segment(
@@ -222,10 +226,11 @@ class Segmenter:
             version = self._store.version()
             sought = [text for category in categories for text in category.retrieval_texts]
             compare = self._text_prototypes().comparison(sought, parameters, version)
+            words = self._word_knowledge().of(categories, parameters, version)
             texts = self._pack.image_text.embed_nouns([text for category in categories for text in category.texts])
             watch.lap("prototypes")
             decision = Decision(compare, ensemble, parameters)
-            waiting.append(_Prepared(size, seen, windows, texts, version, decision, watch))
+            waiting.append(_Prepared(size, seen, windows, texts, words, version, decision, watch))
             del pixels
             for window in windows:
                 yield seen[window.top : window.bottom, window.left : window.right]
@@ -261,6 +266,7 @@ class Segmenter:
             timings=prepared.watch.seconds,
             bank=self._bank,
             bank_version=prepared.version,
+            words=prepared.words,
             unknown_share=float((merged.labels == UNKNOWN).mean()),
             region_scores=merged.regions,
             pixel_scores=merged.scores,
@@ -270,3 +276,8 @@ class Segmenter:
         if self._looks is None:
             self._looks = TextPrototypes(ClassPrototypes(self._store), self._pack.image_text)
         return self._looks
+
+    def _word_knowledge(self) -> WordKnowledge:
+        if self._knowledge is None:
+            self._knowledge = WordKnowledge(self._store, self._text_prototypes())
+        return self._knowledge

@@ -10,6 +10,7 @@ from freeda_svc.bank.store import Version
 from freeda_svc.packs.parameters import SegmentationParameters
 from freeda_svc.segmentation.categories import Category
 from freeda_svc.segmentation.intersections import MergedRegions
+from freeda_svc.segmentation.known_words import KnownWord
 from freeda_svc.segmentation.merging import Merged
 
 UNKNOWN = -1
@@ -52,6 +53,7 @@ class Segmentation:
         timings: seconds of each step, in order.
         bank: name and version of the bank whose prototypes were used; empty when nobody said.
         bank_version: its version when the image was segmented, which changes whenever the bank does.
+        words: what the bank knew of the words of each category, in the same order; empty when nobody asked it.
         unknown_share: share of the image's pixels that belong to no category, 0 to 1.
         region_scores: the intersections of the windows' superpixels, at the scaled size, with the scores of each,
             before refinement.
@@ -68,6 +70,7 @@ class Segmentation:
     timings: Mapping[str, float]
     bank: str = ""
     bank_version: Version | None = None
+    words: tuple[tuple[KnownWord, ...], ...] = ()
     unknown_share: float = 0.0
     region_scores: MergedRegions | None = None
     pixel_scores: npt.NDArray[np.float32] | None = None

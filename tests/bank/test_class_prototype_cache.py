@@ -16,10 +16,12 @@ def ranking(scored: Scored, k: int = 1000) -> Ranking:
         np.array(best, dtype=np.bytes_),
         np.array([scored[name][0] for name in best], dtype=np.float32),
         np.array([scored[name][1] for name in best], dtype=np.bool_),
+        np.array([f"noun of {name}" for name in best], dtype=np.object_),
     )
 
 
 def listed(ranking: Ranking) -> list[tuple[str, float, bool]]:
+    assert [f"noun of {name.decode()}" for name in ranking.ids] == list(ranking.nouns)
     rows = zip(ranking.ids, ranking.scores, ranking.of_this_noun, strict=True)
     return [(name.decode(), float(score), bool(own)) for name, score, own in rows]
 

@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from freeda_svc.cli import segment_run
 from freeda_svc.cli.main import main
 from freeda_svc.miniature.scenes import EASY, NOUNS, Scene, paint_scene
+from freeda_svc.settings import load_settings
+from tests.cli.brightness import LEVELS, Worker
 
 SCENE_COUNT = 16
 
@@ -136,3 +140,26 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, scenes: list[Scene]) -> Pat
     (folder / "broken.parquet").write_bytes(b"PAR1, and no more")
     (folder / "captions.xml").write_text("<captions/>")
     return folder
+
+
+@pytest.fixture
+def worker(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
+    monkeypatch.setattr(segment_run, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(segment_run, "note_missing_worker", lambda _settings: None)
+    working = Worker(load_settings(home=home))
+    thread = threading.Thread(target=working.run)
+    thread.start()
+    yield working
+    working.ended = True
+    thread.join()
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three images in `photos`, two of them of one name; the folder above is the current one."""
+    monkeypatch.chdir(tmp_path)
+    for name, level in LEVELS.items():
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (6, 4), level).save(path)
+    return tmp_path / "photos"

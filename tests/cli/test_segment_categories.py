@@ -15,7 +15,7 @@ def names(asked: list[dict[str, Any]]) -> list[str]:
 
 
 def test_names_are_taken_as_typed_in_any_script() -> None:
-    asked = ask_categories(" traffic  light , собака,🐶, 草|grass,a‍b", None, None, None)
+    asked = ask_categories([" traffic  light , собака,🐶, 草|grass,a‍b"], [], None, [])
     assert names(asked.categories) == ["traffic  light", "собака", "🐶", "草|grass", "a‍b"]
     assert asked.colours == []
 
@@ -23,11 +23,11 @@ def test_names_are_taken_as_typed_in_any_script() -> None:
 def test_a_file_has_a_category_a_line_and_comments(tmp_path: Path) -> None:
     file = tmp_path / "words.txt"
     file.write_bytes("\ufeff# mine\r\nsalt, pepper\r\n\r\n  C# code \n草\n".encode())
-    assert names(ask_categories(None, file, None, None).categories) == ["salt, pepper", "C# code", "草"]
+    assert names(ask_categories([], [file], None, []).categories) == ["salt, pepper", "C# code", "草"]
 
 
 def test_a_vocabulary_brings_its_names_and_colours() -> None:
-    asked = ask_categories(None, None, "voc20", None)
+    asked = ask_categories([], [], "voc20", [])
     vocabulary = load_vocabulary("voc20")
     assert names(asked.categories) == list(vocabulary.names)
     assert asked.colours == [tuple(colour) for colour in vocabulary.colours.tolist()]
@@ -35,7 +35,7 @@ def test_a_vocabulary_brings_its_names_and_colours() -> None:
 
 def test_words_of_ones_own_come_behind_a_vocabulary(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("crane\n")
-    asked = ask_categories("excavator", tmp_path / "words.txt", "voc20", "sky, wall")
+    asked = ask_categories(["excavator"], [tmp_path / "words.txt"], "voc20", ["sky, wall"])
     assert names(asked.categories)[19:] == ["tvmonitor", "excavator", "crane", "background"]
     assert asked.categories[-1]["text"] == "sky"
     assert list(asked.categories[-1]["synonyms"]) == ["wall"]
@@ -43,9 +43,44 @@ def test_words_of_ones_own_come_behind_a_vocabulary(tmp_path: Path) -> None:
 
 
 def test_background_words_take_the_place_of_the_vocabularys_background() -> None:
-    asked = ask_categories(None, None, "voc21", "sky, wall")
+    asked = ask_categories([], [], "voc21", ["sky, wall"])
     assert names(asked.categories) == list(load_vocabulary("voc21").names)
     assert asked.categories[0]["text"] == "sky"
+
+
+def test_options_that_are_repeated_add_up(tmp_path: Path) -> None:
+    for name, words in (("one.txt", "crane\nship\n"), ("two.txt", "sign\n")):
+        (tmp_path / name).write_text(words)
+    files = [tmp_path / "one.txt", tmp_path / "two.txt"]
+    asked = ask_categories(["road", "sidewalk, car"], files, None, ["sky", "wall, tree"])
+    assert names(asked.categories) == ["road", "sidewalk", "car", "crane", "ship", "sign", "background"]
+    assert (asked.categories[-1]["text"], *asked.categories[-1]["synonyms"]) == ("sky", "wall", "tree")
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "typed", "background", "note"),
+    [
+        ("voc20", ["tree"], [], "beside the 20 classes of voc20, tree becomes class 21; value in masks is 20"),
+        ("voc21", ["tree"], ["sky"], "beside the 21 classes of voc21, tree becomes class 22; value in masks is 21"),
+        (
+            "voc20",
+            ["fir"],
+            ["sky"],
+            "beside the 20 classes of voc20, fir, background become classes 21 to 22; values in masks are 20 to 21",
+        ),
+        ("voc20", [], [], ""),
+        (None, ["tree"], ["sky"], ""),
+    ],
+)
+def test_the_numbers_of_words_beside_a_vocabulary_are_told(
+    vocabulary: str | None, typed: list[str], background: list[str], note: str
+) -> None:
+    asked = ask_categories(typed, [], vocabulary, background)
+    assert asked.note == note
+    assert asked.background == (vocabulary == "voc21" or bool(background))
+    if typed == ["tree"] and vocabulary is not None:
+        number = int(note.rpartition(" ")[2])
+        assert names(asked.categories)[number] == "tree"
 
 
 @pytest.mark.parametrize(
@@ -60,23 +95,23 @@ def test_files_that_cannot_be_used_are_one_line(tmp_path: Path, content: bytes |
     if content is not None:
         (tmp_path / "words.txt").write_bytes(content)
     with pytest.raises(InputError, match=message):
-        ask_categories(None, tmp_path / "words.txt", None, None)
+        ask_categories([], [tmp_path / "words.txt"], None, [])
 
 
 def test_an_unknown_vocabulary_is_one_line() -> None:
     with pytest.raises(NotFoundError, match="there is no vocabulary 'voc'; there are voc20, "):
-        ask_categories(None, None, "voc", None)
+        ask_categories([], [], "voc", [])
 
 
 def test_nothing_to_look_for_is_a_wrong_use() -> None:
     with pytest.raises(click.UsageError, match="Say what to look for"):
-        ask_categories(None, None, None, "sky")
+        ask_categories([], [], None, ["sky"])
 
 
 @pytest.mark.parametrize("typed", ["", " ", ",", " , ,"])
 def test_an_empty_list_is_one_line(typed: str) -> None:
     with pytest.raises(InputError, match="the list of categories is empty"):
-        ask_categories(typed, None, None, None)
+        ask_categories([typed], [], None, [])
 
 
 @pytest.mark.parametrize(
@@ -91,11 +126,11 @@ def test_an_empty_list_is_one_line(typed: str) -> None:
 )
 def test_categories_that_cannot_be_are_one_line(typed: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
-        check_categories(ask_categories(typed, None, None, None).categories)
+        check_categories(ask_categories([typed], [], None, []).categories)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 250
 
 
 def test_ten_thousand_categories_are_accepted(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("".join(f"word {number}\n" for number in range(10_000)))
-    assert len(names(ask_categories(None, tmp_path / "words.txt", None, None).categories)) == 10_000
+    assert len(names(ask_categories([], [tmp_path / "words.txt"], None, []).categories)) == 10_000

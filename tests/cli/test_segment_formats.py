@@ -40,6 +40,6 @@ def test_unknown_formats_are_refused() -> None:
 
 
 def test_with_auto_no_category_is_named() -> None:
-    assert ask_categories(None, None, None, None, auto=True).categories is None
+    assert ask_categories([], [], None, [], auto=True).categories is None
     with pytest.raises(click.UsageError, match="name none beside it"):
-        ask_categories("ball", None, None, None, auto=True)
+        ask_categories(["ball"], [], None, [], auto=True)

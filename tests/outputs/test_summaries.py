@@ -10,6 +10,7 @@ from freeda_svc.errors import InputError
 from freeda_svc.outputs import write_summary
 from freeda_svc.packs.parameters import SegmentationParameters, SuperpixelParameters
 from freeda_svc.segmentation import Category, CategoryScore, Segmentation
+from freeda_svc.segmentation.known_words import KnownWord
 
 SEGMENTATION = Segmentation(
     labels=np.zeros((30, 40), dtype=np.int32),
@@ -36,6 +37,10 @@ SEGMENTATION = Segmentation(
     timings={"encoders": 1.25, "scores": 0.5},
     bank="default@1",
     bank_version=Version(additions=3, removals="none"),
+    words=(
+        (KnownWord("cup", prototypes=0, retrieved=9, nearest={"glass": 6, "bowl": 3}), KnownWord("latte", 4, 9, {})),
+        (KnownWord('a "dog"', prototypes=12, retrieved=9, nearest={}),),
+    ),
     unknown_share=0.25,
 )
 
@@ -56,6 +61,15 @@ def test_a_summary_says_what_was_asked_found_and_used(tmp_path: Path) -> None:
                 "highest_score": 0.7,
                 "area_share": 1.0,
                 "absent": False,
+                "words": [
+                    {
+                        "text": "cup",
+                        "prototypes": 0,
+                        "retrieved": 9,
+                        "nearest": [{"noun": "glass", "retrieved": 6}, {"noun": "bowl", "retrieved": 3}],
+                    },
+                    {"text": "latte", "prototypes": 4, "retrieved": 9, "nearest": []},
+                ],
             },
             {
                 "index": 1,
@@ -67,6 +81,7 @@ def test_a_summary_says_what_was_asked_found_and_used(tmp_path: Path) -> None:
                 "highest_score": 0.4,
                 "area_share": 0.0,
                 "absent": True,
+                "words": [{"text": 'a "dog"', "prototypes": 12, "retrieved": 9, "nearest": []}],
             },
         ],
         "unknown_share": 0.25,

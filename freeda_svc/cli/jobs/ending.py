@@ -10,6 +10,8 @@ from freeda_svc.cli.job_options import job_argument
 from freeda_svc.cli.jobs.looking import job_as_json
 from freeda_svc.cli.options import outcome_option, quiet_option
 from freeda_svc.cli.segment_formats import format_option, prefix_option, read_formats
+from freeda_svc.cli.segment_report import LINES_SHOWN
+from freeda_svc.cli.segment_words import tell_unknown_words
 from freeda_svc.cli.session import read_settings
 from freeda_svc.jobs import export_results, job_summary
 
@@ -60,6 +62,7 @@ def export(
     exported = export_results(settings, job.id, out, chosen, image_prefix=image_prefix)
     files = [str(file) for image in exported for file in image.files.values()]
     left = job.progress.total - len(exported)
+    tell_unknown_words(image.result.summary for image in exported[:LINES_SHOWN])
     if as_json:
         print_json({"job": job.id, "images": len(exported), "left_out": left, "files": files})
         return

@@ -1,0 +1,95 @@
+"""What a bank knows of the words it is asked for: how many prototypes each has, and which stand in where it has none.
+
+A category is compared with the K nearest prototypes, whatever their nouns are. So a word that the bank was never
+taught gets a class prototype, too: that of other things.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from freeda_svc.bank.store import PrototypeStore, Selection, Version
+from freeda_svc.packs.parameters import SegmentationParameters
+from freeda_svc.segmentation.aggregation import TextPrototypes
+from freeda_svc.segmentation.categories import Category
+
+NEAREST_TOLD = 5
+"""Of how many other nouns is told that prototypes of theirs are retrieved."""
+
+
+@dataclass(frozen=True)
+class KnownWord:
+    """What a bank knows of one text of a category.
+
+    Attributes:
+        text: by which prototypes are retrieved.
+        prototypes: how many the bank has of that very noun that can be retrieved; letter case and white space do not
+            count.
+        retrieved: how many prototypes it retrieved, K or fewer.
+        nearest: how many of these were made for other nouns, by noun; the nearest first, `NEAREST_TOLD` at most.
+    """
+
+    text: str
+    prototypes: int
+    retrieved: int
+    nearest: Mapping[str, int]
+
+
+class WordKnowledge:
+    """Tells what a bank knows of words; counts are kept as long as they hold. Not for several threads at once."""
+
+    def __init__(self, store: PrototypeStore, looks: TextPrototypes) -> None:
+        """Take a bank and what texts look like in it."""
+        self._store = store
+        self._looks = looks
+        self._version: Version | None = None
+        self._totals: Mapping[str, int] = {}
+        self._counts: dict[tuple[str, str | None], tuple[int, str, int]] = {}
+
+    def of(
+        self, categories: Sequence[Category], parameters: SegmentationParameters, version: Version
+    ) -> tuple[tuple[KnownWord, ...], ...]:
+        """Say what the bank knows of categories.
+
+        Args:
+            categories: N of them.
+            parameters: how many prototypes each text retrieves, and of which origins.
+            version: of the bank, as it was when the categories were compared.
+
+        Returns:
+            For each category, one entry for each of its ``retrieval_texts``.
+
+        Raises:
+            InputError: the bank is empty or nothing in it is to be retrieved.
+            UnavailableError: the engine does not answer.
+        """
+        if version != self._version:
+            self._totals, self._version = self._store.nouns(), version
+        texts = [text for category in categories for text in category.retrieval_texts]
+        nouns = self._looks.nouns(texts, parameters)
+        words = iter([self._word(text, found, parameters.origins) for text, found in zip(texts, nouns, strict=True)])
+        return tuple(tuple(next(words) for _ in category.retrieval_texts) for category in categories)
+
+    def _word(self, text: str, nouns: Sequence[str], origins: Sequence[str]) -> KnownWord:
+        folded = _folded(text)
+        counted = Counter(nouns)  # in the order in which they come first, so the nearest first
+        own = {noun for noun in counted if _folded(noun) == folded} | {text, folded}
+        others = [(noun, count) for noun, count in counted.items() if noun not in own and noun.strip()]
+        return KnownWord(text, self._count(own, origins), len(nouns), dict(others[:NEAREST_TOLD]))
+
+    def _count(self, nouns: Iterable[str], origins: Sequence[str]) -> int:
+        chosen = origins or (None,)
+        return sum(self._count_one(noun, origin) for noun in nouns for origin in chosen if noun in self._totals)
+
+    def _count_one(self, noun: str, origin: str | None) -> int:
+        assert self._version is not None
+        total, removals = self._totals[noun], self._version.removals
+        kept = self._counts.get((noun, origin))
+        if kept is None or kept[:2] != (total, removals):
+            count = self._store.count(Selection(noun=noun, origin=origin, outlier=False))
+            kept = self._counts[noun, origin] = (total, removals, count)
+        return kept[2]
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())

@@ -1,0 +1,70 @@
+"""What `freeda segment` tells of words that the bank does not know, and of pixels that fit none."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli import brightness
+from tests.cli.brightness import Worker
+
+Freeda = Callable[..., Any]
+
+
+class TestWords:
+    """What is told of words that the bank does not know, and of pixels that fit none."""
+
+    def test_a_word_without_prototypes_is_told_once(self, freeda: Freeda, worker: Worker, photos: Path) -> None:
+        ran = freeda("segment", photos, "-r", "-c", "night|zebra, ghost, day", "--out", "out", "--quiet", "--json")
+        assert ran.code == 0
+        assert ran.err.splitlines() == [
+            "zebra: no prototype of that noun; nearest: grass, house, tree",
+            "ghost: no prototype of that noun",
+        ]
+        words = ran.json["images"][0]["categories"][0]["words"]
+        assert [(word["text"], word["prototypes"]) for word in words] == [("night", 7), ("zebra", 0)]
+        assert words[1]["nearest"][0] == {"noun": "grass", "retrieved": 2}
+        again = freeda("jobs", "export", ran.json["job"], "--out", "again")
+        assert again.err == ran.err
+
+    def test_of_many_such_words_some_are_told(
+        self, freeda: Freeda, worker: Worker, photos: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        words = [f"word {number}" for number in range(30)]
+        monkeypatch.setattr(brightness, "STAND_INS", {word: ["day"] for word in words})
+        ran = freeda("segment", photos / "a.png", "-c", ",".join(words), "--out", "out", "--quiet")
+        lines = ran.err.splitlines()
+        assert lines[9] == "word 9: no prototype of that noun; nearest: day"
+        assert lines[10:] == ["... and 20 more words without a prototype; the summaries name all"]
+
+    def test_one_category_takes_every_pixel_and_that_is_told(
+        self, freeda: Freeda, worker: Worker, photos: Path
+    ) -> None:
+        ran = freeda("segment", photos / "a.png", "-c", "night", "--out", "out")
+        hint = "--background 'sky, wall' names what else there is, --unknown channel leaves out what fits none"
+        assert ran.err.splitlines()[-1] == f"every pixel is 'night', as nothing else was named: {hint}"
+        several = freeda("segment", photos / "a.png", "-c", "night, day", "--out", "out")
+        assert several.err.splitlines()[-1] == f"every pixel takes one of the categories, even where none fits: {hint}"
+
+    @pytest.mark.parametrize(
+        "otherwise",
+        [("--unknown", "channel"), ("--background", "sky"), ("--quiet",), ("--vocabulary", "voc21", "--quiet")],
+    )
+    def test_where_something_was_done_about_it_it_is_not(
+        self, freeda: Freeda, worker: Worker, photos: Path, otherwise: tuple[str, ...]
+    ) -> None:
+        ran = freeda("segment", photos / "a.png", "-c", "night", "--out", "out", *otherwise)
+        assert (ran.code, "names what else there is" in ran.err) == (0, False)
+
+    def test_categories_that_are_repeated_add_up(self, freeda: Freeda, worker: Worker, photos: Path) -> None:
+        ran = freeda("segment", photos, "-c", "road", "-c", "sidewalk", "--out", "out", "--quiet", "--json")
+        assert [category["name"] for category in ran.json["images"][0]["categories"]] == ["road", "sidewalk"]
+
+    def test_the_number_of_a_word_beside_a_vocabulary_is_told(
+        self, freeda: Freeda, worker: Worker, photos: Path
+    ) -> None:
+        ran = freeda("segment", photos, "--vocabulary", "voc20", "-c", "tree", "--out", "out", "--quiet")
+        assert ran.err.splitlines()[-1] == (
+            "beside the 20 classes of voc20, tree becomes class 21; value in masks is 20"
+        )
