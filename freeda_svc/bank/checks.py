@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.errors import InputError
+from freeda_svc.prototypes.record import LARGEST_VALUE
 
 if TYPE_CHECKING:
     from freeda_svc.prototypes.record import Prototype
 
-_FLOAT16_LARGEST = float(np.finfo(np.float16).max)
 # Rounding the values of a unit vector to float32 changes its length by half of this at most.
 _FLOAT32_ROUNDING = float(np.finfo(np.float32).eps)
 
@@ -41,9 +41,9 @@ def check_prototypes(
         _check_values(f"{name}: its vector", prototype.vector, vector_dimension)
         if not np.any(prototype.key):
             raise InputError(f"{name}: its key is zero, so it has no direction to be found by; expected a non-zero key")
-        if np.abs(prototype.vector).max() > _FLOAT16_LARGEST:
+        if np.abs(prototype.vector).max() > LARGEST_VALUE:
             raise InputError(
-                f"{name}: its vector has a value beyond {_FLOAT16_LARGEST:.0f}, the largest the bank can hold (float16)"
+                f"{name}: its vector has a value beyond {LARGEST_VALUE:.0f}, the largest the bank can hold (float16)"
             )
 
 

@@ -12,6 +12,7 @@ from diffusers import DiffusionPipeline, StableDiffusionPipeline, StableDiffusio
 from freeda_svc.captions.caption import Caption, Noun
 from freeda_svc.diffusion.attribution import AttentionRecorder
 from freeda_svc.diffusion.columns import find_shared_token_columns
+from freeda_svc.diffusion.decoding import DecodedImages, Unusable, watching, what_is_wrong
 from freeda_svc.diffusion.recording import FAMILY, cross_attention_layers, recording
 from freeda_svc.errors import InputError
 
@@ -51,6 +52,7 @@ class GeneratedImage:
         nouns: the caption's nouns that the model was given, N of them.
         attributions: (N, H, W) float32, A(I, w) of eq. 1 for each noun, 0 to 1.
         cut_off: nouns that the tokenizer's length cut off; the model never saw them.
+        unusable: why nothing of it may be used; None for an image as it should be.
     """
 
     caption: Caption
@@ -59,6 +61,7 @@ class GeneratedImage:
     nouns: tuple[Noun, ...]
     attributions: npt.NDArray[np.float32]
     cut_off: tuple[Noun, ...]
+    unusable: Unusable | None = None
 
 
 def caption_seed(caption: Caption, number: int = 0) -> int:
@@ -123,7 +126,8 @@ class Generator:
             images_per_caption: how many images each caption gives.
 
         Returns:
-            B times ``images_per_caption`` images, those of a caption together.
+            B times ``images_per_caption`` images, those of a caption together; also those that are ``unusable``: what
+            the decoder gave as not finite is black in them, as is what the pipeline's safety checker held back.
 
         Raises:
             InputError: there are not as many sequences of nouns as captions, or less than one image is asked for.
@@ -149,8 +153,9 @@ class Generator:
         noises = [torch.Generator().manual_seed(seed) for seed in seeds]
         shape = (1, pipeline.unet.config.in_channels, *latent_size)
         latents = torch.cat([torch.randn(shape, generator=noise) for noise in noises])
-        with recording(pipeline.unet, recorder):
-            images = pipeline(
+        decoded = DecodedImages(len(drawn))
+        with recording(pipeline.unet, recorder), watching(pipeline.vae, decoded):
+            output = pipeline(
                 prompt=[caption.text for caption in captions],
                 height=height,
                 width=width,
@@ -160,11 +165,22 @@ class Generator:
                 generator=noises,
                 latents=latents.to(pipeline.unet.dtype),
                 output_type="np",
-            ).images
-        pixels = (np.nan_to_num(images, nan=0.0) * _WHITE).round().astype(np.uint8)
+            )
+        finite = decoded.finite & np.isfinite(output.images).all(axis=(1, 2, 3))
+        pixels = (np.where(finite[:, None, None, None], output.images, 0.0) * _WHITE).round().astype(np.uint8)
+        # an XL pipeline has no such checker
+        wrong = what_is_wrong(pixels, finite, getattr(output, "nsfw_content_detected", None))
         return [
-            GeneratedImage(caption, seed, image, found.nouns, attributions.numpy(), found.cut_off)
-            for (caption, _), seed, image, found, attributions in zip(
-                drawn, seeds, pixels, columns, recorder.attributions(height, width), strict=True
+            GeneratedImage(
+                caption=caption,
+                seed=seed,
+                pixels=image,
+                nouns=found.nouns,
+                attributions=attributions.numpy(),
+                cut_off=found.cut_off,
+                unusable=unusable,
+            )
+            for (caption, _), seed, image, found, attributions, unusable in zip(
+                drawn, seeds, pixels, columns, recorder.attributions(height, width), wrong, strict=True
             )
         ]

@@ -115,6 +115,9 @@ class ImageTextModel:
         if not nouns:
             return torch.empty(0, self.dimension)
         embedded = torch.stack([self._nouns[noun] for noun in nouns])
+        for noun in unknown:
+            if not bool(self._nouns[noun].isfinite().all()):
+                del self._nouns[noun]  # what the device got wrong once is not what it will say the next time
         while len(self._nouns) > _NOUNS_KEPT:  # the oldest go first
             del self._nouns[next(iter(self._nouns))]
         return embedded

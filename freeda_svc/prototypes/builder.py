@@ -15,7 +15,7 @@ from freeda_svc.diffusion import GeneratedImage, contrast, weak_mask
 from freeda_svc.packs import Pack
 from freeda_svc.prototypes.keys import make_keys
 from freeda_svc.prototypes.pooling import pool_prototype
-from freeda_svc.prototypes.record import Prototype
+from freeda_svc.prototypes.record import Prototype, is_storable
 from freeda_svc.prototypes.thumbnails import (
     write_attribution_thumbnail,
     write_image_thumbnail,
@@ -36,7 +36,7 @@ class BuildResult:
 
     Attributes:
         prototypes: all of them finite, in the order of the captions and of the nouns in them.
-        images: how many were generated.
+        images: how many were generated, usable or not.
         counts: how often something gave no prototype, keyed by the reason; reasons that did not occur are missing.
         outside: how many of the prototypes are of nouns that the pack's models were never trained on.
     """
@@ -69,8 +69,9 @@ class PrototypeBuilder:
     ) -> BuildResult:
         """Generate an image for each caption with nouns, and a prototype and a key for each noun.
 
-        A caption that comes twice counts once. The same captions give the same prototypes (up to rounding) however
-        they are divided into calls.
+        Images that show nothing, because they are not finite, of one flat colour or held back by a safety checker, are
+        counted and give nothing. A caption that comes twice counts once. The same captions give the same prototypes (up
+        to rounding) however they are divided into calls.
 
         Args:
             captions: any number; they are generated in batches of the pack's size.
@@ -105,7 +106,11 @@ class PrototypeBuilder:
         counts: Counter[str],
     ) -> list[Prototype]:
         pack = self._pack
-        images = pack.generator.generate([caption for caption, _ in batch], [nouns for _, nouns in batch])
+        generated = pack.generator.generate([caption for caption, _ in batch], [nouns for _, nouns in batch])
+        counts.update(str(image.unusable) for image in generated if image.unusable is not None)
+        images = [image for image in generated if image.unusable is None]
+        if not images:
+            return []
         pixels = torch.from_numpy(np.stack([image.pixels for image in images]))
         photos = pixels.permute(0, 3, 1, 2).to(torch.float32) / _BRIGHTEST
         features = pack.backbone.features(photos)
@@ -147,10 +152,10 @@ class PrototypeBuilder:
             attribution = image.attributions[number]
             mask = weak_mask(attribution, self._pack.parameters.prototypes.gamma)
             vector = pool_prototype(features, mask)
-            finite = bool(keys[number].isfinite().all() and scores[number].isfinite())
-            if vector is None or not finite:
-                spoilt = not finite or not np.isfinite(attribution).all() or not bool(features.isfinite().all())
-                counts[NOT_FINITE if spoilt else EMPTY_MASK] += 1
+            key = keys[number].numpy().copy()
+            if vector is None or not is_storable(vector, key) or not bool(scores[number].isfinite()):
+                empty = vector is None and np.isfinite(attribution).all() and bool(features.isfinite().all())
+                counts[EMPTY_MASK if empty else NOT_FINITE] += 1
                 continue
             shown: dict[str, str] = {}
             if artifacts is not None:
@@ -167,7 +172,7 @@ class PrototypeBuilder:
                     caption=image.caption.text,
                     spans=noun.spans,
                     seed=image.seed,
-                    key=keys[number].numpy().copy(),
+                    key=key,
                     vector=vector,
                     mask_area=float(mask.mean()),
                     contrast=contrast(attribution, mask),

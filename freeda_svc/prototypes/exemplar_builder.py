@@ -1,5 +1,6 @@
 """Exemplars to prototypes: the encoders' half of the offline stage."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -8,18 +9,21 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
+from freeda_svc.diffusion import is_flat
 from freeda_svc.packs import Pack
 from freeda_svc.prototypes.builder import EMPTY_MASK, NOT_FINITE, BuildResult
 from freeda_svc.prototypes.exemplar_windows import show_to_backbone, window_around
 from freeda_svc.prototypes.exemplars import Exemplar, find_mentions
 from freeda_svc.prototypes.keys import make_keys
 from freeda_svc.prototypes.pooling import pool_prototype
-from freeda_svc.prototypes.record import EXEMPLAR, Prototype
+from freeda_svc.prototypes.record import EXEMPLAR, Prototype, is_storable
 from freeda_svc.prototypes.thumbnails import write_image_thumbnail, write_mask_thumbnail
 
 EXEMPLARS_AT_ONCE = 8
 CONTRAST = 1.0
 """The contrast recorded for an exemplar: a drawn mask is all attention inside and none outside."""
+
+FLAT = "exemplars of one flat colour"
 
 _SEED = 0
 
@@ -48,7 +52,7 @@ class ExemplarBuilder:
 
         Returns:
             The prototypes, in the order of the exemplars, with the number of exemplars as ``images``. Masks that are
-            too thin to weigh anything on the feature grid are counted.
+            too thin to weigh anything on the feature grid are counted, and what is one flat colour around its mask.
 
         Raises:
             InputError: a model of the pack cannot be used, or what the exemplars are read from.
@@ -67,10 +71,16 @@ class ExemplarBuilder:
         return BuildResult(tuple(prototypes), images=done, counts=dict(+counts), outside=outside)
 
     def _build_batch(
-        self, batch: Sequence[Exemplar], job: str, artifacts: Path | None, counts: Counter[str]
+        self, given: Sequence[Exemplar], job: str, artifacts: Path | None, counts: Counter[str]
     ) -> list[Prototype]:
         pack = self._pack
-        windows = [window_around(exemplar.mask) for exemplar in batch]
+        around = [(exemplar, window_around(exemplar.mask)) for exemplar in given]
+        shown_flat = [is_flat(window.cut(exemplar.pixels)) for exemplar, window in around]
+        counts[FLAT] += sum(shown_flat)
+        batch = [exemplar for (exemplar, _), flat in zip(around, shown_flat, strict=True) if not flat]
+        windows = [window for (_, window), flat in zip(around, shown_flat, strict=True) if not flat]
+        if not batch:
+            return []
         photos = torch.stack(
             [
                 show_to_backbone(window.cut(exemplar.pixels), pack.backbone.size)
@@ -85,12 +95,11 @@ class ExemplarBuilder:
         for index, (exemplar, window) in enumerate(zip(batch, windows, strict=True)):
             mask = window.cut(exemplar.mask)
             vector = pool_prototype(features[index], mask)
-            key = make_keys(names[index : index + 1], said[index], pack.parameters.prototypes.alpha)[0]
-            score = float(names[index] @ seen[index])
-            finite = bool(key.isfinite().all() and seen[index].isfinite().all())
-            if vector is None or not finite:
-                spoilt = not finite or not bool(features[index].isfinite().all())
-                counts[NOT_FINITE if spoilt else EMPTY_MASK] += 1
+            made = make_keys(names[index : index + 1], said[index], pack.parameters.prototypes.alpha)[0]
+            key, score = made.numpy().copy(), float(names[index] @ seen[index])
+            if vector is None or not is_storable(vector, key) or not math.isfinite(score):
+                empty = vector is None and bool(features[index].isfinite().all())
+                counts[EMPTY_MASK if empty else NOT_FINITE] += 1
                 continue
             shown: dict[str, str] = {}
             if artifacts is not None:
@@ -105,7 +114,7 @@ class ExemplarBuilder:
                     caption=exemplar.caption,
                     spans=find_mentions(exemplar.noun, exemplar.caption),
                     seed=_SEED,
-                    key=key.numpy().copy(),
+                    key=key,
                     vector=vector,
                     mask_area=float(mask.mean()),
                     contrast=CONTRAST,

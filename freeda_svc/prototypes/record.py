@@ -12,6 +12,9 @@ EXEMPLAR = "exemplar"
 IMPORTED = "imported"
 ORIGINS = (GENERATED, EXEMPLAR, IMPORTED)
 
+LARGEST_VALUE = float(np.finfo(np.float16).max)
+"""Of a prototype's vector: banks keep it in half precision."""
+
 
 @dataclass(frozen=True)
 class Prototype:
@@ -55,3 +58,10 @@ class Prototype:
     image: str = ""
     mask: str = ""
     attribution: str = ""
+
+
+def is_storable(vector: npt.NDArray[np.float32], key: npt.NDArray[np.float32]) -> bool:
+    """Tell whether a bank can hold a vector (Dv,) and a key (Dt,), and compare them: finite, and with a direction."""
+    # a comparison with NaN is false
+    within = bool((np.abs(vector) <= LARGEST_VALUE).all() and np.isfinite(key).all())
+    return within and bool(vector.any() and key.any())

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from freeda_svc.errors import InputError
 from freeda_svc.packs import Pack
 from freeda_svc.packs.parameters import SuperpixelParameters
 from freeda_svc.segmentation.superpixels import cut_superpixels
@@ -67,6 +68,9 @@ def encode_windows(
 
     Yields:
         One encoded window a crop, in order. What reading the crops raises is raised after the windows before it.
+
+    Raises:
+        InputError: a model gives values that are not finite.
     """
     cutters = max(1, (os.cpu_count() or 1) // 2)
     with ThreadPoolExecutor(cutters, thread_name_prefix="superpixels") as threads:
@@ -86,6 +90,9 @@ def _encode(
     images = torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float().div(255)
     features = pack.backbone.features(images)
     embeddings = pack.image_text.embed_images(images) if embed else None
+    _check_finite(features, "backbone")
+    if embeddings is not None:
+        _check_finite(embeddings, "image-text model")
     encoded = perf_counter()
     cut = [torch.from_numpy(future.result()) for future in cutting]
     waited = perf_counter()
@@ -96,6 +103,15 @@ def _encode(
             superpixels=superpixels,
             encoder_seconds=(encoded - started) / len(batch),
             superpixel_seconds=(waited - encoded) / len(batch),
+        )
+
+
+def _check_finite(values: torch.Tensor, model: str) -> None:
+    """Refuse what a model could not compute: where nothing compares, some category would win all the same."""
+    if not bool(values.isfinite().all()):
+        raise InputError(
+            f"the pack's {model} gives values that are not finite for the image, so nothing can be told of it; "
+            "let the models compute in float32 (the setting precision), and look whether the pack is whole"
         )
 
 

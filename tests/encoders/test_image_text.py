@@ -103,6 +103,14 @@ def test_a_noun_is_computed_once(model: ImageTextModel, tokenizer: CountingToken
     assert tokenizer.seen == 2 * len(TEMPLATES)
 
 
+def test_a_noun_that_came_out_broken_is_computed_again(model: ImageTextModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    embed_texts = model.embed_texts
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "embed_texts", lambda texts: torch.full_like(embed_texts(texts), float("nan")))
+        assert model.embed_nouns(["ball", "ball"]).isnan().all()
+    assert model.embed_nouns(["ball"]).isfinite().all()
+
+
 def test_braces_in_a_category_are_text(model: ImageTextModel) -> None:
     assert model.embed_nouns(["{} {0} {name}"]).isfinite().all()
 

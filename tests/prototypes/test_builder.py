@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from freeda_svc.captions import Caption, NounParser, make_caption
-from freeda_svc.diffusion import contrast, weak_mask
+from freeda_svc.diffusion import GeneratedImage, Unusable, contrast, weak_mask
 from freeda_svc.packs import Pack, load_pack
 from freeda_svc.prototypes import Prototype
 from freeda_svc.prototypes.builder import CUT_OFF, EMPTY_MASK, NOT_FINITE, WITHOUT_NOUNS, PrototypeBuilder
@@ -189,6 +189,60 @@ def test_prototypes_that_are_empty_or_not_finite_never_leave(
     assert result.prototypes == ()
     assert result.counts == {reason: 2}
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("reason", Unusable)
+def test_of_an_image_that_shows_nothing_nothing_is_stored(
+    pack: Pack, parser: NounParser, tmp_path: Path, reason: Unusable
+) -> None:
+    class Spoilt:
+        def generate(self, *given: object) -> list[GeneratedImage]:
+            images = pack.generator.generate(*given)
+            return [replace(image, unusable=reason if image.caption == CAPTIONS[3] else None) for image in images]
+
+    other = Pack(pack.description, pack.computing)
+    vars(other).update(generator=Spoilt(), backbone=pack.backbone, image_text=pack.image_text)
+    captions = [CAPTIONS[number] for number in (0, 2, 3, 4)]
+    result = PrototypeBuilder(other, parser).build(captions, artifacts=tmp_path)
+    assert (result.images, result.counts) == (4, {reason.value: 1})
+    assert [one.noun for one in result.prototypes] == ["ball", "grass", "boat", "water", "sky", "house", "tree"]
+    assert {file.name.partition(".")[0] for file in (tmp_path / "thumbnails").iterdir()} == {
+        CAPTIONS[number].id for number in (0, 2, 4)
+    }
+    alone = PrototypeBuilder(other, parser).build([CAPTIONS[3]], artifacts=tmp_path / "alone")
+    assert (alone.prototypes, alone.images, alone.counts) == ((), 1, {reason.value: 1})
+
+
+def test_a_decoder_that_gives_nan_for_one_image_costs_that_caption_alone(
+    pack: Pack, parser: NounParser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vae = pack.generator._pipeline.vae
+    decode = vae.decode
+
+    def spoiling(latents: torch.Tensor, **others: object) -> tuple[torch.Tensor]:
+        [images] = decode(latents, **others)
+        images[1] = float("nan")
+        return (images,)
+
+    monkeypatch.setattr(vae, "decode", spoiling)
+    result = PrototypeBuilder(pack, parser).build([CAPTIONS[0], CAPTIONS[2], CAPTIONS[3]])
+    assert [one.noun for one in result.prototypes] == ["ball", "grass", "moon", "sky"]
+    assert result.counts == {"images that are not finite": 1}
+
+
+@pytest.mark.parametrize("value", [1e30, 70_000.0, 0.0])
+def test_a_vector_that_no_bank_can_hold_is_counted_and_spoils_no_other(pack: Pack, value: float) -> None:
+    class Spoilt:
+        def features(self, photos: torch.Tensor) -> torch.Tensor:
+            features = pack.backbone.features(photos)
+            features[0] = value
+            return features
+
+    other = Pack(pack.description, pack.computing)
+    vars(other).update(generator=pack.generator, backbone=Spoilt(), image_text=pack.image_text)
+    result = PrototypeBuilder(other).build([CAPTIONS[0], CAPTIONS[3]])
+    assert [one.noun for one in result.prototypes] == ["moon", "sky"]
+    assert result.counts == {NOT_FINITE: 2}
 
 
 def test_nouns_that_the_models_do_not_know_are_counted(pack: Pack, parser: NounParser) -> None:

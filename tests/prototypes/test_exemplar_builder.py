@@ -151,6 +151,18 @@ def test_values_that_are_not_finite_never_leave(pack: Pack, part: str, number: f
     assert (result.prototypes, result.counts) == ((), {NOT_FINITE: 1})
 
 
+def test_a_window_of_one_flat_colour_is_counted_and_not_stored(pack: Pack, tmp_path: Path) -> None:
+    flat = photo()
+    flat[10:46, 20:56] = 0  # around the box
+    exemplars = [make_exemplar("moon", flat, box()), make_exemplar("moon", photo(), box())]
+    result = ExemplarBuilder(pack).build(exemplars, artifacts=tmp_path)
+    assert (result.images, result.counts) == (2, {"exemplars of one flat colour": 1})
+    assert [one.caption_id for one in result.prototypes] == [exemplars[1].id]
+    assert len(list((tmp_path / "thumbnails").iterdir())) == 2
+    alone = ExemplarBuilder(pack).build(exemplars[:1])
+    assert (alone.prototypes, alone.images, alone.counts) == ((), 1, {"exemplars of one flat colour": 1})
+
+
 def test_nouns_that_the_models_do_not_know_are_counted(pack: Pack) -> None:
     exemplars = [make_exemplar(noun, photo(), box()) for noun in ("moon", "excavator bucket")]
     assert ExemplarBuilder(pack).build(exemplars).outside == 0

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from freeda_svc.errors import InputError
 from freeda_svc.packs import Pack, SuperpixelParameters, load_pack
 from freeda_svc.segmentation import encoding
 from freeda_svc.segmentation.encoding import Crop, encode_windows, windows_at_once
@@ -113,3 +114,22 @@ def test_an_error_of_the_superpixels_is_not_swallowed(pack: Pack, monkeypatch: p
 def test_larger_models_see_fewer_windows_at_once(device: str, dense: int, image_text: int, expected: int) -> None:
     parameters = SimpleNamespace(backbone_size=dense, image_text_size=image_text)
     assert windows_at_once(SimpleNamespace(device=device, parameters=parameters)) == expected
+
+
+@pytest.mark.parametrize(("model", "method"), [("backbone", "features"), ("image_text", "embed_images")])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_a_model_could_not_compute_is_no_segmentation(
+    pack: Pack, monkeypatch: pytest.MonkeyPatch, model: str, method: str, value: float
+) -> None:
+    compute = getattr(getattr(pack, model), method)
+
+    def spoiling(images: torch.Tensor) -> torch.Tensor:
+        values = compute(images)
+        values[(-1,) + (0,) * (values.ndim - 1)] = value
+        return values
+
+    monkeypatch.setattr(getattr(pack, model), method, spoiling)
+    with pytest.raises(
+        InputError, match=f"the pack's {model.replace('_', '-')}.* gives values that are not finite for the image"
+    ):
+        list(encode_windows(pack, crops((64, 64), (64, 64)), SUPERPIXELS, embed=True))

@@ -16,10 +16,9 @@ from freeda_svc.bank.moving.published_files import (
 )
 from freeda_svc.bank.store import PrototypeStore
 from freeda_svc.errors import InputError
-from freeda_svc.prototypes.record import IMPORTED, Prototype
+from freeda_svc.prototypes.record import IMPORTED, Prototype, is_storable
 
 _ROWS_AT_ONCE = 1000
-_FLOAT16_LARGEST = float(np.finfo(np.float16).max)
 
 
 @dataclass(frozen=True)
@@ -29,8 +28,8 @@ class FaissReport:
     Attributes:
         rows: of the index.
         added: prototypes that were not in the bank before.
-        left_out: rows whose key is zero, or whose key or prototype has a value that is not finite in the bank's
-            float16; the released code drops prototypes that are not finite when it retrieves them.
+        left_out: rows whose key or prototype is zero, or has a value that is not finite in the bank's float16; the
+            released code drops prototypes that are not finite when it retrieves them.
     """
 
     rows: int
@@ -89,17 +88,12 @@ def import_faiss(
         prototypes = []
         for name, key in zip(some, keys.read(start, len(some)), strict=True):
             vector = read_prototype_file(prototypes_folder / name, store.vector_dimension)
-            if _is_usable(key, vector):
+            if is_storable(vector, key):
                 prototypes.append(_make_prototype(name, key, vector, store.pack))
         added += store.add(prototypes)
         left_out += len(some) - len(prototypes)
         on_progress(start + len(some), len(names))
     return FaissReport(len(names), added, left_out)
-
-
-def _is_usable(key: npt.NDArray[np.float32], vector: npt.NDArray[np.float32]) -> bool:
-    # A comparison with NaN is false.
-    return bool(np.isfinite(key).all() and key.any() and (np.abs(vector) <= _FLOAT16_LARGEST).all())
 
 
 def _make_prototype(name: str, key: npt.NDArray[np.float32], vector: npt.NDArray[np.float32], pack: str) -> Prototype:
