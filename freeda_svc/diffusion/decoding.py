@@ -41,10 +41,10 @@ class DecodedImages:
 
 
 @contextmanager
-def watching(vae: torch.nn.Module, decoded: DecodedImages) -> Iterator[None]:
+def watching(vae: Any, decoded: DecodedImages) -> Iterator[None]:  # noqa: ANN401  (autoencoders share no type)
     """Look at what goes into an autoencoder's ``decode`` and comes out; afterwards it is as it was."""
     own = "decode" in vars(vae)
-    decode: Any = vae.decode
+    decode = vae.decode
 
     def watched(latents: torch.Tensor, *args: Any, **others: Any) -> Any:  # noqa: ANN401  (whatever diffusers passes)
         decoded.add(latents)
