@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.text_files import read_text
 
 DEFAULT_HOME = Path("~/.freeda")
 ENVIRONMENT_PREFIX = "FREEDA_"
@@ -124,7 +125,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Keywords, then the environment and the files it names, then the TOML file of the home that those name."""
         home = init_settings().get("home") or env_settings().get("home") or DEFAULT_HOME
-        file = TomlConfigSettingsSource(settings_cls, _absolute(Path(home)) / TOML_NAME)
+        file = _SettingsFile(settings_cls, _absolute(Path(home)) / TOML_NAME)
         if "home" in file.toml_data:
             raise InputError(f"{TOML_NAME}: home cannot be set in the home's own file; set FREEDA_HOME instead")
         return init_settings, env_settings, _SecretFiles(settings_cls), file
@@ -218,6 +219,13 @@ class Settings(BaseSettings):
         return {f"{ENVIRONMENT_PREFIX}{name.upper()}": str(value) for name, value in self.model_dump().items()}
 
 
+class _SettingsFile(TomlConfigSettingsSource):
+    """A TOML file that may begin with a byte order mark, as editors on Windows write it."""
+
+    def _read_file(self, file_path: Any) -> dict[str, Any]:  # noqa: ANN401 - a path; the library also takes others
+        return tomllib.loads(read_text(file_path, f"{TOML_NAME} of the home"))
+
+
 class _SecretFiles(PydanticBaseSettingsSource):
     """Secrets from files that the environment names, as container engines hand them out."""
 
@@ -228,10 +236,9 @@ class _SecretFiles(PydanticBaseSettingsSource):
         if field_name not in SECRETS or not path:
             return None, field_name, False
         try:
-            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise InputError(f"{variable}: {path} cannot be read: {reason}") from error
+            return read_text(Path(path), f"{variable}: {path}").strip(), field_name, False
+        except OSError as error:
+            raise InputError(f"{variable}: {path} cannot be read: {error.strerror}") from error
 
     def __call__(self) -> dict[str, Any]:
         fields = self.settings_cls.model_fields
@@ -257,8 +264,6 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - values are ch
         raise InputError(f"{_source_of(key, given)}: {_reason(first['type'], key, first['msg'])}") from error
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{TOML_NAME} of the home is not valid TOML: {error}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{TOML_NAME} of the home is not UTF-8 text: {error.reason} at byte {error.start}") from error
     except OSError as error:
         raise InputError(f"{TOML_NAME} of the home cannot be read: {error.strerror} ({error.filename})") from error
 

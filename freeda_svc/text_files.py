@@ -41,11 +41,20 @@ def decode_text(content: bytes, called: str) -> str:
     Raises:
         InputError: it is not UTF-8 text.
     """
-    refuse_other_encodings(content, called)
     try:
-        return content.removeprefix(_BYTE_ORDER_MARK).decode("utf-8")
+        return without_mark(content, called).decode("utf-8")
     except UnicodeDecodeError as error:
         raise _not_utf8(error, called, 1) from error
+
+
+def without_mark(content: bytes, called: str) -> bytes:
+    """Return the bytes of a text without its byte order mark; names of files in it need not be UTF-8.
+
+    Raises:
+        InputError: the text begins in an encoding of two or four bytes a letter.
+    """
+    _refuse_wide_encodings(content, called)
+    return content.removeprefix(_BYTE_ORDER_MARK)
 
 
 def text_lines(stream: BufferedReader, called: str) -> Iterator[str]:
@@ -79,17 +88,12 @@ def skip_byte_order_mark(stream: BufferedReader, called: str) -> None:
         InputError: the text begins in another encoding.
     """
     start = stream.peek(_BYTES_LOOKED_AT)
-    refuse_other_encodings(start, called)
+    _refuse_wide_encodings(start, called)
     if start.startswith(_BYTE_ORDER_MARK):
         stream.read(len(_BYTE_ORDER_MARK))
 
 
-def refuse_other_encodings(start: bytes, called: str) -> None:
-    """See that a text does not begin in an encoding of two or four bytes a letter.
-
-    Raises:
-        InputError: it does.
-    """
+def _refuse_wide_encodings(start: bytes, called: str) -> None:
     looks_like = _wide_encoding(start[:_BYTES_LOOKED_AT])
     if looks_like:
         raise InputError(f"{called} is not UTF-8 text, it looks like {looks_like}; save it as UTF-8")

@@ -70,8 +70,19 @@ def test_mistakes_in_the_file_are_one_line(tmp_path: Path, toml: str, expected: 
 
 def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "freeda.toml").write_bytes(b"pack = '\xff\xfe'")
-    with pytest.raises(InputError, match="not UTF-8"):
+    with pytest.raises(InputError, match=r"^freeda.toml of the home is not UTF-8 text, it looks like Windows-1252"):
         load_settings(home=tmp_path)
+    (tmp_path / "freeda.toml").write_bytes("pack = 'tiny'".encode("utf-16"))
+    with pytest.raises(InputError, match=r"^freeda.toml of the home is not UTF-8 text, it looks like UTF-16"):
+        load_settings(home=tmp_path)
+
+
+def test_files_from_windows_begin_with_a_byte_order_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "freeda.toml").write_bytes(b"\xef\xbb\xbfpack = 'tiny'\r\n")
+    (tmp_path / "key").write_bytes(b"\xef\xbb\xbfsecret\r\n")
+    monkeypatch.setenv("FREEDA_QDRANT_API_KEY_FILE", str(tmp_path / "key"))
+    settings = load_settings(home=tmp_path)
+    assert (settings.pack, settings.qdrant_api_key) == ("tiny", "secret")
 
 
 def test_mistakes_elsewhere_name_their_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,14 +143,17 @@ def test_secrets_may_stand_in_files_of_their_own(tmp_path: Path, monkeypatch: py
     assert load_settings(home=tmp_path, database_url="sqlite:///keyword").database_url == "sqlite:///keyword"
 
 
-@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(None, "cannot be read: No such file"), (b"\xff\xfea\0", "is not UTF-8 text, it looks like UTF-16")],
+)
 def test_a_secret_that_cannot_be_read_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, reason: str
 ) -> None:
     if content is not None:
         (tmp_path / "secret").write_bytes(content)
     monkeypatch.setenv("FREEDA_QDRANT_API_KEY_FILE", str(tmp_path / "secret"))
-    with pytest.raises(InputError, match=r"^FREEDA_QDRANT_API_KEY_FILE: .*secret cannot be read: ") as caught:
+    with pytest.raises(InputError, match=rf"^FREEDA_QDRANT_API_KEY_FILE: .*secret {reason}") as caught:
         load_settings(home=tmp_path)
     assert "\n" not in str(caught.value)
 

@@ -105,7 +105,7 @@ class Wanted:
             )
         raise InputError(
             f"{self.called}: there is no column {self.named}; choose one with --column: {_listed(first)}"
-            " (when that is no header, by its number, the first being 1)"
+            " (or by number, from 1, when that is no header)"
         )
 
 

@@ -10,6 +10,7 @@ import click
 from freeda_svc.cli.completing import complete_vocabularies
 from freeda_svc.errors import InputError
 from freeda_svc.jobs.segmentation_requests import Colour
+from freeda_svc.text_files import read_text
 
 NAMES_SHOWN = 5
 
@@ -165,11 +166,9 @@ def _of_vocabulary(
 
 def _read_file(file: Path) -> list[dict[str, Any]]:
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = read_text(file, f"the list of categories {file}")
     except OSError as error:
         raise InputError(f"the categories {file} cannot be read: {error.strerror}; give a text file") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"the categories {file} are not UTF-8 text; save the file as UTF-8") from error
     names = [line.strip() for line in text.splitlines()]
     asked = [{"name": name} for name in names if name and not name.startswith("#")]
     if not asked:

@@ -11,6 +11,7 @@ from pathlib import Path
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import InputImage
 from freeda_svc.jobs.input_images import check_image, distinct_stems
+from freeda_svc.text_files import decode_text, without_mark
 
 STANDARD_INPUT = Path("-")
 IMAGE_SUFFIXES = frozenset(
@@ -117,7 +118,7 @@ def find_images(
         folder keeps its place in it; of others with equal names, each keeps its place below the folder they share.
 
     Raises:
-        InputError: a list cannot be read.
+        InputError: a list cannot be read, or is of another encoding than UTF-8.
     """
     search = _Search(recursive)
     for given in [*paths, *(listed for file in lists for listed in _read_list(file))]:
@@ -148,6 +149,15 @@ def _folded_stem(name: str) -> str:
     return os.path.splitext(name)[0].casefold()  # noqa: PTH122 - the name is no path of this machine
 
 
+def _can_be_named(path: Path) -> bool:
+    """Tell whether a path is UTF-8, or that of a file whose name is not."""
+    try:
+        os.fspath(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return path.exists()
+    return True
+
+
 def _read_list(file: Path) -> list[Path]:
     try:
         content = sys.stdin.buffer.read() if file == STANDARD_INPUT else file.read_bytes()
@@ -155,8 +165,11 @@ def _read_list(file: Path) -> list[Path]:
         raise InputError(
             f"the list {file} cannot be read: {error.strerror}; give a text file, a path a line"
         ) from error
+    content = without_mark(content, f"the list {file}")
     parts = content.split(b"\0") if b"\0" in content else content.splitlines()
     paths = [Path(os.fsdecode(part)) for part in parts if part.strip()]
+    if not all(_can_be_named(path) for path in paths):
+        decode_text(content, f"the list {file}")
     if not paths:
         raise InputError(f"the list {file} has no paths; give a path a line")
     return paths

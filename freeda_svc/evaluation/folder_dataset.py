@@ -6,6 +6,7 @@ from freeda_svc.errors import InputError
 from freeda_svc.evaluation.datasets import Dataset
 from freeda_svc.evaluation.layouts import list_folders
 from freeda_svc.segmentation.categories import check_categories
+from freeda_svc.text_files import read_text
 from freeda_svc.vocabularies import list_vocabularies, load_vocabulary
 
 BACKGROUND = "background"
@@ -29,9 +30,9 @@ def read_classes(source: str) -> tuple[str, ...]:
             f"{', '.join(list_vocabularies())}"
         )
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the file of classes {source} cannot be read as UTF-8 text: {error}") from error
+        lines = read_text(path, f"the file of classes {source}").splitlines()
+    except OSError as error:
+        raise InputError(f"the file of classes {source} cannot be read: {error}") from error
     classes = tuple(line.strip() for line in lines if line.strip())
     if not classes:
         raise InputError(f"the file of classes {source} is empty; write one class a line, in the order of the labels")

@@ -27,6 +27,7 @@ from freeda_svc.errors import FreedaError, InputError
 from freeda_svc.packs.description import Source
 from freeda_svc.packs.parameters import GenerationParameters
 from freeda_svc.packs.precision import Computing
+from freeda_svc.text_files import read_text
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,7 +63,7 @@ def _root_logger_left_alone() -> Iterator[None]:
 
 def _read_json(path: Path) -> dict[str, object]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path))
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(content, dict):

@@ -11,6 +11,7 @@ from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.packs.parameters import PackParameters
 from freeda_svc.packs.places import BUNDLED, MANIFEST, PARTS, bundled_recipes, is_below
 from freeda_svc.packs.tables import read_table
+from freeda_svc.text_files import read_text
 
 ACTIVATIONS = ("gelu", "quick_gelu")
 FETCHED_ENDINGS = (".safetensors", ".json", ".txt", ".model")
@@ -115,11 +116,11 @@ def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file.
 
     Raises:
-        InputError: it is not valid TOML or cannot be read; the message names it.
+        InputError: it is not UTF-8 text or valid TOML, or cannot be read; the message names it.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error

@@ -221,7 +221,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, format_name: str) ->
         (
             "a.csv",
             "id,title\n1,a dog\n",
-            "there is no column 'caption' or 'text'; choose one with --column: id, title \\(when",
+            "there is no column 'caption' or 'text'; choose one with --column: id, title \\(or by number",
         ),
         ("a.csv", 'caption\n"a dog\na cat\n', r"line 3: not a valid table \(unexpected end of data\)"),
         ("a.txt.gz", b"a dog", "its gzip compression is broken or cut off"),
@@ -263,7 +263,9 @@ def test_parquet_that_is_cut_off_or_has_no_such_column_is_refused(tmp_path: Path
 
 def test_a_column_or_format_that_there_is_not_is_refused(tmp_path: Path) -> None:
     table, lines = write(tmp_path, "a.csv", "caption,b\nx,y\n"), write(tmp_path, "a.txt", "a dog")
-    with pytest.raises(InputError, match=r"there is no column 'c'; choose one with --column: caption, b \(when"):
+    with pytest.raises(
+        InputError, match=r"there is no column 'c'; choose one with --column: caption, b \(or by number"
+    ):
         list(read_captions(table, column="c"))
     with pytest.raises(InputError, match=r"has no columns to choose from; leave --column out$"):
         list(read_captions(lines, column="caption"))

@@ -77,7 +77,7 @@ def test_a_column_is_named_by_its_number_where_there_is_no_header(tmp_path: Path
     assert texts(tmp_path, "a.tsv", pairs, column="1") == ["a ball on the sand", "a boat on the water"]
     assert texts(tmp_path, "a.txt", pairs, column="1", separator="tab") == ["a ball on the sand", "a boat on the water"]
     with pytest.raises(
-        InputError, match=r"choose one with --column: a ball on the sand, http://x/1 \(when that is no h"
+        InputError, match=r"choose one with --column: a ball on the sand, http://x/1 \(or by number, from 1"
     ):
         texts(tmp_path, "a.tsv", pairs)
     for column in ("0", "3", "99999999999999999999"):

@@ -60,16 +60,29 @@ def _files(folder: Path) -> list[str]:
         (
             "ingest {in}/table.csv --column alt",
             1,
-            "{in}/table.csv: there is no column 'alt'; choose one with --column: id, title",
+            (
+                "{in}/table.csv: there is no column 'alt'; choose one with --column: id, title"
+                " (or by number, from 1, when that is no header)"
+            ),
         ),
         (
             "captions nouns {in}/table.csv",
             1,
-            "{in}/table.csv: there is no column 'caption' or 'text'; choose one with --column: id, title",
+            (
+                "{in}/table.csv: there is no column 'caption' or 'text'; choose one with --column: id, title"
+                " (or by number, from 1, when that is no header)"
+            ),
         ),
         ("captions nouns {in}", 1, f"{{in}} is a directory; give a caption file, {CAPTION_ENDINGS}"),
         ("ingest {in}/long.txt", 1, "{in}/long.txt has no captions that can be used (1 too long)"),
-        ("ingest {in}/captions.txt {in}/latin.csv", 1, "{in}/latin.csv is not UTF-8 text; save it as UTF-8"),
+        (
+            "ingest {in}/captions.txt {in}/latin.csv",
+            1,
+            (
+                "{in}/latin.csv is not UTF-8 text, it looks like Windows-1252, Latin-1 or another encoding of one language "
+                "(byte e9 in line 2); save it as UTF-8"
+            ),
+        ),
         ("ingest", 2, "Missing argument 'FILES...'. See `freeda ingest --help`."),
         (
             "ingest {in}/captions.txt --limit 0",

@@ -87,7 +87,8 @@ def test_the_numbers_of_words_beside_a_vocabulary_are_told(
     ("content", "message"),
     [
         (b"\n# all\n", "has no categories; write one a line"),
-        (b"caf\xe9\n", "are not UTF-8 text; save the file as UTF-8"),
+        (b"caf\xe9\n", r"is not UTF-8 text, it looks like Windows-1252, .* \(byte e9 in line 1\); save it as UTF-8"),
+        ("dog\n".encode("utf-16"), "words.txt is not UTF-8 text, it looks like UTF-16; save it as UTF-8"),
         (None, "cannot be read: No such file or directory"),
     ],
 )

@@ -95,6 +95,16 @@ def test_lists_name_images_of_any_folder(photos: Made, separator: str) -> None:
     assert [stem for _, _, stem in names_of(lists=("list.txt",))] == ["a/x", "b/x", "é"]
 
 
+def test_a_list_from_windows_is_read_or_refused_by_its_encoding(photos: Made) -> None:
+    root = photos("a.png", "é.png")
+    (root / "list.txt").write_bytes(b"\xef\xbb\xbfa.png\r\n")
+    assert [stem for _, _, stem in names_of(lists=("list.txt",))] == ["a"]
+    for encoding, looks_like in [("utf-16", "UTF-16"), ("cp1252", "Windows-1252")]:
+        (root / "list.txt").write_bytes("a.png\né.png\n".encode(encoding))
+        with pytest.raises(InputError, match=rf"^the list list\.txt is not UTF-8 text, it looks like {looks_like}"):
+            find_images([], [Path("list.txt")])
+
+
 def test_a_list_may_come_from_standard_input(photos: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     photos("a.png", "b.png")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"b.png\n")))
@@ -113,6 +123,7 @@ def test_a_list_without_paths_is_refused(photos: Made, content: bytes | None, me
 def test_what_cannot_be_used_is_told_and_the_rest_goes_on(photos: Made) -> None:
     root = photos("a.png", "deep/folder/b.png")
     (root / "text.png").write_text("a sentence")
+    (root / os.fsdecode(b"\xff.png")).touch()  # a file, so the list is right about it
     (root / "list.txt").write_bytes(b"\xff.png\n")
     (root / "empty").mkdir()
     paths = [Path(name) for name in ("text.png", "gone.png", "a.png", "*.tif", "empty", "deep")]

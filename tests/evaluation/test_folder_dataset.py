@@ -31,6 +31,16 @@ def test_images_and_masks_go_by_their_names(places: tuple[Path, Path, str]) -> N
     assert dataset.values.read(dataset.images[1].labels).tolist() == [[0, 2, IGNORED]]
 
 
+def test_a_list_of_classes_from_windows_is_read_or_refused_by_its_encoding(places: tuple[Path, Path, str]) -> None:
+    Path(places[2]).write_bytes(b"\xef\xbb\xbfcat\r\ndog\r\ngrass\r\n")
+    assert folder_dataset(*places).classes == ("cat", "dog", "grass")
+    Path(places[2]).write_bytes("cat\ndog\n".encode("utf-16"))
+    with pytest.raises(
+        InputError, match=r"^the file of classes .*classes\.txt is not UTF-8 text, it looks like UTF-16"
+    ):
+        folder_dataset(*places)
+
+
 def test_classes_may_begin_at_one(places: tuple[Path, Path, str], write_labels: Write) -> None:
     dataset = folder_dataset(*places, first=1)
     assert dataset.values.read(dataset.images[0].labels).tolist() == [[IGNORED, 1, IGNORED]]

@@ -86,6 +86,16 @@ def test_a_wrong_recipe_is_refused_with_one_line_that_names_file_and_key(
     assert "\n" not in str(caught.value)
 
 
+def test_a_recipe_from_windows_is_read_or_refused_by_its_encoding(recipe_file: Path) -> None:
+    text = recipe_file.read_text(encoding="utf-8")
+    recipe_file.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    assert read_recipe(str(recipe_file)).name
+    for encoding in ("utf-16", "utf-16-le"):
+        recipe_file.write_bytes(text.encode(encoding))
+        with pytest.raises(InputError, match=r"toml is not UTF-8 text, it looks like UTF-16; save it as UTF-8$"):
+            read_recipe(str(recipe_file))
+
+
 def test_a_recipe_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="there is no recipe"):
         read_recipe(str(tmp_path / "none.toml"))

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from freeda_svc.errors import InputError
 from freeda_svc.evaluation.datasets import LabelledImage
 from freeda_svc.evaluation.label_files import LabelValues
+from freeda_svc.text_files import read_text
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,11 @@ def read_names(title: str, path: Path) -> list[str]:
     """Read a list of names, one a line; blank lines do not count.
 
     Raises:
-        InputError: it cannot be read, names nothing, or a name leads elsewhere.
+        InputError: it cannot be read or is not UTF-8 text, names nothing, or a name leads elsewhere.
     """
     try:
-        names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
+        names = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    except OSError as error:
         raise InputError(f"{path} cannot be read as a list of names of {title}: {error}") from error
     if not names:
         raise InputError(f"{path} is empty; expected the names of the images of {title}, one a line")

@@ -25,6 +25,16 @@ def make(write_labels: Write, write_photo: Write) -> Callable[..., None]:
     return write
 
 
+def test_a_list_from_windows_is_read_or_refused_by_its_encoding(tmp_path: Path, make: Callable[..., None]) -> None:
+    listing = tmp_path / "ImageSets/Segmentation/val.txt"
+    make(tmp_path, "SegmentationClass", "ImageSets/Segmentation/val.txt")
+    listing.write_bytes(b"\xef\xbb\xbf2007_000033\r\n2007_000042\r\n")
+    assert [image.name for image in list_voc(tmp_path, background=True).images] == ["2007_000033", "2007_000042"]
+    listing.write_bytes("2007_000033\n".encode("utf-16"))
+    with pytest.raises(InputError, match=r"val\.txt is not UTF-8 text, it looks like UTF-16; save it as UTF-8$"):
+        list_voc(tmp_path, background=True)
+
+
 @pytest.mark.parametrize("kit", ["", "VOC2012", "VOCdevkit/VOC2012"])
 def test_voc_is_found_in_any_folder_of_the_kit(tmp_path: Path, make: Callable[..., None], kit: str) -> None:
     root = tmp_path / kit
