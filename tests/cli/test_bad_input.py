@@ -79,8 +79,8 @@ def _files(folder: Path) -> list[str]:
             "ingest {in}/captions.txt {in}/latin.csv",
             1,
             (
-                "{in}/latin.csv is not UTF-8 text, it looks like Windows-1252, Latin-1 or another encoding of one language "
-                "(byte e9 in line 2); save it as UTF-8"
+                "{in}/latin.csv is not UTF-8 text, it looks like Windows-1252, Latin-1 or another encoding of one "
+                "language (byte e9 in line 2); save it as UTF-8"
             ),
         ),
         ("ingest", 2, "Missing argument 'FILES...'. See `freeda ingest --help`."),
