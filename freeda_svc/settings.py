@@ -45,7 +45,8 @@ class Settings(BaseSettings):
         search: how the nearest keys are found: ``exact``, or approximately by a ``graph`` (HNSW), or by one whose
             candidates are first compared ``quantized`` to one byte a value.
         search_depth: how many candidates an approximate search keeps; deeper is slower and misses less.
-        broker_url: Redis address of the message broker; empty means the embedded one of the home.
+        broker_url: Redis address of the message broker, such as ``redis://HOST:6379/0`` or ``unix:///PATH``; empty
+            means the embedded one of the home.
         database_url: SQLAlchemy address of the database of jobs; empty means a SQLite file in the home.
         device: ``auto`` (a GPU where there is one), or a torch device such as ``cpu`` or ``cuda:1``.
         precision: ``auto`` (the generator in half precision on a GPU), or that of all models.

@@ -3,7 +3,8 @@
 Celery itself is imported when it is needed, so commands that do without it start at once.
 """
 
-from workers.broker import running_broker_url, stop_broker
+from workers.broker import running_broker_url
+from workers.broker_server import stop_broker
 from workers.dispatcher import CeleryDispatcher
 from workers.locks import worker_is_running, worker_pid
 from workers.queries import ask_bank, bank_nouns, bank_stats, search_bank

@@ -1,8 +1,6 @@
 """The Celery application, made from the settings: as the worker runs it and as clients send with it."""
 
-import ssl
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from celery import Celery
 from kombu import Queue
@@ -46,7 +44,7 @@ def make_app(settings: Settings, broker_url: str, queues: Sequence[str] = QUEUES
 
     Args:
         settings: the installation; worker processes find it in the application again.
-        broker_url: Redis address; with ``rediss`` the server's certificate is checked.
+        broker_url: Redis address; with ``rediss`` the server's certificate is checked, with ``unix`` it is a socket.
         queues: what the worker serves.
     """
     app = Celery("freeda", include=["workers.tasks"])
@@ -56,7 +54,6 @@ def make_app(settings: Settings, broker_url: str, queues: Sequence[str] = QUEUES
             QUEUES_KEY: tuple(queues),
             "broker_url": broker_url,
             "broker_transport": "workers.transport:Transport",
-            "broker_use_ssl": _tls(broker_url),
             "task_serializer": "json",
             "accept_content": ["json"],
             "task_ignore_result": True,
@@ -122,9 +119,3 @@ def without_password(url: str) -> str:
     """Return a broker's address as it may be shown: without user, password and query, which can hold one, too."""
     scheme, separator, rest = url.partition("://")
     return f"{scheme}{separator}{rest.rpartition('@')[2].partition('?')[0]}"
-
-
-def _tls(url: str) -> dict[str, object] | None:
-    """Kombu does not check certificates unless it is told to; an address can say how, as in ``?ssl_ca_certs=``."""
-    address = urlsplit(url)
-    return {"ssl_cert_reqs": ssl.CERT_REQUIRED} if address.scheme == "rediss" and "ssl_" not in address.query else None

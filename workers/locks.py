@@ -26,9 +26,9 @@ def worker_lock(settings: Settings) -> Iterator[None]:
     Raises:
         BusyError: another worker holds it; names its process.
     """
-    with _opened(settings.worker_lock) as descriptor:
+    with opened_lock(settings.worker_lock) as descriptor:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not _try_lock(descriptor, fcntl.LOCK_EX):
+        while not try_lock(descriptor):
             if time.monotonic() > deadline:
                 holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
                 raise BusyError(already_running(settings, holder))
@@ -62,17 +62,27 @@ def worker_is_running(settings: Settings) -> bool:
 
 def worker_pid(settings: Settings) -> int | None:
     """Return the process of the worker that holds the home; None when there is none."""
-    if not settings.worker_lock.exists():
+    return holder(settings.worker_lock)
+
+
+def holder(path: Path) -> int | None:
+    """Return the process that holds a lock; None when there is none, 0 when it is not known."""
+    if not path.exists():
         return None
-    with _opened(settings.worker_lock) as descriptor:
-        if _try_lock(descriptor, fcntl.LOCK_SH):
+    with opened_lock(path) as descriptor:
+        if try_lock(descriptor, shared=True):
             return None
-        holder = os.pread(descriptor, 32, 0).strip()
-        return int(holder) if holder.isdigit() else 0
+        written = os.pread(descriptor, 32, 0).strip()
+        return int(written) if written.isdigit() else 0
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[int]:
+def opened_lock(path: Path) -> Iterator[int]:
+    """Open the file of a lock, which is made where there is none; gives its descriptor.
+
+    Raises:
+        UnavailableError: it cannot be opened.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -84,9 +94,10 @@ def _opened(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _try_lock(descriptor: int, kind: int) -> bool:
+def try_lock(descriptor: int, *, shared: bool = False) -> bool:
+    """Take a lock unless somebody else holds it; it is held until the last copy of the descriptor is closed."""
     try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

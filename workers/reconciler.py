@@ -18,7 +18,8 @@ from freeda_svc.jobs.leases import LeaseWatch
 from freeda_svc.jobs.transitions import settle_forgotten_jobs
 from freeda_svc.settings import Settings
 from workers.bank_place import take_bank_place
-from workers.broker import broker_client, start_broker
+from workers.broker import ANSWER_SECONDS, broker_client
+from workers.broker_server import start_broker
 from workers.dispatcher import CeleryDispatcher
 from workers.locks import worker_identity
 
@@ -145,7 +146,7 @@ class Reconciler:
         while not self._ended.wait(self._settings.reconcile_seconds):
             try:
                 if self._settings.embedded_broker:
-                    start_broker(self._settings)
+                    start_broker(self._settings, patience_seconds=ANSWER_SECONDS)
                 put_back = repair(self._settings, self._watch)
                 self._on_look(put_back, 0)
                 take_bank_place(self._settings, self._broker_url)

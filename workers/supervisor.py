@@ -16,7 +16,7 @@ from freeda_svc.jobs.claims import hand_back_items
 from freeda_svc.jobs.database import open_database
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.settings import Settings, load_settings, prepare_home
-from workers.broker import start_broker, stop_broker
+from workers.broker_server import start_broker, stop_broker
 from workers.locks import already_running, worker_identity, worker_lock, worker_pid
 
 START_SECONDS = 120.0

@@ -13,10 +13,13 @@ connection counts as made only when the broker has taken a write (decision 17).
 from typing import Any
 
 from kombu.transport import redis, virtual
+from redis import Connection, UnixDomainSocketConnection
+from redis.connection import parse_url
 from redis.exceptions import RedisError
 
 PROBE_KEY = "freeda:probe"
 PROBE_MILLISECONDS = 1000
+_TCP_ONLY = frozenset({"socket_connect_timeout", "socket_keepalive", "socket_keepalive_options"})
 
 
 class _QoS(redis.QoS):  # type: ignore[misc]  # kombu has no types
@@ -50,9 +53,19 @@ class _Channel(redis.Channel):  # type: ignore[misc]  # as above
             self._disconnect_pools()
             raise
 
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        """What redis-py's connections are made with: kombu's numbers, and the address as redis-py reads it."""
+        address = parse_url(self.connection.client.hostname)  # type: ignore[no-untyped-call]
+        self.connection_class = address.pop("connection_class", Connection)
+        given = super()._connparams(asynchronous)
+        if issubclass(self.connection_class, UnixDomainSocketConnection):
+            given = {name: value for name, value in given.items() if name not in _TCP_ONLY}
+        return {**given, **address}
+
 
 class Transport(redis.Transport):  # type: ignore[misc]  # as above
     """What ``broker_transport`` names."""
 
     Channel = _Channel
+    can_parse_url = True
     connection_errors = (*redis.Transport.connection_errors, RedisError)

@@ -17,7 +17,8 @@ from freeda_svc.settings import Settings, load_settings, prepare_home
 from migrations import upgrade
 from tests.postgresql import PostgresServer
 from workers import CeleryDispatcher, ready_worker
-from workers.broker import broker_client, running_broker_url, start_broker, stop_broker
+from workers.broker import broker_client, running_broker_url
+from workers.broker_server import start_broker, stop_broker
 
 ROOT = Path(__file__).parents[2]
 WORKER, BROKER, DATABASE = "worker", "broker", "database"

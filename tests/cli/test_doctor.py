@@ -27,7 +27,7 @@ from freeda_svc.jobs.tables import WorkItem, now
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.settings import Settings, load_settings, prepare_home
 from migrations import HEAD
-from workers.broker import start_broker, stop_broker
+from workers.broker_server import start_broker, stop_broker
 from workers.locks import worker_lock
 
 Freeda = Callable[..., Any]

@@ -36,7 +36,8 @@ from tests.bank.conftest import LocalConnection
 from tests.bank.server.conftest import API_KEY, StubServer
 from tests.deploy.documents import COMPOSE, DEPLOY, read_compose, seconds
 from tests.postgresql import PostgresServer
-from workers.broker import answers, start_broker, stop_broker
+from workers.broker import answers
+from workers.broker_server import start_broker, stop_broker
 
 pytestmark = pytest.mark.end_to_end
 SERVICES = read_compose(COMPOSE)["services"]

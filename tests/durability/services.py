@@ -13,7 +13,7 @@ from freeda_svc.settings import Settings, load_settings, prepare_home
 from tests.described_pack import write_described_pack
 from tests.durability.halts import Halts, wait_until
 from workers import background_stack
-from workers.broker import start_broker, stop_broker
+from workers.broker_server import start_broker, stop_broker
 
 
 def quick_settings(folder: Path, **given: Any) -> Settings:  # noqa: ANN401 - settings
@@ -147,7 +147,7 @@ class Servers:
 
 @contextmanager
 def servers(folder: Path, **given: Any) -> Iterator[Servers]:  # noqa: ANN401 - settings
-    """A broker by TCP with a password, a PostgreSQL server, a stand-in of a Qdrant server, and a shared folder."""
+    """A broker, a PostgreSQL server, a stand-in of a Qdrant server, and a shared folder."""
     import migrations  # noqa: PLC0415
     from tests.bank.conftest import LocalConnection  # noqa: PLC0415
     from tests.bank.server.conftest import API_KEY, StubServer  # noqa: PLC0415

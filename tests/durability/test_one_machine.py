@@ -18,7 +18,7 @@ from tests.durability.recovery import Recoveries
 from tests.durability.services import Worker, children, has_ended, one_machine
 from tests.durability.workload import Outcome, check_done_once, ingest, segment, wait_for
 from workers import running_broker_url, worker_pid
-from workers.broker import stop_broker
+from workers.broker_server import stop_broker
 
 pytestmark = pytest.mark.end_to_end
 

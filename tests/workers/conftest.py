@@ -8,7 +8,7 @@ import pytest
 
 from freeda_svc.captions.caption import Caption, make_caption
 from freeda_svc.settings import Settings, load_settings, prepare_home
-from workers.broker import stop_broker
+from workers.broker_server import stop_broker
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from freeda_svc.captions.caption import make_caption
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import JobKind, follow_job, job_items, job_summary, submit_ingest
 from freeda_svc.settings import Settings
+from tests.tcp_broker import tcp_broker
 from workers import CeleryDispatcher, background_stack, ready_worker, worker_pid
-from workers.broker import start_broker, stop_broker
 from workers.reconciler import reconcile
 
 Eventually = Callable[..., None]
@@ -30,11 +30,10 @@ REFUSALS: dict[str, tuple[Command, Command, str]] = {
 
 
 @pytest.fixture
-def broker(make_settings: Callable[..., Settings], tmp_path: Path) -> Iterator[str]:
+def broker(tmp_path: Path) -> Iterator[str]:
     """A broker that no worker starts or stops."""
-    owner = make_settings(home=tmp_path / "broker")
-    yield start_broker(owner)
-    stop_broker(owner)
+    with tcp_broker(tmp_path / "broker") as url:
+        yield url
 
 
 class _Refusal(NamedTuple):

@@ -9,7 +9,7 @@ from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import JobKind
 from freeda_svc.settings import Settings
 from workers import CeleryDispatcher
-from workers.broker import start_broker
+from workers.broker_server import start_broker
 
 
 def _messages(url: str, kind: JobKind) -> list[tuple[str, object]]:

@@ -18,7 +18,7 @@ from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import follow_job, submit_ingest
 from freeda_svc.settings import Settings
 from workers import CeleryDispatcher, background_stack
-from workers.broker import start_broker, stop_broker
+from workers.broker_server import start_broker, stop_broker
 from workers.metrics import WorkerMetrics
 from workers.metrics_reports import (
     PERFORM,

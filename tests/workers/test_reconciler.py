@@ -17,7 +17,8 @@ from freeda_svc.jobs.leases import LeaseWatch
 from freeda_svc.jobs.tables import WorkItem
 from freeda_svc.settings import Settings
 from workers import CeleryDispatcher
-from workers.broker import running_broker_url, start_broker
+from workers.broker import running_broker_url
+from workers.broker_server import start_broker
 from workers.locks import worker_identity
 from workers.reconciler import DONE_KEY, TURN_KEY, Reconciler, forget_turn, reconcile, repair, waiting_messages
 

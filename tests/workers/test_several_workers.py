@@ -25,19 +25,18 @@ from freeda_svc.jobs import (
 from freeda_svc.jobs.database import reading
 from freeda_svc.jobs.tables import Attempt, Event, WorkItem
 from freeda_svc.settings import Settings
+from tests.tcp_broker import tcp_broker
 from workers import CeleryDispatcher, background_stack, run_worker, worker_pid
-from workers.broker import start_broker, stop_broker
 
 pytestmark = pytest.mark.end_to_end
 Eventually = Callable[..., None]
 
 
 @pytest.fixture
-def broker(make_settings: Callable[..., Settings], tmp_path: Path) -> Iterator[str]:
+def broker(tmp_path: Path) -> Iterator[str]:
     """A broker that no worker starts or stops."""
-    owner = make_settings(home=tmp_path / "broker")
-    yield start_broker(owner)
-    stop_broker(owner)
+    with tcp_broker(tmp_path / "broker") as url:
+        yield url
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from workers import (
     running_broker_url,
     worker_pid,
 )
-from workers.broker import start_broker
+from workers.broker_server import start_broker
 
 pytestmark = pytest.mark.end_to_end
 Captions = Callable[..., list[Caption]]

@@ -15,9 +15,8 @@ from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import JobKind
 from freeda_svc.settings import Settings
 from migrations import HEAD, check_current
+from tests.tcp_broker import tcp_broker
 from workers import CeleryDispatcher
-from workers.app import make_app
-from workers.broker import start_broker
 from workers.reconciler import waiting_messages
 
 CERTIFICATE, KEY = (Path(__file__).parent / "tls" / name for name in ("certificate.pem", "key.pem"))
@@ -68,13 +67,14 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
 
 
 @pytest.fixture
-def secure_url(settings: Settings) -> Iterator[str]:
+def secure_url(tmp_path: Path) -> Iterator[str]:
     """Address of a broker that speaks TLS under a certificate that nobody knows."""
-    address = urlsplit(start_broker(settings))
-    assert address.port is not None
-    proxy = _Proxy(address.port)
-    yield f"rediss://:{address.password}@127.0.0.1:{proxy.port}/0"
-    proxy.close()
+    with tcp_broker(tmp_path / "broker") as url:
+        address = urlsplit(url)
+        assert address.port is not None
+        proxy = _Proxy(address.port)
+        yield f"rediss://:{address.password}@127.0.0.1:{proxy.port}/0"
+        proxy.close()
 
 
 def test_messages_are_sent_through_tls_to_a_server_that_is_known(
@@ -93,8 +93,13 @@ def test_a_server_that_is_not_known_is_refused(make_settings: Callable[..., Sett
     for ask in (dispatcher.check, lambda: dispatcher.send(JobKind.INGEST, [1])):
         with pytest.raises(UnavailableError, match=r"the broker rediss://127.0.0.1:\d+/0 does not answer"):
             ask()
-    with make_app(settings, secure_url) as app:
-        assert app.conf.broker_use_ssl == {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+
+
+def test_who_wants_no_certificate_checked_can_say_so(make_settings: Callable[..., Settings], secure_url: str) -> None:
+    url = f"{secure_url}?ssl_cert_reqs=none"
+    dispatcher = CeleryDispatcher(make_settings(broker_url=url))
+    dispatcher.check()
+    assert dispatcher.send(JobKind.INGEST, [1])
 
 
 @pytest.mark.parametrize("mode", ["require", "verify-full"])

