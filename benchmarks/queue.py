@@ -18,6 +18,7 @@ from benchmarks.queue_load.installation import Installation, a_broker, on_postgr
 from benchmarks.queue_load.recovery import seconds_after_worker_gone, seconds_after_working_process_killed
 from benchmarks.queue_load.volume import an_item, volume
 from benchmarks.results import Result
+from freeda_svc.jobs.database import database_address
 from tests.durability.recovery import recovery_seconds_worker_killed
 
 ITEMS = 2000
@@ -51,7 +52,7 @@ def _short(installation: Installation, items: int, bare: Flow, suffix: str = "")
     before = volume(installation)
     flow = whole_job(installation, items)
     taken = an_item(before, volume(installation), items + flow.warming)
-    click.echo(f"{installation.settings.resolved_database_url.partition(':')[0]}: {flow}")
+    click.echo(f"{database_address(installation.settings).drivername}: {flow}")
     volumes = [Result(f"{name}_per_item{suffix}", value, "") for name, value in taken.items()]
     return flow, [*_compared(flow, bare, suffix), *volumes]
 

@@ -9,13 +9,15 @@ import re
 import socket
 import tempfile
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from freeda_svc.addresses import check_bank_address, check_broker_address, check_database_address, check_path
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.text_files import read_text
 
@@ -98,22 +100,34 @@ class Settings(BaseSettings):
     @field_validator("home")
     @classmethod
     def _absolute_home(cls, home: Path) -> Path:
-        return _absolute(home)
+        return _absolute(Path(_checked(check_path, "home", str(home))))
 
     @field_validator("pack")
     @classmethod
     def _absolute_pack(cls, pack: str) -> str:
-        return str(_absolute(Path(pack))) if "/" in pack or os.sep in pack or pack.endswith(".toml") else pack
+        is_path = "/" in pack or os.sep in pack or pack.endswith(".toml")
+        return str(_absolute(Path(_checked(check_path, "pack", pack)))) if is_path else pack
 
     @field_validator("input_roots")
     @classmethod
     def _absolute_roots(cls, roots: str) -> str:
-        return os.pathsep.join(str(_absolute(Path(root))) for root in roots.split(os.pathsep) if root)
+        if "://" in roots:
+            _checked(check_path, "input_roots", roots)
+        checked = (_checked(check_path, "input_roots", root) for root in roots.split(os.pathsep) if root)
+        return os.pathsep.join(str(_absolute(Path(root))) for root in checked)
 
     @field_validator("packs", "artifacts")
     @classmethod
-    def _absolute_folder(cls, folder: str) -> str:
-        return folder and str(_absolute(Path(folder)))
+    def _absolute_folder(cls, folder: str, given: ValidationInfo) -> str:
+        return folder and str(_absolute(Path(_checked(check_path, str(given.field_name), folder))))
+
+    @field_validator("broker_url", "database_url", "qdrant_url")
+    @classmethod
+    def _understood_address(cls, address: str, given: ValidationInfo) -> str:
+        """What no library below would take is refused here, before anything is accepted."""
+        checks = {"broker_url": check_broker_address, "database_url": check_database_address}
+        check = checks.get(str(given.field_name), check_bank_address)
+        return _checked(check, address.strip()) if address.strip() else ""
 
     @classmethod
     def settings_customise_sources(
@@ -177,11 +191,6 @@ class Settings(BaseSettings):
         return not self.database_url
 
     @property
-    def resolved_database_url(self) -> str:
-        """The database's address with the default filled in."""
-        return self.database_url or f"sqlite:///{self.database_file}"
-
-    @property
     def embedded_broker(self) -> bool:
         """Whether the broker is the embedded one of the home."""
         return not self.broker_url
@@ -236,10 +245,15 @@ class _SecretFiles(PydanticBaseSettingsSource):
         path = os.environ.get(variable, "")
         if field_name not in SECRETS or not path:
             return None, field_name, False
+        # Whoever confuses it with the setting itself has put the secret there.
+        named = path if path.startswith("/") and "://" not in path else "the file it names"
         try:
-            return read_text(Path(path), f"{variable}: {path}").strip(), field_name, False
+            found = read_text(Path(path), f"{variable}: {named}").strip()
         except OSError as error:
-            raise InputError(f"{variable}: {path} cannot be read: {error.strerror}") from error
+            raise InputError(f"{variable}: {named} cannot be read: {error.strerror}") from error
+        if not found:  # it would mean the embedded part, which nobody wants who names a file
+            raise InputError(f"{variable}: {named} is empty: write the {field_name} into it")
+        return found, field_name, False
 
     def __call__(self) -> dict[str, Any]:
         fields = self.settings_cls.model_fields
@@ -293,6 +307,14 @@ def prepare_home(settings: Settings) -> None:
         ) from error
 
 
+def _checked(check: Callable[..., str], *given: str) -> str:
+    """Say what is wrong in the way that pydantic hands on, which adds where the value came from."""
+    try:
+        return check(*given)
+    except InputError as error:
+        raise ValueError(str(error)) from error
+
+
 def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - links are kept as the person wrote them
 
@@ -300,9 +322,10 @@ def _absolute(path: Path) -> Path:
 def _source_of(key: str, given: dict[str, Any]) -> str:
     if key in given:
         return "settings"
-    if f"{ENVIRONMENT_PREFIX}{key.upper()}" in {name.upper() for name in os.environ}:
+    variable = f"{ENVIRONMENT_PREFIX}{key.upper()}"
+    if variable in {name.upper() for name in os.environ}:
         return "environment"
-    return TOML_NAME
+    return f"the file that {variable}{FILE_SUFFIX} names" if os.environ.get(f"{variable}{FILE_SUFFIX}") else TOML_NAME
 
 
 def _reason(kind: str, key: str, message: str) -> str:
@@ -314,4 +337,6 @@ def _reason(kind: str, key: str, message: str) -> str:
         return "worker_name must be up to 64 letters, digits, dots, - and _, such as gpu-1"
     if kind == "string_pattern_mismatch":
         return f"{key} must be auto, cpu, mps, cuda, or cuda: and a number, such as cuda:1"
+    if kind == "value_error":  # ours, and it names the setting
+        return message.removeprefix("Value error, ")
     return f"{key}: {message[:1].lower()}{message[1:]}"

@@ -24,7 +24,7 @@ def test_defaults_live_in_the_home_of_the_person() -> None:
     assert settings.embedded_broker
     assert settings.embedded_database
     assert settings.banks_folder == settings.home / "banks"
-    assert settings.resolved_database_url == f"sqlite:///{settings.database_file}"
+    assert settings.embedded_database
 
 
 def test_keywords_win_over_environment_over_file_over_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,9 +127,9 @@ def test_input_roots_are_absolute_and_may_be_several(tmp_path: Path, monkeypatch
 
 
 def test_secrets_may_stand_in_files_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "freeda.toml").write_text('database_url = "sqlite:///file"\nbroker_url = "redis://file"\n')
+    (tmp_path / "freeda.toml").write_text('database_url = "sqlite:////file"\nbroker_url = "redis://file"\n')
     for name, content in (
-        ("DATABASE_URL", "sqlite:///secret\n"),
+        ("DATABASE_URL", "sqlite:////secret\n"),
         ("QDRANT_API_KEY", "key"),
         ("BROKER_URL", "redis://x"),
     ):
@@ -137,10 +137,10 @@ def test_secrets_may_stand_in_files_of_their_own(tmp_path: Path, monkeypatch: py
         monkeypatch.setenv(f"FREEDA_{name}_FILE", str(tmp_path / name))
     monkeypatch.setenv("FREEDA_BROKER_URL", "redis://environment")
     settings = load_settings(home=tmp_path)
-    assert settings.database_url == "sqlite:///secret"
+    assert settings.database_url == "sqlite:////secret"
     assert settings.qdrant_api_key == "key"
     assert settings.broker_url == "redis://environment"
-    assert load_settings(home=tmp_path, database_url="sqlite:///keyword").database_url == "sqlite:///keyword"
+    assert load_settings(home=tmp_path, database_url="sqlite:////keyword").database_url == "sqlite:////keyword"
 
 
 @pytest.mark.parametrize(
@@ -187,3 +187,49 @@ def test_artifacts_may_lie_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert shared.artifacts_folder == tmp_path / "shared"
     prepare_home(shared)
     assert (tmp_path / "shared").is_dir()
+
+
+def test_an_address_that_is_not_usable_is_one_line_that_names_where_it_came_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "freeda.toml").write_text('qdrant_url = "http://host:6333?api-key=sesame"\n')
+    (tmp_path / "address").write_text("redis://:ses/ame@host\n")
+    told = []
+    for variables in ({}, {"FREEDA_BROKER_URL_FILE": str(tmp_path / "address")}, {"FREEDA_DATABASE_URL": "sesame"}):
+        with monkeypatch.context() as patched:
+            for name, value in variables.items():
+                patched.setenv(name, value)
+            if variables:
+                (tmp_path / "freeda.toml").unlink(missing_ok=True)
+            with pytest.raises(InputError) as caught:
+                load_settings(home=tmp_path)
+        told.append(str(caught.value))
+    assert told[0].startswith("freeda.toml: the address of the bank's server (qdrant_url) was given with a user, pass")
+    assert told[1].startswith("the file that FREEDA_BROKER_URL_FILE names: broker_url has a port")
+    assert told[2].startswith("environment: database_url is no address")
+    assert [line for line in told if "ses" in line.replace("password", "") or "\n" in line] == []
+
+
+@pytest.mark.parametrize("name", ["home", "artifacts", "packs", "input_roots", "pack"])
+def test_an_address_where_a_folder_is_expected_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(
+        InputError, match=rf"^settings: {name} must be a folder on this machine, not an address"
+    ) as caught:
+        load_settings(**{"home": tmp_path, name: "s3://me:sesame@bucket/x"})
+    assert "sesame" not in str(caught.value)
+
+
+def test_a_home_whose_name_is_not_utf_8_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environb, b"FREEDA_HOME", b"/tmp/caf\xe9")
+    with pytest.raises(InputError, match=r"^environment: home has a name that is not UTF-8 text \(/tmp/caf\\xe9\): "):
+        load_settings()
+
+
+def test_a_secrets_file_is_neither_empty_nor_the_secret_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty").write_text("\n")
+    monkeypatch.setenv("FREEDA_BROKER_URL_FILE", str(tmp_path / "empty"))
+    with pytest.raises(InputError, match=r"^FREEDA_BROKER_URL_FILE: .*empty is empty: write the broker_url into it$"):
+        load_settings(home=tmp_path)
+    monkeypatch.setenv("FREEDA_BROKER_URL_FILE", "redis://:sesame@host")
+    with pytest.raises(InputError, match=r"^FREEDA_BROKER_URL_FILE: the file it names cannot be read: No such file"):
+        load_settings(home=tmp_path)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from celery import Celery
 from kombu import Queue
 
+from freeda_svc.addresses import shown_address
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.jobs import JobKind
 from freeda_svc.settings import Settings
@@ -112,10 +113,4 @@ def check_broker(url: str) -> None:
         UnavailableError: it does not; its password is not shown.
     """
     if not answers(url):
-        raise UnavailableError(f"the broker {without_password(url)} does not answer: start it, or correct broker_url")
-
-
-def without_password(url: str) -> str:
-    """Return a broker's address as it may be shown: without user, password and query, which can hold one, too."""
-    scheme, separator, rest = url.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2].partition('?')[0]}"
+        raise UnavailableError(f"the broker {shown_address(url)} does not answer: start it, or correct broker_url")

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import redis
 
+from freeda_svc.addresses import shown_address
 from freeda_svc.errors import UnavailableError
 from freeda_svc.settings import Settings
 from workers.locks import holder
@@ -82,7 +83,5 @@ def broker_client(url: str) -> Iterator["redis.Redis"]:
 
 def broker_trouble(url: str, error: BaseException) -> str:
     """Say in one line that a broker is away, or that it is there and refuses; its password is not shown."""
-    from workers.app import without_password  # noqa: PLC0415 - that module knows this one
-
     refuses = isinstance(error, redis.ResponseError | redis.exceptions.BusyLoadingError)
-    return f"the broker {without_password(url)} {'refuses' if refuses else 'does not answer'}: {error}"
+    return f"the broker {shown_address(url)} {'refuses' if refuses else 'does not answer'}: {error}"

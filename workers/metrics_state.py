@@ -17,6 +17,7 @@ import structlog
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from freeda_svc.addresses import check_bank_address
 from freeda_svc.errors import FreedaError, UnavailableError
 from freeda_svc.jobs import JobKind
 from freeda_svc.jobs.census import RECENT_MINUTES, take_census
@@ -96,7 +97,7 @@ def _census(settings: Settings) -> list[Sample]:
 
 def _bank_is_ready(settings: Settings) -> bool:
     try:
-        return httpx.get(f"{settings.qdrant_url.rstrip('/')}/readyz", timeout=BANK_SECONDS).is_success
+        return httpx.get(f"{check_bank_address(settings.qdrant_url)}/readyz", timeout=BANK_SECONDS).is_success
     except (httpx.HTTPError, httpx.InvalidURL):
         return False
 

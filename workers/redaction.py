@@ -2,16 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from structlog.typing import EventDict, WrappedLogger
 
+from freeda_svc.addresses import HIDDEN, hide_in_text, secrets_of_address
 from freeda_svc.settings import SECRETS, Settings
 
-HIDDEN = "***"
 SHORTEST = 4
 """Shorter secrets are hidden in addresses only: they would be found in innocent words, too."""
-_ADDRESS = re.compile(r"(?P<start>[A-Za-z][A-Za-z0-9+.-]*://[^\s/@:'\"]*):[^\s/'\"]*@")
 _NAMED = re.compile(
     r"(?i)\b(?P<name>password|passwd|api[_-]?key|token|secret)(?P<sign>['\"]?\s*[=:]\s*['\"]?)[^\s&'\",;)}]+"
 )
@@ -34,8 +32,7 @@ class Redactor:
         """Return a text without secrets."""
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)
-        text = _ADDRESS.sub(rf"\g<start>:{HIDDEN}@", text)
-        return _NAMED.sub(rf"\g<name>\g<sign>{HIDDEN}", text)
+        return _NAMED.sub(rf"\g<name>\g<sign>{HIDDEN}", hide_in_text(text))
 
     def _hide(self, value: object) -> object:
         if isinstance(value, str):
@@ -50,11 +47,5 @@ class Redactor:
 
 
 def _secrets(name: str, value: str) -> set[str]:
-    """The secrets in a setting: the whole of a key, the passwords of an address as they are written and as they are."""
-    if not name.endswith("_url"):
-        return {value}
-    address = urlsplit(value)
-    # A password may hold characters that end a host for a strict reader.
-    written = address.netloc.rpartition("@")[0].partition(":")[2]
-    named = {given for key, given in parse_qsl(address.query) if "password" in key or "token" in key}
-    return {written, unquote(written), *named} - {""}
+    """The secrets in a setting: the whole of a key, what may not be shown of an address."""
+    return secrets_of_address(value) if name.endswith("_url") else {value}

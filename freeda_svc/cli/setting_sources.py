@@ -14,12 +14,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from freeda_svc.addresses import HIDDEN, shown_address
 from freeda_svc.settings import DEFAULT_HOME, ENVIRONMENT_PREFIX, FILE_SUFFIX, SECRETS, TOML_NAME, Settings
 
-HIDDEN = "***"
 _OWN_FILE = "own file"
-_PASSWORD = re.compile(r"(?<=://)([^:/@]*):[^/]*@")
-_SECRET_PARAMETER = re.compile(r"([?&][^=&]*(?:password|passwd|secret|token|api_?key)[^=&]*=)[^&#]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -67,9 +65,9 @@ def shown(name: str, value: object) -> str | int | float | bool:
     if isinstance(value, bool | int | float):
         return value
     text = str(value)
-    if name in SECRETS and "://" not in text:  # of an address the rest may be shown
-        return HIDDEN if text else ""
-    return _SECRET_PARAMETER.sub(rf"\1{HIDDEN}", _PASSWORD.sub(rf"\1:{HIDDEN}@", text))
+    if name.endswith("_url"):
+        return shown_address(text)
+    return HIDDEN if text and name in SECRETS else text
 
 
 def explanations() -> dict[str, str]:

@@ -15,9 +15,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, DisconnectionError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import DatabaseError, DisconnectionError, OperationalError
 from sqlalchemy.orm import Session
 
+from freeda_svc.addresses import shown_address
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.settings import Settings, prepare_home
 
@@ -84,7 +85,7 @@ def open_database(settings: Settings) -> Engine:
     from migrations import HEAD, upgrade  # noqa: PLC0415 - migrations read the tables of this package
 
     engine = database_engine(settings)
-    address = settings.resolved_database_url
+    address = _key(settings)
     if time.monotonic() < _checked.get(address, 0.0) + REVISION_SECONDS and _is_there(settings):
         return engine
     if settings.embedded_database:
@@ -117,17 +118,24 @@ def database_engine(settings: Settings) -> Engine:
     Raises:
         InputError: ``database_url`` is not an address of a database.
     """
-    address = settings.resolved_database_url
+    address = _key(settings)
     try:
         with _engines_lock:
             if address not in _engines:
-                _engines[address] = _make_engine(make_url(address))
+                _engines[address] = _make_engine(database_address(settings))
             _engines.move_to_end(address)
             if len(_engines) > ENGINES_KEPT:
                 _forget(next(iter(_engines)))
             return _engines[address]
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        raise InputError(f"database_url is not usable: {error}") from error
+    except ModuleNotFoundError as error:
+        raise InputError(f"database_url needs {error.name}: pip install 'freeda-svc[server]'") from error
+
+
+def database_address(settings: Settings) -> URL:
+    """Return the database's address; the embedded one's is made from its path, which may hold any character."""
+    if settings.embedded_database:
+        return URL.create("sqlite", database=str(settings.database_file))
+    return make_url(settings.database_url)
 
 
 def close_databases() -> None:
@@ -139,7 +147,11 @@ def close_databases() -> None:
 
 def forget_revision(settings: Settings) -> None:
     """Look at the schema's revision again the next time: it may have been moved."""
-    _checked.pop(settings.resolved_database_url, None)
+    _checked.pop(_key(settings), None)
+
+
+def _key(settings: Settings) -> str:
+    return settings.database_url or str(settings.database_file)
 
 
 def _forget(address: str) -> None:
@@ -152,9 +164,8 @@ def _is_there(settings: Settings) -> bool:
 
 
 def _make_engine(url: URL) -> Engine:
-    backend = url.get_backend_name()
-    if backend != "sqlite":
-        given = {"connect_timeout": CONNECT_SECONDS} if backend == "postgresql" else {}
+    if url.get_backend_name() != "sqlite":
+        given = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
         return create_engine(url, pool_pre_ping=True, connect_args=given)
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
     event.listen(engine, "connect", _configure_sqlite)
@@ -203,7 +214,6 @@ def one_line(settings: Settings) -> Iterator[None]:
     except DatabaseError as error:
         if type(error) not in {DatabaseError, OperationalError}:  # the others are mistakes of this program
             raise
-        url = make_url(settings.resolved_database_url)
-        place = url.set(query={}).render_as_string(hide_password=True)  # a query can hold passwords, too
+        place = shown_address(settings.database_url) or str(settings.database_file)
         reason = " ".join(str(error.orig).split())
         raise UnavailableError(f"the database {place} does not answer: {reason}") from error

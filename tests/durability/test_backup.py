@@ -34,7 +34,7 @@ def freeda(settings: Settings, *arguments: str) -> None:
 
 def run_tool(program: str, settings: Settings, *arguments: str) -> None:
     """Run one of PostgreSQL's programs on the database of an installation."""
-    address = settings.resolved_database_url.replace("+psycopg", "")
+    address = settings.database_url.replace("+psycopg", "")
     subprocess.run([str(BINARIES / program), "--dbname", address, *arguments], check=True)
 
 

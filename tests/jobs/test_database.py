@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -15,7 +16,7 @@ from sqlalchemy.engine import make_url
 import migrations
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.jobs import database
-from freeda_svc.jobs.database import current_revision, database_engine, open_database, reading, writing
+from freeda_svc.jobs.database import close_databases, current_revision, database_engine, open_database, reading, writing
 from freeda_svc.jobs.tables import Attempt, Base, Event, Job, WorkItem
 from freeda_svc.settings import Settings, load_settings
 from tests.postgresql import PostgresServer
@@ -181,10 +182,28 @@ def test_a_locked_database_is_one_line(settings: Settings, monkeypatch: pytest.M
         database.close_databases()
 
 
-@pytest.mark.parametrize("url", ["nonsense", "nothing://host/base", "sqlite:///x?%zz"])
-def test_an_address_of_no_database_is_one_line(tmp_path: Path, url: str) -> None:
-    settings = load_settings(home=tmp_path, database_url=url if url != "sqlite:///x?%zz" else "mysql://x")
-    with pytest.raises(InputError, match="database_url"):
+@pytest.mark.parametrize(
+    "name", ["run?a", "h%41b", "h%b", "a#b", "a b", "[x]", "\u00e9\u8239", "a:b@c", "file:x", "a&b=c;d"]
+)
+def test_a_home_of_any_name_has_its_database_inside(tmp_path: Path, name: str) -> None:
+    settings = load_settings(home=tmp_path / name)
+    with writing(settings) as session:
+        session.add(_job())
+    close_databases()
+    with reading(settings) as session:
+        assert session.get(Job, "0" * 12) is not None
+    assert settings.database_file.is_file()
+    assert [place.name for place in tmp_path.iterdir()] == [name]
+    named = load_settings(home=tmp_path / "other", database_url=f"sqlite:///{quote(str(settings.database_file))}")
+    with reading(named) as session:
+        assert session.get(Job, "0" * 12) is not None
+    close_databases()
+
+
+def test_a_driver_that_is_not_installed_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings(home=tmp_path, database_url="postgresql://host/jobs")
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(InputError, match=r"^database_url needs psycopg: pip install 'freeda-svc\[server\]'$"):
         open_database(settings)
 
 

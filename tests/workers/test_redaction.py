@@ -9,7 +9,6 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from freeda_svc.settings import Settings, load_settings
-from workers.app import without_password
 from workers.logs import configure_logs
 from workers.redaction import Redactor
 
@@ -85,11 +84,6 @@ def test_whatever_the_password_is_it_is_hidden(password: str) -> None:
 
 def test_settings_do_not_show_their_secrets(secretive: Settings) -> None:
     assert [secret for secret in SECRETS if secret in repr(secretive)] == []
-
-
-def test_an_address_is_shown_without_what_opens_it() -> None:
-    assert without_password("rediss://u:p@host:1/0?ssl_ca_certs=/x&password=p") == "rediss://host:1/0"
-    assert without_password("redis://host:1/0") == "redis://host:1/0"
 
 
 def test_no_log_file_is_kept_where_none_is_wanted(

@@ -104,10 +104,9 @@ def test_segmentation_comes_before_ingestion_and_other_packs_are_refused(
 @pytest.mark.parametrize(
     ("given", "kind", "message"),
     [
-        ({"broker_url": "redis://:secret@127.0.0.1:1/0"}, UnavailableError, "redis://127.0.0.1:1/0 does not answer"),
+        ({"broker_url": "redis://:secret@127.0.0.1:1/0"}, UnavailableError, "127.0.0.1:1/0 does not answer"),
         ({"pack": "nothing"}, NotFoundError, "nothing"),
         ({"database_url": "postgresql+psycopg://me@127.0.0.1:1/x"}, UnavailableError, "does not answer"),
-        ({"database_url": "nonsense"}, InputError, "database_url"),
     ],
 )
 def test_what_is_missing_is_one_line(

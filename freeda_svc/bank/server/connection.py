@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from urllib.parse import SplitResult, urlsplit
 
 import httpx
 from pydantic import ValidationError
@@ -14,9 +13,9 @@ from qdrant_client import QdrantClient
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
+from freeda_svc.addresses import check_bank_address
 from freeda_svc.errors import FreedaError, InputError, NotFoundError, UnavailableError
 
-DEFAULT_PORT = 6333
 _LONGEST_REASON = 300
 
 
@@ -58,25 +57,10 @@ def connect(url: str, api_key: str = "", timeout: float = 60.0) -> Connection:
     Raises:
         InputError: it is no such address, holds a user or password, or the timeout is not positive.
     """
-    expected = "expected http://HOST:PORT or https://HOST:PORT, such as http://localhost:6333"
-    try:
-        parts = urlsplit(url)
-        port = parts.port or DEFAULT_PORT
-    except ValueError as error:
-        raise InputError(f"the address of the bank's server is not usable ({error}): {expected}") from error
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise InputError(f"the address of the bank's server has no http scheme or no host: {expected}")
-    address = _address(parts, port)
-    if parts.username is not None or parts.password is not None:
-        raise InputError(f"the address {address} was given with a user or password: give the API key by itself instead")
+    address = check_bank_address(url)
     if not timeout > 0:
         raise InputError(f"the timeout for the bank's server must be above 0 seconds, got {timeout}")
     return Connection(address, api_key, timeout)
-
-
-def _address(parts: SplitResult, port: int) -> str:
-    host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
-    return f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}"
 
 
 @contextmanager

@@ -8,8 +8,9 @@ from importlib import metadata
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from freeda_svc.addresses import HIDDEN
 from freeda_svc.cli.doctor.findings import Finding, note, ok, wrong
-from freeda_svc.cli.setting_sources import HIDDEN, shown
+from freeda_svc.cli.setting_sources import shown
 from freeda_svc.settings import ENVIRONMENT_PREFIX, FILE_SUFFIX, SECRETS, TOML_NAME, Settings
 
 DISTRIBUTION = "freeda-svc"

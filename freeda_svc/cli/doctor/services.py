@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import redis
 from sqlalchemy import text
 
+from freeda_svc.addresses import shown_address
 from freeda_svc.cli.doctor.findings import Finding, note, ok, wrong
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs.database import current_revision, database_engine, one_line
@@ -60,10 +61,10 @@ def look_at_broker(settings: Settings) -> Iterator[Finding]:
     if settings.embedded_broker:
         yield from _look_at_embedded_broker(settings)
         return
-    from workers.app import check_broker, without_password  # noqa: PLC0415 - brings Celery
+    from workers.app import check_broker  # noqa: PLC0415 - brings Celery
 
     check_broker(settings.broker_url)
-    place = without_password(settings.broker_url)
+    place = shown_address(settings.broker_url)
     with redis.Redis.from_url(settings.broker_url, socket_timeout=ANSWER_SECONDS) as client:
         about = cast("dict[str, Any]", client.info())
         yield ok("broker", f"{place}, version {about.get('valkey_version') or about.get('redis_version')}")
