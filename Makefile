@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml constraints.txt deploy/noun-model.txt deploy/label-stud
 	@grep '^torch==' constraints.txt | $(BIN)/python -m pip install --disable-pip-version-check --quiet --quiet --requirement /dev/stdin
 	@$(PIP_INSTALL) --require-hashes --no-deps --requirement deploy/noun-model.txt
 	@$(PIP_INSTALL) --require-hashes --no-deps --requirement deploy/label-studio.txt
-	@$(PIP_INSTALL) --report $(VENV)/installed.json --editable '.[dev,server]'
+	@$(PIP_INSTALL) --report $(VENV)/installed.json --editable '.[dev,server,fonts]'
 	@touch $@
 
 install: $(STAMP) ## make the virtual environment

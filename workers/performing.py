@@ -125,19 +125,20 @@ def _keep_evidence(
     segmentation: "Segmentation",
     proposals: "Proposals | None",
 ) -> None:
-    from freeda_svc.outputs import write_evidence, write_evidence_page  # noqa: PLC0415 - as above
+    from freeda_svc.outputs import shown_colours, write_evidence, write_evidence_page  # noqa: PLC0415 - as above
     from freeda_svc.outputs.kept import EVIDENCE, EVIDENCE_PAGE  # noqa: PLC0415 - as above
     from freeda_svc.segmentation import evidence_values  # noqa: PLC0415 - as above
 
     evidence = held.segmenter(bank_of_job(claim.parameters)).explain(image, segmentation)
     values = evidence_values(evidence, proposals)
+    colours = shown_colours(folder.parent, values["names"], colours_of(claim.parameters), segmentation.labels)
     write_evidence(folder / EVIDENCE, values)
     write_evidence_page(
         folder / EVIDENCE_PAGE,
         values,
         image,
         segmentation.labels,
-        colours=colours_of(claim.parameters),
+        colours=colours,
         artifacts=held.settings.artifacts_folder,
         title=claim.input["name"],
     )

@@ -17,6 +17,7 @@ from freeda_svc.outputs.masks import UNKNOWN, read_labels, write_mask
 from freeda_svc.outputs.overlays import draw_overlay, write_overlay
 from freeda_svc.outputs.palettes import MOST_COLOURS, UNKNOWN_COLOUR, extend_colours, palette
 from freeda_svc.outputs.prototype_pictures import compose_prototype, heat
+from freeda_svc.outputs.shown_colours import shown_colours
 from freeda_svc.outputs.summaries import summarise, write_summary
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "keep_result",
     "palette",
     "read_labels",
+    "shown_colours",
     "summarise",
     "write_collections",
     "write_evidence",

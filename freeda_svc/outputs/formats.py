@@ -16,6 +16,7 @@ from freeda_svc.outputs.kept import EVIDENCE, EVIDENCE_PAGE, MASK, SUMMARY, Kept
 from freeda_svc.outputs.overlays import write_overlay
 from freeda_svc.outputs.polygons import feature_collection
 from freeda_svc.outputs.scores import write_score_arrays, write_score_image
+from freeda_svc.outputs.shown_colours import shown_colours
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,9 @@ def _write_summary(path: Path, picture: Picture) -> None:
 
 def _write_overlay(path: Path, picture: Picture) -> None:
     result = picture.result
-    write_overlay(path, read_image(picture.image), result.labels, result.names, picture.colours)
+    labels, names = result.labels, result.names
+    colours = shown_colours(result.folder.parent, names, picture.colours, labels)
+    write_overlay(path, read_image(picture.image), labels, names, colours)
 
 
 def _write_score_image(path: Path, picture: Picture) -> None:

@@ -1,7 +1,6 @@
 """Pictures to look at: the image under its labels, with a legend beside it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from math import ceil
 from pathlib import Path
@@ -11,10 +10,14 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from freeda_svc.errors import InputError
+from freeda_svc.outputs.differences import TINT
 from freeda_svc.outputs.files import check_suffix, write_whole
-from freeda_svc.outputs.fonts import Font, load_font, shown_in
-from freeda_svc.outputs.masks import check_labels
+from freeda_svc.outputs.fonts import letter
+from freeda_svc.outputs.legends import PAPER, Entry, draw_legend, percent, short_name
+from freeda_svc.outputs.masks import UNKNOWN, check_labels
 from freeda_svc.outputs.palettes import UNKNOWN_COLOUR
+from freeda_svc.outputs.patterns import PLAIN, choose_patterns, draw_pattern
+from freeda_svc.outputs.region_names import place_names
 
 LEAST_LONG_SIDE = 512
 """Smaller pictures are enlarged by a whole factor until their longer side has this many pixels."""
@@ -22,50 +25,11 @@ LEAST_LONG_SIDE = 512
 MOST_LONG_SIDE = 4096
 """Larger pictures are reduced by a whole factor until their longer side has at most this many pixels."""
 
-_OPACITY = 0.55
 _ROWS_AT_ONCE = 256
 _FAST = 1  # the best compression takes ten times as long for a tenth of the bytes
-_PAPER, _INK, _MUTED = (255, 255, 255), (32, 32, 32), (120, 120, 120)
 _LEAST_FONT, _FONTS_A_LONG_SIDE = 17, 40
-_LONGEST_NAME = 28
-_LEAST_ROWS = 8
-
-Rgb = tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class _Entry:
-    text: str
-    colour: Rgb | None
-
-
-def _shorten(name: str) -> str:
-    folded = " ".join(name.split())
-    return folded if len(folded) <= _LONGEST_NAME else f"{folded[: _LONGEST_NAME - 3].rstrip()}..."
-
-
-def _percent(share: float) -> str:
-    return f"{round(100 * share) or '<1'} %"
-
-
-def _entries(
-    labels: npt.NDArray[np.integer], names: Sequence[str], palette: npt.NDArray[np.uint8], font: Font
-) -> list[_Entry]:
-    """List what is in the picture, the largest first, and how many categories are not."""
-    pixels = np.bincount(labels.ravel() + 1, minlength=len(names) + 1)
-    unknown, pixels = int(pixels[0]), pixels[1:]
-    shown = [int(index) for index in np.argsort(-pixels, kind="stable") if pixels[index]]
-    entries = []
-    for index in shown:
-        red, green, blue = (int(channel) for channel in palette[index])
-        name = shown_in(font, _shorten(names[index]), f"category {index + 1}")
-        entries.append(_Entry(f"{name}  {_percent(pixels[index] / labels.size)}", (red, green, blue)))
-    if unknown:
-        entries.append(_Entry(f"unknown  {_percent(unknown / labels.size)}", UNKNOWN_COLOUR))
-    missing = len(names) - len(shown)
-    if missing:
-        entries.append(_Entry(f"not found: {missing} of {len(names)}", None))
-    return entries
+_NAME_SIZES = (1.15, 0.95, 0.75)  # of names on regions, in sizes of the legend's letters
+_WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 
 
 def _scaled(
@@ -86,41 +50,55 @@ def _scaled(
 
 
 def _blend(
-    image: npt.NDArray[np.uint8], labels: npt.NDArray[np.integer], palette: npt.NDArray[np.uint8]
-) -> Image.Image:
-    """Lay the colours over the image, with a white line where two categories meet."""
-    tints = np.vstack((palette, [UNKNOWN_COLOUR])).astype(np.float32) * _OPACITY  # UNKNOWN, -1, is the last one
+    image: npt.NDArray[np.uint8], labels: npt.NDArray[np.integer], colours: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.uint8]:
+    """Lay the colours over the image."""
+    tints = np.vstack((colours, [UNKNOWN_COLOUR])).astype(np.float32) * TINT  # UNKNOWN, -1, is the last one
     blended = np.empty_like(image)
     for start in range(0, len(image), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
-        mixed = image[rows].astype(np.float32) * (1 - _OPACITY) + tints[labels[rows]]
+        mixed = image[rows].astype(np.float32) * (1 - TINT) + tints[labels[rows]]
         blended[rows] = mixed.round().astype(np.uint8)
+    return blended
+
+
+def _mean_colours(
+    blended: npt.NDArray[np.uint8], labels: npt.NDArray[np.integer], categories: int
+) -> npt.NDArray[np.float64]:
+    """Return the (N + 1, 3) mean colour of each category as it is shown, of what is unknown first; NaN where absent."""
+    places = labels.ravel() + 1
+    counts = np.bincount(places, minlength=categories + 1)
+    sums = [
+        np.bincount(places, weights=blended[..., channel].ravel(), minlength=categories + 1) for channel in range(3)
+    ]
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.stack(sums, axis=1) / counts[:, None])
+
+
+def _draw_borders(blended: npt.NDArray[np.uint8], labels: npt.NDArray[np.integer]) -> None:
+    """Draw a white line where two categories meet."""
     edges = np.zeros(labels.shape, dtype=bool)
     edges[:, 1:] |= labels[:, 1:] != labels[:, :-1]
     edges[1:] |= labels[1:] != labels[:-1]
-    blended[edges] = 255
-    return Image.fromarray(blended)
+    blended[edges] = _WHITE
 
 
-def _draw_legend(entries: Sequence[_Entry], height: int, font: Font, line: int) -> Image.Image:
-    """Draw entries in as many columns as the height asks for."""
-    rows = min(len(entries), max(_LEAST_ROWS, (height - line) // line))
-    columns = [entries[start : start + rows] for start in range(0, len(entries), rows)]
-    swatch, gap = line * 2 // 3, line // 2
-    widths = [3 * gap + swatch + ceil(max(font.getlength(entry.text) for entry in column)) for column in columns]
-    legend = Image.new("RGB", (sum(widths) + gap, rows * line + line), _PAPER)
-    draw = ImageDraw.Draw(legend)
-    left = gap
-    for column, width in zip(columns, widths, strict=True):
-        for number, entry in enumerate(column):
-            top = line // 2 + number * line
-            middle = top + line // 2
-            if entry.colour is not None:
-                draw.rectangle((left, middle - swatch // 2, left + swatch, middle + swatch // 2), entry.colour, _INK)
-            ink = _MUTED if entry.colour is None else _INK
-            draw.text((left + swatch + gap, middle), entry.text, fill=ink, font=font, anchor="lm")
-        left += width
-    return legend
+def _draw_names(picture: Image.Image, labels: npt.NDArray[np.integer], names: Mapping[int, str], size: int) -> None:
+    """Write names into the regions in which they fit, in white with a black outline, so that they are read on any."""
+    lines = {
+        category: [letter(short_name(name), round(size * of_size), "") for of_size in _NAME_SIZES]
+        for category, name in names.items()
+    }
+    boxes = {
+        category: [(ceil(line.width) + 4 * line.outline, line.above + line.below + 4 * line.outline) for line in sized]
+        for category, sized in lines.items()
+        if sized[0].width
+    }
+    draw = ImageDraw.Draw(picture)
+    for place in place_names(labels, boxes):
+        line = lines[place.category][place.choice]
+        margin = 2 * line.outline
+        line.draw(draw, (place.left + margin, place.top + margin + line.above), _WHITE, _BLACK)
 
 
 def draw_overlay(
@@ -131,8 +109,10 @@ def draw_overlay(
 ) -> Image.Image:
     """Draw an image under the colours of its labels, with a legend at its right.
 
-    The legend lists the categories in the picture by area. Small images are enlarged so that it can be read, and very
-    large ones reduced so that viewers can open them.
+    The legend lists the categories in the picture by area, each beside its mean colour as it is shown, half of it the
+    image's. Large regions have their names on them. Where colours are too much alike as they are shown, the smaller
+    category is hatched. Small images are enlarged so that it can be read, and very large ones reduced so that viewers
+    can open them.
 
     Args:
         image: (H, W, 3) uint8, RGB.
@@ -154,14 +134,48 @@ def draw_overlay(
             f"the image must be (H, W, 3) like the labels {labels.shape} and uint8, not {image.shape} {image.dtype}"
         )
     shown, of_shown = _scaled(image, labels)
-    picture = _blend(shown, of_shown, palette[: len(names)])
+    blended = _blend(shown, of_shown, palette[: len(names)])
     size = max(_LEAST_FONT, min(max(labels.shape), MOST_LONG_SIDE) // _FONTS_A_LONG_SIDE)
-    font = load_font(size)
-    legend = _draw_legend(_entries(labels, names, palette, font), picture.height, font, size * 3 // 2)
-    sheet = Image.new("RGB", (picture.width + legend.width, max(picture.height, legend.height)), _PAPER)
+    pixels = np.bincount(labels.ravel() + 1, minlength=len(names) + 1)
+    present = [int(index) for index in np.argsort(-pixels[1:], kind="stable") if pixels[index + 1]]
+    present += [UNKNOWN] if pixels[0] else []
+    means = _mean_colours(blended, of_shown, len(names))
+    # a category of a few pixels may be lost where a picture is reduced
+    looks = {n: _on_grey(palette, n) if np.isnan(means[n + 1, 0]) else means[n + 1] for n in present}
+    patterns = choose_patterns(looks, sorted(present, key=lambda label: label != UNKNOWN))
+    for label in [label for label in present if patterns[label] != PLAIN]:
+        draw_pattern(blended, of_shown == label, patterns[label], looks[label], size // 2)
+    _draw_borders(blended, of_shown)
+    picture = Image.fromarray(blended)
+    _draw_names(picture, of_shown, {label: names[label] for label in present if label != UNKNOWN}, size)
+    entries = [
+        Entry(
+            "unknown" if label == UNKNOWN else short_name(names[label]),
+            percent(pixels[label + 1] / labels.size),
+            _swatch(looks[label], patterns[label], size),
+            instead=f"category {label + 1}",
+        )
+        for label in present
+    ]
+    missing = len(names) - np.count_nonzero(pixels[1:])
+    entries += [Entry(f"not found: {missing} of {len(names)}")] if missing else []
+    legend = draw_legend(entries, picture.height, size)
+    sheet = Image.new("RGB", (picture.width + legend.width, max(picture.height, legend.height)), PAPER)
     sheet.paste(picture, (0, 0))
     sheet.paste(legend, (picture.width, 0))
     return sheet
+
+
+def _swatch(colour: npt.NDArray[np.float64], pattern: int, size: int) -> npt.NDArray[np.uint8]:
+    swatch = np.empty((size, size, 3), dtype=np.uint8)
+    swatch[:] = np.round(colour)
+    draw_pattern(swatch, np.ones((size, size), dtype=np.bool_), pattern, colour, size // 2)
+    return swatch
+
+
+def _on_grey(palette: npt.NDArray[np.uint8], label: int) -> npt.NDArray[np.float64]:
+    colour = np.array(UNKNOWN_COLOUR if label == UNKNOWN else palette[label], dtype=np.float64)
+    return np.asarray(colour * TINT + 128 * (1 - TINT))
 
 
 def write_overlay(

@@ -1,10 +1,10 @@
-"""Colours for categories: fixed, far apart, and neither glaring nor dull."""
+"""Colours for categories: fixed, far apart for everybody's eyes, and none nearly black, white or grey."""
 
 from functools import lru_cache
+from importlib import resources
 
 import numpy as np
 import numpy.typing as npt
-from skimage.color import rgb2lab
 
 from freeda_svc.errors import InputError
 
@@ -12,29 +12,46 @@ MOST_COLOURS = 255
 """How many different colours there are: an indexed PNG holds one more, which is for what is unknown."""
 
 UNKNOWN_COLOUR = (224, 224, 192)
-"""The cream in which PASCAL VOC shows what belongs to no class; none of the colours of the palette."""
+"""The cream in which PASCAL VOC shows what belongs to no class; far from the first colours of the palette."""
 
+_FILE = "palette.csv"
 _STEPS = 18
-_LIGHTNESS = (38.0, 84.0)
-_CHROMA = (22.0, 78.0)
+_LIGHTNESS = (22.0, 92.0)
+_CHROMA = (18.0, 110.0)
 _FIRST = (66, 120, 200)
 
 
-@lru_cache(maxsize=1)
-def _all_colours() -> npt.NDArray[np.uint8]:
-    """Choose colours one by one, each as far as possible from those before it in CIELAB."""
+def choose_colours(colours: int = MOST_COLOURS) -> npt.NDArray[np.uint8]:
+    """Choose colours one by one, each told apart as well as possible from those before it and from what is unknown.
+
+    This takes seconds; its result is kept in a file beside this module, which ``palette`` reads.
+
+    Returns:
+        (colours, 3) uint8, RGB.
+    """
+    from skimage.color import rgb2lab  # noqa: PLC0415 - slow to import, and needed only here
+
+    from freeda_svc.outputs.differences import distinctness, seen_as_tints  # noqa: PLC0415 - as above
+
     levels = np.linspace(0, 255, _STEPS).round().astype(np.uint8)
     grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3)
     lab = rgb2lab(grid / 255)
     chroma = np.hypot(lab[:, 1], lab[:, 2])
     pleasant = (lab[:, 0] > _LIGHTNESS[0]) & (lab[:, 0] < _LIGHTNESS[1]) & (chroma > _CHROMA[0]) & (chroma < _CHROMA[1])
-    colours, places = grid[pleasant], lab[pleasant]
-    chosen = [int(np.linalg.norm(places - rgb2lab(np.array(_FIRST) / 255), axis=1).argmin())]
-    distance = np.full(len(places), np.inf)
-    while len(chosen) < MOST_COLOURS:
-        distance = np.minimum(distance, np.linalg.norm(places - places[chosen[-1]], axis=1))
-        chosen.append(int(distance.argmax()))
-    return np.asarray(colours[chosen], dtype=np.uint8)
+    grid = grid[pleasant]
+    looks = seen_as_tints(grid)
+    apart = distinctness(looks, seen_as_tints(np.array([UNKNOWN_COLOUR])))[:, 0]
+    chosen = [int(np.abs(grid.astype(int) - _FIRST).sum(axis=1).argmin())]
+    while len(chosen) < colours:
+        apart = np.minimum(apart, distinctness(looks, looks[:, chosen[-1:]])[:, 0])
+        chosen.append(int(apart.argmax()))
+    return np.asarray(grid[chosen], dtype=np.uint8)
+
+
+@lru_cache(maxsize=1)
+def _all_colours() -> npt.NDArray[np.uint8]:
+    lines = resources.files("freeda_svc.outputs").joinpath("data", _FILE).read_text(encoding="ascii").splitlines()
+    return np.array([line.split(",") for line in lines[1:]], dtype=np.uint8)
 
 
 def palette(colours: int = MOST_COLOURS) -> npt.NDArray[np.uint8]:

@@ -15,10 +15,10 @@ from packaging.version import Version
 from tests.deploy.documents import ROOT
 
 PROJECT = "freeda-svc"
-EXTRAS = frozenset({"server", "parquet", "seeds"})
+EXTRAS = frozenset({"server", "parquet", "seeds", "fonts"})
 REPORT = Path(sys.prefix) / "installed.json"
 ASKS_FOR_NO_MORE_THAN_A_NOTICE = re.compile(
-    r"\b(Apache|MIT|BSD|0BSD|BSL-1\.0|ISC|PSF|Python Software Foundation|Zlib|CC0|CNRI|MPL|Mozilla|Unlicense)\b"
+    r"\b(Apache|MIT|BSD|0BSD|BSL-1\.0|ISC|PSF|Python Software Foundation|Zlib|CC0|CNRI|MPL|Mozilla|Unlicense|OFL)\b"
 )
 USED_AS_A_LIBRARY = {"psycopg": "LGPL", "psycopg-binary": "LGPL"}
 """Their licence asks for their own source only; an installation of one machine does without them."""

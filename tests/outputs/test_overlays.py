@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -6,8 +7,8 @@ from PIL import Image
 
 from freeda_svc.errors import InputError
 from freeda_svc.outputs import UNKNOWN_COLOUR, draw_overlay, palette, write_overlay
-from freeda_svc.outputs.fonts import load_font, shown_in
-from freeda_svc.outputs.overlays import MOST_LONG_SIDE, _entries
+from freeda_svc.outputs.legends import Entry, draw_legend
+from freeda_svc.outputs.overlays import MOST_LONG_SIDE
 
 NAMES = ("ball", "sky", "boat")
 
@@ -42,38 +43,107 @@ def test_pixels_lean_to_the_colour_of_their_label() -> None:
 
 def test_the_image_shows_through() -> None:
     image = np.random.default_rng(0).integers(0, 256, (600, 700, 3), dtype=np.uint8)
-    sheet = np.asarray(draw_overlay(image, np.zeros((600, 700), dtype=int), ("sky",), palette()))
+    sheet = np.asarray(draw_overlay(image, np.zeros((600, 700), dtype=int), ("",), palette()))
     expected = image * 0.45 + palette()[0] * 0.55
     assert np.abs(sheet[:600, :700] - expected).max() <= 1
 
 
-def test_the_legend_has_a_swatch_of_each_colour_in_the_picture_and_no_other() -> None:
-    legend = np.asarray(draw_overlay(grey(), halves(), NAMES, palette()))[:, 512:].reshape(-1, 3)
-    shown = [(legend == colour).all(axis=1).sum() > 50 for colour in palette(3)]
-    assert shown == [True, True, False]
+def swatches(sheet: np.ndarray, left: int) -> list[np.ndarray]:
+    """The insides of the swatches of a legend of one column, from the top; they have a dark line around them."""
+    column = sheet[:, left + 8 + 17 // 2]  # the middle of the swatches of letters of 17 pixels
+    dark = np.flatnonzero((column == (32, 32, 32)).all(axis=1))
+    pairs = dark[: len(dark) // 2 * 2].reshape(-1, 2)
+    return [sheet[top + 1 : bottom, left + 8 : left + 8 + 17] for top, bottom in pairs]
 
 
-def test_the_legend_lists_the_largest_first_with_its_share() -> None:
-    texts = [entry.text for entry in _entries(halves(), NAMES, palette(), load_font(17))]
-    assert texts == ["sky  75 %", "ball  25 %", "not found: 1 of 3"]
+def test_swatches_have_the_colours_that_the_picture_shows() -> None:
+    image = grey()
+    image[:32, :32] = (250, 10, 90)
+    sheet = np.asarray(draw_overlay(image, halves(), NAMES, palette()))
+    shown = swatches(sheet, 512)
+    assert len(shown) == 2
+    for swatch, (row, column) in zip(shown, [(500, 20), (20, 20)], strict=True):
+        assert np.abs(swatch.astype(int) - sheet[row, column]).max() <= 1
 
 
-def test_tiny_shares_long_names_and_line_breaks_stay_readable() -> None:
+def test_a_swatch_is_the_mean_of_what_is_shown() -> None:
+    image = grey()
+    image[::2] = 0
+    image[1::2] = 200
+    sheet = np.asarray(draw_overlay(image, np.zeros((64, 64), dtype=int), ("sky",), palette())).astype(float)
+    [swatch] = swatches(sheet, 512)
+    assert np.abs(swatch - (100 * 0.45 + palette()[0] * 0.55)).max() <= 1
+
+
+def test_categories_that_look_alike_are_hatched_in_the_picture_and_in_the_legend() -> None:
+    alike = np.array([(0, 200, 0), (0, 204, 10), (150, 90, 75)], dtype=np.uint8)
+    labels = np.ones((64, 64), dtype=int)
+    labels[:16] = 0
+    labels[56:] = 2
+    sheet = np.asarray(draw_overlay(grey(), labels, NAMES, alike))
+    flat = [len(np.unique(swatch.reshape(-1, 3), axis=0)) == 1 for swatch in swatches(sheet, 512)]
+    assert flat == [True, False, True]  # the largest stays plain
+    hatched = np.unique(swatches(sheet, 512)[1].reshape(-1, 3), axis=0)
+    in_picture = np.unique(sheet[20:60, 20:60].reshape(-1, 3), axis=0)
+    assert np.array_equal(hatched, in_picture)
+    for row in (300, 490):  # of the others
+        assert len(np.unique(sheet[row, 20:60], axis=0)) == 1
+
+
+def test_the_legend_lists_the_largest_first_with_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert texts(monkeypatch, halves(), NAMES) == [("sky", "75 %"), ("ball", "25 %"), ("not found: 1 of 3", "")]
+
+
+def texts(monkeypatch: pytest.MonkeyPatch, labels: np.ndarray, names: Sequence[str]) -> list[tuple[str, str]]:
+    entries: list[Entry] = []
+
+    def legend(given: Sequence[Entry], height: int, size: int) -> Image.Image:
+        entries.extend(given)
+        return draw_legend(given, height, size)
+
+    monkeypatch.setattr("freeda_svc.outputs.overlays.draw_legend", legend)
+    draw_overlay(grey(*labels.shape), labels, names, palette())
+    return [(entry.name, entry.share) for entry in entries]
+
+
+def test_tiny_shares_long_names_and_line_breaks_stay_readable(monkeypatch: pytest.MonkeyPatch) -> None:
     labels = np.zeros((100, 100), dtype=int)
     labels[0, 0] = 1
-    texts = [entry.text for entry in _entries(labels, ("a\nb", "x" * 90), palette(), load_font(17))]
-    assert texts[0] == "a b  100 %"
-    assert texts[1].endswith("...  <1 %")
-    assert len(texts[1]) < 40
+    (first, share), (second, tiny) = texts(monkeypatch, labels, ("a\nb\x07", "x" * 90))
+    assert (first, share, tiny) == ("a b", "100 %", "<1 %")
+    assert second.endswith("...")
+    assert len(second) < 40
 
 
 def test_many_categories_get_columns() -> None:
     labels = np.append(np.arange(255), 0).repeat(64).reshape(128, 128)
     sheet = draw_overlay(np.full((128, 128, 3), 90, dtype=np.uint8), labels, [f"c{n}" for n in range(255)], palette())
     assert sheet.height == 512
-    legend = np.asarray(sheet)[:, 512:].reshape(-1, 3)
-    shown = set(map(tuple, np.unique(legend, axis=0).tolist()))
-    assert set(map(tuple, palette().tolist())) <= shown
+    legend = np.asarray(sheet)[:, 512:].reshape(-1, 3).astype(int)
+    for colour in np.round(palette()[:20] * 0.55 + 90 * 0.45):  # the first of them are alike to none
+        assert (np.abs(legend - colour).max(axis=1) <= 1).sum() > 50
+
+
+def test_large_regions_have_their_names_on_them() -> None:
+    named = np.asarray(draw_overlay(grey(), halves(), NAMES, palette()))[:, :512]
+    without = np.asarray(draw_overlay(grey(), halves(), ("", "", ""), palette()))[:, :512]
+    changed = (named != without).any(axis=2)
+    for quarter in (changed[:256, :256], changed[256:]):
+        assert quarter.sum() > 100
+    inside = np.zeros_like(changed)
+    inside[:254, :254] = inside[258:] = inside[:, 258:] = True
+    assert not changed[~inside].any()
+    ink = named[changed]
+    assert (ink == 255).all(axis=1).any()  # white letters
+    assert (ink == 0).all(axis=1).any()  # with a black line around them
+
+
+def test_narrow_regions_have_no_names() -> None:
+    labels = np.zeros((64, 64), dtype=int)
+    labels[:, ::2] = 1
+    named = draw_overlay(grey(), labels, NAMES, palette()).crop((0, 0, 512, 512))
+    without = draw_overlay(grey(), labels, ("", "", ""), palette()).crop((0, 0, 512, 512))
+    assert np.array_equal(np.asarray(named), np.asarray(without))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 900), (900, 2), (1200, 1600)])
@@ -114,10 +184,9 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
         write_overlay(tmp_path / "overlay.gif", grey(), halves(), NAMES, palette())
 
 
-def test_unknown_pixels_have_their_own_colour_and_line_in_the_legend() -> None:
+def test_unknown_pixels_have_their_own_colour_and_line_in_the_legend(monkeypatch: pytest.MonkeyPatch) -> None:
     labels = halves() - 1
-    texts = [entry.text for entry in _entries(labels, NAMES, palette(), load_font(17))]
-    assert texts == ["ball  75 %", "unknown  25 %", "not found: 2 of 3"]
+    assert texts(monkeypatch, labels, NAMES) == [("ball", "75 %"), ("unknown", "25 %"), ("not found: 2 of 3", "")]
     sheet = np.asarray(draw_overlay(grey(), labels, NAMES, palette())).astype(float)
     assert np.abs(sheet[100, 100] - (128 * 0.45 + np.array(UNKNOWN_COLOUR) * 0.55)).max() <= 1
 
@@ -129,14 +198,3 @@ def test_very_large_pictures_are_reduced() -> None:
     assert np.abs(sheet[2, 10] - expected[0]).max() <= 1
     assert np.abs(sheet[2, width // 3 - 10] - expected[1]).max() <= 1
     assert sheet.shape[1] < MOST_LONG_SIDE + 2000
-
-
-def test_names_in_any_script_can_be_told_apart_in_the_legend() -> None:
-    labels = np.arange(3).repeat(9).reshape(3, 9)
-    names = ("\U0001f436\U0001f9b4", "\ue000", "ball")  # an emoji, a character that no font has
-    texts = [entry.text.split("  ")[0] for entry in _entries(labels, names, palette(), load_font(17))]
-    assert texts[0] in {names[0], "category 1"}
-    assert texts[1:] == ["category 2", "ball"]
-    font = load_font(17)
-    assert shown_in(font, "a \ue000", "instead") == "instead"
-    assert shown_in(font, "dog house", "instead") == "dog house"

@@ -4,13 +4,8 @@ from skimage.color import rgb2lab
 
 from freeda_svc.errors import InputError
 from freeda_svc.outputs import MOST_COLOURS, UNKNOWN_COLOUR, extend_colours, palette
-from freeda_svc.outputs.palettes import _all_colours
-
-
-def distances(colours: np.ndarray) -> np.ndarray:
-    lab = rgb2lab(colours / 255)
-    apart = np.linalg.norm(lab[:, None] - lab[None], axis=-1)
-    return apart[~np.eye(len(colours), dtype=bool)]
+from freeda_svc.outputs.differences import distinctness, seen_as_tints
+from freeda_svc.outputs.palettes import _all_colours, choose_colours
 
 
 def test_there_are_as_many_colours_as_an_indexed_png_holds_and_all_differ() -> None:
@@ -20,17 +15,22 @@ def test_there_are_as_many_colours_as_an_indexed_png_holds_and_all_differ() -> N
     assert len(np.unique(colours, axis=0)) == MOST_COLOURS
 
 
-def test_the_first_colours_are_far_apart() -> None:
-    assert distances(palette(10)).min() > 40  # a just noticeable difference is about 2
-    assert distances(palette(30)).min() > 20
-    assert distances(palette()).min() > 5
+def test_the_first_colours_are_told_apart_by_everybody() -> None:
+    for colours, least in [(10, 1.5), (24, 1.0), (50, 0.5), (255, 0.2)]:
+        looks = seen_as_tints(palette(colours))
+        apart = distinctness(looks, looks)
+        assert apart[~np.eye(colours, dtype=bool)].min() > least
+
+
+def test_the_file_of_the_palette_is_what_is_chosen() -> None:
+    assert np.array_equal(choose_colours(), palette())
 
 
 def test_no_colour_is_nearly_black_white_or_grey() -> None:
     lab = rgb2lab(palette() / 255)
-    assert lab[:, 0].min() > 30
-    assert lab[:, 0].max() < 90
-    assert np.hypot(lab[:, 1], lab[:, 2]).min() > 20
+    assert lab[:, 0].min() > 20
+    assert lab[:, 0].max() < 93
+    assert np.hypot(lab[:, 1], lab[:, 2]).min() > 16
 
 
 def test_an_index_keeps_its_colour() -> None:
@@ -57,6 +57,7 @@ def test_there_is_a_colour_for_any_number_of_categories() -> None:
 
 def test_the_colour_of_what_is_unknown_is_no_categorys() -> None:
     assert tuple(UNKNOWN_COLOUR) not in set(map(tuple, palette().tolist()))
+    assert distinctness(seen_as_tints(np.array([UNKNOWN_COLOUR])), seen_as_tints(palette(24))).min() > 1
 
 
 def test_colours_of_ones_own_are_followed_by_others() -> None:

@@ -1,0 +1,80 @@
+"""How different colours look: by CIEDE2000, to people who see red and green alike, and to those who do not.
+
+CIEDE2000 is Sharma, Wu and Dalal 2005; what protanopes and deuteranopes see is Machado, Oliveira and Fernandes 2009,
+equation 21 with severity 1.0.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from skimage.color import deltaE_ciede2000, rgb2lab
+
+LEAST_DIFFERENCE, LEAST_DIFFERENCE_RED_GREEN = 12.0, 8.0
+"""CIEDE2000 between colours that are told apart at a glance: by most people, and by those who confuse red and green."""
+
+TINT = 0.55
+"""How much of a colour is in the picture that it is laid over, 0 to 1."""
+
+_PROTANOPIA = (
+    (0.152286, 1.052583, -0.204868),
+    (0.114503, 0.786281, 0.099216),
+    (-0.003882, -0.048116, 1.051998),
+)
+_DEUTERANOPIA = (
+    (0.367322, 0.860646, -0.227968),
+    (0.280085, 0.672501, 0.047413),
+    (-0.011820, 0.042940, 0.968881),
+)
+_SIGHTS = np.array((np.eye(3), _PROTANOPIA, _DEUTERANOPIA))
+
+_GREY = 128.0
+_LEAST_OF_SIGHTS = np.array((LEAST_DIFFERENCE, LEAST_DIFFERENCE_RED_GREEN, LEAST_DIFFERENCE_RED_GREEN))
+_LEAST = np.concatenate((_LEAST_OF_SIGHTS, _LEAST_OF_SIGHTS * TINT))
+
+Seen = npt.NDArray[np.float64]
+
+
+def seen(colours: npt.NDArray[np.generic]) -> Seen:
+    """Return colours as they look to most people, to protanopes and to deuteranopes.
+
+    Args:
+        colours: (n, 3) RGB, 0 to 255.
+
+    Returns:
+        (3, n, 3) float64, CIELAB.
+    """
+    encoded = np.asarray(colours, dtype=np.float64).reshape(-1, 3) / 255
+    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)  # noqa: PLR2004 - sRGB
+    looks = np.clip(np.einsum("sij,nj->sni", _SIGHTS, linear), 0, 1)
+    again = np.where(looks <= 0.0031308, looks * 12.92, 1.055 * looks ** (1 / 2.4) - 0.055)  # noqa: PLR2004 - sRGB
+    return np.asarray(rgb2lab(again))
+
+
+def seen_as_tints(colours: npt.NDArray[np.generic]) -> Seen:
+    """Return colours as they look by themselves and as they look when they are laid over a grey picture.
+
+    Args:
+        colours: (n, 3) RGB, 0 to 255.
+
+    Returns:
+        (6, n, 3) float64, CIELAB: three as ``seen`` returns them, and three of the mixture.
+    """
+    plain = np.asarray(colours, dtype=np.float64).reshape(-1, 3)
+    return np.concatenate((seen(plain), seen(plain * TINT + _GREY * (1 - TINT))))
+
+
+def distinctness(some: Seen, others: Seen) -> npt.NDArray[np.float64]:
+    """Return how well colours are told apart: 1 is just as well as the least differences ask for.
+
+    Args:
+        some: (3, n, 3), as ``seen`` returns them, or (6, n, 3), as ``seen_as_tints`` does.
+        others: (3, m, 3) or (6, m, 3).
+
+    Returns:
+        (n, m) float64: CIEDE2000 divided by the least difference, the smallest of all sights; of mixtures so much less
+            is asked for as there is of the colour in them.
+    """
+    apart = [
+        np.asarray(deltaE_ciede2000(one[:, None], other[None])) / least
+        for one, other, least in zip(some, others, _LEAST[: len(some)], strict=True)
+    ]
+    return np.asarray(np.min(apart, axis=0))
