@@ -15,6 +15,7 @@ from time import perf_counter, process_time
 import click
 import numpy as np
 import torch
+from skimage.segmentation import felzenszwalb
 
 from benchmarks.results import Result
 from benchmarks.segmentation_load.dense_masks import NAME as DENSE
@@ -26,6 +27,7 @@ from benchmarks.segmentation_load.precision import measure_bfloat16
 from benchmarks.segmentation_load.windows import dense_region_step, region_step, window_of_a_photo
 from freeda_svc.packs import Pack
 from freeda_svc.segmentation import Category, Segmenter
+from freeda_svc.segmentation.superpixels import cut_superpixels, prepare_superpixels
 from freeda_svc.segmentation.windows import cut_windows, resize_image, scaled_size
 
 PLOT = Path(__file__).parents[1] / "docs" / "segmentation.png"
@@ -118,6 +120,27 @@ def _photos(rounds: int) -> tuple[list[Result], float]:
     return results, own
 
 
+def _superpixels(rounds: int) -> list[Result]:
+    """A window's superpixels beside scikit-image's, both in processor time; the two take turns."""
+    given = random_pack().parameters.segmentation.superpixels
+    window = photo("coffee", 448, 448)
+    ours, theirs = [], []
+    prepare_superpixels(given)
+    for _ in range(2 * rounds + 1):
+        started = process_time()
+        labels = cut_superpixels(window, given)
+        ours.append(process_time() - started)
+        started = process_time()
+        expected = felzenszwalb(window / 255, scale=given.scale, sigma=given.sigma, min_size=given.min_size)
+        theirs.append(process_time() - started)
+    spent, share = statistics.median(ours), statistics.median(ours) / statistics.median(theirs)
+    return [
+        Result("felzenszwalb_vs_scikit_image_processor_time", share, "", "scikit-image", share),
+        Result("felzenszwalb_cpu_ms_per_window", 1000 * spent, "ms"),
+        Result("felzenszwalb_equal_labels", float((labels == expected).mean()), "of pixels", "scikit-image"),
+    ]
+
+
 def _memory() -> list[Result]:
     alone, large, batch = (measure_footprint(work) for work in ("encoders", "photo_12mp", "batch_32"))
     return [
@@ -137,7 +160,7 @@ def _measure(rounds: int) -> tuple[list[Result], Growth]:
     results = _region_step(rounds)
     of_photos, own = _photos(rounds)
     growth = measure_growth(1000 * own, rounds)
-    return [*results, *of_photos, *_memory(), *measure_bfloat16()], growth
+    return [*results, *_superpixels(rounds), *of_photos, *_memory(), *measure_bfloat16()], growth
 
 
 def run() -> list[Result]:

@@ -27,6 +27,7 @@ from freeda_svc.segmentation.noun_centres import KeptNounCentres
 from freeda_svc.segmentation.proposals import USUAL, ProposalParameters, Proposals, propose
 from freeda_svc.segmentation.result import UNKNOWN, Segmentation, score_categories
 from freeda_svc.segmentation.scoring import Ensemble, cosine
+from freeda_svc.segmentation.superpixels import prepare_superpixels
 from freeda_svc.segmentation.windows import Window, place_windows, resize_image, scaled_size
 
 
@@ -81,6 +82,7 @@ class Segmenter:
 
     Raises:
         InputError: the bank's prototypes were made with another pack.
+        UnavailableError: the pack's superpixels need a library that is not installed.
     """
 
     def __init__(self, pack: Pack, store: PrototypeStore, *, bank: str = "") -> None:
@@ -96,6 +98,7 @@ class Segmenter:
                 f"the bank was made with pack {store.pack}, but {pack.name} is {pack.fingerprint}; "
                 "choose the pack of the bank, or a bank of this pack"
             )
+        prepare_superpixels(pack.parameters.segmentation.superpixels)
         self._pack = pack
         self._store = store
         self._bank = bank

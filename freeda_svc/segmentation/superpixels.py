@@ -1,4 +1,9 @@
-"""Superpixels: connected regions of similar colour, which follow edges better than the feature grid does."""
+"""Superpixels: regions of similar colour, which follow edges better than the feature grid does.
+
+Those of Felzenszwalb's algorithm hang together by sides or corners of their pixels, those of SLIC and the watershed by
+sides; SEEDS leaves a few crumbs, and quickshift's regions need not hang together at all. Nothing relies on it: a region
+is a set of pixels with one feature, and outlines are drawn around connected pieces of the finished mask.
+"""
 
 import math
 from collections.abc import Callable
@@ -8,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from skimage.color import rgb2gray
 from skimage.filters import sobel
-from skimage.segmentation import felzenszwalb, quickshift, slic, watershed
+from skimage.segmentation import quickshift, slic, watershed
 
 from freeda_svc.errors import UnavailableError
 from freeda_svc.packs.parameters import SuperpixelAlgorithm, SuperpixelParameters
@@ -46,6 +51,15 @@ def cut_superpixels(image: Image, parameters: SuperpixelParameters) -> npt.NDArr
     return numbers[labels].astype(np.int32, copy=False)
 
 
+def prepare_superpixels(parameters: SuperpixelParameters) -> None:
+    """Load and compile what an algorithm needs, so that the first window does not wait for it.
+
+    Raises:
+        UnavailableError: as `cut_superpixels` says.
+    """
+    cut_superpixels(np.zeros((_SEEDS_SMALLEST_SIDE, _SEEDS_SMALLEST_SIDE, 3), dtype=np.uint8), parameters)
+
+
 def _segments(image: Image, parameters: SuperpixelParameters) -> int:
     """How many regions of the size that is asked for an image has, at least one."""
     pixels: int = image.shape[0] * image.shape[1]
@@ -53,10 +67,9 @@ def _segments(image: Image, parameters: SuperpixelParameters) -> int:
 
 
 def _felzenszwalb(image: Image, parameters: SuperpixelParameters) -> Labels:
-    labels: Labels = felzenszwalb(
-        image / 255, scale=parameters.scale, sigma=parameters.sigma, min_size=parameters.min_size
-    )
-    return labels
+    from freeda_svc.segmentation.felzenszwalb import cut_felzenszwalb  # noqa: PLC0415 - the compiler takes a second
+
+    return cut_felzenszwalb(image, scale=parameters.scale, sigma=parameters.sigma, min_size=parameters.min_size)
 
 
 def _slic(image: Image, parameters: SuperpixelParameters) -> Labels:

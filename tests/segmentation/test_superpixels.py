@@ -5,7 +5,6 @@ from typing import get_args
 import numpy as np
 import pytest
 from skimage.measure import label as connected
-from skimage.segmentation import felzenszwalb
 
 from freeda_svc.errors import UnavailableError
 from freeda_svc.miniature.scenes import CROWDED, paint_scene
@@ -73,13 +72,6 @@ def test_regions_are_connected_except_those_of_quickshift(algorithm: str) -> Non
     labels = cut_superpixels(image, parameters(algorithm))
     pieces = connected(labels + 1, connectivity=2).max()
     assert (pieces <= 1.1 * (labels.max() + 1)) == (algorithm != "quickshift")  # SEEDS leaves a few crumbs
-
-
-def test_felzenszwalb_is_that_of_the_library(algorithm: str) -> None:
-    image = np.asarray(paint_scene((7, 1), CROWDED).image)
-    expected = felzenszwalb(image / 255, scale=100.0, sigma=0.5, min_size=5)
-    same = np.array_equal(cut_superpixels(image, parameters(algorithm)), expected)
-    assert same == (algorithm == "felzenszwalb")
 
 
 def test_none_puts_no_pixel_in_a_region(algorithm: str) -> None:
