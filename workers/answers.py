@@ -137,3 +137,16 @@ ANSWERS: dict[str, Callable[..., Answer]] = {
         uncurate_bank,
     )
 }
+
+CHANGES = {
+    function.__name__: command
+    for function, command in (
+        (create_bank, "freeda bank list"),
+        (switch_bank, "freeda bank list"),
+        (drop_bank, "freeda bank list"),
+        (forget, "freeda bank stats"),
+        (curate_bank, "freeda bank stats"),
+        (uncurate_bank, "freeda bank stats"),
+    )
+}
+"""Those that change something, each with the command that shows whether it has happened."""

@@ -21,7 +21,8 @@ SETTINGS_KEY = "freeda_settings"
 QUEUES_KEY = "freeda_queues"
 SOFT_LIMIT_SHARE = 0.95
 REDELIVERY_SPARE_SECONDS = 300.0
-CHILD_START_SECONDS = 120.0
+CHILD_START_SECONDS = 3600.0
+"""The working process reads and tries its models first, and waits for what is not there."""
 
 
 def check_queues(queues: Sequence[str]) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from freeda_svc.bank.names import DEFAULT_BANK, BankName
-from freeda_svc.errors import BusyError, InputError, NotFoundError
+from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError, UnavailableError
+from freeda_svc.jobs import JobKind
 from freeda_svc.jobs.banks import open_banks
 from freeda_svc.settings import Settings
 
@@ -27,6 +28,8 @@ class Held:
         self.settings = settings
         self._open: dict[BankName, PrototypeStore] = {}
         self._segmenters: dict[BankName, Segmenter] = {}
+        self.generates = False
+        """Whether the text-to-image model was asked for, so that it belongs to what must work."""
 
     @cached_property
     def pack(self) -> "Pack":
@@ -49,6 +52,23 @@ class Held:
         from freeda_svc.prototypes.exemplar_builder import ExemplarBuilder  # noqa: PLC0415 - as above
 
         return ExemplarBuilder(self.pack)
+
+    def prepare(self, kind: JobKind) -> None:
+        """Read the models that items of a kind need.
+
+        Raises:
+            UnavailableError: one cannot be read, which says nothing of the item.
+        """
+        self.generates |= kind is JobKind.INGEST
+        try:
+            for part in ("image_text", "backbone", *(["generator"] if kind is JobKind.INGEST else [])):
+                getattr(self.pack, part)
+        except (FreedaError, RuntimeError, OSError) as error:
+            raise UnavailableError(f"the worker's models cannot be used: {error}") from error
+
+    def try_models(self, *, generator: bool = False) -> None:
+        """Compute next to nothing with each model; see `Pack.try_out`."""
+        self.pack.try_out(generator=generator or self.generates)
 
     @cached_property
     def banks(self) -> "Banks":

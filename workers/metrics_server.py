@@ -28,6 +28,7 @@ HANGING_SECONDS = 180.0
 """No look at database, broker and bank takes as long, even when none of them answers."""
 SOCKET_NAME = "reports"
 POLL_SECONDS = 0.2
+STARTING = "it is starting: device, models and bank are tried first"
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 log = structlog.get_logger(__name__)
@@ -40,12 +41,22 @@ class Measuring:
         metrics: what is added up.
         address: where the working process sends its reports; empty when nobody asks for measurements.
         ready: set while the worker takes items.
+        reason: why it does not, one line.
     """
 
     def __init__(self, metrics: WorkerMetrics, address: str = "") -> None:
         self.metrics = metrics
         self.address = address
         self.ready = threading.Event()
+        self.reason = STARTING
+
+    def tell(self, reason: str) -> None:
+        """Say that the worker takes items, or why it does not."""
+        self.reason = reason
+        if reason:
+            self.ready.clear()
+        else:
+            self.ready.set()
 
 
 @contextmanager
@@ -146,8 +157,8 @@ def _application(measured: Measuring, watch: StateWatch) -> Application:
     def answer(environment: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environment["PATH_INFO"]
         if path == "/metrics":
-            told: Iterable[bytes] = numbers(environment, start_response)
-            return told
+            lines: Iterable[bytes] = numbers(environment, start_response)
+            return lines
         checks = {
             "/health/ready": ("takes items", measured.ready.is_set),
             "/health/live": ("works", lambda: watch.seconds_since_look < HANGING_SECONDS),
@@ -156,7 +167,10 @@ def _application(measured: Measuring, watch: StateWatch) -> Application:
             return _say(start_response, "404 Not Found", {"known": ["/metrics", *checks]})
         what, is_so = checks[path]
         holds = is_so()
-        return _say(start_response, "200 OK" if holds else "503 Service Unavailable", {what: holds})
+        told: dict[str, Any] = {what: holds}
+        if path == "/health/ready" and not holds:
+            told["because"] = measured.reason
+        return _say(start_response, "200 OK" if holds else "503 Service Unavailable", told)
 
     return answer
 

@@ -24,6 +24,7 @@ from freeda_svc.jobs.census import RECENT_MINUTES, take_census
 from freeda_svc.settings import Settings
 from workers.broker import broker_client
 from workers.reconciler import waiting_messages
+from workers.transport import unreadable_messages
 
 SHARED_KEY = "freeda:census"
 BANK_SECONDS = 2.0
@@ -45,6 +46,7 @@ GAUGES = {
         ("kind", "outcome"),
     ),
     "freeda_queue_messages": ("Messages in the broker's queue, without those in workers' hands.", ("kind",)),
+    "freeda_unreadable_messages": ("What lay in a queue, was no message and was set aside; a thousand at most.", ()),
     "freeda_database_up": ("Whether the database answers.", ()),
     "freeda_broker_up": ("Whether the broker answers.", ()),
     "freeda_bank_up": ("Whether the Qdrant server is ready; not told where banks are embedded.", ()),
@@ -57,6 +59,7 @@ def look(settings: Settings, broker_url: str) -> list[Sample]:
     up = {"freeda_database_up": True, "freeda_broker_up": True}
     try:
         samples += [("freeda_queue_messages", {"kind": kind}, waiting_messages(broker_url, kind)) for kind in JobKind]
+        samples.append(("freeda_unreadable_messages", {}, unreadable_messages(broker_url)))
     except UnavailableError:
         up["freeda_broker_up"] = False
     try:

@@ -11,8 +11,13 @@ from freeda_svc.errors import BusyError, UnavailableError
 
 FIRST_SECONDS = 0.5
 LONGEST_SECONDS = 30.0
-PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTUNREACH)
-"""What an operating system says of a full disk, or of a file server that is away."""
+PASSING = frozenset(
+    {
+        *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE),
+        *(errno.ESTALE, errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ETIMEDOUT),
+    }
+)
+"""What an operating system says of itself, of a full or broken disk, or of a file server that is away."""
 
 Result = TypeVar("Result")
 log = structlog.get_logger(__name__)
@@ -21,13 +26,23 @@ log = structlog.get_logger(__name__)
 class Patience:
     """Waits half a second, then twice as long each time, until something has worked."""
 
-    def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, sleep: Callable[[float], None] = time.sleep, *, waited: int = 0, longest: float = LONGEST_SECONDS
+    ) -> None:
+        """Begin.
+
+        Args:
+            sleep: waits so many seconds.
+            waited: how often somebody has waited already, so that the first time is longer.
+            longest: what a time does not exceed, seconds.
+        """
         self._sleep = sleep
-        self._next = FIRST_SECONDS
+        self._longest = longest
+        self._next = min(FIRST_SECONDS * 2.0 ** min(waited, 10), longest)
 
     def wait(self) -> None:
         """Wait a little, longer than the last time."""
-        seconds, self._next = self._next, min(2 * self._next, LONGEST_SECONDS)
+        seconds, self._next = self._next, min(2 * self._next, self._longest)
         self._sleep(seconds)
 
     def calm(self) -> None:

@@ -39,12 +39,14 @@ def perform(held: Held, claim: Claim) -> dict[str, Any]:
 
     Raises:
         FreedaError: it cannot be done.
+        UnavailableError: the worker's models cannot be used.
     """
     if claim.fingerprint != held.pack.fingerprint:
         raise InputError(
             f"the job was submitted for pack {claim.pack}, this worker has {held.settings.pack}: "
             "start the worker with the job's pack, then retry the job"
         )
+    held.prepare(claim.kind)
     return _PERFORMERS[claim.kind](held, claim)
 
 

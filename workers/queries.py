@@ -1,15 +1,18 @@
 """Questions about banks: asked of the worker that holds them, or answered directly where there is no worker."""
 
 import json
+import time
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 import redis
+import structlog
 
 from freeda_svc import errors
 from freeda_svc.errors import FreedaError, InputError, UnavailableError
 from freeda_svc.settings import Settings
-from workers.answers import ANSWERS, Answer
+from workers.answers import ANSWERS, CHANGES, Answer
+from workers.broker import broker_client
 from workers.held import Held
 from workers.locks import worker_is_running
 
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
     from celery import Celery, Task
 
 REPLY_KEPT_SECONDS = 60
+POP_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
 
 
 def bank_stats(settings: Settings, bank: str = "") -> dict[str, Any]:
@@ -87,46 +93,92 @@ def answer(held: Held, question: str, arguments: dict[str, Any]) -> Answer:
 
 
 def _ask_worker(settings: Settings, question: str, arguments: dict[str, Any]) -> Answer:
-    from workers.app import broker_address, make_app  # noqa: PLC0415 - a direct answer does without Celery
+    from workers.ability import worker_fault  # noqa: PLC0415 - a direct answer does without Celery
+    from workers.app import broker_address, make_app  # noqa: PLC0415 - as above
 
+    fault = worker_fault(settings)
+    if fault:
+        raise UnavailableError(f"the worker takes no questions: {fault}")
     url = broker_address(settings)
-    with make_app(settings, url) as app:
-        reply = _reply(app, url, [question, arguments], settings.query_timeout_seconds)
+    seconds = settings.query_timeout_seconds
+    try:
+        with make_app(settings, url) as app:
+            reply = _reply(app, url, [question, arguments], seconds)
+    except UnavailableError as error:
+        raise UnavailableError(f"{error}{_unknown(question)}") from error
     if reply is None:
         raise UnavailableError(
-            f"the worker did not answer within {settings.query_timeout_seconds:g} s: it is busy with a long item; "
-            "ask again later, or set FREEDA_QUERY_TIMEOUT_SECONDS"
+            f"the worker did not answer within {seconds:g} s: it is busy with a long item; ask again later, "
+            f"or set FREEDA_QUERY_TIMEOUT_SECONDS{_unknown(question)}"
         )
     if "error" in reply:
         raise cast("type[FreedaError]", getattr(errors, reply["error"]))(reply["message"])
     return reply["answer"]
 
 
+def _unknown(question: str) -> str:
+    """What is to be said when a change was asked for and no answer came."""
+    if question not in CHANGES:
+        return ""
+    return f". Whether the change has happened, or still will, is not known: `{CHANGES[question]}` shows it"
+
+
 def _reply(app: "Celery", url: str, question: list[Any], seconds: float) -> dict[str, Any] | None:
-    """Return what ``answer_task`` said; None when it did not in time."""
+    """Return what ``answer_task`` said; None when it did not in time.
+
+    Raises:
+        UnavailableError: the broker does not answer, or did not to the end.
+    """
     from kombu.exceptions import OperationalError  # noqa: PLC0415 - see _ask_worker
 
     from workers.app import ASK_BANK, BANK_QUEUE  # noqa: PLC0415 - as above
 
     place = f"freeda:reply:{uuid4().hex}"
+    deadline = time.monotonic() + seconds
     try:
         app.send_task(ASK_BANK, args=[*question, place], queue=BANK_QUEUE, expires=seconds, ignore_result=True)
-        with redis.Redis.from_url(url) as client:
-            found = cast("tuple[bytes, bytes] | None", client.blpop([place], timeout=seconds))
     except (OperationalError, redis.RedisError) as error:
         raise UnavailableError(f"the broker went away while the worker was asked: {error}") from error
-    return None if found is None else cast("dict[str, Any]", json.loads(found[1]))
+    away: redis.RedisError | None = None
+    # A pop that blocks does not lengthen the client's own time-out, so it is asked for less than that, again and again;
+    # a broker that is away for a moment keeps the answer.
+    with broker_client(url) as client:
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                found = cast("tuple[bytes, bytes] | None", client.blpop([place], timeout=min(left, POP_SECONDS)))
+            except redis.RedisError as error:
+                away = error
+                time.sleep(min(left, POP_SECONDS))
+            else:
+                away = None
+                if found is not None:
+                    return cast("dict[str, Any]", json.loads(found[1]))
+    if away is not None:
+        raise UnavailableError(f"the broker went away while the worker was asked: {away}") from away
+    return None
 
 
 def answer_task(task: "Task", question: str, arguments: dict[str, Any], place: str) -> None:
-    """Answer in the worker's process, into a list in Redis; an expected error travels as its name and message."""
+    """Answer in the worker's process, into a list in Redis; an error travels as its name and message.
+
+    Args:
+        task: the task.
+        question: the name of one of `ANSWERS`.
+        arguments: what it asks for.
+        place: name of the list.
+    """
     from workers.child import held_by_this_process  # noqa: PLC0415 - only the worker's process holds anything
 
     try:
-        reply = {"answer": answer(held_by_this_process(task.app), question, arguments)}
+        content = json.dumps({"answer": answer(held_by_this_process(task.app), question, arguments)})
     except FreedaError as error:
-        reply = {"error": type(error).__name__, "message": str(error)}
+        content = json.dumps({"error": type(error).__name__, "message": str(error)})
+    except Exception as error:  # who asked must be told; what the code did not foresee is told to the log in full
+        log.exception("a question could not be answered", question=question)
+        line = " ".join(str(error).split())
+        message = f"the worker could not answer ({type(error).__name__}: {line}); its log says more"
+        content = json.dumps({"error": FreedaError.__name__, "message": f"{message}{_unknown(question)}"})
     with redis.Redis.from_url(task.app.conf.broker_url) as client, client.pipeline() as pipeline:
-        pipeline.rpush(place, json.dumps(reply))
+        pipeline.rpush(place, content)
         pipeline.expire(place, REPLY_KEPT_SECONDS)  # who asked may have gone
         pipeline.execute()

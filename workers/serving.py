@@ -12,16 +12,18 @@ import billiard
 import structlog
 from celery import signals
 from celery.exceptions import CPendingDeprecationWarning
-from celery.platforms import SecurityWarning
+from celery.platforms import EX_FAILURE, SecurityWarning
+from celery.worker import state
 
-from freeda_svc.errors import UnavailableError
+from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.jobs.claims import has_item_in_hand
 from freeda_svc.settings import Settings
+from workers.ability import Ability, AbilityWatch, read_ability
 from workers.app import QUEUES, make_app
 from workers.celery_worker import HomeWorker
 from workers.child import REPORTS_KEY, WORKER_PID_KEY
 from workers.locks import worker_identity
-from workers.metrics_server import Measuring, measuring
+from workers.metrics_server import STARTING, Measuring, measuring
 from workers.reconciler import Reconciler, forget_turn, reconcile
 
 LOOK_SECONDS = 0.5
@@ -30,25 +32,36 @@ IDLE_SECONDS = 5.0
 log = structlog.get_logger(__name__)
 
 
-def serve(settings: Settings, broker_url: str, *, queues: Sequence[str] = QUEUES, on_ready: Callable[[], None]) -> None:
+def serve(
+    settings: Settings,
+    broker_url: str,
+    *,
+    queues: Sequence[str] = QUEUES,
+    on_change: Callable[[Ability], object],
+) -> None:
     """Take items until told to stop.
 
     Args:
         settings: the installation.
         broker_url: Redis address of a broker that answers.
         queues: what is served, in the order in which it is looked into.
-        on_ready: called when items are taken.
+        on_change: called when items are taken, and when they are not any more.
 
     Raises:
+        InputError: device, models or bank do not work, and nothing but a person can help.
         UnavailableError: database or broker do not answer at the start, ``metrics_port`` cannot be had, or it ended
             though nobody had told it to.
     """
     with measuring(settings, broker_url, queues) as measured:
-        _serve(settings, broker_url, queues, on_ready, measured)
+        _serve(settings, broker_url, queues, on_change, measured)
 
 
 def _serve(
-    settings: Settings, broker_url: str, queues: Sequence[str], on_ready: Callable[[], None], measured: Measuring
+    settings: Settings,
+    broker_url: str,
+    queues: Sequence[str],
+    on_change: Callable[[Ability], object],
+    measured: Measuring,
 ) -> None:
     app = make_app(settings, broker_url, queues)
     app.conf[WORKER_PID_KEY] = os.getpid()
@@ -57,15 +70,26 @@ def _serve(
     measured.metrics.add_reconciled(0, reconcile(settings, broker_url, at_start=True))
     reconciler = Reconciler(settings, broker_url, measured.metrics.add_reconciled)
     stopped, told = threading.Event(), threading.Event()
+    refusals: list[str] = []
+
+    def change(ability: Ability) -> None:
+        measured.tell(ability.reason or ("" if ability.able else STARTING))
+        if ability.refused:
+            refusals.append(ability.reason)
+            state.should_terminate = EX_FAILURE  # Celery looks at it once a second, and ends
+        else:
+            on_change(ability)
+
+    watch = AbilityWatch(settings, change)
 
     def begin(**_given: Any) -> None:  # noqa: ANN401 - Celery's interface
         reconciler.start()
-        measured.ready.set()
-        on_ready()
+        watch.start()
 
     def limit_patience(how: str = "", **_given: Any) -> None:  # noqa: ANN401 - Celery's interface
         told.set()
-        measured.ready.clear()
+        watch.end()
+        measured.tell("it is stopping")
         if how == "Warm":
             log.info("stopping: the item in hand may finish", seconds=settings.stop_grace_seconds)
             threading.Thread(target=_stop_in_time, args=(settings, stopped), name="stopping", daemon=True).start()
@@ -90,6 +114,8 @@ def _serve(
         worker.start()
     finally:
         stopped.set()
+        watch.stop()
+        state.should_terminate = None if refusals else state.should_terminate
         signals.worker_ready.disconnect(begin)
         signals.worker_shutting_down.disconnect(limit_patience)
         reconciler.stop()
@@ -97,6 +123,8 @@ def _serve(
             os.kill(child.pid, signal.SIGKILL)
             child.join()
         app.close()
+    if refusals:
+        raise InputError(refusals[0])
     if not told.is_set():  # whoever supervises this process must start it again
         raise UnavailableError(f"the worker ended by itself: {_reason(worker.failure)}")
 
@@ -117,7 +145,9 @@ def _stop_in_time(settings: Settings, stopped: threading.Event) -> None:
         if stopped.wait(min(LOOK_SECONDS, settings.stop_grace_seconds)):
             return
         try:
-            if spent > IDLE_SECONDS and not has_item_in_hand(settings, worker_identity(settings)):
+            ability = read_ability(settings)
+            is_able = ability is None or ability.able
+            if (spent > IDLE_SECONDS or not is_able) and not has_item_in_hand(settings, worker_identity(settings)):
                 break
         except UnavailableError as error:
             log.warning("cannot tell whether an item is in hand", reason=str(error))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -19,7 +20,11 @@ from freeda_svc.settings import Settings, load_settings, prepare_home
 from workers.broker_server import start_broker, stop_broker
 from workers.locks import already_running, worker_identity, worker_lock, worker_pid
 
-START_SECONDS = 120.0
+if TYPE_CHECKING:
+    from workers.ability import Ability
+
+START_SECONDS = 600.0
+"""For large models on a slow disk."""
 STOP_SPARE_SECONDS = 30.0
 
 log = structlog.get_logger(__name__)
@@ -38,11 +43,12 @@ def run_stack(settings: Settings, *, queues: Sequence[str] = (), belongs_to: int
 
     Raises:
         BusyError: the home, or an embedded bank, has a worker already, or there is one of the same name.
-        InputError: the pack, a queue or the address of the database is not usable.
+        InputError: the pack, the device, the bank, a queue or the address of the database is not usable.
         NotFoundError: there is no such pack.
         UnavailableError: home, database or broker do not answer.
     """
-    from workers.app import check_broker, check_queues  # noqa: PLC0415 - Celery takes a while to import
+    from workers.ability import begin_ability  # noqa: PLC0415 - Celery takes a while to import
+    from workers.app import check_broker, check_queues  # noqa: PLC0415 - as above
     from workers.bank_place import take_bank_place  # noqa: PLC0415 - as above
     from workers.logs import configure_logs  # noqa: PLC0415 - as above
     from workers.parents import stop_with_parent  # noqa: PLC0415 - as above
@@ -52,6 +58,7 @@ def run_stack(settings: Settings, *, queues: Sequence[str] = (), belongs_to: int
     prepare_home(settings)
     with worker_lock(settings):
         _ready_file(settings).unlink(missing_ok=True)
+        begin_ability(settings, os.getpid())
         read_pack_parameters(settings.pack, settings.packs_folder)
         open_database(settings)
         if not settings.embedded_broker:
@@ -66,7 +73,7 @@ def run_stack(settings: Settings, *, queues: Sequence[str] = (), belongs_to: int
             lost = hand_back_items(settings, identity, lost=True)
             if lost:
                 log.warning("items put back: the worker before this one was lost", items=lost)
-            serve(settings, url, queues=served, on_ready=lambda: _tell_ready(settings))
+            serve(settings, url, queues=served, on_change=lambda now: _tell(settings, now))
             _leave(settings, url)
         finally:
             _ready_file(settings).unlink(missing_ok=True)
@@ -158,7 +165,11 @@ def _leave(settings: Settings, broker_url: str) -> None:
         log.info("the broker went first", reason=str(error))
 
 
-def _tell_ready(settings: Settings) -> None:
+def _tell(settings: Settings, ability: "Ability") -> None:
+    """Say whether the worker takes items; why not was told by the working process."""
+    if not ability.able:
+        _ready_file(settings).unlink(missing_ok=True)
+        return
     _ready_file(settings).write_text(f"{os.getpid()}\n", encoding="ascii")
     log.info("ready", home=str(settings.home), pack=settings.pack)
 

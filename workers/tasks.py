@@ -1,5 +1,6 @@
 """The tasks. Behind every item the same: claim the next one, perform it, record what came out."""
 
+import os
 import time
 import traceback
 from collections.abc import Sequence
@@ -13,8 +14,10 @@ from freeda_svc.errors import FreedaError
 from freeda_svc.jobs import JobKind
 from freeda_svc.jobs.claims import Claim, claim_next, fail_item, finish_item, hand_back_item
 from freeda_svc.settings import Settings
+from workers.ability import become_able, note_success, read_ability
 from workers.app import ASK_BANK, BANK_QUEUE, QUEUES_KEY, RUN_ITEM
 from workers.child import REPORTS_KEY, held_by_this_process, lease_keeper_of_this_process
+from workers.faults import Fault, fault_behind
 from workers.held import Held
 from workers.locks import worker_identity
 from workers.metrics_reports import (
@@ -30,7 +33,7 @@ from workers.metrics_reports import (
     in_hand,
     send_report,
 )
-from workers.patience import Patience, may_pass, until_available
+from workers.patience import Patience, until_available
 from workers.performing import perform
 from workers.queries import answer_task
 
@@ -51,6 +54,9 @@ def _run_item(task: "Task", _item_id: int) -> None:
     """
     held = held_by_this_process(task.app)
     worker = worker_identity(held.settings)
+    ability = read_ability(held.settings)
+    if ability is not None and not ability.able:  # a time limit has ended waiting for it
+        become_able(held, ability.worker)
     kinds = [JobKind(queue) for queue in task.app.conf[QUEUES_KEY] if queue != BANK_QUEUE]
     begun = time.monotonic()
     while _do_next(held, worker, kinds, task.app.conf[REPORTS_KEY]) and time.monotonic() < begun + BURST_SECONDS:
@@ -95,8 +101,9 @@ def _do(held: Held, claim: Claim, report: Report) -> str:
     except SoftTimeLimitExceeded as error:
         _failed(settings, claim, error, "took longer than item_time_limit_seconds allows", final=False)
     except Exception as error:  # noqa: BLE001 - whatever the method raised is recorded
-        if may_pass(error):
-            _put_back(settings, claim, error)
+        fault = fault_behind(error, held, claim)
+        if fault is not None:
+            _put_back(held, claim, fault)
             return HANDED_BACK
         if isinstance(error, FreedaError):
             _failed(settings, claim, error, str(error), final=True)  # bad input stays bad
@@ -106,6 +113,7 @@ def _do(held: Held, claim: Claim, report: Report) -> str:
         log.info("item done" if recorded else "item done too late: it is in other hands")
         if recorded:
             report.count_result(result)
+            note_success(settings)
         return DONE if recorded else LATE
     return FAILED
 
@@ -123,9 +131,11 @@ def _failed(settings: Settings, claim: Claim, error: Exception, reason: str, *, 
     log.error("item failed", reason=line, tried_again=again, exc_info=trace)
 
 
-def _put_back(settings: Settings, claim: Claim, error: Exception) -> None:
+def _put_back(held: Held, claim: Claim, fault: Fault) -> None:
     """Let the item wait with all its attempts, and this worker, too: the next item would fare no better."""
-    line = " ".join(str(error).split())
-    until_available(lambda: hand_back_item(settings, claim, line), "putting an item back", Patience())
-    log.warning("item put back: it cannot be done now", reason=line)
-    _patience.wait()
+    until_available(lambda: hand_back_item(held.settings, claim, fault.reason), "putting an item back", Patience())
+    log.warning("item put back: it cannot be done now", reason=fault.reason)
+    try:
+        become_able(held, os.getppid(), fault)
+    except SoftTimeLimitExceeded:
+        log.warning("still waiting to be able to work")

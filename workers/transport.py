@@ -8,18 +8,32 @@ it finds nothing to do.
 A broker that answers with an error (its disk is full, its memory is, it is a replica since a failover, it lacks
 replicas): kombu counts that as a mistake of the channel, which ends the worker. Here it is a lost connection, and a
 connection counts as made only when the broker has taken a write (decision 17).
+
+A message that cannot be read: it ends a worker of Celery, and the next one, too, to which the broker delivers it again.
+Here it is looked at before kombu does, and set aside in a list of its own: the reconciler sends what items lack.
 """
 
+import json
+from datetime import datetime
 from typing import Any
 
+import structlog
 from kombu.transport import redis, virtual
 from redis import Connection, UnixDomainSocketConnection
 from redis.connection import parse_url
 from redis.exceptions import RedisError
 
+from workers.broker import broker_client
+
 PROBE_KEY = "freeda:probe"
 PROBE_MILLISECONDS = 1000
+SET_ASIDE_KEY = "freeda:unreadable-messages"
+MOST_KEPT = 1000
+LONGEST_KEPT = 10_000
+SHOWN = 200
 _TCP_ONLY = frozenset({"socket_connect_timeout", "socket_keepalive", "socket_keepalive_options"})
+
+log = structlog.get_logger(__name__)
 
 
 class _QoS(redis.QoS):  # type: ignore[misc]  # kombu has no types
@@ -62,6 +76,29 @@ class _Channel(redis.Channel):  # type: ignore[misc]  # as above
             given = {name: value for name, value in given.items() if name not in _TCP_ONLY}
         return {**given, **address}
 
+    def _create_client(self, asynchronous: bool = False) -> Any:  # noqa: ANN401 - kombu's interface
+        """Make a client whose pops give readable messages only."""
+        client = super()._create_client(asynchronous=asynchronous)
+        if asynchronous:
+            client.set_response_callback("BRPOP", self._readable)
+        return client
+
+    def _readable(self, popped: Any, **_options: Any) -> tuple[bytes, bytes] | None:  # noqa: ANN401 - as above
+        """What a pop gave, or None, as if there had been nothing, when it is no message."""
+        if not popped:
+            return None
+        queue, content = popped
+        fault = fault_of_message(content, self)
+        if not fault:
+            return queue, content
+        shown = content[:SHOWN].decode("utf-8", "replace")
+        log.warning("unreadable message set aside", queue=queue.decode("utf-8", "replace"), reason=fault, begins=shown)
+        with self.conn_or_acquire() as client, client.pipeline() as pipeline:
+            pipeline.lpush(SET_ASIDE_KEY, content[:LONGEST_KEPT])
+            pipeline.ltrim(SET_ASIDE_KEY, 0, MOST_KEPT - 1)
+            pipeline.execute()
+        return None
+
 
 class Transport(redis.Transport):  # type: ignore[misc]  # as above
     """What ``broker_transport`` names."""
@@ -69,3 +106,51 @@ class Transport(redis.Transport):  # type: ignore[misc]  # as above
     Channel = _Channel
     can_parse_url = True
     connection_errors = (*redis.Transport.connection_errors, RedisError)
+
+
+def unreadable_messages(broker_url: str) -> int:
+    """Count what was set aside.
+
+    Raises:
+        UnavailableError: the broker does not answer.
+    """
+    with broker_client(broker_url) as client:
+        return int(client.llen(SET_ASIDE_KEY))
+
+
+def _is_plain(headers: dict[str, Any]) -> bool:
+    """Tell whether what a task's headers say of time is as we send it: at once, perhaps not after a moment."""
+    limits, expires = headers["timelimit"], headers["expires"]
+    if expires is not None:
+        datetime.fromisoformat(expires)
+    return (
+        headers["eta"] is None
+        and type(headers["retries"]) is int
+        and isinstance(limits, list)
+        and len(limits) == len(("hard", "soft"))
+        and all(limit is None or isinstance(limit, int | float) for limit in limits)
+    )
+
+
+def fault_of_message(content: bytes, channel: Any = None) -> str:  # noqa: ANN401 - as above
+    """Say why what a queue held is no message of Celery's; empty when it is one.
+
+    Args:
+        content: as the broker keeps it.
+        channel: decodes bodies.
+    """
+    try:
+        payload = json.loads(content)
+        if not isinstance(payload, dict):
+            return "it is no JSON object"
+        delivery = payload["properties"]["delivery_info"]
+        headers = payload["headers"]
+        texts = (payload["properties"]["delivery_tag"], delivery["exchange"], delivery["routing_key"], headers["task"])
+        if not all(isinstance(text, str) for text in (*texts, headers["id"])) or not _is_plain(headers):
+            return "its properties or headers are not those of a task"
+        body = channel.Message(payload, channel=channel).decode()
+        if not isinstance(body, list) or [type(part) for part in body] != [list, dict, dict]:
+            return "its body is not that of a task"
+    except Exception as error:  # noqa: BLE001 - whatever cannot be read for whatever reason
+        return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return ""

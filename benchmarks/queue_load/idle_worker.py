@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import workers.performing
+import workers.trial
 from freeda_svc.errors import FreedaError
 from freeda_svc.jobs.claims import Claim
 from freeda_svc.settings import load_settings
@@ -26,8 +27,14 @@ def perform_nothing(held: Held, claim: Claim) -> dict[str, Any]:  # noqa: ARG001
     return {}
 
 
+def try_nothing(*_given: object, **_named: object) -> list[workers.trial.Tried]:
+    """Find nothing wrong: models are not used."""
+    return []
+
+
 if __name__ in {"__main__", "__mp_main__"}:  # the second is the name in the working process
     workers.performing.perform = perform_nothing
+    workers.trial.try_parts = try_nothing
 
 if __name__ == "__main__":
     try:

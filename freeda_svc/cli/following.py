@@ -57,11 +57,16 @@ def follow_submitted(settings: Settings, job_id: str, label: str, *, quiet: bool
 
 
 def note_missing_worker(settings: Settings) -> None:
-    """Say that nothing will happen yet when the embedded stack of the home is not running."""
-    from workers.locks import worker_is_running  # noqa: PLC0415 - only a command that waits asks
+    """Say that nothing will happen yet when the embedded stack of the home is not running, or takes no items."""
+    from workers.ability import worker_fault  # noqa: PLC0415 - only a command that waits asks
+    from workers.locks import worker_is_running  # noqa: PLC0415 - as above
 
-    if settings.embedded_broker and not worker_is_running(settings):
+    if not settings.embedded_broker:
+        return
+    if not worker_is_running(settings):
         click.echo("No worker is running on this home: start one with `freeda up` in another terminal.", err=True)
+    elif fault := worker_fault(settings):
+        click.echo(f"The worker takes no items: {fault}.", err=True)
 
 
 def end_with(context: click.Context, settings: Settings, job: JobSummary) -> None:

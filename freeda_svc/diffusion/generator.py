@@ -19,6 +19,8 @@ from freeda_svc.errors import InputError
 _SEEDS = 2**63
 _PIPELINE_MULTIPLE = 8
 _WHITE = 255
+_LATENT_TRIED = 8
+"""Side of the smallest latent that every level of a U-Net can halve."""
 
 
 class GenerationSettings(Protocol):
@@ -111,6 +113,20 @@ class Generator:
         tokenizers = [pipeline.tokenizer, getattr(pipeline, "tokenizer_2", None)]
         self._tokenizers = [tokenizer for tokenizer in tokenizers if tokenizer is not None]
         self.parameters = parameters
+
+    def try_out(self) -> npt.NDArray[np.float32]:
+        """Generate the smallest image in one step, to see that all parts compute: (1, H, W, 3) float32."""
+        side = _LATENT_TRIED * int(self._pipeline.vae_scale_factor)
+        images: npt.NDArray[np.float32] = self._pipeline(
+            prompt=["a"],
+            height=side,
+            width=side,
+            num_inference_steps=1,
+            guidance_scale=1.0,
+            generator=torch.Generator().manual_seed(0),
+            output_type="np",
+        ).images
+        return images
 
     def generate(
         self, captions: Sequence[Caption], nouns: Sequence[Sequence[Noun]], images_per_caption: int = 1

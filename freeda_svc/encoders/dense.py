@@ -8,6 +8,7 @@ from freeda_svc.errors import InputError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+_PATCHES_TRIED = 2
 
 
 class DenseBackbone:
@@ -53,3 +54,11 @@ class DenseBackbone:
         patches: torch.Tensor = output.last_hidden_state[:, self._leading_tokens :]
         features = patches.transpose(1, 2).reshape(len(images), self.dimension, self.grid, self.grid)
         return features.to(device="cpu", dtype=torch.float32)
+
+    @torch.no_grad()
+    def try_out(self) -> torch.Tensor:
+        """Compute the features of the smallest image that tells whether the model works, (1, N, Dv) float32."""
+        side = _PATCHES_TRIED * self.size // self.grid
+        pixels = torch.zeros(1, 3, side, side, device=self._parameter.device, dtype=self._parameter.dtype)
+        output: torch.Tensor = self._model(pixel_values=pixels).last_hidden_state
+        return output.to(device="cpu", dtype=torch.float32)

@@ -168,6 +168,17 @@ def hand_back_items(settings: Settings, worker: str, *, lost: bool) -> int:
         return _give_up_in_hand(session, settings, worker, outcome, reason)
 
 
+def times_handed_back(settings: Settings, claim: Claim, reason: str) -> int:
+    """Count the attempts at the item in hand that were handed back for a reason which begins so."""
+    query = select(func.count()).where(
+        Attempt.item_id == claim.item_id,
+        Attempt.outcome == AttemptOutcome.HANDED_BACK,
+        Attempt.error.startswith(reason, autoescape=True),
+    )
+    with reading(settings) as session:
+        return session.execute(query).scalar_one()
+
+
 def has_item_in_hand(settings: Settings, worker: str) -> bool:
     """Tell whether a worker has an item that it has not ended."""
     with reading(settings) as session:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from freeda_svc.outputs import KeptResult, Picture
 
+RESULTS = "results"
+
 
 @dataclass(frozen=True)
 class ExportedImage:
@@ -62,7 +64,7 @@ class SubmittedImage:
 
 def result_folder(settings: Settings, job_id: str, number: int) -> Path:
     """Return where an item's results lie."""
-    return settings.artifacts_folder / "results" / job_id / str(number)
+    return settings.artifacts_folder / RESULTS / job_id / str(number)
 
 
 def colours_of(parameters: Mapping[str, Any]) -> "npt.NDArray[np.uint8]":

@@ -5,7 +5,7 @@ Reading a description imports no model library; models are read when they are fi
 
 from freeda_svc.packs.description import PackDescription, Source, read_pack_parameters
 from freeda_svc.packs.loading import Pack, load_pack
-from freeda_svc.packs.manifest import verify_part, write_pack_manifest
+from freeda_svc.packs.manifest import check_files, verify_part, write_pack_manifest
 from freeda_svc.packs.parameters import (
     GenerationParameters,
     PackParameters,
@@ -27,6 +27,7 @@ __all__ = [
     "read_pack_parameters",
     "write_pack_manifest",
     "verify_part",
+    "check_files",
     "PARTS",
     "HubSource",
     "PackRecipe",

@@ -4,12 +4,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from freeda_svc.errors import InputError
 from freeda_svc.packs.description import PackDescription, read_pack_parameters
-from freeda_svc.packs.manifest import verify_part
+from freeda_svc.packs.manifest import check_files, verify_part
 from freeda_svc.packs.parameters import PackParameters
 from freeda_svc.packs.precision import Computing, Precision, choose_computing
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from freeda_svc.diffusion import Generator
     from freeda_svc.encoders import DenseBackbone, ImageTextModel
 
@@ -70,6 +74,34 @@ class Pack:
         source = self.description.sources["image_text"]
         size = self.parameters.image_text_size
         return read_image_text(self._verified("image_text"), size, self.computing, source)
+
+    def try_out(self, *, generator: bool = False) -> None:
+        """Compute next to nothing with each model, to see that its files and the device are usable.
+
+        Args:
+            generator: read it and try it, too; otherwise its files are only looked at, unless it was read before.
+
+        Raises:
+            InputError: files are missing or not as listed, or values come out that are not finite.
+            RuntimeError: the device does not compute, in the words of torch.
+        """
+        import numpy as np  # noqa: PLC0415  (what only describes a pack does without it)
+
+        if not generator and "generator" not in self.__dict__:
+            check_files(self.description, "generator")
+        self._check_values("image-text model", np.asarray(self.image_text.embed_texts(["a"])))
+        self._check_values("backbone", np.asarray(self.backbone.try_out()))
+        if generator:
+            self._check_values("generator", self.generator.try_out())
+
+    def _check_values(self, part: str, values: "npt.NDArray[np.floating]") -> None:
+        import numpy as np  # noqa: PLC0415  (as above)
+
+        if not np.isfinite(values).all():
+            raise InputError(
+                f"the {part} of pack {self.name} gives values that are not finite on {self.device}: "
+                "use another precision or device"
+            )
 
     def _verified(self, part: str) -> Path:
         verify_part(self.description, part)

@@ -13,6 +13,9 @@ from freeda_svc.packs.parameters import PackParameters
 from freeda_svc.packs.places import MANIFEST, PARTS
 from freeda_svc.whole_files import write_whole
 
+LARGEST_CHECKED_BYTES = 4 << 20
+"""Larger files are looked at without being read: safetensors by their head, which says how long they must be."""
+
 
 def write_pack_manifest(
     folder: Path,
@@ -75,6 +78,42 @@ def verify_part(description: PackDescription, part: str) -> None:
             raise InputError(f"pack {description.name}: the file {path} has another sha256 than listed; {hint}")
     for path in sorted(present - listed.keys()):
         raise InputError(f"pack {description.name}: the file {path} is not listed in {MANIFEST}; remove it")
+
+
+def check_files(description: PackDescription, part: str = "") -> None:
+    """See that a pack's files are there and whole, without reading the large ones.
+
+    Args:
+        description: the pack.
+        part: one of its three; all when empty.
+
+    Raises:
+        InputError: a file is missing, cannot be read or is cut off; the message names the pack and the file.
+    """
+    for name in description.files:
+        if name.startswith(f"{part}/" if part else ""):
+            fault = _fault(description.folder / name, description.files[name])
+            if fault:
+                raise InputError(f"pack {description.name}: {name} {fault}; {description.remedy}")
+
+
+def _fault(path: Path, checksum: str) -> str:
+    """What is wrong with a file; empty when nothing is."""
+    from safetensors import SafetensorError, safe_open  # noqa: PLC0415  (what only describes a pack does without it)
+
+    if not path.is_file():
+        return "is missing"
+    try:
+        if path.stat().st_size <= LARGEST_CHECKED_BYTES:
+            return "" if file_checksum(path) == checksum else "is not as listed"
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="numpy"):
+                pass
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    except SafetensorError as error:
+        return f"is cut off or broken ({error})"
+    return ""
 
 
 def file_checksum(path: Path) -> str:

@@ -24,6 +24,7 @@ from freeda_svc.jobs.banks import open_banks
 from freeda_svc.jobs.claims import claim_next
 from freeda_svc.jobs.database import writing
 from freeda_svc.jobs.tables import WorkItem, now
+from freeda_svc.packs import manifest
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.settings import Settings, load_settings, prepare_home
 from migrations import HEAD
@@ -216,7 +217,7 @@ def test_clocks_that_disagree(home: Path, monkeypatch: pytest.MonkeyPatch, secon
 def test_the_models_are_looked_at_without_being_loaded(
     home: Path, tiny_pack_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models, "LARGEST_CHECKED_BYTES", 1000)  # so that weights count as large
+    monkeypatch.setattr(manifest, "LARGEST_CHECKED_BYTES", 1000)  # so that weights count as large
     pack = tmp_path / "pack"
     shutil.copytree(tiny_pack_folder, pack)
     settings = load_settings(pack=str(pack))

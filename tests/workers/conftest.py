@@ -55,7 +55,13 @@ def eventually() -> Callable[..., None]:
     return wait
 
 
-FAKE_WORK = """
+UNTRIED = """
+import workers.trial
+
+workers.trial.try_parts = lambda *given, **named: []
+"""
+
+FAKE_WORK = f"""{UNTRIED}
 import os, signal, time
 from pathlib import Path
 import workers.performing
@@ -65,23 +71,40 @@ def perform(held, claim):
     words = " ".join(claim.input.get("captions", ()))
     if "killer" in words:
         os.kill(os.getpid(), signal.SIGKILL)
-    if "missing" in words and not Path({flag!r}).exists():
+    if "missing" in words and not Path({{flag!r}}).exists():
         raise UnavailableError("the bank does not answer")
     if "slow" in words and claim.attempt == 1:
         time.sleep(3)
-    return {{"attempt": claim.attempt}}
+    return {{{{"attempt": claim.attempt}}}}
 
 workers.performing.perform = perform
 """
 
 
 @pytest.fixture
-def fake_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def run_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Have every process that is started from now on run some code first."""
+
+    def prepare(code: str) -> None:
+        folder = tmp_path / "first"
+        folder.mkdir()
+        (folder / "sitecustomize.py").write_text(code)
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH")))))
+
+    return prepare
+
+
+@pytest.fixture
+def untried(run_first: Callable[[str], None]) -> None:
+    """Workers do not try their parts: the pack is a described one, without weights."""
+    run_first(UNTRIED)
+
+
+@pytest.fixture
+def fake_work(tmp_path: Path, run_first: Callable[[str], None]) -> Path:
     """Workers do nothing for an item but what its captions say: see FAKE_WORK; returns the file that is missed."""
-    folder, flag = tmp_path / "fake", tmp_path / "flag"
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(FAKE_WORK.format(flag=str(flag)))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH")))))
+    flag = tmp_path / "flag"
+    run_first(FAKE_WORK.format(flag=str(flag)))
     return flag
 
 

@@ -17,6 +17,7 @@ from freeda_svc.captions.caption import Caption
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import follow_job, submit_ingest
 from freeda_svc.settings import Settings
+from tests.workers.conftest import UNTRIED
 from workers import CeleryDispatcher, background_stack
 from workers.broker_server import start_broker, stop_broker
 from workers.metrics import WorkerMetrics
@@ -214,7 +215,8 @@ def test_health_is_told_and_a_port_that_is_taken_is_one_line(make_settings: Call
     with measuring(settings, "redis://127.0.0.1:1", ["ingest"]) as measured:
         assert httpx.get(f"{address}/health/live").status_code == 200
         assert httpx.get(f"{address}/health/ready").status_code == 503
-        measured.ready.set()
+        assert "is starting" in httpx.get(f"{address}/health/ready").json()["because"]
+        measured.tell("")
         assert httpx.get(f"{address}/health/ready").json() == {"takes items": True}
         assert httpx.get(f"{address}/other").status_code == 404
         with (
@@ -240,26 +242,23 @@ def scrape() -> Callable[[Settings], Scraped]:
     return get
 
 
-MEASURED_WORK = """
+MEASURED_WORK = f"""{UNTRIED}
 import workers.performing
 from workers.metrics_reports import STORE, note_bank, stage
 
 def perform(held, claim):
     with stage(STORE):
         note_bank("default@1", lambda: 8)
-    return {"images": len(claim.input["captions"]), "new prototypes": 2 * len(claim.input["captions"])}
+    return {{"images": len(claim.input["captions"]), "new prototypes": 2 * len(claim.input["captions"])}}
 
 workers.performing.perform = perform
 """
 
 
 @pytest.fixture
-def measured_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def measured_work(run_first: Callable[[str], None]) -> None:
     """Workers do nothing for an item but measure it."""
-    folder = tmp_path / "fake"
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(MEASURED_WORK)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH")))))
+    run_first(MEASURED_WORK)
 
 
 @pytest.mark.end_to_end

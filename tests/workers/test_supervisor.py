@@ -22,7 +22,7 @@ from workers import (
 )
 from workers.broker_server import start_broker
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, pytest.mark.usefixtures("untried")]
 Captions = Callable[..., list[Caption]]
 
 

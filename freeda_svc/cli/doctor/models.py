@@ -5,19 +5,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-
 from freeda_svc.cli.console import size_text
 from freeda_svc.cli.doctor.findings import Finding, note, ok, wrong
-from freeda_svc.errors import NotFoundError
+from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs.banks import open_banks
-from freeda_svc.packs.description import PackDescription, read_pack_parameters
-from freeda_svc.packs.manifest import file_checksum
+from freeda_svc.packs.description import read_pack_parameters
+from freeda_svc.packs.manifest import check_files
 from freeda_svc.packs.precision import choose_computing
 from freeda_svc.settings import Settings
-
-LARGEST_CHECKED_BYTES = 4 << 20
-"""Larger files are looked at without being read: safetensors by their head, which says how long they must be."""
 
 _DRIVER = Path("/proc/driver/nvidia/version")
 
@@ -25,31 +20,13 @@ _DRIVER = Path("/proc/driver/nvidia/version")
 def look_at_pack(settings: Settings) -> Iterator[Finding]:
     """Are its files there and whole?"""
     pack = read_pack_parameters(settings.pack, settings.packs_folder)
-    for name in pack.files:
-        reason = _fault(pack, name)
-        if reason:
-            yield wrong("models", f"pack {pack.name}: {name} {reason}", pack.remedy)
-            return
+    try:
+        check_files(pack)
+    except InputError as error:
+        yield wrong("models", str(error).removesuffix(f"; {pack.remedy}"), pack.remedy)
+        return
     size = sum((pack.folder / name).stat().st_size for name in pack.files)
     yield ok("models", f"pack {pack.name}, {len(pack.files)} files, {size_text(size)}, {pack.fingerprint}")
-
-
-def _fault(pack: PackDescription, name: str) -> str:
-    """What is wrong with a file of a pack; empty when nothing is."""
-    path = pack.folder / name
-    if not path.is_file():
-        return "is missing"
-    try:
-        if path.stat().st_size <= LARGEST_CHECKED_BYTES:
-            return "" if file_checksum(path) == pack.files[name] else "is not as listed"
-        if path.suffix == ".safetensors":
-            with safe_open(path, framework="numpy"):
-                pass
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
-    except SafetensorError as error:
-        return f"is cut off or broken ({error})"
-    return ""
 
 
 def look_at_bank(settings: Settings) -> Iterator[Finding]:

@@ -29,6 +29,8 @@ def use_in(held: ModuleType) -> None:
     """Change ``workers.held`` so that its processes use these models."""
     held.Held.pack = property(lambda self: _pack(self.settings.pack))
     held.Held.builder = property(lambda self: QuickBuilder(self.pack))
+    held.Held.prepare = lambda self, kind: None
+    held.Held.try_models = lambda self, *, generator=False: None
     held.Held.segmenter = lambda self, bank: QuickSegmenter(self.pack, self.bank(bank), str(bank))
     # What it imports needs torch, which takes longer to import than everything else together.
     sys.modules["freeda_svc.segmentation.evidence_plain"] = SimpleNamespace(  # type: ignore[assignment]
@@ -41,6 +43,9 @@ def _pack(folder: str) -> SimpleNamespace:
 
     description = read_pack_parameters(folder)
     return SimpleNamespace(
+        name=description.name,
+        device="cpu",
+        computing=SimpleNamespace(device="cpu", generator="float32", encoders="float32"),
         description=description,
         fingerprint=description.fingerprint,
         parameters=description.parameters,

@@ -1,0 +1,196 @@
+"""Whose fault it is that an item was not done; the working process is this one."""
+
+import errno
+from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from sqlalchemy import select
+
+from freeda_svc.captions.caption import Caption
+from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.jobs import JobKind, job_items, submit_ingest
+from freeda_svc.jobs.claims import Claim
+from freeda_svc.jobs.database import reading
+from freeda_svc.jobs.tables import Attempt
+from freeda_svc.settings import Settings
+from workers import ability, child, faults, tasks
+from workers.ability import begin_ability, read_ability
+from workers.app import QUEUES, QUEUES_KEY, SETTINGS_KEY
+from workers.patience import Patience
+from workers.trial import Tried
+
+Captions = Callable[..., list[Caption]]
+
+
+class NoDispatcher:
+    def check(self) -> None: ...
+
+    def send(self, kind: JobKind, item_ids: Sequence[int]) -> bool:
+        return False
+
+
+class Process:
+    """The working process: what it raises for an item, what it finds when it tries itself, how it waited."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.raises: list[BaseException] = []
+        self.broken: list[list[Tried]] = []
+        self.waited: list[float] = []
+
+    def perform(self, _held: object, _claim: Claim) -> dict[str, Any]:
+        if self.raises:
+            raise self.raises.pop(0)
+        return {}
+
+    def try_parts(self, *_given: object, **_named: object) -> list[Tried]:
+        return self.broken.pop(0) if self.broken else []
+
+    def message(self) -> None:
+        conf = {SETTINGS_KEY: self.settings.model_dump(mode="json"), QUEUES_KEY: QUEUES, child.REPORTS_KEY: ""}
+        tasks._run_item(SimpleNamespace(app=SimpleNamespace(conf=conf)), 1)
+
+
+@pytest.fixture
+def process(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Process]:
+    made = Process(settings)
+    begin_ability(settings, 1)
+    ability.write_ability(settings, ability.Ability(1, able=True, started=True))
+    monkeypatch.setattr(tasks, "perform", made.perform)
+    monkeypatch.setattr(tasks, "BURST_SECONDS", 0.0)
+    monkeypatch.setattr(faults, "try_parts", made.try_parts)
+    monkeypatch.setattr(ability, "try_parts", made.try_parts)
+    monkeypatch.setattr(ability, "Patience", lambda **given: Patience(made.waited.append, **given))
+    yield made
+    child._end()
+
+
+@pytest.fixture
+def job_id(settings: Settings, captions: Captions) -> str:
+    return submit_ingest(settings, captions(1), source="test", dispatcher=NoDispatcher())
+
+
+def _outcomes(settings: Settings) -> list[str]:
+    with reading(settings) as session:
+        return list(session.scalars(select(Attempt.outcome).order_by(Attempt.number)))
+
+
+def _broken(part: str, told: str) -> list[Tried]:
+    return [Tried(part, works=False, told=told, passes=True)]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        MemoryError(),
+        UnavailableError("the bank does not answer"),
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EROFS, "Read-only file system"),
+        OSError(errno.EMFILE, "Too many open files"),
+    ],
+)
+def test_an_item_is_not_to_blame_for_what_names_its_cause(
+    process: Process, settings: Settings, job_id: str, error: Exception
+) -> None:
+    process.raises = [error] * 5
+    for _ in range(5):
+        process.message()
+    [item] = job_items(settings, job_id)
+    assert (item.state, item.attempts) == ("queued", 5)
+    assert _outcomes(settings) == ["handed back"] * 5
+    assert len(process.waited) == 5
+    process.message()
+    assert job_items(settings, job_id)[0].state == "done"
+    assert read_ability(settings).faults == 0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+        RuntimeError("CUDA error: device-side assert triggered"),
+    ],
+)
+def test_a_device_that_failed_is_used_again_by_another_process_only(
+    process: Process, settings: Settings, job_id: str, error: Exception
+) -> None:
+    process.raises = [error]
+    with pytest.raises(SystemExit):
+        process.message()
+    found = read_ability(settings)
+    assert found is not None
+    assert (found.able, found.faults, found.refused) == (False, 1, False)
+    assert "the device failed" in found.reason
+    assert _outcomes(settings) == ["handed back"]
+    process.message()  # as the next process would
+    assert read_ability(settings).able
+    assert job_items(settings, job_id)[0].state == "done"
+
+
+def test_an_item_that_breaks_a_device_that_works_is_set_aside_in_the_end(
+    process: Process, settings: Settings, job_id: str
+) -> None:
+    attempts = 2 * settings.max_attempts
+    process.raises = [torch.AcceleratorError("CUDA error: device-side assert triggered") for _ in range(attempts)]
+    for number in range(attempts):
+        if number < settings.max_attempts:
+            with pytest.raises(SystemExit):
+                process.message()
+        else:
+            process.message()
+    assert _outcomes(settings) == ["handed back"] * settings.max_attempts + ["failed"] * settings.max_attempts
+    assert job_items(settings, job_id)[0].state == "failed"
+
+
+@pytest.mark.parametrize("error", [InputError("the image is not there"), ValueError("shapes differ")])
+def test_while_a_part_is_broken_no_failure_counts(
+    process: Process, settings: Settings, job_id: str, error: Exception
+) -> None:
+    process.raises = [error]
+    process.broken = [_broken("folders", "the folder of artifacts is gone")] * 3
+    process.message()
+    [item] = job_items(settings, job_id)
+    assert (item.state, item.attempts) == ("queued", 1)
+    assert _outcomes(settings) == ["handed back"]
+    assert read_ability(settings).able  # it has waited until all parts worked
+    process.message()
+    assert job_items(settings, job_id)[0].state == "done"
+
+
+@pytest.mark.parametrize(
+    ("error", "state"), [(InputError("photo.png is damaged"), "failed"), (ValueError("shapes differ"), "queued")]
+)
+def test_while_all_parts_work_the_item_is_to_blame(
+    process: Process, settings: Settings, job_id: str, error: Exception, state: str
+) -> None:
+    process.raises = [error]
+    process.message()
+    assert _outcomes(settings) == ["failed"]
+    assert job_items(settings, job_id)[0].state == state
+    assert process.waited == []
+
+
+@pytest.mark.parametrize(("others", "is_to_blame"), [(70, False), (2, True)])
+def test_who_runs_out_of_a_cards_memory_alone_is_to_blame(
+    process: Process,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    job_id: str,
+    others: int,
+    is_to_blame: bool,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 20)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (100 - 20 - others, 100))
+    process.raises = [torch.OutOfMemoryError("CUDA out of memory")]
+    process.message()
+    assert _outcomes(settings) == ["failed" if is_to_blame else "handed back"]
+    assert job_items(settings, job_id)[0].state == "queued"

@@ -1,0 +1,93 @@
+"""Questions to a worker that is busy, or whose answer fails."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from freeda_svc.captions.caption import Caption
+from freeda_svc.errors import FreedaError, NotFoundError, UnavailableError
+from freeda_svc.jobs import follow_job, job_summary, submit_ingest
+from freeda_svc.settings import Settings
+from tests.workers.conftest import UNTRIED
+from workers import CeleryDispatcher, ask_bank, background_stack, bank_stats
+from workers.answers import ANSWERS, CHANGES
+
+BUSY_SECONDS = 8
+CODE = f"""{UNTRIED}
+import time
+import workers.answers
+import workers.performing
+
+def perform(held, claim):
+    time.sleep({BUSY_SECONDS})
+    return {{"images": 1}}
+
+workers.performing.perform = perform
+workers.answers.ANSWERS["list_banks"] = lambda held: 1 / 0
+workers.answers.ANSWERS["create_bank"] = lambda held, bank: 1 / 0
+workers.answers.ANSWERS["count_nouns"] = lambda held, bank: {{1, 2}}
+"""
+
+
+@pytest.fixture
+def busy(
+    make_settings: Callable[..., Settings], described_pack: str, run_first: Callable[[str], None]
+) -> Callable[..., Settings]:
+    """Settings of a worker whose items take long, and whose answers fail."""
+    run_first(CODE)
+    return lambda **given: make_settings(pack=described_pack, **given)
+
+
+@pytest.mark.end_to_end
+def test_a_busy_worker_answers_when_it_can_and_says_what_it_cannot(
+    busy: Callable[..., Settings], captions: Callable[..., list[Caption]], eventually: Callable[..., None]
+) -> None:
+    settings = busy(query_timeout_seconds=60)
+    with background_stack(settings):
+        job_id = submit_ingest(settings, captions(1), source="x", dispatcher=CeleryDispatcher(settings))
+        eventually(lambda: job_summary(settings, job_id).progress.running)
+        begun = time.monotonic()
+        with pytest.raises(NotFoundError):  # which the worker said
+            bank_stats(settings)
+        assert time.monotonic() - begun > BUSY_SECONDS - 3
+        for question, given in (("list_banks", {}), ("count_nouns", {"bank": "default"})):
+            with pytest.raises(FreedaError, match="the worker could not answer") as caught:
+                ask_bank(settings, question, **given)
+            assert "is not known" not in str(caught.value)
+        with pytest.raises(FreedaError, match=r"ZeroDivisionError: division by zero.*freeda bank list") as caught:
+            ask_bank(settings, "create_bank", bank="cats")
+        assert "\n" not in str(caught.value)
+        with pytest.raises(FreedaError, match="could not answer"):
+            ask_bank(settings, "describe_bank", wrong="argument")
+        *_, last = follow_job(settings, job_id)
+        assert last.state == "done"
+
+
+@pytest.mark.end_to_end
+@pytest.mark.parametrize(
+    ("question", "given", "told"),
+    [
+        ("describe_bank", {"bank": "default"}, "ask again later"),
+        ("drop_bank", {"bank": "cats@1"}, "or still will, is not known: `freeda bank list` shows it"),
+        ("forget", {"bank": "cats", "selection": {"noun": "cat"}}, "is not known: `freeda bank stats` shows it"),
+    ],
+)
+def test_after_a_time_out_it_is_said_what_is_not_known(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, question: str, given: dict[str, Any], told: str
+) -> None:
+    from workers import queries  # noqa: PLC0415
+    from workers.broker_server import start_broker  # noqa: PLC0415
+
+    start_broker(settings)
+    monkeypatch.setattr(queries, "worker_is_running", lambda _settings: True)
+    with pytest.raises(UnavailableError, match=r"did not answer within 0\.3 s") as caught:
+        ask_bank(settings.model_copy(update={"query_timeout_seconds": 0.3}), question, **given)
+    assert told in str(caught.value)
+
+
+def test_all_changes_are_answers() -> None:
+    assert set(CHANGES) < set(ANSWERS)
+    asking = {"list_banks", "describe_bank", "count_nouns", "search_bank", "show_prototype", "count_selected"}
+    assert set(ANSWERS) - set(CHANGES) == asking

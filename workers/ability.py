@@ -1,0 +1,189 @@
+"""Whether a worker is able to work, and why not: found out by its working process, read by everybody else.
+
+The working process tries itself before its first item and after every fault (`workers.trial`), and takes no item until
+all parts work. What it found stands in a file beside the worker's lock. The file has its full length from the
+beginning, so that a full disk can be told, too.
+"""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from freeda_svc.errors import UnavailableError
+from freeda_svc.settings import Settings
+from workers.faults import Fault
+from workers.held import Held
+from workers.locks import worker_pid
+from workers.patience import Patience
+from workers.trial import try_parts
+
+FILE_BYTES = 4096
+LONGEST_REASON = 600
+"""Of letters that JSON writes with six bytes each."""
+LOOK_SECONDS = 0.1
+LONGEST_WAIT_SECONDS = 5.0
+"""Between tries: they take little, and work is to go on soon when a part is there again."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Ability:
+    """How a worker stands.
+
+    Attributes:
+        worker: its process.
+        able: it takes items.
+        reason: why not, one line; empty while it tries itself for the first time.
+        refused: it will not, unless somebody mends it: it has just been started, and its parts do not work.
+        generates: the text-to-image model belongs to what must work.
+        faults: how many there were since an item was done.
+        started: it was able once.
+    """
+
+    worker: int
+    able: bool = False
+    reason: str = ""
+    refused: bool = False
+    generates: bool = False
+    faults: int = 0
+    started: bool = False
+
+
+def begin_ability(settings: Settings, worker: int) -> None:
+    """Say that a worker has been started and is not able yet.
+
+    Raises:
+        UnavailableError: the file cannot be written.
+    """
+    try:
+        _file(settings).write_bytes(b" " * FILE_BYTES)
+        write_ability(settings, Ability(worker))
+    except OSError as error:
+        raise UnavailableError(f"the file {_file(settings)} cannot be written: {error.strerror}") from error
+
+
+def write_ability(settings: Settings, ability: Ability) -> None:
+    """Say how the worker stands now.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    short = replace(ability, reason=ability.reason[:LONGEST_REASON])
+    with _file(settings).open("r+b") as file:
+        os.pwrite(file.fileno(), json.dumps(asdict(short)).encode("ascii").ljust(FILE_BYTES), 0)
+
+
+def read_ability(settings: Settings) -> Ability | None:
+    """Read how the worker of the home, or of the worker's name, stands or stood; None when that is not known."""
+    try:
+        return Ability(**json.loads(_file(settings).read_bytes()))
+    except (OSError, ValueError, TypeError):  # there is none, or it is of another version
+        return None
+
+
+def worker_fault(settings: Settings) -> str:
+    """Say why the worker that holds the home takes no items; empty when it does, or when there is no worker."""
+    ability = read_ability(settings)
+    if ability is None or ability.able or ability.worker != worker_pid(settings):
+        return ""
+    return ability.reason
+
+
+def become_able(held: Held, worker: int, fault: Fault | None = None) -> None:
+    """Try the parts until all of them work; return then.
+
+    Args:
+        held: models and banks of this process.
+        worker: the process of the worker above this one.
+        fault: what has just kept it from doing an item.
+    """
+    settings = held.settings
+    now = read_ability(settings) or Ability(worker)
+    held.generates |= now.generates
+    patience = Patience(waited=now.faults, longest=LONGEST_WAIT_SECONDS)
+    if fault is not None:
+        now = replace(now, able=False, reason=fault.reason, faults=now.faults + 1, generates=held.generates)
+        _tell(settings, now)
+        if fault.renew:
+            raise SystemExit(1)  # the pool starts another process, which comes here without a fault
+        patience.wait()
+    elif now.faults:
+        patience.wait()
+    inputs = fault is not None and fault.inputs
+    while True:
+        broken = [tried for tried in try_parts(settings, held, inputs=inputs) if not tried.works]
+        if not broken:
+            _tell(settings, replace(now, able=True, reason="", started=True))
+            return
+        reason = "; ".join(tried.told for tried in broken)
+        refused = not now.started and not any(tried.passes for tried in broken)
+        if reason != now.reason or refused:
+            log.warning("no items are taken", reason=reason)
+        now = replace(now, able=False, reason=reason, refused=refused)
+        _tell(settings, now)
+        while refused:
+            time.sleep(1)  # the worker above ends this process
+        patience.wait()
+
+
+def note_success(settings: Settings) -> None:
+    """Forget the faults there were: an item was done."""
+    now = read_ability(settings)
+    if now is not None and now.faults:
+        _tell(settings, replace(now, faults=0))
+
+
+class AbilityWatch:
+    """Looks at what the working process says, from a thread of the worker above it."""
+
+    def __init__(self, settings: Settings, on_change: Callable[[Ability], object]) -> None:
+        """Prepare it.
+
+        Args:
+            settings: the installation.
+            on_change: called with what is so now, whenever that has changed.
+        """
+        self._settings = settings
+        self._on_change = on_change
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ability", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Look no more, without waiting for what is just being told."""
+        self._ended.set()
+
+    def stop(self) -> None:
+        """End."""
+        self.end()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        seen: Any = None
+        while not self._ended.wait(LOOK_SECONDS):
+            found = read_ability(self._settings)
+            if found is not None and found != seen:
+                seen = found
+                self._on_change(found)
+
+
+def _tell(settings: Settings, ability: Ability) -> None:
+    with suppress(OSError):  # it is only told; work goes on
+        write_ability(settings, ability)
+
+
+def _file(settings: Settings) -> Path:
+    return settings.worker_lock.with_suffix(".ability")

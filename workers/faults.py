@@ -1,0 +1,93 @@
+"""Whose fault it is that an item was not done: the item's own, or that of the worker that had it in hand.
+
+Only the item's own fault counts against it. A worker whose device, models, bank or folders do not work would otherwise
+fail every item that waits.
+"""
+
+import gc
+import re
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from freeda_svc.jobs import JobKind
+from freeda_svc.jobs.claims import Claim, times_handed_back
+from workers.held import Held
+from workers.patience import may_pass
+from workers.trial import try_parts
+
+DEVICE_FAILED = "the device failed"
+"""Begins the reason of what was handed back for it."""
+OTHERS_SHARE = 0.1
+"""Who runs out of a card's memory while others use more of it than this is not to blame."""
+_DEVICE_ERROR = re.compile(
+    r"\b(CUDA|cuDNN|CUDNN|cuBLAS|CUBLAS|NCCL|HIP|MPS)\b.*(error|ERROR|failed|not ready)|_STATUS_"
+)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something of the worker's that kept it from doing an item.
+
+    Attributes:
+        reason: one line.
+        renew: only another process can use the device again.
+        inputs: the item needs copies of submitted images.
+    """
+
+    reason: str
+    renew: bool = False
+    inputs: bool = False
+
+
+def fault_behind(error: Exception, held: Held, claim: Claim) -> Fault | None:
+    """Find the fault of the worker behind an error; None when the item itself is to blame.
+
+    What names its cause is believed. For everything else the worker tries itself: while all its parts work, it was the
+    item. A device that works again in a new process, but fails with the same item ``max_attempts`` times, is not to
+    blame either.
+
+    Args:
+        error: what was raised while the item was in hand.
+        held: models and banks of this process.
+        claim: the item.
+    """
+    line = " ".join(str(error).split()) or type(error).__name__
+    if may_pass(error):
+        return Fault(line)
+    if _is_out_of_memory(error):
+        return _memory_fault(line)
+    if _is_device_error(error):
+        often = times_handed_back(held.settings, claim, DEVICE_FAILED) >= held.settings.max_attempts
+        return None if often else Fault(f"{DEVICE_FAILED}: {type(error).__name__}: {line}", renew=True)
+    needs_inputs = claim.kind is not JobKind.INGEST
+    broken = [tried.told for tried in try_parts(held.settings, held, inputs=needs_inputs) if not tried.works]
+    return Fault("; ".join(broken), inputs=needs_inputs) if broken else None
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    torch = _torch()
+    return isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError))
+
+
+def _is_device_error(error: Exception) -> bool:
+    torch = _torch()
+    if torch is not None and isinstance(error, torch.AcceleratorError):
+        return True
+    return isinstance(error, RuntimeError) and _DEVICE_ERROR.search(str(error)) is not None
+
+
+def _memory_fault(line: str) -> Fault | None:
+    """Blame the item only where it had the card nearly to itself."""
+    gc.collect()
+    torch = _torch()
+    if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
+        return Fault(f"out of memory: {line}")
+    torch.cuda.empty_cache()
+    free, total = torch.cuda.mem_get_info()
+    others = total - free - torch.cuda.memory_reserved()
+    return Fault(f"out of memory, of which others use some: {line}") if others > OTHERS_SHARE * total else None
+
+
+def _torch() -> Any:  # noqa: ANN401 - mypy would want the module imported
+    return sys.modules.get("torch")  # without it no device was used

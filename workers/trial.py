@@ -1,0 +1,134 @@
+"""Trying what a worker needs, each part with next to nothing: device, models, bank, folders.
+
+The working process does it before its first item and after every fault; ``freeda doctor`` does the same.
+"""
+
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from freeda_svc.errors import BusyError, FreedaError, NotFoundError, UnavailableError
+from freeda_svc.jobs.input_images import INPUTS
+from freeda_svc.jobs.results import RESULTS
+from freeda_svc.packs.description import read_pack_parameters
+from freeda_svc.settings import Settings
+from workers.held import Held
+
+PROBE_BYTES = 1 << 20
+"""With less room than this no item can be ended."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of trying a part.
+
+    Attributes:
+        part: ``models``, ``device``, ``bank`` or ``folders``.
+        works: whether it does.
+        told: one line: how it is, or what is wrong and what to do.
+        passes: it does not work, but may do so later without anybody's help: a server is away, another process holds
+            the bank.
+    """
+
+    part: str
+    works: bool
+    told: str
+    passes: bool = False
+
+
+def try_parts(
+    settings: Settings, held: Held | None = None, *, generator: bool = False, inputs: bool = False
+) -> list[Tried]:
+    """Try device, models, bank and folders: a forward pass of the smallest image and text, one search, one file.
+
+    Args:
+        settings: the installation.
+        held: what this process holds already; models and bank are opened and closed again without it.
+        generator: the text-to-image model is read and tried, too; otherwise only its files are looked at.
+        inputs: the copies of submitted images must be there: there are items that need them.
+
+    Returns:
+        What was found, in this order; what cannot be tried because of a part before it is left out.
+    """
+    if held is None:
+        with closing(Held(settings)) as own:
+            return try_parts(settings, own, generator=generator, inputs=inputs)
+    found = [_tried("models", lambda: _describe_pack(settings))]
+    if found[0].works:
+        found.append(_tried("device", lambda: _choose_device(held)))
+        if found[-1].works:
+            found[0] = _tried("models", lambda: _try_models(held, generator=generator))
+    found.append(_tried("bank", lambda: _try_bank(held)))
+    found.append(_tried("folders", lambda: _try_folders(settings, inputs=inputs)))
+    return found
+
+
+def _tried(part: str, attempt: Callable[[], str]) -> Tried:
+    try:
+        return Tried(part, works=True, told=attempt())
+    except (BusyError, UnavailableError) as error:
+        return Tried(part, works=False, told=_line(error), passes=True)
+    except FreedaError as error:
+        return Tried(part, works=False, told=_line(error))
+    except OSError as error:
+        return Tried(part, works=False, told=f"{error.filename or part}: {error.strerror or error}", passes=True)
+    except Exception as error:  # noqa: BLE001 - whatever a library raises says that the part cannot be used
+        return Tried(part, works=False, told=f"{type(error).__name__}: {_line(error)}")
+
+
+def _describe_pack(settings: Settings) -> str:
+    pack = read_pack_parameters(settings.pack, settings.packs_folder)
+    return f"pack {pack.name}"
+
+
+def _choose_device(held: Held) -> str:
+    computing = held.pack.computing
+    return f"{computing.device}; generator in {computing.generator}, encoders in {computing.encoders}"
+
+
+def _try_models(held: Held, *, generator: bool) -> str:
+    held.try_models(generator=generator)
+    return f"pack {held.pack.name} computes on {held.pack.device}"
+
+
+def _try_bank(held: Held) -> str:
+    """Open the bank that is meant where none is named, and search it."""
+    import numpy as np  # noqa: PLC0415 - the worker above the working process does without it
+
+    try:
+        bank = held.banks.resolve(held.settings.bank)
+    except NotFoundError:
+        return "there is none yet"
+    store = held.existing_bank(bank)
+    count = store.count()
+    if count:
+        store.nearest(np.ones((1, store.key_dimension), dtype=np.float32), 1)
+    return f"{bank}, {count:,} prototypes"
+
+
+def _try_folders(settings: Settings, *, inputs: bool) -> str:
+    """Write where items write, and see that the images they read are there."""
+    artifacts = settings.artifacts_folder
+    if not artifacts.is_dir():
+        raise UnavailableError(f"the folder of artifacts {artifacts} is gone: mount it, or correct artifacts")
+    if inputs and not (artifacts / INPUTS).is_dir():
+        raise UnavailableError(f"the folder of submitted images {artifacts / INPUTS} is gone: mount or restore it")
+    results = artifacts / RESULTS
+    for folder in (settings.home, artifacts, *([results] if results.exists() else [])):
+        _probe(folder)
+    return f"{artifacts} can be written"
+
+
+def _probe(folder: Path) -> None:
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(PROBE_BYTES))
+            file.flush()
+    except OSError as error:
+        raise UnavailableError(f"the folder {folder} cannot be written: {error.strerror}") from error
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
