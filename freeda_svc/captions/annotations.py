@@ -6,6 +6,8 @@ from typing import Any
 
 import ijson
 
+from freeda_svc.captions.json_events import json_events, plain
+
 ANNOTATIONS_DEPTH = 2
 DEEPEST = 200
 
@@ -22,7 +24,7 @@ def coco_annotations(stream: BufferedReader) -> Iterator[Any]:
     depth, key, field = 0, "", ""
     listed = False
     row: dict[str, Any] = {}
-    for event, value in ijson.basic_parse(stream, use_float=True):
+    for event, value in json_events(stream):
         if event == "map_key":
             key, field = (value, field) if depth == 1 else (key, value if depth == ANNOTATIONS_DEPTH + 1 else field)
             continue
@@ -34,9 +36,9 @@ def coco_annotations(stream: BufferedReader) -> Iterator[Any]:
             if is_start:
                 row = {}
             else:
-                yield row if is_end else value
+                yield row if is_end else plain(value)
         elif listed and depth == ANNOTATIONS_DEPTH + 1 and not is_end:
-            row[field] = {} if is_start else value
+            row[field] = {} if is_start else plain(value)
         depth += is_start
         if depth > DEEPEST:
             raise ijson.JSONError(f"nested more than {DEEPEST} deep")

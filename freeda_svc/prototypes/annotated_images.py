@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,68 +9,51 @@ import numpy.typing as npt
 
 from freeda_svc.captions.sources import called
 from freeda_svc.errors import InputError
-from freeda_svc.images import coco_mask, upright_size
-from freeda_svc.prototypes.annotations import (
-    ANNOTATIONS,
-    AnnotatedImage,
-    Annotations,
-    Id,
-    category_noun,
-    read_annotations,
-)
+from freeda_svc.images.coco_masks import coco_mask, stray_polygons
+from freeda_svc.images.orientation import DrawnOn, is_drawn_on_stored, read_frame
+from freeda_svc.prototypes.annotation_tally import CAPTION, EMPTY, NO_MASK, STRAY, AnnotationTally
+from freeda_svc.prototypes.annotations import ANNOTATIONS, Annotations, Id, category_noun, read_annotations
 from freeda_svc.prototypes.exemplar_files import MarkedImage
 from freeda_svc.prototypes.exemplars import tidy_caption
 
 _NAMES_SHOWN = 20
 
 
-@dataclass
-class AnnotationTally:
-    """Counts that grow while annotations are read.
-
-    Attributes:
-        crowds: annotations of crowds, left out because they mark much else, too.
-        empty: what was left out because its mask has no pixel, mostly slivers of polygons.
-    """
-
-    crowds: int = 0
-    empty: int = 0
-
-    @property
-    def left_out(self) -> dict[str, int]:
-        """How many were left out, by reason; reasons that did not occur are missing."""
-        counts = {"crowds": self.crowds, "empty masks": self.empty}
-        return {reason: count for reason, count in counts.items() if count}
-
-
 def read_annotated_images(
-    path: Path, folder: Path, nouns: Collection[str] = (), tally: AnnotationTally | None = None
+    path: Path,
+    folder: Path,
+    nouns: Collection[str] = (),
+    tally: AnnotationTally | None = None,
+    *,
+    take_crowds: bool = False,
+    drawn_on: DrawnOn | None = None,
 ) -> Iterator[MarkedImage]:
     """Read what a COCO annotation file marks: for each image and each of its categories one mask.
 
     All annotations of a category in an image are merged, as all mentions of a noun in a caption are, so a flock of
-    sheep does not outvote the pictures of a single one.
+    sheep does not outvote the pictures of a single one. What cannot be used is left out and counted.
 
     Args:
         path: the file, JSON, perhaps compressed with gzip.
         folder: holds the images.
         nouns: names of categories; none means all.
         tally: counts what was left out.
+        take_crowds: take annotations of crowds like others.
+        drawn_on: on what the annotations of images were drawn that have an EXIF orientation.
 
     Yields:
         Marked images in the order of the file's images; the noun is the category's name, the caption that of the
         annotation, or else of the image, where there is one.
 
     Raises:
-        InputError: there is no such folder or category, the file or a row of it is broken, an image cannot be read or
-            is of another size than annotated, or nothing is left. Raised while reading; what was yielded before is
-            good.
+        InputError: there is no such folder or category, the file is none, an image cannot be read or is of another size
+            than annotated, it is turned and nobody said on what its annotations were drawn, or nothing is left. Raised
+            while reading; what was yielded before is good.
     """
     counts = tally if tally is not None else AnnotationTally()
     if not folder.is_dir():
         raise InputError(f"there is no folder of images {folder}; give the one that {called(path)} belongs to")
-    found = read_annotations(path)
-    counts.crowds += found.crowds
+    found = read_annotations(path, counts, take_crowds=take_crowds)
     chosen = _choose(found, nouns, path)
     merged: dict[tuple[Id, str], list[Id]] = {}
     for image, category in found.marks:
@@ -82,20 +64,29 @@ def read_annotated_images(
     for image, noun in sorted(merged, key=lambda key: order[key[0]]):
         entry = found.images[image]
         marks = [found.marks[image, category] for category in merged[image, noun]]
-        mask = _mask(entry, folder, [row for each in marks for row in each.segmentations], path)
+        file = folder / entry.name
+        frame = read_frame(file)
+        stored = is_drawn_on_stored(frame, entry.size, drawn_on, image=file, marks=called(path))
+        height, width = frame.stored_size if stored else frame.size
+        if entry.size not in {None, (height, width)}:
+            raise InputError(
+                f"{file} is {width} x {height} pixels{' as stored' if stored else ''}, but was annotated at "
+                f"{entry.size[1]} x {entry.size[0]}; give the images that {called(path)} was made for"
+            )
+        rows = [row for each in marks for row in each.segmentations]
+        mask = _mask(rows, (height, width), counts)
+        if mask is None:
+            continue
         if not mask.any():
-            counts.empty += 1
+            counts.note(EMPTY, f"{noun} in {entry.name}")
             continue
         yielded = True
         captions = (*(each.caption for each in marks), entry.caption, found.captions.get(image, ""))
-        try:
-            caption = tidy_caption(next(filter(None, captions), ""), noun)
-        except InputError as error:
-            raise InputError(f"{called(path)}, of the image {entry.name}: {error}") from error
-        yield MarkedImage(noun, folder / entry.name, mask, caption)
+        caption = _caption(next(filter(None, captions), ""), noun, entry.name, counts)
+        yield MarkedImage(noun, file, frame.turn(mask) if stored else mask, caption)
     if not yielded:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in counts.left_out.items())
-        raise InputError(f"{called(path)} marks nothing that can be used{f' ({reasons})' if reasons else ''}")
+        reasons = "; ".join(counts.lines())
+        raise InputError(f"{called(path)} marks nothing that can be used{f': {reasons}' if reasons else ''}")
 
 
 def _choose(found: Annotations, nouns: Collection[str], path: Path) -> set[Id]:
@@ -112,18 +103,26 @@ def _choose(found: Annotations, nouns: Collection[str], path: Path) -> set[Id]:
 
 
 def _mask(
-    entry: AnnotatedImage, folder: Path, segmentations: list[tuple[int, str]], path: Path
-) -> npt.NDArray[np.bool_]:
-    height, width = upright_size(folder / entry.name)
-    if entry.size is not None and entry.size != (height, width):
-        raise InputError(
-            f"{folder / entry.name} is {width} x {height} pixels, but was annotated at {entry.size[1]} x "
-            f"{entry.size[0]}; give the images that {called(path)} was made for (turned upright, if cameras noted how)"
-        )
-    mask = np.zeros((height, width), dtype=np.bool_)
+    segmentations: list[tuple[int, str]], size: tuple[int, int], counts: AnnotationTally
+) -> npt.NDArray[np.bool_] | None:
+    """Merge segmentations into a mask of some height and width; None when none of them can be used."""
+    merged = None
     for number, segmentation in segmentations:
+        place, content = f"{ANNOTATIONS}[{number}]", json.loads(segmentation)
         try:
-            mask |= coco_mask(json.loads(segmentation), height, width)
+            mask = coco_mask(content, *size)
         except InputError as error:
-            raise InputError(f"{called(path)}, {ANNOTATIONS}[{number}]: {error}") from error
-    return mask
+            counts.note(NO_MASK, f"{place}: {error}")
+            continue
+        if stray := stray_polygons(content):
+            counts.note(STRAY, place, stray)
+        merged = mask if merged is None else merged | mask
+    return merged
+
+
+def _caption(caption: str, noun: str, image: str, counts: AnnotationTally) -> str:
+    try:
+        return tidy_caption(caption, noun)
+    except InputError as error:
+        counts.note(CAPTION, f"of the image {image}: {error}")
+        return tidy_caption("", noun)

@@ -7,6 +7,7 @@ from typing import Any
 import ijson
 
 from freeda_svc.captions.annotations import DEEPEST
+from freeda_svc.captions.json_events import json_events, plain
 
 _SECTION_DEPTH, _ROW_DEPTH = 1, 2
 
@@ -24,7 +25,7 @@ def annotation_rows(stream: BufferedReader, sections: Collection[str]) -> Iterat
     depth, section = 0, ""
     listed = False
     row = ijson.ObjectBuilder()
-    for event, value in ijson.basic_parse(stream, use_float=True):
+    for event, value in json_events(stream):
         if depth == _SECTION_DEPTH and event == "map_key":
             section = value
             continue
@@ -33,7 +34,7 @@ def annotation_rows(stream: BufferedReader, sections: Collection[str]) -> Iterat
         if depth == _SECTION_DEPTH and is_start:
             listed = event == "start_array" and section in sections
         elif listed and depth >= _ROW_DEPTH:
-            row.event(event, value)
+            row.event(event, plain(value))
             if depth == _ROW_DEPTH and not is_start:
                 yield section, row.value
                 row = ijson.ObjectBuilder()

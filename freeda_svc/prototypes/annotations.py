@@ -1,4 +1,4 @@
-"""What a COCO annotation file marks in its images, read as a stream."""
+"""What a COCO annotation file marks in its images, read as a stream; rows that cannot be used are left out."""
 
 import json
 from dataclasses import dataclass, field
@@ -9,12 +9,24 @@ import ijson
 
 from freeda_svc.captions.sources import called, opened, skip_byte_order_mark
 from freeda_svc.errors import InputError
+from freeda_svc.images.coco_masks import whole_number
 from freeda_svc.packs.places import is_below
 from freeda_svc.prototypes.annotation_rows import annotation_rows
+from freeda_svc.prototypes.annotation_tally import (
+    CAPTION,
+    CROWDS,
+    NO_MASK,
+    TWICE,
+    UNKNOWN_CATEGORY,
+    UNKNOWN_IMAGE,
+    UNUSABLE,
+    AnnotationTally,
+)
 from freeda_svc.prototypes.exemplars import tidy_noun
 
 IMAGES, ANNOTATIONS, CATEGORIES = "images", "annotations", "categories"
 _EXPECTED = "expected COCO annotations, an object with the lists 'images', 'annotations' and 'categories'"
+_NO_CROWD = frozenset(("", "0", "false", "no"))
 
 Id = int | str
 
@@ -30,7 +42,7 @@ class AnnotatedImage:
     """
 
     name: str
-    size: tuple[float, float] | None
+    size: tuple[int, int] | None
     caption: str
 
 
@@ -50,43 +62,53 @@ class Marks:
 
 @dataclass
 class Annotations:
-    """A file's content; crowds are counted and left out.
+    """A file's content, without what was left out.
 
     Attributes:
         images: by id.
         nouns: of the categories, by id.
-        marks: by the ids of image and category.
+        marks: by the ids of image and category, both of them listed.
         captions: of images, from annotations that are captions; the first of each.
-        crowds: how many annotations of crowds were left out.
     """
 
     images: dict[Id, AnnotatedImage] = field(default_factory=dict)
     nouns: dict[Id, str] = field(default_factory=dict)
     marks: dict[tuple[Id, Id], Marks] = field(default_factory=dict)
     captions: dict[Id, str] = field(default_factory=dict)
-    crowds: int = 0
 
 
-def read_annotations(path: Path) -> Annotations:
+def read_annotations(path: Path, tally: AnnotationTally, *, take_crowds: bool = False) -> Annotations:
     """Read a COCO annotation file, perhaps compressed with gzip; of what it marks only texts are kept in memory.
 
     Annotations with a ``caption`` and no ``segmentation`` are captions of their images; an annotation that marks
-    something and an image may have a ``caption``, too. Underscores in names of categories are taken for spaces.
+    something and an image may have a ``caption``, too. Underscores in names of categories are taken for spaces. Ids
+    and sizes may be written as 3, 3.0 or "3".
+
+    Args:
+        path: the file.
+        tally: counts what is left out: crowds, and rows that cannot be used.
+        take_crowds: take annotations of crowds like others.
 
     Raises:
-        InputError: the file cannot be read, is no COCO file, or a row of it is broken; names the row.
+        InputError: the file cannot be read, or is no COCO file.
     """
-    found = Annotations()
-    numbers = {IMAGES: 0, ANNOTATIONS: 0, CATEGORIES: 0}
+    reading = _Reading(tally, take_crowds=take_crowds)
+    adders = {IMAGES: reading.add_image, ANNOTATIONS: reading.add_annotation, CATEGORIES: reading.add_category}
+    numbers = dict.fromkeys(adders, 0)
     with opened(path) as stream:
         skip_byte_order_mark(stream, path)
         try:
             for section, row in annotation_rows(stream, numbers):
-                place = f"{called(path)}, {section}[{numbers[section]}]"
-                if not isinstance(row, dict):
-                    raise InputError(f"{place}: expected an object, not {type(row).__name__}")
-                _ADDERS[section](found, row, numbers[section], place)
+                place = f"{section}[{numbers[section]}]"
+                number = numbers[section]
                 numbers[section] += 1
+                if not isinstance(row, dict):
+                    tally.note(UNUSABLE, f"{place}: expected an object, not {type(row).__name__}")
+                    continue
+                try:
+                    adders[section](row, number, place)
+                except InputError as error:
+                    tally.note(UNUSABLE, f"{place}: {error}")
         except ijson.JSONError as error:
             if "UTF8" in str(error):
                 raise InputError(f"{called(path)} is not UTF-8 text; save it as UTF-8") from error
@@ -95,34 +117,7 @@ def read_annotations(path: Path) -> Annotations:
     for section, number in numbers.items():
         if not number:
             raise InputError(f"{called(path)} has no {section}; {_EXPECTED}")
-    _check_references(found, path)
-    return found
-
-
-def _add_image(found: Annotations, row: dict[str, Any], _number: int, place: str) -> None:
-    identifier, name = _id(row, "id", place), _text(row, "file_name", place)
-    if identifier in found.images:
-        raise InputError(f"{place}: there is another image with the id {identifier!r}; give every image its own")
-    if not is_below(name) or not name.isprintable():
-        raise InputError(f"{place}: {name!r} is no path inside the folder of images; expected one, with slashes")
-    height, width = row.get("height"), row.get("width")
-    size = None
-    if height is not None or width is not None:
-        if not isinstance(height, int | float) or not isinstance(width, int | float):
-            raise InputError(f"{place}: its height and width are {height!r:.20} and {width!r:.20}, expected numbers")
-        size = height, width
-    caption = _text(row, "caption", place) if row.get("caption") else ""
-    found.images[identifier] = AnnotatedImage(name, size, caption)
-
-
-def _add_category(found: Annotations, row: dict[str, Any], _number: int, place: str) -> None:
-    identifier = _id(row, "id", place)
-    if identifier in found.nouns:
-        raise InputError(f"{place}: there is another category with the id {identifier!r}; give every category its own")
-    try:
-        found.nouns[identifier] = category_noun(_text(row, "name", place))
-    except InputError as error:
-        raise InputError(f"{place}: {error}") from error
+    return reading.end()
 
 
 def category_noun(name: str) -> str:
@@ -134,43 +129,102 @@ def category_noun(name: str) -> str:
     return tidy_noun(name.replace("_", " "))
 
 
-def _add_annotation(found: Annotations, row: dict[str, Any], number: int, place: str) -> None:
-    image = _id(row, "image_id", place)
-    caption = _text(row, "caption", place) if row.get("caption") else ""
-    if "segmentation" not in row:
-        if not caption:
-            raise InputError(f"{place}: it has no segmentation; exemplars need masks, boxes are not enough")
-        found.captions.setdefault(image, caption)
-        return
-    if row.get("iscrowd"):
-        found.crowds += 1
-        return
-    marks = found.marks.setdefault((image, _id(row, "category_id", place)), Marks())
-    marks.segmentations.append((number, json.dumps(row["segmentation"])))
-    marks.caption = marks.caption or caption
+class _Reading:
+    """What was read of a file so far; a row that cannot be read raises InputError."""
+
+    def __init__(self, tally: AnnotationTally, *, take_crowds: bool) -> None:
+        self._found = Annotations()
+        self._tally = tally
+        self._take_crowds = take_crowds
+        self._images_twice: set[Id] = set()
+        self._categories_twice: set[Id] = set()
+
+    def add_image(self, row: dict[str, Any], _number: int, place: str) -> None:
+        identifier, name = _id(row, "id"), _text(row, "file_name")
+        if not is_below(name) or not name.isprintable():
+            raise InputError(f"{name!r:.200} is no path inside the folder of images; expected one, with slashes")
+        entry = AnnotatedImage(name, _size(row), self._caption(row, place))
+        if self._found.images.setdefault(identifier, entry).name != name:
+            self._images_twice.add(identifier)
+            self._tally.note(TWICE, f"{place}: there is another image with the id {identifier!r}")
+
+    def add_category(self, row: dict[str, Any], _number: int, place: str) -> None:
+        identifier, noun = _id(row, "id"), category_noun(_text(row, "name"))
+        if self._found.nouns.setdefault(identifier, noun) != noun:
+            self._categories_twice.add(identifier)
+            self._tally.note(TWICE, f"{place}: there is another category with the id {identifier!r}")
+
+    def add_annotation(self, row: dict[str, Any], number: int, place: str) -> None:
+        image, caption = _id(row, "image_id"), self._caption(row, place)
+        if not row.get("segmentation"):
+            if caption:
+                self._found.captions.setdefault(image, caption)
+            else:
+                self._tally.note(NO_MASK, f"{place}: it has no segmentation")
+            return
+        if _is_crowd(row.get("iscrowd")) and not self._take_crowds:
+            self._tally.note(CROWDS, place)
+            return
+        marks = self._found.marks.setdefault((image, _id(row, "category_id")), Marks())
+        marks.segmentations.append((number, json.dumps(row["segmentation"])))
+        marks.caption = marks.caption or caption
+
+    def end(self) -> Annotations:
+        """Return what was read, without what refers to nothing, or to one of several."""
+        found = self._found
+        for identifier in self._images_twice:
+            del found.images[identifier]
+        for identifier in self._categories_twice:
+            del found.nouns[identifier]
+        for image, category in list(found.marks):
+            if image in found.images and category in found.nouns:
+                continue
+            unknown = image not in found.images
+            reason, which = (
+                (UNKNOWN_IMAGE, f"its image_id is {image!r}")
+                if unknown
+                else (UNKNOWN_CATEGORY, f"its category_id is {category!r}")
+            )
+            lost = found.marks.pop((image, category)).segmentations
+            self._tally.note(reason, f"{ANNOTATIONS}[{lost[0][0]}]: {which:.80}", len(lost))
+        return found
+
+    def _caption(self, row: dict[str, Any], place: str) -> str:
+        caption = row.get("caption") or ""
+        if isinstance(caption, str):
+            return caption
+        self._tally.note(CAPTION, f"{place}: its caption is {caption!r:.40}, expected a text")
+        return ""
 
 
-_ADDERS = {IMAGES: _add_image, ANNOTATIONS: _add_annotation, CATEGORIES: _add_category}
-
-
-def _check_references(found: Annotations, path: Path) -> None:
-    for (image, category), marks in found.marks.items():
-        place = f"{called(path)}, {ANNOTATIONS}[{marks.segmentations[0][0]}]"
-        if image not in found.images:
-            raise InputError(f"{place}: there is no image with the id {image!r}")
-        if category not in found.nouns:
-            raise InputError(f"{place}: there is no category with the id {category!r}")
-
-
-def _id(row: dict[str, Any], key: str, place: str) -> Id:
+def _id(row: dict[str, Any], key: str) -> Id:
     value = row.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise InputError(f"{place}: its {key} is {value!r:.40}, expected a whole number or a text")
-    return value
+    number = whole_number(value)
+    if isinstance(value, str) and value.strip():
+        # only a text that reads like a number is one: "007" is a name
+        return number if number is not None and str(number) == value else value
+    if number is None:
+        raise InputError(f"its {key} is {value!r:.40}, expected a whole number or a text")
+    return number
 
 
-def _text(row: dict[str, Any], key: str, place: str) -> str:
+def _size(row: dict[str, Any]) -> tuple[int, int] | None:
+    """Return an image's height and width; None where it does not say, which some tools write as zero."""
+    written = row.get("height"), row.get("width")
+    if not any(side and side != "0" for side in written):
+        return None
+    height, width = map(whole_number, written)
+    if height is None or width is None or min(height, width) < 1:
+        raise InputError(f"its height and width are {written[0]!r:.20} and {written[1]!r:.20}, expected whole numbers")
+    return height, width
+
+
+def _is_crowd(value: object) -> bool:
+    return value.strip().casefold() not in _NO_CROWD if isinstance(value, str) else bool(value)
+
+
+def _text(row: dict[str, Any], key: str) -> str:
     value = row.get(key)
     if not isinstance(value, str) or not value.strip():
-        raise InputError(f"{place}: its {key} is {value!r:.40}, expected a text")
+        raise InputError(f"its {key} is {value!r:.40}, expected a text")
     return value

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.errors import InputError
-from freeda_svc.images import read_image, read_mask, upright_size
+from freeda_svc.images import read_image, read_mask
+from freeda_svc.images.orientation import DrawnOn, is_drawn_on_stored, read_frame
 from freeda_svc.prototypes.exemplars import Exemplar, make_exemplar, tidy_caption, tidy_noun
 
 
@@ -42,7 +43,7 @@ class MarkedImage:
 
 
 def read_marked_images(
-    noun: str, images: Sequence[Path], masks: Sequence[Path], caption: str = ""
+    noun: str, images: Sequence[Path], masks: Sequence[Path], caption: str = "", *, drawn_on: DrawnOn | None = None
 ) -> Iterator[MarkedImage]:
     """Read masks and put each with its image, the first with the first and so on.
 
@@ -51,13 +52,15 @@ def read_marked_images(
         images: image files.
         masks: as many mask files, see ``freeda_svc.images.read_mask``.
         caption: a sentence about all images; empty when there is none.
+        drawn_on: on what the masks were drawn of images that have an EXIF orientation, where the masks have none.
 
     Yields:
         Marked images, in order.
 
     Raises:
         InputError: noun or caption are not usable, there are no images, another number of masks, a file cannot be
-            read, or a mask is empty or of another size than its image; names the file.
+            read, a mask is empty or of another size than its image, or an image is turned and nobody said on what its
+            mask was drawn; names the file.
     """
     noun = tidy_noun(noun)
     caption = tidy_caption(caption, noun)
@@ -68,11 +71,14 @@ def read_marked_images(
             f"{len(images)} images and {len(masks)} masks were given; give one mask an image, in the same order"
         )
     for image, mask_file in zip(images, masks, strict=True):
-        height, width = upright_size(image)
-        mask = read_mask(mask_file)
+        frame, mask = read_frame(image), read_mask(mask_file)
+        # a mask with an orientation of its own is upright by now
+        said = "upright" if read_frame(mask_file).is_turned else drawn_on
+        stored = is_drawn_on_stored(frame, mask.shape, said, image=image, marks=f"the mask {mask_file}")
+        height, width = frame.stored_size if stored else frame.size
         if mask.shape != (height, width):
             raise InputError(
                 f"the mask {mask_file} is {mask.shape[1]} x {mask.shape[0]} pixels, but its image {image} "
                 f"{width} x {height}; give a mask of the image's own size"
             )
-        yield MarkedImage(noun, image, mask, caption)
+        yield MarkedImage(noun, image, frame.turn(mask) if stored else mask, caption)

@@ -5,6 +5,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from freeda_svc.errors import InputError
 from freeda_svc.images import coco_mask
+from freeda_svc.images.coco_masks import stray_polygons, whole_number
 
 
 def runs_of(mask: np.ndarray) -> list[int]:
@@ -50,7 +51,8 @@ def test_run_lengths_as_cocos_own_tools_pack_them() -> None:
 def test_run_lengths_give_their_mask_back_as_numbers_and_packed(mask: np.ndarray) -> None:
     height, width = mask.shape
     counts = runs_of(mask)
-    for written in (counts, packed(counts)):
+    text = packed(counts)
+    for written in (counts, text, repr(text.encode())):  # the last one as Python shows bytes
         assert np.array_equal(coco_mask({"size": [height, width], "counts": written}, height, width), mask)
 
 
@@ -81,6 +83,43 @@ def test_a_sliver_has_no_pixel() -> None:
     assert not coco_mask([[1, 1, 5, 1, 5, 1.1]], 6, 8).any()
 
 
+SQUARE = [2, 1, 6, 1, 6, 4, 2, 4]
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        SQUARE,  # a polygon by itself
+        [[2, 1], [6, 1], [6, 4], [2, 4]],  # corners by themselves
+        [[[2, 1], [6, 1], [6, 4], [2, 4]]],
+        [SQUARE, [3.0, 2.0]],  # a stray point
+        [[1, 1, 5, 5], SQUARE, []],
+        {"size": ["6", 8.0], "counts": [13, 3, 3, 3, 3, 3, 3, 3, 14]},
+    ],
+)
+def test_what_programs_write_otherwise_is_read(segmentation: object) -> None:
+    expected = np.zeros((6, 8), dtype=bool)
+    expected[1:4, 2:6] = True
+    assert np.array_equal(coco_mask(segmentation, 6, 8), expected)
+
+
+def test_polygons_that_are_passed_over_are_counted() -> None:
+    assert stray_polygons([SQUARE, [3.0, 2.0], [1, 1, 5, 5]]) == 2
+    assert [stray_polygons(value) for value in (SQUARE, [SQUARE], [[1, 1], [2, 2], [3, 0]], None, {})] == [0] * 5
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        *((written, 3) for written in (3, 3.0, "3", "3.0")),
+        *((other, None) for other in (3.5, "a", True, None, "", float("nan"), "inf", "9" * 30)),
+        (10**30, 10**30),
+    ],
+)
+def test_whole_numbers_are_read_however_they_are_written(value: object, number: int | None) -> None:
+    assert whole_number(value) == number
+
+
 @pytest.mark.parametrize(
     ("segmentation", "message"),
     [
@@ -89,7 +128,10 @@ def test_a_sliver_has_no_pixel() -> None:
         ([], "no polygon"),
         ([[1, 1, 5, 1]], "at least three corners"),
         ([[1, 1, 5, 1, 5, 5, 3]], "at least three corners"),
-        ([1, 1, 5, 1, 5, 5], "at least three corners"),
+        ([1, 1, 5, 1], "at least three corners"),
+        ([[1, 1], [5, 1]], "at least three corners"),
+        ([[1, 1, 5, 1, 5, 5], [5, 1, 3]], "at least three corners"),
+        ([[1, 1, 5, 1, 5, 5], [5, None]], "at least three corners"),
         ([[1, 1, 5, "1", 5, 5]], "at least three corners"),
         ([[1, 1, 5, True, 5, 5]], "at least three corners"),
         ([{"size": [6, 8], "counts": [48]}], "at least three corners"),

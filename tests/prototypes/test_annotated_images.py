@@ -1,14 +1,17 @@
 import gzip
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from freeda_svc.errors import InputError
-from freeda_svc.prototypes.annotated_images import AnnotationTally, read_annotated_images
+from freeda_svc.prototypes.annotated_images import read_annotated_images
+from freeda_svc.prototypes.annotation_tally import AnnotationTally
 
 ORIENTATION = 0x0112
 HEIGHT, WIDTH = 20, 30
@@ -123,9 +126,133 @@ def test_crowds_and_empty_masks_are_left_out_and_counted(folder: Path) -> None:
     [found] = read_annotated_images(written(folder, value), folder, tally=tally)
     assert np.array_equal(found.mask, filled(12, 9))
     assert tally.left_out == {"crowds": 1, "empty masks": 1}
+    assert tally.lines() == [
+        "1 crowds, annotations[0] (annotation tools export every brush mask as a crowd; --take-crowds takes them)",
+        "1 empty masks, excavator bucket in b.png",
+    ]
     del value["annotations"][2]
-    with pytest.raises(InputError, match=r"marks nothing that can be used \(1 crowds, 1 empty masks\)"):
+    with pytest.raises(InputError, match=r"marks nothing that can be used: 1 crowds, .*; 1 empty masks, "):
         list(read_annotated_images(written(folder, value), folder))
+
+
+@pytest.mark.parametrize("mark", [1, True, "1", 1.0])
+def test_crowds_are_taken_when_asked_for(folder: Path, mark: object) -> None:
+    value = content()
+    runs = {"size": [HEIGHT, WIDTH], "counts": [40, 20, HEIGHT * WIDTH - 60]}
+    for row in value["annotations"]:
+        row.update(iscrowd=mark, segmentation=runs)
+    tally = AnnotationTally()
+    found = list(read_annotated_images(written(folder, value), folder, tally=tally, take_crowds=True))
+    assert [one.mask.sum() for one in found] == [20, 20]
+    assert tally.left_out == {}
+    with pytest.raises(InputError, match=r"marks nothing that can be used: 3 crowds, the first: .*--take-crowds"):
+        list(read_annotated_images(written(folder, value), folder))
+
+
+@pytest.mark.parametrize("mark", [0, False, "0", "false", None, 0.0, ""])
+def test_what_is_no_crowd_is_taken(folder: Path, mark: object) -> None:
+    value = content()
+    value["annotations"][1]["iscrowd"] = mark
+    assert len(list(read_annotated_images(written(folder, value), folder))) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "which"),
+    [
+        ({"segmentation": []}, "annotations without a usable mask", "annotations[1]: it has no segmentation"),
+        ({"segmentation": None}, "annotations without a usable mask", "annotations[1]: it has no segmentation"),
+        ({"segmentation": [[1, 1, 5, 5]]}, "annotations without a usable mask", "annotations[1]: no polygon of its"),
+        ({"segmentation": "x"}, "annotations without a usable mask", "annotations[1]: its segmentation is neither"),
+        (
+            {"segmentation": [[1, 1, 5, 1, float("nan"), 5]]},
+            "annotations without a usable mask",
+            "annotations[1]: a polygon of its segmentation is broken",
+        ),
+        (
+            {"segmentation": {"size": [HEIGHT, WIDTH], "counts": [1]}},
+            "annotations without a usable mask",
+            "annotations[1]: the run lengths",
+        ),
+        ({"image_id": 8}, "annotations of images that are not listed", "annotations[1]: its image_id is 8"),
+        ({"image_id": "007"}, "annotations of images that are not listed", "annotations[1]: its image_id is '007'"),
+        ({"category_id": 3}, "annotations of categories that are not listed", "annotations[1]: its category_id is 3"),
+        ({"image_id": None}, "rows that cannot be read", "annotations[1]: its image_id is None"),
+        ({"image_id": 1.5}, "rows that cannot be read", "annotations[1]: its image_id is 1.5"),
+        ({"category_id": {}}, "rows that cannot be read", "annotations[1]: its category_id is {}"),
+    ],
+)
+def test_a_row_that_cannot_be_used_is_left_out_counted_and_named(
+    folder: Path, change: dict[str, object], reason: str, which: str
+) -> None:
+    value = content()
+    value["annotations"][1].update(change)
+    tally = AnnotationTally()
+    [found] = read_annotated_images(written(folder, value), folder, tally=tally)
+    assert np.array_equal(found.mask, filled(3, 4) | filled(12, 9))
+    assert tally.left_out == {reason: 1}
+    assert tally.lines()[0].startswith(f"1 {reason}, {which}")
+
+
+def test_a_box_alone_is_left_out(folder: Path) -> None:
+    value = content()
+    del value["annotations"][1]["segmentation"]
+    tally = AnnotationTally()
+    assert len(list(read_annotated_images(written(folder, value), folder, tally=tally))) == 1
+    assert "boxes are not enough" in tally.lines()[0]
+
+
+def test_a_stray_point_costs_only_itself(folder: Path) -> None:
+    value = content()
+    value["annotations"][1]["segmentation"].append([12.0, 4.0])
+    tally = AnnotationTally()
+    first, _ = read_annotated_images(written(folder, value), folder, tally=tally)
+    assert np.array_equal(first.mask, filled(0, 0))
+    assert tally.left_out == {"polygons of less than three corners": 1}
+
+
+@pytest.mark.parametrize("other", [float, str, lambda number: float(number) if number > 2 else str(number)])
+def test_ids_and_sizes_are_read_however_they_are_written(folder: Path, other: Callable[[int], object]) -> None:
+    value = content()
+    expected = [one.noun for one in read_annotated_images(written(folder, value), folder)]
+    for row in (*value["annotations"], *value["images"], *value["categories"]):
+        row.update({key: other(row[key]) for key in ("id", "image_id", "category_id", "height", "width") if key in row})
+    value["annotations"][0]["image_id"] = 5
+    tally = AnnotationTally()
+    assert [one.noun for one in read_annotated_images(written(folder, value), folder, tally=tally)] == expected
+    assert tally.left_out == {}
+
+
+def test_numbers_that_nobody_uses_may_be_anything(folder: Path) -> None:
+    value = content()
+    value["annotations"][0].update(score=float("nan"), area=float("inf"), id=10**30)
+    value["images"][0].update(hash=-(10**40), height=float("nan"), width=None)
+    assert len(list(read_annotated_images(written(folder, value), folder))) == 2
+    value["images"][0]["id"] = value["annotations"][1]["image_id"] = 2**64 + 1
+    value["images"][1]["id"] = value["annotations"][0]["image_id"] = value["annotations"][2]["image_id"] = 2**64
+    found = read_annotated_images(written(folder, value), folder)
+    assert [one.image.name for one in found] == ["b.png", "a.png"]  # told apart, which floats would not be
+
+
+def test_a_size_of_zero_says_nothing(folder: Path) -> None:
+    value = content()
+    value["images"][0].update(height=0, width=0)
+    assert len(list(read_annotated_images(written(folder, value), folder))) == 2
+
+
+def test_an_entry_that_stands_twice_is_one_and_one_of_two_meanings_none(folder: Path) -> None:
+    value = content()
+    value["images"].append(dict(value["images"][0]))
+    value["categories"].append(dict(value["categories"][0]))
+    tally = AnnotationTally()
+    assert len(list(read_annotated_images(written(folder, value), folder, tally=tally))) == 2
+    assert tally.left_out == {}
+    value["images"][-1]["file_name"] = "c.png"
+    [found] = read_annotated_images(written(folder, value), folder, tally=tally)
+    assert found.noun == "moon"
+    assert tally.left_out == {
+        "entries whose id another one has": 1,
+        "annotations of images that are not listed": 1,
+    }
 
 
 def test_an_image_is_not_needed_where_nothing_in_it_is_asked_for(folder: Path) -> None:
@@ -136,13 +263,64 @@ def test_an_image_is_not_needed_where_nothing_in_it_is_asked_for(folder: Path) -
         list(read_annotated_images(path, folder))
 
 
-def test_masks_are_of_the_image_as_it_is_seen(folder: Path) -> None:
+def _turned(folder: Path, orientation: int) -> np.ndarray:
+    """Give b.png an orientation; return how its stored pixels look when they are seen."""
     exif = Image.Exif()
-    exif[ORIENTATION] = 6
+    exif[ORIENTATION] = orientation
     with Image.open(folder / "b.png") as image:
         image.save(folder / "b.png", exif=exif)
-    with pytest.raises(InputError, match=r"b\.png is 20 x 30 pixels, but was annotated at 30 x 20; .* upright"):
-        list(read_annotated_images(written(folder, content()), folder))
+    with Image.open(folder / "b.png") as image:
+        return np.asarray(ImageOps.exif_transpose(image))
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_nobody_guesses_on_what_was_drawn_where_the_file_does_not_tell(folder: Path, orientation: int) -> None:
+    value = content()
+    _turned(folder, orientation)
+    for size in ({"height": HEIGHT, "width": WIDTH}, {"height": None, "width": None}):
+        value["images"][0].update(size)
+        with pytest.raises(InputError, match=rf"b\.png has the EXIF orientation {orientation}, .* say it with --drawn"):
+            list(read_annotated_images(written(folder, value), folder))
+    del value["annotations"][1]  # nothing is asked of the image
+    assert len(list(read_annotated_images(written(folder, value), folder))) == 1
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_what_was_drawn_on_stored_pixels_is_turned_with_them(folder: Path, orientation: int) -> None:
+    value = content()
+    stored = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
+    stored[2:7, 20:25] = 255
+    value["annotations"][1]["segmentation"] = square(20, 2)
+    Image.fromarray(stored).save(folder / "b.png")
+    seen = _turned(folder, orientation) > 0
+    first, _ = read_annotated_images(written(folder, value), folder, drawn_on="stored")
+    assert np.array_equal(first.mask, seen)
+    assert first.exemplar().mask.shape == seen.shape
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_what_was_drawn_on_the_upright_picture_stays_as_it_is(folder: Path, orientation: int) -> None:
+    value = content()
+    height, width = _turned(folder, orientation).shape[:2]
+    value["images"][0].update(height=height, width=width)
+    expected = np.zeros((height, width), dtype=bool)
+    expected[:5, :5] = True
+    first, _ = read_annotated_images(written(folder, value), folder, drawn_on="upright")
+    assert np.array_equal(first.mask, expected)
+    if orientation >= 5:  # only the upright picture has the size that the file says
+        first, _ = read_annotated_images(written(folder, value), folder)
+        assert np.array_equal(first.mask, expected)
+
+
+def test_marks_are_of_the_size_of_what_they_were_drawn_on(folder: Path) -> None:
+    value = content()
+    _turned(folder, 6)
+    with pytest.raises(InputError, match=r"b\.png is 20 x 30 pixels, but was annotated at 30 x 20"):
+        list(read_annotated_images(written(folder, value), folder, drawn_on="upright"))
+    value["images"][0].update(height=HEIGHT + 1)
+    for drawn_on in (None, "stored"):
+        with pytest.raises(InputError, match=r"b\.png is .* but was annotated at 30 x 21; give the images that"):
+            list(read_annotated_images(written(folder, value), folder, drawn_on=drawn_on))
 
 
 @pytest.mark.parametrize(
@@ -151,48 +329,74 @@ def test_masks_are_of_the_image_as_it_is_seen(folder: Path) -> None:
 def test_paths_lead_nowhere_else(folder: Path, name: str) -> None:
     value = content()
     value["images"][0]["file_name"] = name
-    with pytest.raises(InputError, match=r"images\[0\]: .* is no path inside the folder of images") as caught:
-        list(read_annotated_images(written(folder, value), folder))
-    assert "\n" not in str(caught.value)
+    tally = AnnotationTally()
+    [found] = read_annotated_images(written(folder, value), folder, tally=tally)
+    assert found.image == folder / "below/a.png"
+    assert re.match(r"1 rows .* images\[0\]: .* is no path inside the folder of images", tally.lines()[0])
+    assert "\n" not in "".join(tally.lines())
 
 
 @pytest.mark.parametrize(
-    ("section", "number", "change", "message"),
+    ("section", "change", "which"),
     [
-        ("images", 0, {"id": None}, "images[0]: its id is None"),
-        ("images", 0, {"id": True}, "images[0]: its id is True"),
-        ("images", 0, {"id": 1.5}, "images[0]: its id is 1.5"),
-        ("images", 1, {"id": 7}, "images[1]: there is another image with the id 7"),
-        ("images", 1, {"file_name": 3}, "images[1]: its file_name is 3, expected a text"),
-        ("images", 1, {"file_name": " "}, "images[1]: its file_name is ' ', expected a text"),
-        ("images", 1, {"file_name": "below"}, "below is a folder"),
-        ("images", 1, {"file_name": "c" * 3000}, "cannot be looked up: File name too long"),
-        ("images", 1, {"height": "20", "width": 30}, "images[1]: its height and width are '20' and 30"),
-        ("images", 1, {"height": 20}, "images[1]: its height and width are 20 and None"),
-        ("images", 1, {"height": 30, "width": 20}, "below/a.png is 30 x 20 pixels, but was annotated at 20 x 30"),
-        ("images", 1, {"caption": 5}, "images[1]: its caption is 5, expected a text"),
-        ("images", 1, {"caption": "c" * 1001}, "of the image below/a.png: the caption has 1001 characters"),
-        ("categories", 1, {"id": [2]}, "categories[1]: its id is [2]"),
-        ("categories", 1, {"id": 1}, "categories[1]: there is another category with the id 1"),
-        ("categories", 1, {"name": ""}, "categories[1]: its name is '', expected a text"),
-        ("categories", 1, {"name": "_"}, "categories[1]: an exemplar's noun is empty"),
-        ("categories", 1, {"name": "x" * 300}, "categories[1]: an exemplar's noun has 300 characters"),
-        ("annotations", 1, {"image_id": 8}, "annotations[1]: there is no image with the id 8"),
-        ("annotations", 1, {"image_id": "7"}, "annotations[1]: there is no image with the id '7'"),
-        ("annotations", 1, {"image_id": None}, "annotations[1]: its image_id is None"),
-        ("annotations", 2, {"category_id": 3}, "annotations[2]: there is no category with the id 3"),
-        ("annotations", 2, {"category_id": {}}, "annotations[2]: its category_id is {}"),
-        ("annotations", 2, {"caption": ["a"]}, "annotations[2]: its caption is ['a'], expected a text"),
-        ("annotations", 2, {"segmentation": [[1, 2, 3, 4]]}, "annotations[2]: a polygon of its segmentation is broken"),
-        ("annotations", 2, {"segmentation": None}, "annotations[2]: its segmentation is neither"),
-        ("annotations", 0, {"segmentation": {"size": [20, 30], "counts": [1]}}, "annotations[0]: the run lengths"),
+        ("images", {"id": None}, "images[0]: its id is None"),
+        ("images", {"id": True}, "images[0]: its id is True"),
+        ("images", {"id": 1.5}, "images[0]: its id is 1.5"),
+        ("images", {"file_name": 3}, "images[0]: its file_name is 3, expected a text"),
+        ("images", {"file_name": " "}, "images[0]: its file_name is ' ', expected a text"),
+        ("images", {"height": "a", "width": 30}, "images[0]: its height and width are 'a' and 30, expected whole"),
+        ("images", {"height": 20, "width": None}, "images[0]: its height and width are 20 and None"),
+        ("images", {"height": -20, "width": -30}, "images[0]: its height and width are -20 and -30"),
+        ("categories", {"id": [2]}, "categories[0]: its id is [2]"),
+        ("categories", {"name": ""}, "categories[0]: its name is '', expected a text"),
+        ("categories", {"name": "_"}, "categories[0]: an exemplar's noun is empty"),
+        ("categories", {"name": "x" * 300}, "categories[0]: an exemplar's noun has 300 characters"),
     ],
 )
-def test_what_is_broken_is_named(
-    folder: Path, section: str, number: int, change: dict[str, object], message: str
+def test_an_entry_that_cannot_be_read_is_left_out_with_what_refers_to_it(
+    folder: Path, section: str, change: dict[str, object], which: str
 ) -> None:
     value = content()
-    value[section][number].update(change)
+    value[section][0].update(change)
+    tally = AnnotationTally()
+    [found] = read_annotated_images(written(folder, value), folder, tally=tally)
+    assert found.noun == "moon"
+    assert tally.left_out == {"rows that cannot be read": 1, f"annotations of {section} that are not listed": 1}
+    assert tally.lines()[0].startswith(f"1 rows that cannot be read, {which}")
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "which"),
+    [
+        ("images", {"caption": 5}, "images[0]: its caption is 5, expected a text"),
+        ("images", {"caption": "c" * 1001}, "of the image b.png: the caption has 1001 characters"),
+        ("annotations", {"image_id": 7, "category_id": 1, "caption": ["a"]}, "annotations[0]: its caption is ['a']"),
+    ],
+)
+def test_a_caption_that_cannot_be_used_costs_only_itself(
+    folder: Path, section: str, change: dict[str, object], which: str
+) -> None:
+    value = content()
+    value[section][0].update(change)
+    tally = AnnotationTally()
+    first, _ = read_annotated_images(written(folder, value), folder, tally=tally)
+    assert first.caption == "a photo of the excavator bucket"
+    assert tally.left_out == {"captions that cannot be used": 1}
+    assert tally.lines() == [tally.lines()[0]]
+    assert tally.lines()[0].startswith(f"1 captions that cannot be used, {which}")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"file_name": "below"}, "below is a folder"),
+        ({"file_name": "c" * 3000}, "cannot be looked up: File name too long"),
+        ({"height": 30, "width": 20}, "below/a.png is 30 x 20 pixels, but was annotated at 20 x 30"),
+    ],
+)
+def test_an_image_that_cannot_be_had_is_named(folder: Path, change: dict[str, object], message: str) -> None:
+    value = content()
+    value["images"][1].update(change)
     with pytest.raises(InputError) as caught:
         list(read_annotated_images(written(folder, value), folder))
     assert message in str(caught.value)
@@ -209,7 +413,7 @@ def test_what_is_broken_is_named(
         ({**content(), "images": []}, "has no images; expected COCO annotations"),
         ({**content(), "categories": {}}, "has no categories; expected COCO annotations"),
         ({**content(), "annotations": None}, "has no annotations; expected COCO annotations"),
-        ({**content(), "annotations": [3]}, "annotations[0]: expected an object, not int"),
+        ({**content(), "annotations": [3]}, "1 rows that cannot be read, annotations[0]: expected an object, not int"),
         ({**content(), "annotations": [{"image_id": 5, "bbox": [1, 1, 2, 2]}]}, "boxes are not enough"),
         ({**content(), "annotations": [{"image_id": 5, "caption": "a moon"}]}, "marks nothing that can be used"),
     ],

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from freeda_svc.errors import InputError
 from freeda_svc.prototypes.exemplar_files import MarkedImage, read_marked_images
@@ -47,6 +47,22 @@ def test_a_mask_fits_the_image_as_it_is_seen(tmp_path: Path) -> None:
     turned = saved(tmp_path / "c.png", box(), exif=exif)
     [found] = read_marked_images("moon", [image], [turned])
     assert np.array_equal(found.mask, np.rot90(box() == 1, k=-1))
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_nobody_guesses_on_what_a_mask_was_drawn(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    image = saved(tmp_path / "a.png", photo(), exif=exif)
+    mask = saved(tmp_path / "m.png", box())
+    with pytest.raises(InputError, match=rf"a\.png has the EXIF orientation {orientation}, .* the mask .*m\.png was"):
+        list(read_marked_images("moon", [image], [mask]))
+    [found] = read_marked_images("moon", [image], [mask], drawn_on="stored")
+    with Image.open(saved(tmp_path / "c.png", box(), exif=exif)) as turned:
+        assert np.array_equal(found.mask, np.asarray(ImageOps.exif_transpose(turned)) == 1)
+    if orientation < 5:
+        [found] = read_marked_images("moon", [image], [mask], drawn_on="upright")
+        assert np.array_equal(found.mask, box() == 1)
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ import click
 from freeda_svc.cli.growing import end_growing, growing_options
 from freeda_svc.cli.session import open_dispatcher, read_settings
 from freeda_svc.jobs import Priority, submit_exemplars
+from freeda_svc.prototypes.annotation_tally import AnnotationTally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from freeda_svc.prototypes.annotated_images import AnnotationTally
+    from freeda_svc.images.orientation import DrawnOn
     from freeda_svc.prototypes.exemplar_files import MarkedImage
 
 _FILE = click.Path(path_type=Path)
@@ -25,6 +26,12 @@ _FILE = click.Path(path_type=Path)
 @click.option("--caption", default="", help="A sentence about the images  [default: a photo of the NOUN]")
 @click.option("--annotations", type=_FILE, help="A COCO file whose categories, images and masks are taken.")
 @click.option("--folder", type=_FILE, help="Where the images of --annotations lie  [default: beside that file]")
+@click.option("--take-crowds", is_flag=True, help="With --annotations: also those that are marked as crowds.")
+@click.option(
+    "--drawn-on",
+    type=click.Choice(("upright", "stored")),
+    help="What was marked of images that have an EXIF orientation: the upright picture, or their pixels as stored.",
+)
 @growing_options
 @click.pass_context
 def add_exemplars(
@@ -36,6 +43,8 @@ def add_exemplars(
     caption: str,
     annotations: Path | None,
     folder: Path | None,
+    take_crowds: bool,
+    drawn_on: "DrawnOn | None",
     bank: str,
     priority: Priority,
     idempotency_key: str,
@@ -46,25 +55,27 @@ def add_exemplars(
     """Teach the bank a noun by your own images and masks.
 
     Give --image and --mask for each example, in the same order, or a COCO annotation file: every image becomes one
-    example of each of its categories; crowds are left out. Masks are as large as their images. What was added before
-    adds nothing. `freeda bank forget --origin exemplar` removes examples.
+    example of each of its categories; crowds and rows that cannot be used are left out and named. Masks are as large
+    as their images. What was added before adds nothing. `freeda bank forget --origin exemplar` removes examples.
 
     \b
     Examples:
       freeda bank add-exemplars --noun "excavator bucket" --image a.jpg --mask a.png --image b.jpg --mask b.png
       freeda bank add-exemplars --annotations instances.json --folder photos --noun bucket --wait
     """
-    from freeda_svc.prototypes.annotated_images import (  # noqa: PLC0415 - other commands start without it
-        AnnotationTally,
-    )
-
     settings = read_settings(context)
     tally = AnnotationTally()
     if annotations is None:
-        found = _pairs(nouns, images, masks, caption, folder)
+        if take_crowds:
+            raise click.UsageError("--take-crowds goes with --annotations.")
+        found = _pairs(nouns, images, masks, caption, folder, drawn_on=drawn_on)
         source = ", ".join(map(str, images))
     else:
-        found = _annotated(annotations, folder, nouns, tally, pairs=(*images, *masks), caption=caption)
+        if images or masks or caption:
+            raise click.UsageError(
+                "--annotations names images, masks and captions; leave --image, --mask, --caption out."
+            )
+        found = _annotated(annotations, folder, nouns, tally, take_crowds=take_crowds, drawn_on=drawn_on)
         source = str(annotations)
     job_id = submit_exemplars(
         settings,
@@ -76,16 +87,21 @@ def add_exemplars(
         priority=priority,
         idempotency_key=idempotency_key,
     )
-    if tally.left_out:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in tally.left_out.items())
-        click.echo(f"annotations left out: {reasons}", err=True)
+    for line in tally.lines():
+        click.echo(f"annotations left out: {line}", err=True)
     end_growing(
         context, settings, job_id, "exemplars", left_out=tally.left_out, wait=wait, quiet=quiet, as_json=as_json
     )
 
 
 def _pairs(
-    nouns: tuple[str, ...], images: tuple[Path, ...], masks: tuple[Path, ...], caption: str, folder: Path | None
+    nouns: tuple[str, ...],
+    images: tuple[Path, ...],
+    masks: tuple[Path, ...],
+    caption: str,
+    folder: Path | None,
+    *,
+    drawn_on: "DrawnOn | None",
 ) -> "Iterator[MarkedImage]":
     from freeda_svc.prototypes.exemplar_files import read_marked_images  # noqa: PLC0415 - as above
 
@@ -95,20 +111,19 @@ def _pairs(
         raise click.UsageError("Say with one --noun what the masks show; nouns of several masks go in several calls.")
     if folder is not None:
         raise click.UsageError("--folder goes with --annotations.")
-    return read_marked_images(nouns[0], images, masks, caption)
+    return read_marked_images(nouns[0], images, masks, caption, drawn_on=drawn_on)
 
 
 def _annotated(
     annotations: Path,
     folder: Path | None,
     nouns: tuple[str, ...],
-    tally: "AnnotationTally",
+    tally: AnnotationTally,
     *,
-    pairs: tuple[Path, ...],
-    caption: str,
+    take_crowds: bool,
+    drawn_on: "DrawnOn | None",
 ) -> "Iterator[MarkedImage]":
     from freeda_svc.prototypes.annotated_images import read_annotated_images  # noqa: PLC0415 - as above
 
-    if pairs or caption:
-        raise click.UsageError("--annotations names images, masks and captions; leave --image, --mask, --caption out.")
-    return read_annotated_images(annotations, annotations.parent if folder is None else folder, nouns, tally)
+    place = annotations.parent if folder is None else folder
+    return read_annotated_images(annotations, place, nouns, tally, take_crowds=take_crowds, drawn_on=drawn_on)
