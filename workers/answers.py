@@ -58,6 +58,11 @@ def describe_bank(held: Held, bank: str) -> Answer:
     return {"bank": str(name), **asdict(store.stats()), **({} if known is None else unknown)}
 
 
+def bank_version(held: Held, bank: str) -> Answer:
+    """What is in a bank at this moment, to be compared with what was in it before."""
+    return asdict(held.existing_bank(_opened(held, bank)).version())
+
+
 def count_nouns(held: Held, bank: str) -> Answer:
     """All nouns in alphabetical order, with the number of prototypes of each."""
     return held.existing_bank(_opened(held, bank)).nouns()
@@ -128,6 +133,7 @@ ANSWERS: dict[str, Callable[..., Answer]] = {
         switch_bank,
         drop_bank,
         describe_bank,
+        bank_version,
         count_nouns,
         search_bank,
         show_prototype,

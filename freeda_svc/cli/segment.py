@@ -18,6 +18,7 @@ from freeda_svc.cli.segment_formats import explain_option, format_option, prefix
 from freeda_svc.cli.segment_inputs import find_images
 from freeda_svc.cli.segment_manifest import Manifest
 from freeda_svc.cli.segment_parameters import parameter_options, read_overrides
+from freeda_svc.cli.segment_plan import Plan, Target, plan_resumption, tell_plan
 from freeda_svc.cli.segment_report import (
     LINES_SHOWN,
     outcome_as_json,
@@ -26,11 +27,12 @@ from freeda_svc.cli.segment_report import (
     tell_errors,
     tell_problems,
 )
-from freeda_svc.cli.segment_run import Outcome, Plan, Target, follow_images, plan_resumption, write_files_for_all
+from freeda_svc.cli.segment_run import Outcome, follow_images, write_files_for_all
 from freeda_svc.cli.segment_words import tell_words
 from freeda_svc.cli.session import open_dispatcher, read_settings
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import InputImage, Priority, submit_segment
+from freeda_svc.jobs.banks import bank_created
 from freeda_svc.jobs.results import submitted_images
 from freeda_svc.jobs.segmentation_requests import segmentation_request
 from freeda_svc.settings import Settings
@@ -73,7 +75,8 @@ class _Asked:
             idempotency_key=self.idempotency_key,
         )
 
-    def digest(self) -> str:
+    def target(self, out: Path, formats: Sequence[str], image_prefix: str) -> Target:
+        """Where the files of this request go."""
         request = segmentation_request(
             self.settings,
             self.categories.categories,
@@ -82,7 +85,8 @@ class _Asked:
             colours=self.categories.colours,
             explain=self.explain,
         )
-        return request.digest
+        digest = request.digest(bank_created(self.settings, request.bank))
+        return Target(out, formats, digest, str(request.bank), Manifest(out), image_prefix)
 
 
 @click.command()
@@ -102,7 +106,14 @@ class _Asked:
 @format_option
 @explain_option
 @prefix_option
-@click.option("--resume", is_flag=True, help="With --out: skip images whose files are there and still hold.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="With --out: skip images whose files are there, made by the same request from what is in the bank now.",
+)
+@click.option(
+    "--keep-older", is_flag=True, help="With --resume: keep files, too, that were made before the bank changed."
+)
 @bank_option
 @priority_option
 @idempotency_key_option
@@ -131,6 +142,7 @@ def segment(
     idempotency_key: str,
     recursive: bool,
     resume: bool,
+    keep_older: bool,
     wait: bool,
     quiet: bool,
     as_json: bool,
@@ -167,10 +179,11 @@ def segment(
         job_id = asked.submit(found.images)
         print_json({"job": job_id, "refused": found.problems}) if as_json else click.echo(job_id)
         context.exit(EXIT_PARTLY if found.problems else 0)
-    target = None if out is None else Target(out, chosen, asked.digest(), Manifest(out), image_prefix)
+    target = None if out is None else asked.target(out, chosen, image_prefix)
     plan = Plan([], [], found.images)
     if resume and target is not None:
-        plan = plan_resumption(settings, found.images, target)
+        plan = plan_resumption(settings, found.images, target, keep_older=keep_older)
+        tell_plan(plan, target)
     submitted, outcome = _run(asked, plan, target, quiet=quiet)
     if target is not None:
         order = {image.stem: number for number, image in enumerate(found.images)}
@@ -193,6 +206,8 @@ def _check_use(given: Mapping[str, Any]) -> None:
         raise click.UsageError("Missing argument 'IMAGES...'.")
     if given["out"] is None and (given["resume"] or given["formats"]):
         raise click.UsageError(f"{'--resume' if given['resume'] else '--format'} goes with --out DIR.")
+    if given["keep_older"] and not given["resume"]:
+        raise click.UsageError("--keep-older goes with --resume.")
     if given["resume"] and given["idempotency_key"]:
         raise click.UsageError("--idempotency-key goes without --resume, which finds out itself what was asked before.")
 

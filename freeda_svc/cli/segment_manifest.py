@@ -24,10 +24,14 @@ class WrittenImage:
     Attributes:
         stem: what they are called, without their endings.
         image: SHA-256 of the image file.
-        request: digest of what was asked: categories, parameters, pack and bank.
+        request: digest of what was asked: categories, parameters, pack, and which bank.
         job: id of the job whose result they are.
         number: of the item within the job.
         files: SHA-256 of each file, by its name below the folder.
+        bank_version: what was in the bank: ``additions`` and ``removals``; None where that was not noted.
+
+    Raises:
+        ValueError: a value is of another kind, as in a line that was damaged.
     """
 
     stem: str
@@ -36,6 +40,20 @@ class WrittenImage:
     job: str
     number: int
     files: Mapping[str, str]
+    bank_version: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        texts = (self.stem, self.image, self.request, self.job)
+        usable = (
+            all(isinstance(text, str) for text in texts)
+            and "/" not in self.job  # it names a folder
+            and type(self.number) is int
+            and isinstance(self.files, dict)
+            and all(isinstance(text, str) for entry in self.files.items() for text in entry)
+            and isinstance(self.bank_version, dict | None)
+        )
+        if not usable:
+            raise ValueError("the line is damaged")
 
 
 class Manifest:
@@ -45,14 +63,19 @@ class Manifest:
         folder: the folder of results.
         jobs: ids of the jobs submitted for it, by the digest of what they asked.
         images: what was written, by stem.
+        damaged: how many lines could not be read; what they told of is done again.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.jobs: dict[str, list[str]] = {}
         self.images: dict[str, WrittenImage] = {}
-        for entry in self._lines():
-            self._take(entry)
+        self.damaged = 0
+        for line in self._lines():
+            try:
+                self._take(json.loads(line))
+            except (ValueError, TypeError, KeyError, RecursionError):
+                self.damaged += 1
 
     def note_job(self, request: str, job: str) -> None:
         """Write down that a job was submitted for the folder.
@@ -92,11 +115,15 @@ class Manifest:
 
     def _take(self, entry: Mapping[str, Any]) -> None:
         if "stem" in entry:
-            self.images[entry["stem"]] = WrittenImage(**entry)
-        else:
-            self.jobs.setdefault(entry["request"], []).append(entry["job"])
+            image = WrittenImage(**entry)
+            self.images[image.stem] = image
+            return
+        request, job = entry["request"], entry["job"]
+        if not isinstance(request, str) or not isinstance(job, str):
+            raise ValueError("the line is damaged")  # noqa: TRY004 - one kind of error for all that a line can be
+        self.jobs.setdefault(request, []).append(job)
 
-    def _lines(self) -> list[dict[str, Any]]:
+    def _lines(self) -> list[bytes]:
         path = self.folder / NAME
         try:
             lines = path.read_bytes().split(b"\n")
@@ -104,13 +131,7 @@ class Manifest:
             return []
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror}; give another --out") from error
-        entries = []
-        for line in lines[:-1]:  # what follows the last line break was cut off
-            try:
-                entries.append(json.loads(line))
-            except ValueError:
-                continue  # a line that was cut off and then added to: its image is done again
-        return [entry for entry in entries if isinstance(entry, dict)]
+        return lines[:-1]  # what follows the last line break was cut off
 
     def _append(self, entry: Mapping[str, Any]) -> None:
         path = self.folder / NAME

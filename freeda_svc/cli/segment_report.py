@@ -8,7 +8,8 @@ import click
 
 from freeda_svc.cli.console import print_table
 from freeda_svc.cli.segment_inputs import FoundImages
-from freeda_svc.cli.segment_run import Outcome, Plan
+from freeda_svc.cli.segment_plan import Plan
+from freeda_svc.cli.segment_run import Outcome
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import job_items
 from freeda_svc.jobs.results import SubmittedImage
@@ -63,6 +64,8 @@ def outcome_as_json(job_id: str | None, plan: Plan, outcome: Outcome, errors: Se
         "state": "failed" if errors else "done",
         "images": [{"name": image.name, **picture.result.summary} for image, picture in outcome.done],
         "skipped": [image.name for image in plan.written],
+        "older": {"done_again": [] if plan.keeps_older else plan.older, "kept": plan.older if plan.keeps_older else []},
+        "made_otherwise": plan.otherwise,
         "errors": list(errors),
         "files": outcome.files,
     }

@@ -1,18 +1,19 @@
-"""Segmenting images through jobs and writing their files as they are done; what was done before is kept."""
+"""Following segmentation jobs and writing the files of their images as they are done."""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from freeda_svc.cli.console import shown_progress
 from freeda_svc.cli.following import POLL_SECONDS, note_missing_worker
 from freeda_svc.cli.interrupts import remembered_interrupts
-from freeda_svc.cli.segment_manifest import Manifest, WrittenImage, digest_of_file
+from freeda_svc.cli.segment_manifest import WrittenImage, digest_of_file
+from freeda_svc.cli.segment_plan import Target
 from freeda_svc.errors import InputError, NotFoundError
-from freeda_svc.jobs import InputImage, ItemState
-from freeda_svc.jobs.results import SubmittedImage, item_states, pictures_of, result_folder, submitted_images
+from freeda_svc.jobs import ItemState
+from freeda_svc.jobs.results import SubmittedImage, item_states, pictures_of
 from freeda_svc.jobs.states import OPEN_ITEM_STATES
 from freeda_svc.settings import Settings
 
@@ -20,21 +21,6 @@ if TYPE_CHECKING:
     from freeda_svc.outputs import Picture
 
 _QUERIES_A_POLL = 4  # a poll sleeps at least so many times as long as it took
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is to be done for each image.
-
-    Attributes:
-        written: images whose files are there already.
-        submitted: images that are in a job already, done or not.
-        left: images that are to be submitted.
-    """
-
-    written: list[SubmittedImage]
-    submitted: list[SubmittedImage]
-    left: list[InputImage]
 
 
 @dataclass
@@ -52,81 +38,6 @@ class Outcome:
     failed: list[SubmittedImage] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     files: int = 0
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where files go.
-
-    Attributes:
-        out: the folder.
-        formats: which files are written.
-        request: digest of what is asked.
-        manifest: of the folder.
-        image_prefix: what comes before an image's path in tasks for Label Studio.
-    """
-
-    out: Path
-    formats: Sequence[str]
-    request: str
-    manifest: Manifest
-    image_prefix: str
-
-    def files(self, stem: str) -> dict[str, str]:
-        """Return the names of the files that belong to one image, by format."""
-        from freeda_svc.outputs import files_of_image  # noqa: PLC0415 - submitting does without it
-
-        return files_of_image(stem, self.formats)
-
-    @property
-    def collects(self) -> bool:
-        """Whether there are files for all images, so that what is kept of each is needed."""
-        from freeda_svc.outputs import files_for_all  # noqa: PLC0415 - submitting does without it
-
-        return bool(files_for_all(self.formats))
-
-
-def plan_resumption(settings: Settings, images: Sequence[InputImage], target: Target) -> Plan:
-    """Find out what was done before, for the same images, categories, parameters, pack and bank."""
-    plan = Plan([], [], [])
-    earlier = _earlier_images(settings, target)
-    for image in images:
-        digest = digest_of_file(image.path)
-        written = target.manifest.images.get(image.stem)
-        if written is not None and target.manifest.holds(image.stem, digest, target.request, target.files(image.stem)):
-            before = SubmittedImage(written.job, written.number, ItemState.DONE, "", image.name, image.stem)
-            if not target.collects or _is_kept(settings, before):
-                plan.written.append(before)
-                continue
-        found = earlier.get(digest)
-        if found is not None:
-            plan.submitted.append(replace(found, name=image.name, stem=image.stem))
-        else:
-            plan.left.append(image)
-    return plan
-
-
-def _earlier_images(settings: Settings, target: Target) -> Mapping[str, SubmittedImage]:
-    """Return the images of earlier jobs for the folder that are done or will be, by the SHA-256 of their files."""
-    found: dict[str, SubmittedImage] = {}
-    for job in target.manifest.jobs.get(target.request, ()):
-        try:
-            images = submitted_images(settings, job)
-        except (NotFoundError, InputError):
-            continue  # of another home, or removed
-        for image in images:
-            open_or_kept = image.state in OPEN_ITEM_STATES or (
-                image.state == ItemState.DONE and _is_kept(settings, image)
-            )
-            if open_or_kept:
-                found[Path(image.kept).stem] = image
-    return found
-
-
-def _is_kept(settings: Settings, image: SubmittedImage) -> bool:
-    from freeda_svc.outputs import KeptResult  # noqa: PLC0415 - submitting does without it
-
-    return KeptResult(result_folder(settings, image.job, image.number)).whole
 
 
 def follow_images(
@@ -189,7 +100,10 @@ def _write(image: SubmittedImage, picture: "Picture", target: Target) -> int:
     files = write_image_files(picture, target.out, target.formats)
     digests = {path.relative_to(target.out).as_posix(): digest_of_file(path) for path in files.values()}
     content = Path(image.kept).stem
-    target.manifest.note_image(WrittenImage(image.stem, content, target.request, image.job, image.number, digests))
+    version = picture.result.summary.get("bank_version")
+    target.manifest.note_image(
+        WrittenImage(image.stem, content, target.request, image.job, image.number, digests, version)
+    )
     return len(files)
 
 

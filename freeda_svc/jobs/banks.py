@@ -1,5 +1,7 @@
 """Which banks an installation has, and which of them a job is about."""
 
+from contextlib import closing
+
 from freeda_svc.bank.banks import Banks
 from freeda_svc.bank.names import DEFAULT_BANK, BankName, split_bank_name
 from freeda_svc.bank.search_modes import Approximate
@@ -48,6 +50,16 @@ def bank_of_new_job(settings: Settings, text: str) -> BankName:
         return BankName(DEFAULT_BANK, 1)
     finally:
         banks.close()
+
+
+def bank_created(settings: Settings, bank: BankName) -> str:
+    """When a version of a bank was made, ISO 8601 in UTC; empty when it is not there yet.
+
+    Raises:
+        UnavailableError: the banks cannot be reached.
+    """
+    with closing(open_banks(settings)) as banks:
+        return next((summary.created for summary in banks.summaries() if summary.bank == bank), "")
 
 
 def bank_of_job(parameters: dict[str, object]) -> BankName:

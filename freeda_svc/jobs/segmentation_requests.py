@@ -3,13 +3,15 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from freeda_svc.bank.names import BankName
 from freeda_svc.jobs.banks import BANK, bank_of_new_job
 from freeda_svc.jobs.categories import check_categories
 from freeda_svc.jobs.overrides import apply_overrides
 from freeda_svc.packs.description import PackDescription, read_pack_parameters
+from freeda_svc.packs.parameters import SegmentationParameters
 from freeda_svc.settings import Settings
 
 Colour = tuple[int, int, int]
@@ -22,21 +24,28 @@ class SegmentationRequest:
     Attributes:
         pack: whose models segment.
         parameters: of the job: the bank with its version, categories, overrides, and colours where they differ.
+        segmentation: all numbers to segment with, the pack's and the overrides together.
     """
 
     pack: PackDescription
     parameters: Mapping[str, Any]
+    segmentation: SegmentationParameters
 
     @property
-    def digest(self) -> str:
-        """Equal for requests of which one image gets equal results, as long as the bank does not change."""
-        return request_digest(self.pack.fingerprint, self.parameters)
+    def bank(self) -> BankName:
+        """Whose prototypes are used."""
+        return BankName.parse(str(self.parameters[BANK]))
 
+    def digest(self, bank_created: str) -> str:
+        """Equal for requests of which one image gets equal results, as long as nothing changes in the bank.
 
-def request_digest(fingerprint: str, parameters: Mapping[str, Any]) -> str:
-    """Return the digest of a request for a pack, or of a job that was made of one."""
-    text = json.dumps([fingerprint, parameters], sort_keys=True, ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+        Args:
+            bank_created: when the bank was made, which tells it from another one of its name: one that was dropped,
+                or lies on another server.
+        """
+        # A pack's fingerprint does not follow from the numbers of segmentation, which may change in another version.
+        told = [self.pack.fingerprint, self.parameters, asdict(self.segmentation), bank_created]
+        return hashlib.sha256(json.dumps(told, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
 def segmentation_request(
@@ -66,7 +75,7 @@ def segmentation_request(
     """
     pack = read_pack_parameters(settings.pack, settings.packs_folder)
     changed = dict(overrides or {})
-    apply_overrides(pack.parameters.segmentation, changed)
+    segmentation = apply_overrides(pack.parameters.segmentation, changed)
     chosen = str(bank_of_new_job(settings, bank or settings.bank))
     checked = None if categories is None else check_categories(categories)
     parameters: dict[str, Any] = {BANK: chosen, "categories": checked, "overrides": changed}
@@ -74,4 +83,4 @@ def segmentation_request(
         parameters["colours"] = [list(colour) for colour in colours]
     if explain:
         parameters["explain"] = True
-    return SegmentationRequest(pack, parameters)
+    return SegmentationRequest(pack, parameters, segmentation)

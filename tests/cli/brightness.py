@@ -28,9 +28,10 @@ STAND_INS = {"zebra": ["grass", "house", "tree", "ball"], "ghost": []}
 
 @dataclass
 class Worker:
-    """Does what waits in a home; a black image fails."""
+    """Does what waits in a home; a black image fails. ``bank`` is what is in the bank now."""
 
     settings: Settings
+    bank: dict[str, Any] = field(default_factory=lambda: {"additions": 1, "removals": "0"})
     done: list[str] = field(default_factory=list)
     resting: bool = False
     ended: bool = False
@@ -52,7 +53,7 @@ class Worker:
             with Image.open(self.settings.artifacts_folder / given["image"]) as image:
                 grey = np.asarray(image.convert("L"))
             if grey.any():
-                _keep(result_folder(self.settings, job_id, number), grey, parameters)
+                _keep(result_folder(self.settings, job_id, number), grey, parameters, self.bank)
                 ended: dict[str, Any] = {"state": ItemState.DONE}
                 self.done.append(given["name"])
             else:
@@ -61,7 +62,7 @@ class Worker:
                 session.execute(update(WorkItem).where(WorkItem.id == item_id).values(**ended))
 
 
-def _keep(folder: Path, grey: np.ndarray, parameters: dict[str, Any]) -> None:
+def _keep(folder: Path, grey: np.ndarray, parameters: dict[str, Any], bank: dict[str, Any]) -> None:
     names = [category["name"] for category in parameters["categories"]]
     label = int(grey[0, 0]) * len(names) // 256
     folder.mkdir(parents=True)
@@ -80,7 +81,13 @@ def _keep(folder: Path, grey: np.ndarray, parameters: dict[str, Any]) -> None:
         for index, name in enumerate(names)
     ]
     way = parameters["overrides"].get("unknown", "none")
-    summary = {"categories": categories, "unknown_share": 0, "pack": "p", "parameters": {"unknown": {"way": way}}}
+    summary = {
+        "categories": categories,
+        "unknown_share": 0,
+        "parameters": {"unknown": {"way": way}},
+        "pack": "p",
+        "bank_version": bank,
+    }
     (folder / "summary.json").write_text(json.dumps(summary))
     write_mask(folder / "mask.png", np.full(grey.shape, label), colours_of(parameters))
 

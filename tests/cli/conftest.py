@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from freeda_svc.cli import segment_run
+from freeda_svc.cli import segment_plan, segment_run
 from freeda_svc.cli.main import main
 from freeda_svc.miniature.scenes import EASY, NOUNS, Scene, paint_scene
 from freeda_svc.settings import load_settings
@@ -147,6 +147,7 @@ def worker(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
     monkeypatch.setattr(segment_run, "POLL_SECONDS", 0.02)
     monkeypatch.setattr(segment_run, "note_missing_worker", lambda _settings: None)
     working = Worker(load_settings(home=home))
+    monkeypatch.setattr(segment_plan, "bank_version", lambda _settings, _bank: working.bank)
     thread = threading.Thread(target=working.run)
     thread.start()
     yield working

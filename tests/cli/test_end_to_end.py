@@ -159,6 +159,28 @@ def test_images_become_masks(command: Callable[..., Any], inputs: Path, tmp_path
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
 
 
+def test_masks_that_are_older_than_the_bank_are_done_again(
+    command: Callable[..., Any], inputs: Path, tmp_path: Path
+) -> None:
+    again = ("segment", inputs / "scene-0.png", "-c", "sky, zebra", "--out", tmp_path, "--resume", "--quiet", "--json")
+    first = command(*again)
+    assert (first.code, first.err.splitlines()[0][:38]) == (0, "zebra: no prototype of that noun; near")
+    [_, zebra] = first.json["images"][0]["categories"]
+    assert (zebra["words"][0]["prototypes"], bool(zebra["words"][0]["nearest"])) == (0, True)
+    assert command(*again).json["skipped"] == ["scene-0.png"]
+    pair = ("--image", inputs / "scene-0.png", "--mask", inputs / "mask-0.png")
+    assert command("bank", "add-exemplars", "--noun", "zebra", *pair, "--wait", "--quiet").code == 0
+    try:
+        assert command(*again, "--keep-older").json["older"]["kept"] == ["scene-0.png"]
+        ran = command(*again)
+        assert ran.err == "older than what is in the bank now: 1 image; done again; --keep-older keeps such files\n"
+        assert ran.json["images"][0]["categories"][1]["words"][0]["prototypes"] == 1
+        assert command(*again).json["skipped"] == ["scene-0.png"]
+    finally:
+        assert command("bank", "forget", "--noun", "zebra", "--yes").code == 0
+    assert command(*again).json["older"]["done_again"] == ["scene-0.png"]
+
+
 def test_jobs_can_be_looked_at(command: Callable[..., Any], inputs: Path) -> None:
     submitted = command("segment", inputs / "scene-1.png", "-c", "sky, water", "--beta", "1", "--superpixels", "none")
     job = submitted.out.strip()

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,27 @@ def test_a_line_that_was_cut_off_does_not_count_and_spoils_no_other(out: Path, k
     assert not manifest.holds("a/x", "image", "request", FILES)
     manifest.note_job("request", "job-2")
     assert Manifest(out).jobs["request"] == ["job-1", "job-2"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"stem": None},
+        {"job": 5},
+        {"job": "../other"},
+        {"number": "1"},
+        {"number": True},
+        {"files": ["x"]},
+        {"files": {"x": 3}},
+        {"bank_version": "new"},
+        {"colour": "red"},
+    ],
+)
+def test_a_line_with_something_else_in_it_is_damaged(out: Path, change: dict[str, object]) -> None:
+    first, second = (out / NAME).read_text().splitlines()
+    (out / NAME).write_text(f"{first}\n{json.dumps({**json.loads(second), **change})}\n")
+    manifest = Manifest(out)
+    assert (manifest.damaged, manifest.images, manifest.jobs) == (1, {}, {"request": ["job-1"]})
 
 
 def test_a_folder_without_one_has_nothing(tmp_path: Path) -> None:

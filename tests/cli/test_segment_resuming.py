@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from PIL import Image
 
-from freeda_svc.cli import segment_run
-from freeda_svc.jobs import list_jobs
+from freeda_svc.cli import segment_plan, segment_run
+from freeda_svc.errors import UnavailableError
+from freeda_svc.jobs import list_jobs, segmentation_requests
 from freeda_svc.jobs.results import result_folder
+from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.settings import Settings, load_settings
 from tests.cli.brightness import Worker, files_in, labels_of
 
@@ -89,6 +92,132 @@ class TestResuming:
         worker.resting = False
         again = freeda(*self.COMMAND)
         assert (again.json["job"], again.json["files"], worker.done) == (None, 3, ["c.png"])
+
+
+class TestOlderResults:
+    """What was made before the bank changed."""
+
+    COMMAND = ("segment", "photos", "-r", "-c", "night, day", "--out", "out", "--quiet", "--json", "--resume")
+    NEWER: ClassVar = {"additions": 2, "removals": "0"}
+
+    @pytest.fixture(autouse=True)
+    def first(self, freeda: Freeda, worker: Worker, photos: Path) -> None:
+        assert freeda(*self.COMMAND).json["older"] == {"done_again": [], "kept": []}
+        worker.done.clear()
+
+    @pytest.mark.parametrize("now", [NEWER, {"additions": 1, "removals": "1"}, {"additions": 0, "removals": "0"}])
+    def test_it_is_told_of_and_done_again(self, freeda: Freeda, worker: Worker, now: dict[str, Any]) -> None:
+        worker.bank = now
+        ran = freeda(*self.COMMAND)
+        assert ran.err == "older than what is in the bank now: 3 images; done again; --keep-older keeps such files\n"
+        assert ran.json["older"] == {"done_again": ["a.png", "b.png", "deep/a.png"], "kept": []}
+        assert worker.done == ["a.png", "b.png", "deep/a.png"]
+        again = freeda(*self.COMMAND)
+        assert (again.err, len(again.json["skipped"])) == ("", 3)
+
+    def test_it_is_kept_when_asked_to(self, freeda: Freeda, worker: Worker, photos: Path) -> None:
+        worker.bank = self.NEWER
+        Image.new("L", (6, 4), 250).save(photos / "c.png")
+        ran = freeda(*self.COMMAND, "--keep-older")
+        assert ran.err == "older than what is in the bank now: 3 images; kept, as asked for\n"
+        assert ran.json["older"] == {"done_again": [], "kept": ["a.png", "b.png", "deep/a.png"]}
+        assert (ran.json["skipped"], worker.done) == (["a.png", "b.png", "deep/a.png"], ["c.png"])
+
+    def test_only_the_older_ones_are_done_again(self, freeda: Freeda, worker: Worker, photos: Path) -> None:
+        worker.bank = self.NEWER
+        Image.new("L", (6, 4), 250).save(photos / "c.png")
+        freeda(*self.COMMAND, "--keep-older")
+        worker.done.clear()
+        assert freeda(*self.COMMAND).json["skipped"] == ["c.png"]
+        assert worker.done == ["a.png", "b.png", "deep/a.png"]
+
+    def test_a_result_whose_files_were_not_written_has_an_age_too(self, freeda: Freeda, worker: Worker) -> None:
+        Path("out/a.mask.png").unlink()
+        worker.bank = self.NEWER
+        assert freeda(*self.COMMAND, "--keep-older").json["files"] == 3
+        Path("out/b.mask.png").unlink()
+        ran = freeda(*self.COMMAND)
+        assert worker.done == ["a.png", "b.png", "deep/a.png"]
+        assert ran.err.startswith("older than what is in the bank now: 3 images;")
+
+    def test_what_a_manifest_does_not_tell_is_looked_up(self, freeda: Freeda, worker: Worker, home: Path) -> None:
+        manifest = Path("out/.freeda-segment.jsonl")
+        entries = [json.loads(line) for line in manifest.read_text().splitlines()]
+        for entry in entries:
+            entry.pop("bank_version", None)
+        manifest.write_text("".join(f"{json.dumps(entry)}\n" for entry in entries))
+        assert len(freeda(*self.COMMAND).json["skipped"]) == 3
+        job = list_jobs(load_settings(home=home))[0].id
+        (result_folder(load_settings(home=home), job, 2) / "summary.json").unlink()
+        assert freeda(*self.COMMAND).json["older"]["done_again"] == ["b.png"]  # nobody knows
+
+    def test_a_bank_that_does_not_answer_is_one_line(
+        self, freeda: Freeda, worker: Worker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(_settings: Settings, _bank: str) -> None:
+            raise UnavailableError("the worker is busy")
+
+        monkeypatch.setattr(segment_plan, "bank_version", refuse)
+        ran = freeda(*self.COMMAND)
+        assert (ran.code, ran.err.count("\n")) == (1, 1)
+        assert "the worker is busy; --keep-older keeps them all" in ran.err
+        kept = freeda(*self.COMMAND, "--keep-older")
+        assert len(kept.json["skipped"]) == 3
+        assert kept.err == "which files are older than the bank cannot be told, all are kept: the worker is busy\n"
+
+    @pytest.mark.parametrize(
+        "change", [("--categories-file", "words.txt"), ("--beta", "0.5"), ("--set", "short_side=32")]
+    )
+    def test_what_was_made_for_another_request_is_told_of(
+        self, freeda: Freeda, worker: Worker, change: tuple[str, ...]
+    ) -> None:
+        Path("words.txt").write_text("dawn\n")
+        ran = freeda(*self.COMMAND, *change)
+        told = "made for other categories, parameters, models or another bank: 3 images; done again\n"
+        assert (ran.err, len(worker.done)) == (told, 3)
+        assert ran.json["made_otherwise"] == ["a.png", "b.png", "deep/a.png"]
+
+    @pytest.mark.parametrize("of", ["pack", "bank"])
+    def test_another_pack_or_bank_of_the_same_name_is_another_request(
+        self, freeda: Freeda, worker: Worker, monkeypatch: pytest.MonkeyPatch, of: str
+    ) -> None:
+        if of == "bank":
+            monkeypatch.setattr(
+                "freeda_svc.cli.segment.bank_created", lambda _settings, _bank: "2026-01-01T00:00:00+00:00"
+            )
+        else:
+            pack = read_pack_parameters("miniature")
+            numbers = replace(pack.parameters, segmentation=replace(pack.parameters.segmentation, k=99))
+            changed = replace(pack, parameters=numbers)
+            assert changed.fingerprint == pack.fingerprint
+            monkeypatch.setattr(segmentation_requests, "read_pack_parameters", lambda *_: changed)
+        assert len(freeda(*self.COMMAND).json["made_otherwise"]) == 3
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "{",
+            '"text"',
+            "[1]",
+            "7",
+            "{}",
+            '{"stem": 1}',
+            '{"request": [], "job": "x"}',
+            "[" * 100_000,
+            b"\xff".decode("latin1"),
+        ],
+    )
+    def test_damaged_lines_are_told_in_one(self, freeda: Freeda, worker: Worker, line: str) -> None:
+        manifest = Path("out/.freeda-segment.jsonl")
+        whole = manifest.read_text().splitlines()
+        assert len(whole) == 4
+        manifest.write_bytes("\n".join([whole[0], line, whole[2], line, whole[3], ""]).encode("latin1"))
+        ran = freeda(*self.COMMAND)
+        assert ran.code == 0
+        assert ran.err == (
+            "out/.freeda-segment.jsonl: 2 lines cannot be read; the images they told of are done again\n"
+        )
+        assert ran.json["files"] == 3
 
 
 def _interrupt(_settings: Settings) -> None:
