@@ -11,6 +11,7 @@ NAMES = (
     "stages",
     "offline",
     "parameters",
+    "unknown",
     "nouns",
     "curation",
     "exemplars",

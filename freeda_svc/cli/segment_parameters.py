@@ -37,8 +37,23 @@ _OPTIONS = (
     ),
     click.option("--aggregation", type=_choice(AGGREGATIONS), help=f"How the prototypes are joined{_DEFAULT}"),
     click.option("--synonyms", type=_choice(SYNONYM_WAYS), help=f"What counts of a category's several texts{_DEFAULT}"),
-    click.option("--unknown", type=_choice(UNKNOWN_WAYS), help=f"When a pixel belongs to no category{_DEFAULT}"),
-    click.option("--unknown-threshold", type=float, help=f"Below this score it does, with --unknown{_DEFAULT}"),
+    click.option(
+        "--unknown",
+        type=_choice(UNKNOWN_WAYS),
+        help=(
+            "When a pixel belongs to no category. none: never. channel: when its best score is not above the "
+            "threshold. local-before: when the local similarity of no category reaches it. local-after: when that of "
+            f"the category with the best score does not{_DEFAULT}"
+        ),
+    ),
+    click.option(
+        "--unknown-threshold",
+        type=float,
+        help=(
+            "With --unknown: the threshold. Summaries have the scores; behind the sigmoid of --local sigmoid a "
+            f"similarity of zero is 0.5, so that lower thresholds do little{_DEFAULT}"
+        ),
+    ),
     click.option("--refine", "refinement", type=_choice(REFINEMENT_WAYS), help=f"Refine scores along edges{_DEFAULT}"),
     click.option(
         "--origin", "origins", multiple=True, type=click.Choice(ORIGINS), help="Use prototypes of this origin only."

@@ -38,7 +38,8 @@ def apply_overrides(parameters: SegmentationParameters, overrides: Mapping[str, 
         parameters: of the pack.
         overrides: values by the names in ``OVERRIDE_KEYS``: those of ``SegmentationParameters``; ``superpixels`` for
             the algorithm and ``superpixel_`` with the name of each of its numbers; ``unknown`` for the way and
-            ``unknown_threshold``; ``refinement`` for the way, ``refinement_iterations``, ``refinement_dilations``.
+            ``unknown_threshold`` for that of every way; ``refinement`` for the way, ``refinement_iterations``,
+            ``refinement_dilations``.
 
     Returns:
         The parameters to segment with.
@@ -53,6 +54,8 @@ def apply_overrides(parameters: SegmentationParameters, overrides: Mapping[str, 
     for key, value in overrides.items():
         part, name, read = _READERS[key]
         changes[part][name] = read(key, value)
+    if "threshold" in changes["unknown"]:
+        changes["unknown"]["local_threshold"] = changes["unknown"]["threshold"]
     changed = replace(
         parameters,
         **changes[""],

@@ -91,14 +91,21 @@ class UnknownParameters:
 
     Attributes:
         way: ``none``: never. ``channel``: a constant of ``threshold`` competes with the final scores. ``local_before``:
-            where no category's local similarity reaches ``threshold``. ``local_after``: where that of the category
-            with the best final score does not. The local similarity is what enters eq. 5, so after the sigmoid where
-            there is one.
-        threshold: see ``way``; 0.4 in the released code.
+            where no category's local similarity reaches ``local_threshold``. ``local_after``: where that of the
+            category with the best final score does not. The local similarity is what enters eq. 5, so after the
+            sigmoid where there is one.
+        threshold: of final scores; 0.4 in the released code, for all ways.
+        local_threshold: of local similarities, which have another range than final scores.
     """
 
     way: UnknownWay = "none"
     threshold: float = 0.4
+    local_threshold: float = 0.4
+
+    @property
+    def limit(self) -> float:
+        """The threshold of the way."""
+        return self.threshold if self.way in {"none", "channel"} else self.local_threshold
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,8 @@ def check_parameters(parameters: SegmentationParameters) -> None:
     _require_one_of("aggregation", parameters.aggregation, get_args(Aggregation))
     _require_one_of("synonyms", parameters.synonyms, get_args(SynonymWay))
     _require_one_of("unknown", parameters.unknown.way, get_args(UnknownWay))
-    _require(-1 <= parameters.unknown.threshold <= 1, "unknown_threshold", parameters.unknown.threshold, "from -1 to 1")
+    for threshold in (parameters.unknown.threshold, parameters.unknown.local_threshold):
+        _require(-1 <= threshold <= 1, "unknown_threshold", threshold, "from -1 to 1")
     _check_refinement(parameters.refinement)
     _check_superpixels(parameters.superpixels)
 

@@ -41,7 +41,7 @@ def unknown_channel(
     if parameters.way == "local_after" and chosen is not None:
         for start in range(height):
             values = local.rows(start, start + 1).gather(0, chosen[None, start : start + 1])[0]
-            channel[start] = (values < parameters.threshold).float()
+            channel[start] = (values < parameters.limit).float()
         return _channel(scores, torch.zeros(0, 1), channel, torch.full_like(scores.superpixels, -1))
     by_region = _too_low(scores.by_region, local.by_region, parameters)
     rows, columns = (scores.superpixels < 0).nonzero(as_tuple=True)
@@ -58,7 +58,7 @@ def _too_low(scores: torch.Tensor, local: torch.Tensor, parameters: UnknownParam
         looked_at = local.gather(1, scores.argmax(dim=1, keepdim=True))[:, 0]
     else:
         looked_at = local.amax(dim=1)
-    return (looked_at < parameters.threshold).float()
+    return (looked_at < parameters.limit).float()
 
 
 def _channel(
@@ -84,14 +84,14 @@ def mark_unknown(
     Args:
         merged: the image with the best category of each pixel; its labels are changed.
         channels: the channel of each window, see ``unknown_channel``; none where the channel is constant.
-        parameters: its ``threshold`` is the constant.
+        parameters: its ``limit`` is the constant.
 
     Returns:
         The same; scores stay those of the best category.
     """
     labels, size = merged.labels, merged.labels.shape  # changed in place: those of a large photo take 400 MB
     if parameters.way == "channel":
-        labels[merged.scores <= parameters.threshold] = UNKNOWN
+        labels[merged.scores <= parameters.limit] = UNKNOWN
     elif parameters.way != "none":
         regions = intersect_windows(channels, merged.regions.map.shape)
         band = max(1, SCORES_AT_ONCE // max(size[1], merged.regions.map.shape[1]) // 4)

@@ -55,7 +55,7 @@ def test_every_key_is_taken() -> None:
     changed = apply_overrides(PACK, values)
     assert (changed.long_side, changed.window_way, changed.local_similarity) == (1, "whole", "cosine")
     assert (changed.aggregation, changed.synonyms) == ("max_similarity", "mean")
-    assert changed.unknown == UnknownParameters("channel", 1.0)
+    assert changed.unknown == UnknownParameters("channel", 1.0, 1.0)
     assert changed.refinement == RefinementParameters("pamr", 1, (1, 2))
     assert set(asdict(changed.superpixels).values()) == {"none", 1}
 

@@ -69,7 +69,7 @@ def test_a_pack_from_before_an_option_has_its_default(tiny_pack_folder: Path, tm
         "window_way", "local_similarity", "aggregation", "synonyms", "exemplar_share", "origins", "region_size",
         "slic_compactness", "watershed_compactness", "seeds_levels", "seeds_prior", "seeds_bins", "seeds_iterations",
         "quickshift_ratio", "quickshift_kernel_size", "quickshift_max_distance", "way", "threshold", "iterations",
-        "dilations", "[parameters.segmentation.unknown]", "[parameters.segmentation.refinement]",
+        "local_threshold", "dilations", "[parameters.segmentation.unknown]", "[parameters.segmentation.refinement]",
     }  # fmt: skip
     older = [line for line in lines if line.partition(" =")[0] not in newer]
     assert len(lines) - len(older) == len(newer) + 1  # there are two ways
@@ -209,7 +209,7 @@ def test_models_of_another_kind_are_refused(pack_folder: Path, file: str, old: s
         ("[1, 2, 4, 8, 12, 24]", "[1, 0]", r"refinement\.dilations must be a list of positive whole numbers"),
         ("[1, 2, 4, 8, 12, 24]", "2", r"refinement\.dilations must be a list of positive whole numbers, not 2"),
         ("origins = []", "origins = [1]", r"segmentation\.origins must be a list of texts, not \[1\]"),
-        ("threshold = 0.4", "threshold = true", r"unknown\.threshold must be a number, not True"),
+        ("\nthreshold = 0.4", "\nthreshold = true", r"unknown\.threshold must be a number, not True"),
         ("[parameters.prototypes]", "[parameters.prototype]", r"unknown key parameters\.prototype;"),
         ("[sources.backbone]", "[sources.backdoor]", r"unknown part sources\.backdoor"),
         ('name = "tiny"', "name = 1", r"name must be a text, not 1"),

@@ -123,7 +123,7 @@ def test_labels_are_those_of_one_more_channel(
     threshold = THRESHOLDS.get(way, 0.4)
     parameters = replace(
         PARAMETERS,
-        unknown=UnknownParameters(way, threshold),
+        unknown=UnknownParameters(way, threshold, threshold),
         refinement=refinement or RefinementParameters(),
     )
     expected, found = restated(way, threshold, size, refinement), decide(parameters, size)

@@ -113,7 +113,7 @@ def test_the_largest_similarity_is_not_below_the_mean(pack: Pack, segmenter: Seg
 def test_unknown_pixels_have_a_label_of_their_own(pack: Pack, segmenter: Segmenter, way: str) -> None:
     middle = float(np.median(segmenter.segment(photo(), NOUNS, with_changes(pack, beta=1.0)).region_scores.scores))
     for threshold, expected in ((-1.0, (0.0, 0.0)), (middle, (0.0, 1.0)), (1.0, (1.0, 1.0))):
-        unknown = UnknownParameters(way, threshold)
+        unknown = UnknownParameters(way, threshold, threshold)
         result = segmenter.segment(photo(), NOUNS, with_changes(pack, beta=1.0, unknown=unknown))
         assert expected[0] <= result.unknown_share <= expected[1]
         assert result.unknown_share == (result.labels == UNKNOWN).mean()
@@ -135,7 +135,7 @@ def test_any_size_goes_with_everything(pack: Pack, segmenter: Segmenter, size: t
             pack,
             superpixels=superpixels,
             refinement=RefinementParameters("pamr", iterations=1),
-            unknown=UnknownParameters("local_after", 0.5),
+            unknown=UnknownParameters("local_after", local_threshold=0.5),
         )
         assert segmenter.segment(photo(*size), NOUNS, parameters).labels.shape == size
 

@@ -13,6 +13,7 @@ from freeda_svc.packs import (
     SegmentationParameters,
     Source,
     SuperpixelParameters,
+    UnknownParameters,
     write_pack_manifest,
 )
 
@@ -29,6 +30,7 @@ PARAMETERS = PackParameters(
         window=64,
         stride=32,
         superpixels=SuperpixelParameters(algorithm="felzenszwalb", scale=20.0, sigma=0.5, min_size=8),
+        unknown=UnknownParameters("none", threshold=0.58, local_threshold=0.64),  # decision 7
     ),
 )
 
