@@ -5,7 +5,7 @@ messages that are missing are sent once.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import redis
 import structlog
@@ -13,7 +13,7 @@ import structlog
 from freeda_svc.errors import FreedaError
 from freeda_svc.jobs import JobKind
 from freeda_svc.jobs.database import writing
-from freeda_svc.jobs.dispatch import items_lacking_messages, send_items
+from freeda_svc.jobs.dispatch import UnsentWatch, items_lacking_messages, send_items
 from freeda_svc.jobs.leases import LeaseWatch
 from freeda_svc.jobs.transitions import settle_forgotten_jobs
 from freeda_svc.settings import Settings
@@ -32,7 +32,7 @@ PATIENCE_SECONDS = 10.0
 log = structlog.get_logger(__name__)
 
 
-def reconcile(settings: Settings, broker_url: str, *, at_start: bool = False) -> int:
+def reconcile(settings: Settings, broker_url: str, *, young: Collection[str] = (), at_start: bool = False) -> int:
     """Send the messages that waiting items lack; somebody who has just done so is believed.
 
     A message too many does no harm: who gets it finds nothing to do.
@@ -40,7 +40,8 @@ def reconcile(settings: Settings, broker_url: str, *, at_start: bool = False) ->
     Args:
         settings: the installation.
         broker_url: Redis address.
-        at_start: look in any case, and send for items of young jobs, too: nobody else is about to.
+        young: jobs whose messages may still be on their way.
+        at_start: look in any case.
 
     Returns:
         How many messages were sent.
@@ -53,7 +54,7 @@ def reconcile(settings: Settings, broker_url: str, *, at_start: bool = False) ->
         if (client.exists(DONE_KEY) and not at_start) or not turn.acquire(token=worker_identity(settings)):
             return 0
         try:
-            sent = sum(_send_missing(settings, broker_url, kind, at_start=at_start) for kind in JobKind)
+            sent = sum(_send_missing(settings, broker_url, kind, young) for kind in JobKind)
             client.set(DONE_KEY, 1, px=max(1, int(800 * settings.reconcile_seconds)))
         finally:
             _end(turn)
@@ -71,8 +72,8 @@ def forget_turn(settings: Settings, broker_url: str) -> None:
             client.delete(TURN_KEY)
 
 
-def _send_missing(settings: Settings, broker_url: str, kind: JobKind, *, at_start: bool) -> int:
-    lacking = items_lacking_messages(settings, kind, messages=waiting_messages(broker_url, kind), at_start=at_start)
+def _send_missing(settings: Settings, broker_url: str, kind: JobKind, young: Collection[str]) -> int:
+    lacking = items_lacking_messages(settings, kind, messages=waiting_messages(broker_url, kind), young=young)
     if not lacking or not send_items(CeleryDispatcher(settings), kind, lacking):
         return 0
     log.info("messages sent again", kind=kind, items=len(lacking))
@@ -129,6 +130,7 @@ class Reconciler:
         self._on_look = on_look
         self._broker_url = broker_url
         self._watch = LeaseWatch(settings)
+        self._unsent = UnsentWatch(settings)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
 
@@ -151,7 +153,8 @@ class Reconciler:
                 self._on_look(put_back, 0)
                 take_bank_place(self._settings, self._broker_url)
                 forget_turn(self._settings, self._broker_url)
-                self._on_look(0, reconcile(self._settings, self._broker_url))
+                young = self._unsent.young()  # also when it is another's turn: how old a job is must be seen
+                self._on_look(0, reconcile(self._settings, self._broker_url, young=young))
             except FreedaError as error:
                 log.warning("reconciling must wait", reason=str(error))
             except Exception:  # the thread must live on; the log says what was wrong

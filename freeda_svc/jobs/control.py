@@ -1,6 +1,7 @@
 """What a person does to a job: find it, cancel it, try its failed items again."""
 
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs.database import reading, writing
@@ -31,6 +32,18 @@ def find_job(settings: Settings, job_id: str) -> str:
     return found[0]
 
 
+def get_job(session: Session, full_id: str) -> Job:
+    """Return a job that was there a moment ago.
+
+    Raises:
+        NotFoundError: it was removed since.
+    """
+    job = session.get(Job, full_id)
+    if job is None:
+        raise NotFoundError(f"there is no job {full_id!r} any more; `freeda jobs list` shows them")
+    return job
+
+
 def cancel_job(settings: Settings, job_id: str) -> int:
     """Cancel what has not been begun; items in hand end first, what is done stays.
 
@@ -48,7 +61,7 @@ def cancel_job(settings: Settings, job_id: str) -> int:
             session, full_id, JobState.RUNNING, JobState.CANCELLED
         )
         if not cancelled:
-            state = session.get_one(Job, full_id).state
+            state = get_job(session, full_id).state
             raise InputError(f"job {full_id} is {state} already; only a queued or running job can be cancelled")
         record_event(session, full_id, EventKind.CANCELLED, f"{items} items not begun")
         return items
@@ -68,7 +81,7 @@ def retry_failed_items(settings: Settings, job_id: str, *, dispatcher: Dispatche
     full_id = find_job(settings, job_id)
     dispatcher.check()
     with writing(settings) as session:
-        job = session.get_one(Job, full_id)
+        job = get_job(session, full_id)
         if job.state == JobState.CANCELLED:
             raise InputError(f"job {full_id} was cancelled; submit it again instead")
         failed = select(WorkItem.id).where(WorkItem.job_id == full_id, WorkItem.state == ItemState.FAILED)

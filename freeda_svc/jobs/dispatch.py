@@ -3,8 +3,8 @@
 A message says that something waits in its queue; the item whose number it carries is begun by it or by another.
 """
 
-from collections.abc import Sequence
-from datetime import timedelta
+import time
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 import structlog
@@ -12,7 +12,7 @@ from sqlalchemy import or_, select, update
 
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs.database import reading, writing
-from freeda_svc.jobs.states import ItemState, JobKind
+from freeda_svc.jobs.states import ItemState, JobKind, JobState
 from freeda_svc.jobs.tables import Job, WorkItem, now
 from freeda_svc.jobs.transitions import changed_rows
 from freeda_svc.settings import Settings
@@ -20,8 +20,8 @@ from freeda_svc.settings import Settings
 MESSAGES_AT_ONCE = 1000
 MOST_MISSING = 10_000
 """More messages than this are never sent at once, however many items wait: they keep workers busy for a while."""
-FRESH = timedelta(seconds=60)
-"""The messages of a job that is younger may still be on their way from the process that submitted it."""
+FRESH_SECONDS = 60.0
+"""For so long the messages of a job may still be on their way from the process that submitted it."""
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +77,34 @@ def send_job(settings: Settings, dispatcher: Dispatcher, job_id: str, kind: JobK
     return sent
 
 
-def items_lacking_messages(settings: Settings, kind: JobKind, *, messages: int, at_start: bool = False) -> list[int]:
+class UnsentWatch:
+    """Watches jobs whose messages may still be on their way, from one process and by its own monotonic clock.
+
+    When a job was made stands in the database by the clock of who made it; clocks of machines differ, and jump.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._seen: dict[str, float] = {}
+
+    def young(self) -> frozenset[str]:
+        """The ids of unsent jobs that were not there ``FRESH_SECONDS`` ago, as far as this watch knows.
+
+        Raises:
+            UnavailableError: the database does not answer.
+        """
+        unsent = select(Job.id).where(Job.sent_at.is_(None), Job.state.in_((JobState.QUEUED, JobState.RUNNING)))
+        with reading(self._settings) as session:
+            found = session.scalars(unsent).all()
+        moment = self._clock()
+        self._seen = {job: self._seen.get(job, moment) for job in found}
+        return frozenset(job for job, since in self._seen.items() if moment - since < FRESH_SECONDS)
+
+
+def items_lacking_messages(
+    settings: Settings, kind: JobKind, *, messages: int, young: Collection[str] = ()
+) -> list[int]:
     """List waiting items of a kind for which there are too few messages.
 
     Messages are not told apart: it is enough that there are as many as items wait, or ``MOST_MISSING``.
@@ -86,17 +113,15 @@ def items_lacking_messages(settings: Settings, kind: JobKind, *, messages: int, 
         settings: the installation.
         kind: what is to be done.
         messages: how many wait in the queue.
-        at_start: nobody is about to send: items of young jobs count, too.
+        young: jobs whose messages may still be on their way; none when nobody is about to send.
 
     Returns:
         Item ids, oldest first; at most ``MOST_MISSING - messages``.
     """
     if messages >= MOST_MISSING:
         return []
-    on_their_way = select(Job.id).where(Job.sent_at.is_(None), Job.kind == kind, Job.created_at > now() - FRESH)
     query = select(WorkItem.id).where(WorkItem.state == ItemState.QUEUED, WorkItem.kind == kind)
+    if young:
+        query = query.where(or_(WorkItem.attempts > 0, WorkItem.job_id.not_in(young)))
     with reading(settings) as session:
-        if not at_start:
-            young = session.scalars(on_their_way).all()
-            query = query.where(or_(WorkItem.attempts > 0, WorkItem.job_id.not_in(young))) if young else query
         return list(session.scalars(query.order_by(WorkItem.id).limit(MOST_MISSING - messages).offset(messages)))

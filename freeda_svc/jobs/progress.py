@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from freeda_svc.jobs.control import find_job
+from freeda_svc.jobs.control import find_job, get_job
 from freeda_svc.jobs.database import reading
 from freeda_svc.jobs.item_names import item_name
 from freeda_svc.jobs.states import EventKind, ItemState, JobKind, JobState, Priority
@@ -96,7 +96,7 @@ def job_summary(settings: Settings, job_id: str) -> JobSummary:
     """
     full_id = find_job(settings, job_id)
     with reading(settings) as session:
-        return _summary(session, session.get_one(Job, full_id))
+        return _summary(session, get_job(session, full_id))
 
 
 def follow_job(settings: Settings, job_id: str, *, every_seconds: float = 0.5) -> Iterator[JobSummary]:

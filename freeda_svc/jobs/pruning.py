@@ -2,16 +2,18 @@
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from uuid import uuid4
 
 import structlog
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, CursorResult, delete, func, select
 
 from freeda_svc.errors import InputError
+from freeda_svc.jobs.control import find_job
 from freeda_svc.jobs.database import reading, writing
 from freeda_svc.jobs.input_images import INPUTS
 from freeda_svc.jobs.results import result_folder
@@ -54,41 +56,72 @@ class Pruned:
     bytes: int
 
 
-def prune_jobs(settings: Settings, older_than: timedelta, dry_run: bool = True) -> Pruned:
+def prune_jobs(settings: Settings, older_than: timedelta, dry_run: bool = True, *, only: Sequence[str] = ()) -> Pruned:
     """Remove jobs that ended some time ago: their rows, their results, and inputs that no other job uses.
 
     Prototypes that they added to a bank stay there, with their pictures. What interruptions have left goes, too: inputs
     that no job uses at all, and files that were begun and never put in place. An idempotency key of a removed job can
-    be used again.
+    be used again. A job that goes on meanwhile, because its failed items are tried again, stays with all it has.
 
     Args:
         settings: the installation.
-        older_than: how long ago a job must have ended.
+        older_than: how long ago a job must have ended; without meaning for jobs that are named.
         dry_run: only tell what would be removed.
+        only: remove these jobs, named by their ids or the beginnings of them, and nothing else.
+
+    Returns:
+        What was removed, or would be.
 
     Raises:
-        InputError: the time is negative.
+        InputError: the time is negative, or a job that is named has not ended.
+        NotFoundError: there is no such job.
     """
     if older_than < timedelta(0):
         raise InputError("jobs that will end in the future cannot be removed; give zero days or more")
-    jobs = _ended_before(settings, now() - older_than)
-    chosen = frozenset(job.id for job in jobs)
-    folders = [result_folder(settings, job.id, 1).parent for job in jobs]
+    jobs = _named_jobs(settings, only) if only else _ended_before(settings, now() - older_than)
+    inputs = _inputs_of_jobs(settings, jobs)
     if not dry_run:
-        for job in jobs:
-            with writing(settings) as session:
-                session.execute(delete(Job).where(Job.id == job.id, _has_ended()))
+        jobs = tuple(job for job in jobs if _remove_rows(settings, job))
+    chosen = frozenset(job.id for job in jobs)
     # Rows go first: files without rows are found the next time, rows without files would be broken jobs.
+    folders = [result_folder(settings, job.id, 1).parent for job in jobs]
     of_jobs = [file for folder in folders for file in _files(folder)]
-    files = {*of_jobs, *_unused_inputs(settings, chosen), *_begun_files(settings)}
-    sizes = [size for file in files if (size := _size(file)) is not None]
+    ended = {name: job.ended_at for job in jobs for name in inputs[job.id]}
+    unused = _unused_inputs(settings, ended, without=chosen, only_named=bool(only))
+    files = {*of_jobs, *unused, *([] if only else _begun_files(settings))}
+    sizes = {file: size for file in files if (size := _size(file)) is not None}
     if not dry_run:
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
-        for file in files:
+        for file in files - unused.keys():
             file.unlink(missing_ok=True)
-        log.info("jobs pruned", jobs=len(jobs), files=len(sizes), bytes=sum(sizes))
-    return Pruned(jobs, len(sizes), sum(sizes))
+        for file, written in unused.items():
+            if not _remove_unchanged(file, written):
+                sizes.pop(file, None)
+        log.info("jobs pruned", jobs=len(jobs), files=len(sizes), bytes=sum(sizes.values()))
+    return Pruned(jobs, len(sizes), sum(sizes.values()))
+
+
+def _remove_rows(settings: Settings, job: PrunedJob) -> bool:
+    """Remove a job as it was seen; False, and nothing removed, when it has gone on or is gone."""
+    is_as_seen = (Job.id == job.id) & (Job.updated_at == job.ended_at) & _has_ended()
+    with writing(settings) as session:
+        result = session.execute(delete(Job).where(is_as_seen), execution_options={"synchronize_session": False})
+        return cast("CursorResult[Any]", result).rowcount == 1
+
+
+def _remove_unchanged(file: Path, written: float) -> bool:
+    """Remove a copied input unless it was written anew: the same image may just be submitted again."""
+    aside = file.with_name(f".{uuid4().hex}.part")
+    try:
+        file.rename(aside)
+        if aside.stat().st_mtime <= written:
+            aside.unlink()
+            return True
+        aside.replace(file)  # equal content: whoever has put another one there meanwhile loses nothing
+    except FileNotFoundError:  # somebody else has removed it
+        pass
+    return False
 
 
 def _has_ended() -> ColumnElement[bool]:
@@ -97,8 +130,21 @@ def _has_ended() -> ColumnElement[bool]:
 
 
 def _ended_before(settings: Settings, moment: datetime) -> tuple[PrunedJob, ...]:
+    return _jobs(settings, _has_ended() & (Job.updated_at <= moment))
+
+
+def _named_jobs(settings: Settings, named: Sequence[str]) -> tuple[PrunedJob, ...]:
+    ids = list(dict.fromkeys(find_job(settings, job_id) for job_id in named))
+    found = _jobs(settings, _has_ended() & Job.id.in_(ids))
+    open_jobs = sorted(set(ids) - {job.id for job in found})
+    if open_jobs:
+        raise InputError(f"job {open_jobs[0]} has not ended: cancel it first, or wait for what is in hand")
+    return found
+
+
+def _jobs(settings: Settings, condition: ColumnElement[bool]) -> tuple[PrunedJob, ...]:
     items = select(func.count()).where(WorkItem.job_id == Job.id).scalar_subquery()
-    query = select(Job, items).where(_has_ended(), Job.updated_at <= moment).order_by(Job.updated_at, Job.id)
+    query = select(Job, items).where(condition).order_by(Job.updated_at, Job.id)
     with reading(settings) as session:
         return tuple(
             PrunedJob(job.id, JobKind(job.kind), JobState(job.state), job.source, count, job.updated_at)
@@ -106,17 +152,46 @@ def _ended_before(settings: Settings, moment: datetime) -> tuple[PrunedJob, ...]
         )
 
 
-def _unused_inputs(settings: Settings, without: frozenset[str]) -> list[Path]:
-    """Copied inputs that no job uses, other than those that are being removed."""
-    unused = {f"{INPUTS}/{file.name}" for file in _files(settings.artifacts_folder / INPUTS) if _is_old(file)}
-    if not unused:
-        return []
+def _inputs_of_jobs(settings: Settings, jobs: Sequence[PrunedJob]) -> dict[str, set[str]]:
+    """The files that each job works on, below the artifact root."""
+    found: dict[str, set[str]] = {job.id: set() for job in jobs}
+    with reading(settings) as session:
+        for job in jobs:
+            if job.kind is not JobKind.INGEST:
+                for given in session.scalars(select(WorkItem.input).where(WorkItem.job_id == job.id)):
+                    found[job.id].update(_inputs(given))
+    return found
+
+
+def _unused_inputs(
+    settings: Settings, ended: Mapping[str, datetime], *, without: frozenset[str], only_named: bool
+) -> dict[Path, float]:
+    """Copied inputs that no job uses, other than those that are being removed, with when they were written.
+
+    Args:
+        settings: the installation.
+        ended: inputs of the jobs that are being removed, and when their job had ended: what was written later belongs
+            to a job that is just being accepted.
+        without: ids of the jobs that are being removed.
+        only_named: inputs of other jobs, however old, stay.
+    """
+    written = {}
+    for file in _files(settings.artifacts_folder / INPUTS):
+        name, moment = f"{INPUTS}/{file.name}", _written(file)
+        if moment is None:
+            continue
+        is_of_job = name in ended and moment < ended[name].timestamp()
+        if is_of_job or (not only_named and moment < time.time() - NEW_FILE_SECONDS):
+            written[name] = moment
+    if not written:
+        return {}
     query = select(WorkItem.job_id, WorkItem.input).where(WorkItem.kind.in_((JobKind.SEGMENT, JobKind.EXEMPLARS)))
     with reading(settings) as session:
         for job_id, given in session.execute(query.execution_options(yield_per=ROWS_AT_ONCE)):
             if job_id not in without:
-                unused.difference_update(_inputs(given))
-    return [settings.artifacts_folder / name for name in unused]
+                for name in _inputs(given):
+                    written.pop(name, None)
+    return {settings.artifacts_folder / name: moment for name, moment in written.items()}
 
 
 def _begun_files(settings: Settings) -> list[Path]:
@@ -134,10 +209,15 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _is_old(file: Path) -> bool:
+    moment = _written(file)
+    return moment is not None and moment < time.time() - NEW_FILE_SECONDS
+
+
+def _written(file: Path) -> float | None:
     try:
-        return file.stat().st_mtime < time.time() - NEW_FILE_SECONDS
+        return file.stat().st_mtime
     except OSError:  # it has just gone
-        return False
+        return None
 
 
 def _size(file: Path) -> int | None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from freeda_svc.errors import InputError
-from freeda_svc.jobs.control import find_job
+from freeda_svc.jobs.control import find_job, get_job
 from freeda_svc.jobs.database import reading
 from freeda_svc.jobs.input_images import distinct_stems
 from freeda_svc.jobs.states import ItemState, JobKind
-from freeda_svc.jobs.tables import Job, WorkItem
+from freeda_svc.jobs.tables import WorkItem
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def submitted_images(settings: Settings, job_id: str) -> list[SubmittedImage]:
     """
     full_id = find_job(settings, job_id)
     with reading(settings) as session:
-        if session.get_one(Job, full_id).kind != JobKind.SEGMENT:
+        if get_job(session, full_id).kind != JobKind.SEGMENT:
             raise InputError(f"job {full_id} adds to the bank; only segmentation jobs have results to export")
         columns = (WorkItem.number, WorkItem.state, WorkItem.input)
         rows = session.execute(select(*columns).where(WorkItem.job_id == full_id).order_by(WorkItem.number)).all()
@@ -124,7 +124,7 @@ def pictures_of(settings: Settings, images: Sequence[SubmittedImage]) -> "list[P
 
 def _colours_of_job(settings: Settings, job_id: str) -> "npt.NDArray[np.uint8]":
     with reading(settings) as session:
-        return colours_of(session.get_one(Job, job_id).parameters)
+        return colours_of(get_job(session, job_id).parameters)
 
 
 def export_results(

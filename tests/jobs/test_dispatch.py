@@ -10,7 +10,7 @@ from freeda_svc.jobs import JobKind, cancel_job, submit_ingest
 from freeda_svc.jobs import dispatch as dispatching
 from freeda_svc.jobs.claims import claim_next, fail_item
 from freeda_svc.jobs.database import writing
-from freeda_svc.jobs.dispatch import FRESH, items_lacking_messages
+from freeda_svc.jobs.dispatch import FRESH_SECONDS, UnsentWatch, items_lacking_messages
 from freeda_svc.jobs.tables import Job, now
 from freeda_svc.settings import Settings
 
@@ -21,22 +21,26 @@ pytestmark = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indir
 Captions = Callable[[int], list[Caption]]
 
 
-def _lacking(settings: Settings, messages: int = 0, *, at_start: bool = False) -> list[int]:
-    return items_lacking_messages(settings, JobKind.INGEST, messages=messages, at_start=at_start)
+def _lacking(settings: Settings, messages: int = 0, *, watch: UnsentWatch | None = None) -> list[int]:
+    young = watch.young() if watch else ()
+    return items_lacking_messages(settings, JobKind.INGEST, messages=messages, young=young)
 
 
-def test_items_never_sent_lack_messages_at_start_and_when_their_job_is_old(
-    settings: Settings, outbox: "Outbox", captions: Captions
+@pytest.mark.parametrize("clock_is_ahead", [timedelta(0), timedelta(hours=1), timedelta(hours=-1)])
+def test_items_never_sent_lack_messages_at_start_and_when_their_job_was_seen_for_a_while(
+    settings: Settings, outbox: "Outbox", captions: Captions, clock_is_ahead: timedelta
 ) -> None:
     outbox.keeps_messages = False
     job_id = submit_ingest(settings, captions(4), source="x", dispatcher=outbox)
-    assert _lacking(settings) == []
-    assert _lacking(settings, at_start=True) == [1, 2]
     with writing(settings) as session:
-        old = now() - FRESH - timedelta(seconds=1)
-        session.execute(update(Job).where(Job.id == job_id).values(created_at=old))
+        session.execute(update(Job).where(Job.id == job_id).values(created_at=now() + clock_is_ahead))
+    moments = iter([1000.0, 1000.0 + FRESH_SECONDS - 1, 1000.0 + FRESH_SECONDS])
+    watch = UnsentWatch(settings, clock=lambda: next(moments))
     assert _lacking(settings) == [1, 2]
-    assert items_lacking_messages(settings, JobKind.SEGMENT, messages=0, at_start=True) == []
+    assert _lacking(settings, watch=watch) == []
+    assert _lacking(settings, watch=watch) == []
+    assert _lacking(settings, watch=watch) == [1, 2]
+    assert items_lacking_messages(settings, JobKind.SEGMENT, messages=0) == []
 
 
 def test_as_many_messages_as_waiting_items_are_enough(settings: Settings, outbox: "Outbox", captions: Captions) -> None:
@@ -54,7 +58,7 @@ def test_a_young_job_whose_messages_are_being_sent_does_not_hide_another(
     submit_ingest(settings, captions(2), source="x", dispatcher=outbox)
     outbox.fails_while_sending = True
     submit_ingest(settings, captions(2), source="x", dispatcher=outbox)
-    assert _lacking(settings) == [1]
+    assert _lacking(settings, watch=UnsentWatch(settings)) == [1]
 
 
 def test_an_item_to_be_tried_again_lacks_a_message(settings: Settings, outbox: "Outbox", captions: Captions) -> None:
@@ -63,14 +67,14 @@ def test_an_item_to_be_tried_again_lacks_a_message(settings: Settings, outbox: "
     claim = claim_next(settings, "worker")
     assert claim is not None
     fail_item(settings, claim, "broken", final=False)
-    assert _lacking(settings) == [1]
+    assert _lacking(settings, watch=UnsentWatch(settings)) == [1]
 
 
 def test_ended_items_lack_nothing(settings: Settings, outbox: "Outbox", captions: Captions) -> None:
     outbox.keeps_messages = False
     job_id = submit_ingest(settings, captions(4), source="x", dispatcher=outbox)
     cancel_job(settings, job_id)
-    assert _lacking(settings, at_start=True) == []
+    assert _lacking(settings) == []
 
 
 def test_never_more_than_a_limit_is_missing(

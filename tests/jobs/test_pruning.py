@@ -2,7 +2,7 @@ import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,12 +15,16 @@ from freeda_svc.jobs import (
     job_summary,
     list_jobs,
     prune_jobs,
+    pruning,
+    retry_failed_items,
     submit_exemplars,
     submit_ingest,
     submit_segment,
 )
 from freeda_svc.jobs.claims import Claim, claim_next, fail_item, finish_item
 from freeda_svc.jobs.database import reading, writing
+from freeda_svc.jobs.input_images import keep_image
+from freeda_svc.jobs.pruning import PrunedJob
 from freeda_svc.jobs.results import result_folder
 from freeda_svc.jobs.tables import Attempt, Event, Job, WorkItem, now
 from freeda_svc.prototypes.exemplar_files import MarkedImage
@@ -163,3 +167,78 @@ def test_a_key_can_be_used_again_after_its_job_is_gone(
     _age(settings, first)
     prune_jobs(settings, WEEK, dry_run=False)
     assert segment(image_file("a.png", 2)) != first
+
+
+@both
+def test_a_job_that_is_tried_again_meanwhile_stays_with_all_it_has(
+    settings: Settings, outbox: "Outbox", image_file: ImageFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = submit_segment(
+        settings, [image_file("a.png", 1), image_file("b.png", 2)], [{"name": "cat"}], dispatcher=outbox
+    )
+    first = claim_next(settings, "worker")
+    assert first is not None
+    folder = result_folder(settings, job_id, 1)
+    folder.mkdir(parents=True)
+    (folder / "mask.png").write_bytes(b"x")
+    finish_item(settings, first, {})
+    second = claim_next(settings, "worker")
+    assert second is not None
+    fail_item(settings, second, "broken", final=True)
+    _age(settings, job_id)
+    inputs = settings.artifacts_folder / "inputs"
+    remove = pruning._remove_rows
+
+    def retried_an_instant_before(given: Settings, job: PrunedJob) -> bool:
+        retry_failed_items(settings, job_id, dispatcher=outbox)
+        return remove(given, job)
+
+    monkeypatch.setattr(pruning, "_remove_rows", retried_an_instant_before)
+    pruned = prune_jobs(settings, WEEK, dry_run=False)
+    assert (pruned.jobs, pruned.files) == ((), 0)
+    assert (folder / "mask.png").is_file()
+    assert len(list(inputs.iterdir())) == 2
+    assert job_summary(settings, job_id).state == "running"
+
+
+def test_an_image_that_is_just_submitted_again_keeps_its_copy(
+    settings: Settings, segment: Callable[..., str], image_file: ImageFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = image_file("a.png", 1)
+    old = segment(image)
+    _age(settings, old)
+    look = pruning._unused_inputs
+
+    def submitted_an_instant_later(*given: Any, **named: Any) -> dict[Path, float]:  # noqa: ANN401 - as it is
+        found = look(*given, **named)
+        keep_image(settings, image)
+        return found
+
+    monkeypatch.setattr(pruning, "_unused_inputs", submitted_an_instant_later)
+    pruned = prune_jobs(settings, WEEK, dry_run=False)
+    assert [job.id for job in pruned.jobs] == [old]
+    [kept] = (settings.artifacts_folder / "inputs").iterdir()
+    assert kept.read_bytes() == image.read_bytes()
+
+
+@both
+def test_jobs_that_are_named_go_at_once_with_what_is_theirs_alone(
+    settings: Settings, segment: Callable[..., str], outbox: "Outbox", image_file: ImageFile
+) -> None:
+    shared, alone = image_file("shared.png", 1), image_file("alone.png", 2)
+    named, other = segment(alone, shared), segment(shared)
+    waiting = submit_segment(settings, [image_file("c.png", 3)], [{"name": "cat"}], dispatcher=outbox)
+    told = prune_jobs(settings, WEEK, only=[named[:6]])
+    assert [job.id for job in told.jobs] == [named]
+    with pytest.raises(InputError, match=f"job {waiting} has not ended"):
+        prune_jobs(settings, WEEK, dry_run=False, only=[named, waiting])
+    with pytest.raises(NotFoundError):
+        prune_jobs(settings, WEEK, dry_run=False, only=[named, "ffffffffffff"])
+    pruned = prune_jobs(settings, WEEK, dry_run=False, only=[named])
+    assert (pruned.jobs, pruned.files) == (told.jobs, told.files)
+    assert {job.id for job in list_jobs(settings)} == {other, waiting}
+    assert len(list((settings.artifacts_folder / "inputs").iterdir())) == 2
+    assert not result_folder(settings, named, 1).parent.exists()
+    assert result_folder(settings, other, 1).exists()
+    with pytest.raises(NotFoundError):
+        retry_failed_items(settings, named, dispatcher=outbox)
