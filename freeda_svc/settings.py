@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from freeda_svc.addresses import check_bank_address, check_broker_address, check_database_address, check_path
 from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.input_files import MOST_PIXELS, InputRules
 from freeda_svc.text_files import read_text
 
 DEFAULT_HOME = Path("~/.freeda")
@@ -42,6 +43,7 @@ class Settings(BaseSettings):
         bank: name of the bank that is meant where none is named, as in ``animals`` or ``animals@2``.
         input_roots: the folders that images may be taken from, separated by colons (semicolons on Windows), links
             followed; empty means anywhere.
+        max_image_pixels: images with more pixels are refused; a pixel takes about 20 bytes of memory.
         qdrant_url: address of a Qdrant server that keeps the banks; empty means embedded ones in the home.
         qdrant_api_key: of that server; empty when it asks for none.
         search: how the nearest keys are found: ``exact``, or approximately by a ``graph`` (HNSW), or by one whose
@@ -75,6 +77,7 @@ class Settings(BaseSettings):
     packs: str = ""
     bank: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}(@[1-9][0-9]{0,8})?$")] = "default"
     input_roots: str = ""
+    max_image_pixels: Annotated[int, Field(ge=1, le=1_000_000_000)] = MOST_PIXELS
     qdrant_url: str = ""
     qdrant_api_key: Annotated[str, Field(repr=False)] = ""
     search: Literal["exact", "graph", "quantized"] = "exact"
@@ -146,9 +149,10 @@ class Settings(BaseSettings):
         return init_settings, env_settings, _SecretFiles(settings_cls), file
 
     @property
-    def input_folders(self) -> tuple[Path, ...]:
-        """The folders that images may be taken from; empty means anywhere."""
-        return tuple(Path(root) for root in self.input_roots.split(os.pathsep) if root)
+    def input_rules(self) -> InputRules:
+        """Where files may be taken from, and how large images may be."""
+        folders = tuple(Path(root) for root in self.input_roots.split(os.pathsep) if root)
+        return InputRules(folders, self.max_image_pixels)
 
     @property
     def packs_folder(self) -> Path:

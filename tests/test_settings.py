@@ -122,8 +122,8 @@ def test_the_environment_carries_all_settings(tmp_path: Path, monkeypatch: pytes
 def test_input_roots_are_absolute_and_may_be_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     settings = load_settings(home=tmp_path / "home", input_roots=os.pathsep.join(("photos", "/data", "")))
-    assert settings.input_folders == (tmp_path / "photos", Path("/data"))
-    assert load_settings(home=tmp_path / "home").input_folders == ()
+    assert settings.input_rules.folders == (tmp_path / "photos", Path("/data"))
+    assert load_settings(home=tmp_path / "home").input_rules.folders == ()
 
 
 def test_secrets_may_stand_in_files_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

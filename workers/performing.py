@@ -63,9 +63,8 @@ def _ingest(held: Held, claim: Claim) -> dict[str, Any]:
 def _add_exemplars(held: Held, claim: Claim) -> dict[str, Any]:
     bank = bank_of_job(claim.parameters)
     held.bank(bank)  # as above
-    artifacts = held.settings.artifacts_folder
-    exemplars = (read_kept_exemplar(artifacts, kept) for kept in claim.input["exemplars"])
-    built = held.exemplar_builder.build(exemplars, job=claim.job_id, artifacts=artifacts)
+    exemplars = (read_kept_exemplar(held.settings, kept) for kept in claim.input["exemplars"])
+    built = held.exemplar_builder.build(exemplars, job=claim.job_id, artifacts=held.settings.artifacts_folder)
     return {"exemplars": built.images, **_add(held, claim, bank, built)}
 
 
@@ -102,7 +101,7 @@ def _segment(held: Held, claim: Claim) -> dict[str, Any]:
     parameters = apply_overrides(held.pack.parameters.segmentation, claim.parameters["overrides"])
     path = settings.artifacts_folder / claim.input["image"]
     try:
-        image = load_image(path)
+        image = load_image(path, settings.input_rules.anywhere())
     except InputError as error:
         raise InputError(str(error).replace(str(path), claim.input["name"])) from error
     segmenter, asked = held.segmenter(bank_of_job(claim.parameters)), claim.parameters["categories"]

@@ -171,7 +171,7 @@ def segment(
         check_writable(out)
     settings = read_settings(context)
     asked = _Asked(settings, asked_categories, overrides, bank, explain, priority, idempotency_key)
-    found = find_images(images, lists, recursive=recursive, allowed=settings.input_folders)
+    found = find_images(images, lists, recursive=recursive, rules=settings.input_rules)
     tell_problems(found)
     if asked_categories.note:
         click.echo(asked_categories.note, err=True)

@@ -4,25 +4,22 @@ import glob
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from freeda_svc.errors import InputError
+from freeda_svc.input_files import ANYWHERE, InputRules
 from freeda_svc.jobs import InputImage
 from freeda_svc.jobs.input_images import check_image, distinct_stems
 from freeda_svc.text_files import decode_text, without_mark
 
 STANDARD_INPUT = Path("-")
-IMAGE_SUFFIXES = frozenset(
-    (
-        *(".avif", ".bmp", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm"),
-        *(".ppm", ".tga", ".tif", ".tiff", ".webp"),
-    )
-)
-"""Endings of the files that are taken from a folder; a file that is named is taken whatever its ending."""
-
 _RESULT_ENDINGS = (".mask.png", ".overlay.png", ".scores.png")
+_NO_PICTURES = frozenset(
+    (".csv", ".geojson", ".html", ".json", ".md", ".npz", ".toml", ".tsv", ".txt", ".xml", ".yaml", ".yml")
+)
+"""Endings of files that nobody expects to be segmented, results of an earlier run among them."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +30,19 @@ class FoundImages:
         images: those that can be segmented, in order.
         problems: one line for each image that cannot.
         folders_left_out: how many folders inside of those given were not looked into.
+        passed_over: how many files in folders are no images that are read here, by ending, most frequent first.
     """
 
     images: list[InputImage]
     problems: list[str]
     folders_left_out: int
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+
+
+def _image_endings() -> frozenset[str]:
+    from freeda_svc.images import image_endings  # noqa: PLC0415 - help is shown without it
+
+    return image_endings()
 
 
 @dataclass
@@ -46,6 +51,8 @@ class _Search:
     found: dict[Path, tuple[Path, str]] = field(default_factory=dict)  # absolute path to path as typed, and name
     missing: list[str] = field(default_factory=list)
     folders_left_out: int = 0
+    passed_over: Counter[str] = field(default_factory=Counter)
+    endings: frozenset[str] = field(default_factory=_image_endings)
 
     def add(self, path: Path, name: str) -> None:
         self.found.setdefault(Path(os.path.abspath(path)), (path, name))  # noqa: PTH100 - links are kept as they were typed
@@ -74,16 +81,28 @@ class _Search:
                 self.folders_left_out += len(folders)
                 folders.clear()
             for name in sorted(files):
-                if _is_image_name(name):
+                if self._is_image(name):
                     yield Path(place) / name
 
     def _match(self, pattern: Path) -> None:
         matches = [Path(match) for match in sorted(glob.glob(str(pattern), recursive=True))]  # noqa: PTH207 - absolute, too
-        images = [match for match in matches if match.is_file() and _is_image_name(match.name)]
+        images = [match for match in matches if match.is_file() and self._is_image(match.name)]
         if not images:
             self.missing.append(f"no image matches {pattern}")
         for image in images:
             self.add(image, image.name)
+
+    def _is_image(self, name: str) -> bool:
+        """Tell whether a file that nobody named is taken; count it where it may be a picture all the same."""
+        folded = name.casefold()
+        if folded.startswith(".") or folded.endswith(_RESULT_ENDINGS):  # hidden, or of an earlier run
+            return False
+        ending = Path(folded).suffix
+        if ending in self.endings:
+            return True
+        if ending not in _NO_PICTURES:
+            self.passed_over[ending] += 1
+        return False
 
 
 def _is_folder(path: Path) -> bool:
@@ -93,17 +112,8 @@ def _is_folder(path: Path) -> bool:
         return False  # what is wrong with it is told when it is checked
 
 
-def _is_image_name(name: str) -> bool:
-    folded = name.casefold()
-    return (
-        Path(folded).suffix in IMAGE_SUFFIXES
-        and not folded.startswith(".")
-        and not folded.endswith(_RESULT_ENDINGS)  # of an earlier run into the same folder
-    )
-
-
 def find_images(
-    paths: Iterable[Path], lists: Iterable[Path] = (), *, recursive: bool = False, allowed: Sequence[Path] = ()
+    paths: Iterable[Path], lists: Iterable[Path] = (), *, recursive: bool = False, rules: InputRules = ANYWHERE
 ) -> FoundImages:
     """Find the images that a person means; each is taken once.
 
@@ -111,7 +121,7 @@ def find_images(
         paths: image files, folders of them, and patterns such as ``photos/**/*.jpg``.
         lists: files with a path a line, or separated by null characters; ``-`` is standard input.
         recursive: also look into the folders inside of those given.
-        allowed: folders that images have to lie in, links followed; anywhere when there are none.
+        rules: where images have to lie, and how many pixels they may have.
 
     Returns:
         Those that can be segmented, and what is wrong with the others. An image is called after its file; one from a
@@ -127,12 +137,12 @@ def find_images(
     images, problems = [], search.missing
     for (path, _), name, stem in zip(search.found.values(), names, distinct_stems(names), strict=True):
         try:
-            check_image(path, allowed)
+            check_image(path, rules)
         except InputError as error:
             problems.append(str(error))
         else:
             images.append(InputImage(path, name, stem))
-    return FoundImages(images, problems, search.folders_left_out)
+    return FoundImages(images, problems, search.folders_left_out, dict(search.passed_over.most_common()))
 
 
 def _placed_names(found: Mapping[Path, str]) -> list[str]:

@@ -27,13 +27,24 @@ def tell_problems(found: FoundImages) -> None:
     """
     if not found.images:
         more = f" (and {len(found.problems) - 1} more)" if len(found.problems) > 1 else ""
-        raise InputError(f"{found.problems[0]}{more}")
+        passed_over = f"; {_passed_over(found)}" if found.passed_over else ""
+        raise InputError(f"{found.problems[0]}{more}{passed_over}")
     for problem in found.problems[:ERRORS_SHOWN]:
         click.echo(f"left out: {problem}", err=True)
     if len(found.problems) > ERRORS_SHOWN:
         click.echo(f"left out: {len(found.problems) - ERRORS_SHOWN} more", err=True)
+    if found.passed_over:
+        click.echo(_passed_over(found), err=True)
     if found.folders_left_out:
         click.echo(f"folders inside that were not looked into: {found.folders_left_out}; --recursive does", err=True)
+
+
+def _passed_over(found: FoundImages) -> str:
+    from freeda_svc.images.formats import HEIF_ENDINGS, HEIF_HINT  # noqa: PLC0415 - help is shown without it
+
+    counts = ", ".join(f"{count} {ending or 'without ending'}" for ending, count in found.passed_over.items())
+    hint = f"; {HEIF_HINT} for HEIC" if HEIF_ENDINGS & found.passed_over.keys() else ""
+    return f"passed over, no images that are read here: {counts}{hint}"
 
 
 def reasons_of(settings: Settings, failed: Sequence[SubmittedImage]) -> list[str]:

@@ -7,13 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.errors import InputError
-from freeda_svc.images.files import opened_image
+from freeda_svc.images import check_lossless, opened_image
 
 IGNORED = -1
 """The class of pixels that are not counted."""
 
 _UNDEFINED = -2
-_LOSSY_FORMATS = frozenset(("JPEG", "MPO"))
 _INDEXED_MODES = frozenset(("1", "L", "P", "I", "I;16", "I;16L", "I;16B", "I;16N"))
 _MOST_VALUES = 65_536
 
@@ -22,7 +21,7 @@ def read_labels(path: Path) -> npt.NDArray[np.int32]:
     """Read the values of a label map as they are stored: in an indexed image the index, whatever its palette shows.
 
     Args:
-        path: an indexed or grey image, 8 or 16 bit, of any lossless format that Pillow reads, such as PNG.
+        path: an indexed or grey image, 8 or 16 bit, of a format that is read here, without losses, such as PNG.
 
     Returns:
         (H, W) int32.
@@ -31,8 +30,7 @@ def read_labels(path: Path) -> npt.NDArray[np.int32]:
         InputError: it cannot be read, was saved with losses, or is a colour image.
     """
     with opened_image(path) as image:
-        if image.format in _LOSSY_FORMATS:
-            raise InputError(f"the labels {path} are a JPEG, which does not keep values exactly; expected a PNG")
+        check_lossless(image, f"the label map {path}")
         image.load()
         if image.mode not in _INDEXED_MODES:
             raise InputError(f"the labels {path} are a {image.mode} image; expected an indexed or grey one")

@@ -1,8 +1,52 @@
 """Images and masks from files of any kind: read once, in one way, for segmentation and for exemplars."""
 
-from freeda_svc.images.coco_masks import coco_mask
-from freeda_svc.images.files import upright_size
-from freeda_svc.images.masks import read_mask
-from freeda_svc.images.pixels import ImageSource, load_image, read_image
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = ["ImageSource", "coco_mask", "load_image", "read_image", "read_mask", "upright_size"]
+if TYPE_CHECKING:
+    from freeda_svc.images.coco_masks import coco_mask
+    from freeda_svc.images.compression import check_lossless
+    from freeda_svc.images.files import check_image_file, opened_image, upright_size
+    from freeda_svc.images.formats import image_endings
+    from freeda_svc.images.masks import doubt_about_mask, read_mask
+    from freeda_svc.images.pixels import ImageSource, LoadedImage, check_colour, load_image, load_visible, read_image
+
+__all__ = [
+    "ImageSource",
+    "LoadedImage",
+    "check_colour",
+    "check_image_file",
+    "check_lossless",
+    "coco_mask",
+    "doubt_about_mask",
+    "image_endings",
+    "load_image",
+    "load_visible",
+    "opened_image",
+    "read_image",
+    "read_mask",
+    "upright_size",
+]
+
+_PLACES = {
+    "freeda_svc.images.coco_masks": ("coco_mask",),
+    "freeda_svc.images.compression": ("check_lossless",),
+    "freeda_svc.images.files": ("check_image_file", "opened_image", "upright_size"),
+    "freeda_svc.images.formats": ("image_endings",),
+    "freeda_svc.images.masks": ("doubt_about_mask", "read_mask"),
+    "freeda_svc.images.pixels": (
+        "ImageSource",
+        "LoadedImage",
+        "check_colour",
+        "load_image",
+        "load_visible",
+        "read_image",
+    ),
+}
+_MODULES = {name: module for module, names in _PLACES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)

@@ -1,97 +1,121 @@
 """Opening image files, with one line for whatever can be wrong with them."""
 
-import struct
-import zlib
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from freeda_svc.errors import InputError
+from freeda_svc.images.formats import HEIF_HINT, is_read, name_format, read_formats
+from freeda_svc.images.pixel_streams import pixel_stream, without_exif
+from freeda_svc.input_files import ANYWHERE, InputRules, open_input
 
-MOST_PIXELS = 200_000_000
-"""Larger images are refused: decoded, they would take gigabytes. Cameras reach about 150 million pixels."""
+MOST_ALLOWED_PIXELS = 1_000_000_000
+"""No rules can allow more."""
 
-# Pillow warns from this number of pixels on, and refuses twice as many; its own limit is below that of cameras.
-Image.MAX_IMAGE_PIXELS = MOST_PIXELS
+# Pillow has one limit for all that a process does, below what cameras have. Ours is looked at for each file.
+Image.MAX_IMAGE_PIXELS = MOST_ALLOWED_PIXELS
 
 _ANIMATED_FORMATS = frozenset(("GIF", "PNG", "WEBP", "AVIF"))
-
-# What the decoders of Pillow raise on damaged files, by format.
-_DECODER_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    EOFError,
-    struct.error,
-    zlib.error,
-)
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _TURNED_ASIDE = frozenset((5, 6, 7, 8))
+_RAW_VERSION_TAG, _SUBFILE_TYPE_TAG, _PREVIEW = 50706, 254, 1
+_MARK_BYTES = 64
 
 
 @contextmanager
-def opened_image(path: Path) -> Iterator[Image.Image]:
+def opened_image(path: Path, rules: InputRules = ANYWHERE) -> Iterator[Image.Image]:
     """Open an image file; what is raised inside the block while it is decoded becomes one line, too.
 
     Args:
-        path: a file of any format that Pillow reads.
+        path: a file of a format that is read here.
+        rules: where it has to lie, and how many pixels it may have.
 
     Raises:
-        InputError: there is no such file, it is a folder, may not be read, is not an image, is an animation, is cut
-            off or damaged, or has so many pixels that decoding it would exhaust the memory.
+        InputError: there is no such file, it is a folder, may not be read, lies elsewhere, is not an image, or one of
+            another format, is an animation, is cut off or damaged, or has more pixels than the rules allow.
     """
-    _check_file(path)
+    with open_input(path, rules) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that metadata are odd, which are not used
+        try:
+            with _open(file) as image:
+                _check_kind(image, path, rules)
+                yield image
+        except InputError:
+            raise
+        except UnidentifiedImageError as error:
+            raise InputError(_say_what_it_is(file, path)) from error
+        except Image.DecompressionBombError as error:
+            raise InputError(_too_many_pixels(path, rules)) from error
+        except MemoryError as error:
+            raise InputError(f"{path} needs more memory to be decoded than there is; scale it down first") from error
+        except Exception as error:  # decoders raise anything, and it concerns this one file
+            raise InputError(_damaged(path, error)) from error
+
+
+def _open(file: BufferedReader) -> Image.Image:
     try:
-        with Image.open(path) as image:
-            _check_kind(image, path)
-            yield image
-    except InputError:
-        raise
-    except PermissionError as error:
-        raise InputError(f"{path} may not be read; check its permissions") from error
-    except UnidentifiedImageError as error:
-        raise InputError(f"{path} is not an image in a known format; give a file such as JPEG or PNG") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(_too_many_pixels(path)) from error
-    except _DECODER_ERRORS as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path} is cut off or damaged ({reason}); get a whole copy of the image") from error
+        return Image.open(pixel_stream(file), formats=read_formats())
+    except Exception:
+        plain = without_exif(file)
+        if plain is None:
+            raise
+        return Image.open(plain, formats=read_formats())
 
 
-def _check_file(path: Path) -> None:
-    try:
-        is_folder, is_there, is_file = path.is_dir(), path.exists(), path.is_file()
-    except OSError as error:
-        raise InputError(f"{path} cannot be looked up: {error.strerror}; check its name and its folder") from error
-    if is_folder:
-        raise InputError(f"{path} is a folder; name an image file")
-    if not is_there:
-        raise InputError(f"no such image file: {path}")
-    if not is_file:
-        raise InputError(f"{path} is no regular file; name an image file")
+def _say_what_it_is(file: BufferedReader, path: Path) -> str:
+    file.seek(0)
+    beginning = file.read(_MARK_BYTES)
+    if is_read(beginning):
+        return _damaged(path, "its beginning cannot be understood")
+    name = name_format(beginning)
+    if name == "HEIC":
+        return f"{path} is a HEIC image; {HEIF_HINT}, or save it as JPEG or PNG"
+    if name:
+        return f"{path} is a {name} file, a format that is not read here; save it as JPEG or PNG"
+    return f"{path} is not an image in a known format; give a file such as JPEG or PNG"
 
 
-def _too_many_pixels(path: Path) -> str:
-    return f"{path} has more than {MOST_PIXELS // 1_000_000} million pixels; scale it down first"
+def _damaged(path: Path, reason: object) -> str:
+    return f"{path} is cut off or damaged ({' '.join(str(reason).split())}); get a whole copy of the image"
 
 
-def _check_kind(image: Image.Image, path: Path) -> None:
-    if image.width * image.height > MOST_PIXELS:
-        raise InputError(_too_many_pixels(path))
+def _too_many_pixels(path: Path, rules: InputRules) -> str:
+    return (
+        f"{path} has more than {rules.most_pixels:,} pixels; "
+        "scale it down first, or change the setting max_image_pixels"
+    )
+
+
+def _check_kind(image: Image.Image, path: Path, rules: InputRules) -> None:
+    if image.width * image.height > rules.most_pixels:
+        raise InputError(_too_many_pixels(path, rules))
     if image.format in _ANIMATED_FORMATS and getattr(image, "is_animated", False):
         pictures = getattr(image, "n_frames", 0)
         raise InputError(f"{path} is an animation of {pictures} pictures; save the one you mean as a file of its own")
+    if image.format == "TIFF":
+        tags = image.tag_v2  # type: ignore[attr-defined]
+        if _RAW_VERSION_TAG in tags or (tags.get(_SUBFILE_TYPE_TAG) or 0) & _PREVIEW:
+            raise InputError(f"{path} is a raw photograph with a small preview; develop it, as JPEG or PNG")
 
 
-def open_upright(path: Path) -> Image.Image:
+def open_upright(path: Path, rules: InputRules = ANYWHERE) -> Image.Image:
     """Read an image file and turn it as its EXIF orientation says; of several pages the first is taken.
 
     Args:
-        path: a file of any format that Pillow reads.
+        path: a file of a format that is read here.
+        rules: where it has to lie, and how many pixels it may have.
 
     Returns:
         The decoded image in its own mode.
@@ -99,20 +123,45 @@ def open_upright(path: Path) -> Image.Image:
     Raises:
         InputError: as ``opened_image`` raises it.
     """
-    with opened_image(path) as image:
-        image.load()
-        return ImageOps.exif_transpose(image)
+    with opened_image(path, rules) as image:
+        return turn_upright(image)
 
 
-def upright_size(path: Path) -> tuple[int, int]:
+def turn_upright(image: Image.Image) -> Image.Image:
+    """Decode an open image and turn it as its EXIF orientation says; one that cannot be read counts as none."""
+    image.load()
+    turn = _TURNS.get(read_orientation(image))
+    return image if turn is None else image.transpose(turn)
+
+
+def read_orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation of an open image, 1 to 8; 1 where it says none that can be read."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        return orientation if orientation in _TURNS else 1
+    except Exception:  # noqa: BLE001 - broken metadata raise anything; the pixels are whole
+        return 1
+
+
+def upright_size(path: Path, rules: InputRules = ANYWHERE) -> tuple[int, int]:
     """Return the height and width of an image file, upright, mostly without decoding it.
 
     Raises:
         InputError: as ``opened_image`` raises it; damage that only decoding shows may go unnoticed.
     """
-    with opened_image(path) as image:
+    with opened_image(path, rules) as image:
         if image.format == "TIFF":
             image.load()  # which turns it, and takes the orientation away
         width, height = image.size
-        aside = image.getexif().get(ExifTags.Base.Orientation) in _TURNED_ASIDE
+        aside = read_orientation(image) in _TURNED_ASIDE
     return (width, height) if aside else (height, width)
+
+
+def check_image_file(path: Path, rules: InputRules = ANYWHERE) -> None:
+    """See that a file is an image, from its header, and that its parts are whole as far as that is told without pixels.
+
+    Raises:
+        InputError: as ``opened_image`` raises it.
+    """
+    with opened_image(path, rules) as image:
+        image.verify()

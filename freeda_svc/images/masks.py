@@ -4,17 +4,19 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image
 
 from freeda_svc.errors import InputError
-from freeda_svc.images.files import opened_image
+from freeda_svc.images.compression import check_lossless
+from freeda_svc.images.files import opened_image, turn_upright
+from freeda_svc.input_files import ANYWHERE, InputRules
 
-_LOSSY_FORMATS = frozenset(("JPEG", "MPO"))
 _ONE_VALUE_A_PIXEL = frozenset(("1", "L", "P", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"))
 _MOST_COLOURS = 256
+_MOST_OF_BORDER = 0.75
 
 
-def read_mask(path: Path) -> npt.NDArray[np.bool_]:
+def read_mask(path: Path, rules: InputRules = ANYWHERE) -> npt.NDArray[np.bool_]:
     """Read a mask: every pixel that is not zero belongs to the object.
 
     What counts is the value as it is stored: the index in an indexed image, whatever its palette shows; any channel of
@@ -22,7 +24,8 @@ def read_mask(path: Path) -> npt.NDArray[np.bool_]:
     EXIF orientation is obeyed as in images.
 
     Args:
-        path: a file of any lossless format that Pillow reads, such as PNG.
+        path: a file of a format that is read here and was compressed without losses, such as PNG.
+        rules: where it has to lie, and how many pixels it may have.
 
     Returns:
         (H, W) bool, with at least one true pixel.
@@ -30,14 +33,33 @@ def read_mask(path: Path) -> npt.NDArray[np.bool_]:
     Raises:
         InputError: it cannot be read, was saved with losses, is a photograph, or shows no object.
     """
-    with opened_image(path) as image:
-        if image.format in _LOSSY_FORMATS:
-            raise InputError(f"the mask {path} is a JPEG, which does not keep pixels exactly; save the mask as PNG")
-        image.load()
-        mask = _object_in(ImageOps.exif_transpose(image), path)
+    with opened_image(path, rules) as image:
+        check_lossless(image, f"the mask {path}")
+        mask = _object_in(turn_upright(image), path)
     if not mask.any():
         raise InputError(f"the mask {path} is empty; give the object's pixels a value that is not zero")
     return mask
+
+
+def doubt_about_mask(mask: npt.NDArray[np.bool_]) -> str:
+    """Say what is odd about a mask that takes nearly all of the image's border, as an inverted one does.
+
+    Such masks come about where a black and white picture is saved with a palette whose first colour is not black, as
+    in GIF.
+
+    Args:
+        mask: (H, W) bool.
+
+    Returns:
+        A sentence without a subject; empty where there is no doubt.
+    """
+    border = np.concatenate([mask[0], mask[-1], mask[1:-1, 0], mask[1:-1, -1]])
+    if border.mean() < _MOST_OF_BORDER:
+        return ""
+    return (
+        f"marks {mask.mean():.0%} of the image and {border.mean():.0%} of its border; "
+        "if that is the background, its value is not zero: save the mask as grey PNG, black outside of the object"
+    )
 
 
 def _object_in(image: Image.Image, path: Path) -> npt.NDArray[np.bool_]:

@@ -6,17 +6,16 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags
 
 from freeda_svc.errors import InputError
-from freeda_svc.images.files import opened_image, upright_size
+from freeda_svc.images.files import opened_image, read_orientation, upright_size
+from freeda_svc.input_files import ANYWHERE, InputRules
 
 DrawnOn = Literal["upright", "stored"]
 DRAWN_ON: tuple[DrawnOn, ...] = ("upright", "stored")
 """On what marks were drawn: the image as it is seen, or its pixels as the file stores them."""
 
 _AS_STORED = 1
-_LAST = 8
 _FIRST_TURNED_ASIDE = 5
 
 
@@ -61,17 +60,15 @@ class Frame:
 _FLIPS = {1: (1, 1), 2: (1, -1), 3: (-1, -1), 4: (-1, 1), 5: (1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}
 
 
-def read_frame(path: Path) -> Frame:
+def read_frame(path: Path, rules: InputRules = ANYWHERE) -> Frame:
     """Read an image's size and EXIF orientation, mostly without decoding it.
 
     Raises:
         InputError: as ``opened_image`` raises it.
     """
-    with opened_image(path) as image:
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
-    if not isinstance(orientation, int) or not _AS_STORED <= orientation <= _LAST:
-        orientation = _AS_STORED
-    return Frame(*upright_size(path), orientation)
+    with opened_image(path, rules) as image:
+        orientation = read_orientation(image)
+    return Frame(*upright_size(path, rules), orientation)
 
 
 def is_drawn_on_stored(

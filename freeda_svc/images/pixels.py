@@ -1,20 +1,57 @@
 """Images, whatever their file format and pixel format, as eight-bit RGB."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageColor
 
 from freeda_svc.errors import InputError
 from freeda_svc.images.files import open_upright
+from freeda_svc.input_files import ANYWHERE, InputRules
 
-ImageSource = npt.NDArray[np.generic] | Image.Image | Path | str
+PAPER = "white"
+"""What lies behind transparent pixels for models, which know no transparency."""
 
 _SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 _MOST_OF_SIXTEEN_BITS = 65535
 _CHANNELS_OF_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _DIMENSIONS = (2, 3)
+_CHANNELS = 3
+_HALF_OPAQUE = 128
+_PIXELS_AT_ONCE = 4_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedImage:
+    """An image as models see it.
+
+    Attributes:
+        pixels: (H, W, 3) uint8, RGB.
+        visible: (H, W) bool, false where the image is more transparent than opaque; None where it is so nowhere.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    visible: npt.NDArray[np.bool_] | None = None
+
+
+ImageSource = npt.NDArray[np.generic] | Image.Image | Path | str | LoadedImage
+
+
+def check_colour(colour: str) -> str:
+    """Return a colour as it was given.
+
+    Raises:
+        InputError: it is neither the name of a colour nor such as #ff8000.
+    """
+    try:
+        opaque = len(ImageColor.getrgb(colour)) == _CHANNELS
+    except ValueError:
+        opaque = False
+    if not opaque:
+        raise InputError(f"{colour!r} is no colour to fill with; give a name such as white, or one such as #ff8000")
+    return colour
 
 
 def _reduce_to_eight_bits(pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
@@ -24,19 +61,42 @@ def _reduce_to_eight_bits(pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.uin
     return np.asarray((values + 128) // 257, dtype=np.uint8)
 
 
-def _to_rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
-    """Convert a loaded image of any mode; what is transparent shows white behind it, as on a page."""
+def _to_rgb(image: Image.Image, fill: str = "") -> LoadedImage:
+    """Convert a decoded image of any mode, some rows after the other, because copies of large images take gigabytes."""
     if image.mode == "F":
         raise InputError("an image has floating point pixels; save it with 8 or 16 bits a channel")
-    if image.mode in _SIXTEEN_BIT_MODES:
-        image = Image.fromarray(_reduce_to_eight_bits(np.asarray(image)))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.array(image.convert("RGB"))
+    width, height = image.size
+    pixels = np.empty((height, width, 3), dtype=np.uint8)
+    visible = np.empty((height, width), dtype=np.bool_) if image.has_transparency_data else None
+    rows = max(1, _PIXELS_AT_ONCE // width)
+    for start in range(0, height, rows):
+        band = image.crop((0, start, width, min(start + rows, height)))
+        if image.mode in _SIXTEEN_BIT_MODES:
+            band = _eight_bit_band(band)
+        if visible is not None:
+            band = band.convert("RGBA")
+            visible[start : start + rows] = np.asarray(band.getchannel("A")) >= _HALF_OPAQUE
+            band = Image.alpha_composite(Image.new("RGBA", band.size, fill or PAPER), band)
+        pixels[start : start + rows] = np.asarray(band.convert("RGB"))
+    if visible is None or fill or visible.all():
+        return LoadedImage(pixels)
+    if not visible.any():
+        raise InputError(
+            "every pixel of the image is transparent; take its transparency away, or say what lies behind it"
+        )
+    return LoadedImage(pixels, visible)
 
 
-def _from_array(pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+def _eight_bit_band(band: Image.Image) -> Image.Image:
+    values = np.asarray(band)
+    reduced = Image.fromarray(_reduce_to_eight_bits(values))
+    transparent = band.info.get("transparency")
+    if isinstance(transparent, int):  # the one grey that is
+        reduced.putalpha(Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8)))
+    return reduced
+
+
+def _picture_of_array(pixels: npt.NDArray[np.generic]) -> Image.Image:
     expected = "an image array must be (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), uint8 or uint16"
     if pixels.ndim not in _DIMENSIONS or pixels.size == 0 or pixels.dtype not in (np.uint8, np.uint16):
         raise InputError(f"{expected}, not {pixels.dtype} {pixels.shape}")
@@ -46,38 +106,65 @@ def _from_array(pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     mode = _CHANNELS_OF_MODES.get(planes.shape[2])
     if mode is None:
         raise InputError(f"{expected}, not {pixels.dtype} {pixels.shape}")
-    return _to_rgb(Image.fromarray(planes[:, :, 0] if mode == "L" else planes))
+    return Image.fromarray(planes[:, :, 0] if mode == "L" else planes)
 
 
-def read_image(path: Path) -> npt.NDArray[np.uint8]:
+def load_visible(source: ImageSource, fill: str = "", rules: InputRules = ANYWHERE) -> LoadedImage:
+    """Return an image as eight-bit RGB, and where it can be seen.
+
+    What is partly transparent is laid over ``fill``, or over white.
+
+    Args:
+        source: as ``load_image`` takes it; a loaded image is returned as it is.
+        fill: the colour that lies behind the image, so that all of it can be seen; nothing does when empty.
+        rules: for files: where they have to lie, and how many pixels they may have.
+
+    Raises:
+        InputError: as from ``load_image``, or without a fill nothing of the image can be seen.
+    """
+    if isinstance(source, LoadedImage):
+        return source
+    if isinstance(source, Path | str):
+        path = Path(source)
+        upright = open_upright(path, rules)
+        try:
+            return _to_rgb(upright, fill)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+    if isinstance(source, Image.Image):
+        if 0 in source.size:
+            raise InputError("an image has no pixels; give one with at least one row and one column")
+        return _to_rgb(source, fill)
+    return _to_rgb(_picture_of_array(source), fill)
+
+
+def read_image(path: Path, rules: InputRules = ANYWHERE) -> npt.NDArray[np.uint8]:
     """Read an image file.
 
     The orientation noted in the file (EXIF) is obeyed; grey, palette, transparent, CMYK and 16-bit images become
-    eight-bit RGB; of several pages the first is taken.
+    eight-bit RGB; of several pages the first is taken. What is transparent shows white behind it, as on a page.
 
     Args:
-        path: a file of any format that Pillow reads.
+        path: a file of a format that is read here.
+        rules: where it has to lie, and how many pixels it may have.
 
     Returns:
         (H, W, 3) uint8, RGB.
 
     Raises:
-        InputError: there is no such file, it is a folder, may not be read, is not an image, is an animation, is cut
-            off or damaged, or has so many pixels that decoding it would exhaust the memory.
+        InputError: there is no such file, it is a folder, may not be read, lies elsewhere, is not an image, or one of
+            another format, is an animation, is cut off or damaged, or has more pixels than the rules allow.
     """
-    upright = open_upright(path)
-    try:
-        return _to_rgb(upright)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+    return load_visible(path, PAPER, rules).pixels
 
 
-def load_image(source: ImageSource) -> npt.NDArray[np.uint8]:
-    """Return an image as eight-bit RGB, from an array, a Pillow image or a file.
+def load_image(source: ImageSource, rules: InputRules = ANYWHERE) -> npt.NDArray[np.uint8]:
+    """Return an image as eight-bit RGB, from an array, a Pillow image or a file; what is transparent shows white.
 
     Args:
         source: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8 or uint16; a Pillow image, taken as it stands,
-            without regard to its EXIF orientation; or a path.
+            without regard to its EXIF orientation; a path; or what ``load_visible`` returned.
+        rules: for files: where they have to lie, and how many pixels they may have.
 
     Returns:
         (H, W, 3) uint8, RGB.
@@ -85,10 +172,4 @@ def load_image(source: ImageSource) -> npt.NDArray[np.uint8]:
     Raises:
         InputError: the array has another shape or type, the image no pixels, or the file cannot be read.
     """
-    if isinstance(source, Path | str):
-        return read_image(Path(source))
-    if isinstance(source, Image.Image):
-        if 0 in source.size:
-            raise InputError("an image has no pixels; give one with at least one row and one column")
-        return _to_rgb(source)
-    return _from_array(source)
+    return load_visible(source, PAPER, rules).pixels

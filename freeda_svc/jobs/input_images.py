@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.input_files import ANYWHERE, InputRules, check_place, open_input
 from freeda_svc.settings import Settings
 from freeda_svc.whole_files import write_whole
 
@@ -16,8 +17,6 @@ INPUTS = "inputs"
 CHUNK = 1 << 20
 RESERVED_STEMS = ("coco", "label-studio")
 """Exporting calls files for all images so; no image's files may have these names."""
-RESERVED_ENDING = ".evidence"
-"""With it, the summary of one image would be called as the evidence of another."""
 RESERVED_ENDING = ".evidence"
 """No stem ends so: ``cat.evidence.json`` is the evidence of ``cat``, not the summary of ``cat.evidence``."""
 
@@ -68,41 +67,23 @@ def distinct_stems(names: Sequence[str], reserved: Iterable[str] = RESERVED_STEM
     return stems
 
 
-def check_image(image: Path, allowed: Sequence[Path] = ()) -> None:
+def check_image(image: Path, rules: InputRules = ANYWHERE) -> None:
     """See that a path is an image, from its header, and that it may be read.
 
     Args:
         image: the path.
-        allowed: folders that it has to lie in, links followed; anywhere when there are none.
+        rules: where it has to lie, and how many pixels it may have.
 
     Raises:
-        InputError: it does not exist, is a folder, cannot be read, is no image, or lies elsewhere.
+        InputError: it does not exist, is a folder, cannot be read, is no image or too large, or lies elsewhere.
     """
-    from freeda_svc.images.files import opened_image  # noqa: PLC0415 - listing jobs does without it
+    from freeda_svc.images import check_image_file  # noqa: PLC0415 - listing jobs does without it
 
-    check_place(image, allowed)
-    with opened_image(image) as opened:
-        opened.verify()
-
-
-def check_place(image: Path, allowed: Sequence[Path]) -> None:
-    """See that a path lies in one of the folders that images may be taken from.
-
-    Raises:
-        InputError: it does not, when links are followed, or it is no path at all.
-    """
-    try:
-        str(image).encode()
-        place = image.resolve()
-        inside = not allowed or any(place.is_relative_to(folder.resolve()) for folder in allowed)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise InputError(f"{str(image)!r} is not a usable path: {error}; rename the file") from error
-    if not inside:
-        folders = os.pathsep.join(map(str, allowed))
-        raise InputError(f"{image} lies outside of {folders}; copy it there, or change the setting input_roots")
+    check_place(image, rules.folders)
+    check_image_file(image, rules)
 
 
-def check_images(images: Sequence[Path], allowed: Sequence[Path] = ()) -> None:
+def check_images(images: Sequence[Path], rules: InputRules = ANYWHERE) -> None:
     """See that every path is an image that may be read, as ``check_image`` does.
 
     Raises:
@@ -113,7 +94,7 @@ def check_images(images: Sequence[Path], allowed: Sequence[Path] = ()) -> None:
     problems = []
     for image in images:
         try:
-            check_image(image, allowed)
+            check_image(image, rules)
         except InputError as error:
             problems.append(error)
     if problems:
@@ -131,13 +112,8 @@ def keep_image(settings: Settings, image: Path) -> str:
         InputError: the image cannot be read any more, or lies outside of the folders that the settings allow.
         UnavailableError: the copy cannot be written.
     """
-    check_place(image, settings.input_folders)
     folder = settings.artifacts_folder / INPUTS
-    try:
-        source = image.open("rb")
-    except OSError as error:
-        raise InputError(f"{image}: cannot be read: {error.strerror}") from error
-    with source:
+    with open_input(image, settings.input_rules) as source:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             descriptor, aside = tempfile.mkstemp(dir=folder, prefix=".incoming-")

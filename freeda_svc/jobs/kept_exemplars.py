@@ -58,7 +58,7 @@ def keep_exemplar(settings: Settings, exemplar: CheckedExemplar) -> dict[str, st
     }
 
 
-def read_kept_exemplar(artifacts: Path, kept: Kept) -> "Exemplar":
+def read_kept_exemplar(settings: Settings, kept: Kept) -> "Exemplar":
     """Read an exemplar from the artifacts.
 
     Raises:
@@ -67,9 +67,11 @@ def read_kept_exemplar(artifacts: Path, kept: Kept) -> "Exemplar":
     from freeda_svc.images import read_mask  # noqa: PLC0415 - listing jobs does without it
     from freeda_svc.prototypes.exemplar_files import MarkedImage  # noqa: PLC0415 - as above
 
+    artifacts, rules = settings.artifacts_folder, settings.input_rules.anywhere()
     image = artifacts / kept["image"]
     try:
-        return MarkedImage(kept["noun"], image, read_mask(artifacts / kept["mask"]), kept["caption"]).exemplar()
+        mask = read_mask(artifacts / kept["mask"], rules)
+        return MarkedImage(kept["noun"], image, mask, kept["caption"]).exemplar(rules)
     except InputError as error:
         raise InputError(str(error).replace(str(image), kept["name"])) from error
 

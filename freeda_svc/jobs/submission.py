@@ -173,7 +173,7 @@ def submit_segment(
         settings, categories, overrides=overrides, bank=bank, colours=colours, explain=explain
     )
     paths = [image.path if isinstance(image, InputImage) else image for image in images]
-    check_images(paths, settings.input_folders)
+    check_images(paths, settings.input_rules)
     prepare_home(settings)
     inputs = [
         {

@@ -11,6 +11,7 @@ from freeda_svc.captions.sources import called
 from freeda_svc.errors import InputError
 from freeda_svc.images.coco_masks import coco_mask, stray_polygons
 from freeda_svc.images.orientation import DrawnOn, is_drawn_on_stored, read_frame
+from freeda_svc.input_files import ANYWHERE, InputRules
 from freeda_svc.prototypes.annotation_tally import CAPTION, EMPTY, NO_MASK, STRAY, AnnotationTally
 from freeda_svc.prototypes.annotations import ANNOTATIONS, Annotations, Id, category_noun, read_annotations
 from freeda_svc.prototypes.exemplar_files import MarkedImage
@@ -27,6 +28,7 @@ def read_annotated_images(
     *,
     take_crowds: bool = False,
     drawn_on: DrawnOn | None = None,
+    rules: InputRules = ANYWHERE,
 ) -> Iterator[MarkedImage]:
     """Read what a COCO annotation file marks: for each image and each of its categories one mask.
 
@@ -40,6 +42,7 @@ def read_annotated_images(
         tally: counts what was left out.
         take_crowds: take annotations of crowds like others.
         drawn_on: on what the annotations of images were drawn that have an EXIF orientation.
+        rules: where the images have to lie, and how many pixels they may have.
 
     Yields:
         Marked images in the order of the file's images; the noun is the category's name, the caption that of the
@@ -65,7 +68,7 @@ def read_annotated_images(
         entry = found.images[image]
         marks = [found.marks[image, category] for category in merged[image, noun]]
         file = folder / entry.name
-        frame = read_frame(file)
+        frame = read_frame(file, rules)
         stored = is_drawn_on_stored(frame, entry.size, drawn_on, image=file, marks=called(path))
         height, width = frame.stored_size if stored else frame.size
         if entry.size not in {None, (height, width)}:

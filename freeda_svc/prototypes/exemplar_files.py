@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.errors import InputError
-from freeda_svc.images import read_image, read_mask
+from freeda_svc.images import LoadedImage, doubt_about_mask, load_visible, read_mask
 from freeda_svc.images.orientation import DrawnOn, is_drawn_on_stored, read_frame
+from freeda_svc.input_files import ANYWHERE, InputRules
 from freeda_svc.prototypes.exemplars import Exemplar, make_exemplar, tidy_caption, tidy_noun
 
 
@@ -29,21 +30,42 @@ class MarkedImage:
     mask: npt.NDArray[np.bool_]
     caption: str
 
-    def exemplar(self) -> Exemplar:
-        """Read the image.
+    def exemplar(self, rules: InputRules = ANYWHERE) -> Exemplar:
+        """Read the image; what is transparent in it belongs to no object.
+
+        Args:
+            rules: where the image has to lie, and how many pixels it may have.
 
         Raises:
-            InputError: it cannot be read, is of another size than the mask, or ``make_exemplar`` refuses it.
+            InputError: it cannot be read, is of another size than the mask, shows nothing under it, or
+                ``make_exemplar`` refuses it.
         """
-        pixels = read_image(self.image)
+        image = load_visible(self.image, rules=rules)
         try:
-            return make_exemplar(self.noun, pixels, self.mask, self.caption)
+            return make_exemplar(self.noun, image.pixels, _in_sight(self.mask, image), self.caption)
         except InputError as error:
             raise InputError(f"{self.image}: {error}") from error
 
 
+def _in_sight(mask: npt.NDArray[np.bool_], image: LoadedImage) -> npt.NDArray[np.bool_]:
+    """Take the pixels out of a mask that are transparent in its image."""
+    if image.visible is None or image.visible.shape != mask.shape:
+        return mask
+    seen = mask & image.visible
+    if not seen.any():
+        raise InputError("the image is transparent wherever its mask marks it; give one that shows the object")
+    return seen
+
+
 def read_marked_images(
-    noun: str, images: Sequence[Path], masks: Sequence[Path], caption: str = "", *, drawn_on: DrawnOn | None = None
+    noun: str,
+    images: Sequence[Path],
+    masks: Sequence[Path],
+    caption: str = "",
+    *,
+    drawn_on: DrawnOn | None = None,
+    rules: InputRules = ANYWHERE,
+    doubts: list[str] | None = None,
 ) -> Iterator[MarkedImage]:
     """Read masks and put each with its image, the first with the first and so on.
 
@@ -53,6 +75,8 @@ def read_marked_images(
         masks: as many mask files, see ``freeda_svc.images.read_mask``.
         caption: a sentence about all images; empty when there is none.
         drawn_on: on what the masks were drawn of images that have an EXIF orientation, where the masks have none.
+        rules: where images and masks have to lie, and how many pixels they may have.
+        doubts: gets a line for each mask that seems to mark the background, see ``doubt_about_mask``.
 
     Yields:
         Marked images, in order.
@@ -71,9 +95,9 @@ def read_marked_images(
             f"{len(images)} images and {len(masks)} masks were given; give one mask an image, in the same order"
         )
     for image, mask_file in zip(images, masks, strict=True):
-        frame, mask = read_frame(image), read_mask(mask_file)
+        frame, mask = read_frame(image, rules), read_mask(mask_file, rules)
         # a mask with an orientation of its own is upright by now
-        said = "upright" if read_frame(mask_file).is_turned else drawn_on
+        said = "upright" if read_frame(mask_file, rules).is_turned else drawn_on
         stored = is_drawn_on_stored(frame, mask.shape, said, image=image, marks=f"the mask {mask_file}")
         height, width = frame.stored_size if stored else frame.size
         if mask.shape != (height, width):
@@ -81,4 +105,7 @@ def read_marked_images(
                 f"the mask {mask_file} is {mask.shape[1]} x {mask.shape[0]} pixels, but its image {image} "
                 f"{width} x {height}; give a mask of the image's own size"
             )
+        doubt = doubt_about_mask(mask)
+        if doubt and doubts is not None:
+            doubts.append(f"the mask {mask_file} {doubt}")
         yield MarkedImage(noun, image, frame.turn(mask) if stored else mask, caption)

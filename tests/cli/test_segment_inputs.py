@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from freeda_svc.cli.segment_inputs import find_images
+from freeda_svc.cli.segment_report import tell_problems
 from freeda_svc.errors import InputError
+from freeda_svc.input_files import InputRules
 
 Made = Callable[..., Path]
 
@@ -55,7 +57,26 @@ def test_a_folder_is_taken_in_order_without_what_is_no_image_or_hidden_or_a_resu
     (root / "in" / "notes.txt").write_text("")
     found = find_images([Path("in")])
     assert [(image.name, image.stem) for image in found.images] == [("a.JPG", "a"), ("b.png", "b")]
-    assert (found.problems, found.folders_left_out) == ([], 1)
+    assert (found.problems, found.folders_left_out, found.passed_over) == ([], 1, {})
+
+
+def test_what_may_be_a_picture_and_is_not_read_is_counted_by_its_ending(photos: Made) -> None:
+    root = photos("in/b.png", "in/a.png")
+    for name in ("1.DNG", "2.dng", "c.MOV", "d", ".e.cr2", "b.json", "coco.json", "b.geojson"):
+        (root / "in" / name).write_text("")
+    for given in ("in", "in/*"):
+        assert find_images([Path(given)]).passed_over == {".dng": 2, ".mov": 1, "": 1}
+    assert find_images([Path("in/a.png")]).passed_over == {}
+
+
+def test_a_folder_of_pictures_that_are_not_read_says_so(photos: Made) -> None:
+    root = photos()
+    (root / "in").mkdir()
+    (root / "in" / "1.heic.part").write_text("")
+    found = find_images([Path("in")])
+    with pytest.raises(InputError) as caught:
+        tell_problems(found)
+    assert str(caught.value) == "the folder in has no images; passed over, no images that are read here: 1 .part"
 
 
 def test_folders_inside_of_a_folder_keep_their_places(photos: Made) -> None:
@@ -144,7 +165,7 @@ def test_what_cannot_be_used_is_told_and_the_rest_goes_on(photos: Made) -> None:
 def test_paths_are_confined_to_the_allowed_folders_links_too(photos: Made) -> None:
     root = photos("in/a.png", "out/b.png")
     (root / "in" / "link.png").symlink_to(root / "out" / "b.png")
-    found = find_images([Path("in"), Path("in/../out/b.png")], allowed=[root / "in"])
+    found = find_images([Path("in"), Path("in/../out/b.png")], rules=InputRules((root / "in",)))
     assert [image.name for image in found.images] == ["a.png"]
     assert [problem.partition(" lies outside of ")[0] for problem in found.problems] == [
         f"in{os.sep}link.png", f"in{os.sep}..{os.sep}out{os.sep}b.png"

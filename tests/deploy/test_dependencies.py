@@ -16,6 +16,9 @@ from tests.deploy.documents import ROOT
 
 PROJECT = "freeda-svc"
 EXTRAS = frozenset({"server", "parquet", "seeds", "fonts"})
+EXTRA_WITH_GPL_PARTS = "heic"
+"""Its own licence asks for a notice, but its wheels hold an encoder under the GPL: whoever installs it asks for it by
+name, and no image of ours holds it (decision 19)."""
 REPORT = Path(sys.prefix) / "installed.json"
 ASKS_FOR_NO_MORE_THAN_A_NOTICE = re.compile(
     r"\b(Apache|MIT|BSD|0BSD|BSL-1\.0|ISC|PSF|Python Software Foundation|Zlib|CC0|CNRI|MPL|Mozilla|Unlicense|OFL)\b"
@@ -66,7 +69,7 @@ def licence_of(given: Distribution) -> str:
 
 def test_everything_that_is_needed_is_there_in_the_version_that_is_pinned() -> None:
     pinned = pins()
-    for name, given in needed([(PROJECT, EXTRAS | {"dev"})]).items():
+    for name, given in needed([(PROJECT, EXTRAS | {EXTRA_WITH_GPL_PARTS, "dev"})]).items():
         if name != PROJECT:
             assert name in pinned, f"{name} is missing in constraints.txt"
             assert Version(Version(given.version).public) == pinned[name], name
@@ -80,6 +83,24 @@ def test_what_runs_in_production_asks_for_no_more_than_a_notice() -> None:
             continue
         assert ASKS_FOR_NO_MORE_THAN_A_NOTICE.search(licence), f"{name}: {licence!r}"
         assert not re.search(r"\b[AL]?GPL", licence), f"{name}: {licence!r}"
+
+
+def test_the_reader_of_phones_pictures_is_only_there_where_it_is_asked_for() -> None:
+    usual = needed([(PROJECT, EXTRAS)])
+    assert needed([(PROJECT, EXTRAS | {EXTRA_WITH_GPL_PARTS})]).keys() - usual.keys() == {"pillow-heif"}
+    for recipe in (ROOT / "deploy" / "Dockerfile", ROOT / "docker-compose.yml"):
+        assert EXTRA_WITH_GPL_PARTS not in recipe.read_text()
+
+
+def test_what_is_bundled_with_that_reader_is_what_was_decided_on() -> None:
+    files = distribution("pillow-heif").files or []
+    told = next(file for file in files if file.name == "LICENSES_bundled.txt").read_text()
+    named = dict(re.findall(r"^Name: (\S+).*\nLicense: (\S+)", told, re.MULTILINE))
+    assert {name: named[name] for name in ("libheif", "libde265", "x265")} == {
+        "libheif": "LGPLv3",
+        "libde265": "LGPLv3",
+        "x265": "GPLv2",
+    }
 
 
 def test_nothing_that_was_installed_had_been_taken_back() -> None:

@@ -25,7 +25,7 @@ def test_sixteen_bits_are_read_whole(tmp_path: Path, write_labels: Write) -> Non
 def test_a_jpeg_and_a_colour_image_are_no_labels(tmp_path: Path) -> None:
     Image.new("L", (2, 2)).save(tmp_path / "a.jpg")
     Image.new("RGB", (2, 2)).save(tmp_path / "a.png")
-    with pytest.raises(InputError, match="a JPEG, which does not keep values exactly"):
+    with pytest.raises(InputError, match=r"a\.jpg was compressed by JPEG with losses"):
         read_labels(tmp_path / "a.jpg")
     with pytest.raises(InputError, match="a RGB image; expected an indexed or grey one"):
         read_labels(tmp_path / "a.png")

@@ -95,7 +95,7 @@ def test_an_empty_mask_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_mask_that_was_saved_with_losses_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"mask\.jpg is a JPEG.*save the mask as PNG"):
+    with pytest.raises(InputError, match=r"mask\.jpg was compressed by JPEG with losses.*save it as PNG"):
         read_mask(saved(tmp_path, Image.fromarray(SHAPE * np.uint8(255)), ".jpg"))
 
 

@@ -113,7 +113,7 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
         read_image(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"a,b,c\n1,2,3\n", b"%PDF-1.4 no picture"])
+@pytest.mark.parametrize("content", [b"", b"a,b,c\n1,2,3\n", b"II*\0"[:3]])
 def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "picture.png"
     path.write_bytes(content)
@@ -151,7 +151,7 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path, si
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     path = tmp_path / "bomb.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")))
-    with pytest.raises(InputError, match="more than 200 million pixels"):
+    with pytest.raises(InputError, match="more than 100,000,000 pixels; scale it down first, or change the setting"):
         read_image(path)
 
 

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from freeda_svc.errors import InputError
-from freeda_svc.jobs.input_images import check_image, check_place, keep_image, name_images
+from freeda_svc.input_files import InputRules, check_place
+from freeda_svc.jobs.input_images import check_image, keep_image, name_images
 from freeda_svc.settings import load_settings
 
 ImageFile = Callable[..., Path]
@@ -22,9 +23,9 @@ def roots(tmp_path: Path) -> tuple[Path, ...]:
 
 
 def test_images_inside_of_an_allowed_folder_are_taken(image_file: ImageFile, roots: tuple[Path, ...]) -> None:
-    check_image(image_file("deep/a.png"), roots)
+    check_image(image_file("deep/a.png"), InputRules(roots))
     (roots[1] / "b.png").write_bytes(image_file("b.png").read_bytes())
-    check_image(roots[1] / "b.png", roots)
+    check_image(roots[1] / "b.png", InputRules(roots))
 
 
 def test_a_path_that_leaves_the_allowed_folders_is_refused(
@@ -42,7 +43,7 @@ def test_a_path_that_leaves_the_allowed_folders_is_refused(
         roots[0] / ".." / "nothing.png",  # whether there is a file outside is not told
     ):
         with pytest.raises(InputError) as caught:
-            check_image(path, roots)
+            check_image(path, InputRules(roots))
         assert str(caught.value) == (
             f"{path} lies outside of {roots[0]}:{roots[1]}; copy it there, or change the setting input_roots"
         )
@@ -53,7 +54,7 @@ def test_a_folder_whose_name_only_begins_like_an_allowed_one_is_outside(
 ) -> None:
     image = image_file("../images-2/a.png")
     with pytest.raises(InputError, match="lies outside"):
-        check_image(image, roots)
+        check_image(image, InputRules(roots))
 
 
 def test_nothing_is_copied_from_outside(image_file: ImageFile, tmp_path: Path, described_pack: str) -> None:

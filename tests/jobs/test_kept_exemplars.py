@@ -57,7 +57,7 @@ def test_what_is_kept_is_the_exemplar_whatever_becomes_of_its_files(
     mask.unlink()
     [item] = _items(settings, job_id)
     [kept] = item.input["exemplars"]
-    found = read_kept_exemplar(settings.artifacts_folder, kept)
+    found = read_kept_exemplar(settings, kept)
     assert (found.id, found.noun, found.caption) == (expected.id, "moon", "the moon")
     assert np.array_equal(found.pixels, expected.pixels)
     assert np.array_equal(found.mask, MASK)
@@ -111,4 +111,4 @@ def test_a_damaged_image_is_told_under_its_own_name(
     job_id = submit_exemplars(settings, [MarkedImage("moon", image, MASK, "a")], source="x", dispatcher=outbox)
     [item] = _items(settings, job_id)
     with pytest.raises(InputError, match=r"^night\.png is cut off or damaged"):
-        read_kept_exemplar(settings.artifacts_folder, item.input["exemplars"][0])
+        read_kept_exemplar(settings, item.input["exemplars"][0])

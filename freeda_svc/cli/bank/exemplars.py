@@ -7,6 +7,7 @@ import click
 
 from freeda_svc.cli.growing import end_growing, growing_options
 from freeda_svc.cli.session import open_dispatcher, read_settings
+from freeda_svc.input_files import InputRules
 from freeda_svc.jobs import Priority, submit_exemplars
 from freeda_svc.prototypes.annotation_tally import AnnotationTally
 
@@ -64,18 +65,18 @@ def add_exemplars(
       freeda bank add-exemplars --annotations instances.json --folder photos --noun bucket --wait
     """
     settings = read_settings(context)
-    tally = AnnotationTally()
+    tally, doubts, rules = AnnotationTally(), list[str](), settings.input_rules
     if annotations is None:
         if take_crowds:
             raise click.UsageError("--take-crowds goes with --annotations.")
-        found = _pairs(nouns, images, masks, caption, folder, drawn_on=drawn_on)
+        found = _pairs(nouns, images, masks, caption, folder, drawn_on=drawn_on, rules=rules, doubts=doubts)
         source = ", ".join(map(str, images))
     else:
         if images or masks or caption:
             raise click.UsageError(
                 "--annotations names images, masks and captions; leave --image, --mask, --caption out."
             )
-        found = _annotated(annotations, folder, nouns, tally, take_crowds=take_crowds, drawn_on=drawn_on)
+        found = _annotated(annotations, folder, nouns, tally, take_crowds=take_crowds, drawn_on=drawn_on, rules=rules)
         source = str(annotations)
     job_id = submit_exemplars(
         settings,
@@ -87,6 +88,8 @@ def add_exemplars(
         priority=priority,
         idempotency_key=idempotency_key,
     )
+    for doubt in doubts:
+        click.echo(f"warning: {doubt}", err=True)
     for line in tally.lines():
         click.echo(f"annotations left out: {line}", err=True)
     end_growing(
@@ -102,6 +105,8 @@ def _pairs(
     folder: Path | None,
     *,
     drawn_on: "DrawnOn | None",
+    rules: InputRules,
+    doubts: list[str],
 ) -> "Iterator[MarkedImage]":
     from freeda_svc.prototypes.exemplar_files import read_marked_images  # noqa: PLC0415 - as above
 
@@ -111,7 +116,7 @@ def _pairs(
         raise click.UsageError("Say with one --noun what the masks show; nouns of several masks go in several calls.")
     if folder is not None:
         raise click.UsageError("--folder goes with --annotations.")
-    return read_marked_images(nouns[0], images, masks, caption, drawn_on=drawn_on)
+    return read_marked_images(nouns[0], images, masks, caption, drawn_on=drawn_on, rules=rules, doubts=doubts)
 
 
 def _annotated(
@@ -122,8 +127,11 @@ def _annotated(
     *,
     take_crowds: bool,
     drawn_on: "DrawnOn | None",
+    rules: InputRules,
 ) -> "Iterator[MarkedImage]":
     from freeda_svc.prototypes.annotated_images import read_annotated_images  # noqa: PLC0415 - as above
 
     place = annotations.parent if folder is None else folder
-    return read_annotated_images(annotations, place, nouns, tally, take_crowds=take_crowds, drawn_on=drawn_on)
+    return read_annotated_images(
+        annotations, place, nouns, tally, take_crowds=take_crowds, drawn_on=drawn_on, rules=rules
+    )

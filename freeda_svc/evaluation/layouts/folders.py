@@ -3,12 +3,11 @@
 from collections import Counter
 from pathlib import Path
 
-from PIL import Image
-
 from freeda_svc.errors import InputError
 from freeda_svc.evaluation.datasets import LabelledImage
 from freeda_svc.evaluation.label_files import IGNORED, LabelValues
 from freeda_svc.evaluation.layouts.found import Found, complete
+from freeda_svc.images import image_endings
 
 _TITLE = "a folder of images and masks"
 _MASKS = (".png", ".tif", ".tiff", ".bmp")
@@ -35,7 +34,7 @@ def list_folders(images: Path, masks: Path, *, classes: int, first: int = 0, ign
             f"the ignored value {ignore} is that of a class: the {classes} classes have {first} to "
             f"{first + classes - 1}; give another with --ignore"
         )
-    suffixes = {suffix for suffix, name in Image.registered_extensions().items() if name in Image.OPEN}
+    suffixes = image_endings()
     found = [path for path in sorted(images.rglob("*")) if path.suffix.lower() in suffixes and path.is_file()]
     listed = []
     for path in found:
