@@ -137,10 +137,10 @@ def turn_upright(image: Image.Image) -> Image.Image:
 def read_orientation(image: Image.Image) -> int:
     """Return the EXIF orientation of an open image, 1 to 8; 1 where it says none that can be read."""
     try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-        return orientation if orientation in _TURNS else 1
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # noqa: BLE001 - broken metadata raise anything; the pixels are whole
-        return 1
+        orientation = None
+    return orientation if orientation in _TURNS else 1
 
 
 def upright_size(path: Path, rules: InputRules = ANYWHERE) -> tuple[int, int]:
