@@ -11,6 +11,7 @@ from freeda_svc.captions.spool import CaptionSpool
 from freeda_svc.captions.tally import CaptionTally
 from freeda_svc.captions.wanted import Wanted
 from freeda_svc.errors import InputError
+from freeda_svc.input_files import ANYWHERE, InputRules
 
 FORMAT_NAMES = tuple(FORMATS)
 _BY_ENDING = {ending: name for name, format_ in FORMATS.items() for ending in format_.endings}
@@ -18,7 +19,13 @@ _EXPECTED = f"one of {', '.join(_BY_ENDING)} (also with {GZIP_ENDING})"
 
 
 def read_captions(
-    path: Path, *, format_name: str = "", column: str = "", separator: str = "", tally: CaptionTally | None = None
+    path: Path,
+    *,
+    format_name: str = "",
+    column: str = "",
+    separator: str = "",
+    tally: CaptionTally | None = None,
+    rules: InputRules = ANYWHERE,
 ) -> Iterator[Caption]:
     """Read the captions of a file in their order, each once; memory does not grow with the file.
 
@@ -31,6 +38,7 @@ def read_captions(
             number that is no name counts the columns of a table without a header from 1.
         separator: one character between the columns of a table, or ``tab``; empty: a comma, in ``.tsv`` a tab.
         tally: counts what was read and what was left out.
+        rules: where the file has to lie.
 
     Yields:
         Tidied captions; empty ones, those longer than ``LONGEST_CAPTION`` and repetitions are left out.
@@ -49,7 +57,7 @@ def read_captions(
     counts = tally if tally is not None else CaptionTally()
     before = counts.read
     wanted = Wanted(path, column, check_separator(separator), counts)
-    with opened(path) as stream, CaptionSpool() as spool, closing(chosen.read(stream, wanted)) as texts:
+    with opened(path, rules) as stream, CaptionSpool() as spool, closing(chosen.read(stream, wanted)) as texts:
         for text in texts:
             counts.read += 1
             if counts.read - before > MOST_CAPTIONS:

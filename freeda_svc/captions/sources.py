@@ -13,6 +13,7 @@ from typing import IO, Any, cast
 
 from freeda_svc import text_files
 from freeda_svc.errors import InputError
+from freeda_svc.input_files import ANYWHERE, NO_FILE, InputRules, address_of, open_input
 
 STANDARD_INPUT = Path("-")
 GZIP_ENDING = ".gz"
@@ -33,16 +34,21 @@ def called(path: Path) -> str:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BufferedReader]:
+def opened(path: Path, rules: InputRules = ANYWHERE) -> Iterator[BufferedReader]:
     """Open a file, or standard input for ``-``; what is compressed with gzip, by its name or first bytes, is unpacked.
 
+    Args:
+        path: the file.
+        rules: where it has to lie; standard input lies anywhere.
+
     Raises:
-        InputError: it cannot be read, or its compression is broken; also what is raised so inside the block.
+        InputError: it cannot be read, lies elsewhere, or its compression is broken; also what is raised so inside the
+            block.
     """
     name = called(path)
     try:
         with ExitStack() as stack:
-            stream = _standard_input() if path == STANDARD_INPUT else stack.enter_context(path.open("rb"))
+            stream = _standard_input() if path == STANDARD_INPUT else stack.enter_context(_file(path, rules))
             if stream.peek(2)[:2] == _GZIP_MARK or path.suffix.lower() == GZIP_ENDING:
                 unpacked = stack.enter_context(gzip.GzipFile(fileobj=stream))
                 stream = BufferedReader(cast("RawIOBase", unpacked))
@@ -50,7 +56,13 @@ def opened(path: Path) -> Iterator[BufferedReader]:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{name}: its gzip compression is broken or cut off ({error})") from error
     except OSError as error:
+        if address := address_of(path):
+            raise InputError(f"{address} {NO_FILE}; download it and name the file") from error
         raise InputError(f"{name} cannot be read: {error.strerror or error}") from error
+
+
+def _file(path: Path, rules: InputRules) -> BufferedReader:
+    return open_input(path, rules, "file") if rules.folders else path.open("rb")  # a pipe will do, too
 
 
 def _standard_input() -> BufferedReader:
