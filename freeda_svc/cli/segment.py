@@ -14,7 +14,14 @@ from freeda_svc.cli.endings import EXIT_FAILED, EXIT_PARTLY, Interrupted
 from freeda_svc.cli.job_options import idempotency_key_option, priority_option
 from freeda_svc.cli.options import outcome_option, quiet_option
 from freeda_svc.cli.segment_categories import AskedCategories, ask_categories, category_options
-from freeda_svc.cli.segment_formats import explain_option, format_option, prefix_option, read_formats_of_segment
+from freeda_svc.cli.segment_formats import (
+    explain_option,
+    format_option,
+    piece_options,
+    prefix_option,
+    read_collecting,
+    read_formats_of_segment,
+)
 from freeda_svc.cli.segment_inputs import find_images
 from freeda_svc.cli.segment_manifest import Manifest
 from freeda_svc.cli.segment_parameters import parameter_options, read_overrides
@@ -75,7 +82,7 @@ class _Asked:
             idempotency_key=self.idempotency_key,
         )
 
-    def target(self, out: Path, formats: Sequence[str], image_prefix: str) -> Target:
+    def target(self, out: Path, formats: Sequence[str], collecting: Mapping[str, Any]) -> Target:
         """Where the files of this request go."""
         request = segmentation_request(
             self.settings,
@@ -86,7 +93,7 @@ class _Asked:
             explain=self.explain,
         )
         digest = request.digest(bank_created(self.settings, request.bank))
-        return Target(out, formats, digest, str(request.bank), Manifest(out), image_prefix)
+        return Target(out, formats, digest, str(request.bank), Manifest(out), collecting)
 
 
 @click.command()
@@ -106,6 +113,7 @@ class _Asked:
 @format_option
 @explain_option
 @prefix_option
+@piece_options
 @click.option(
     "--resume",
     is_flag=True,
@@ -146,20 +154,22 @@ def segment(
     wait: bool,
     quiet: bool,
     as_json: bool,
-    **parameters: Any,  # noqa: ANN401 - the options of parameter_options
+    **parameters: Any,  # noqa: ANN401 - the options of parameter_options and piece_options
 ) -> None:
     """Label every pixel of images with a category.
 
     IMAGES are image files, folders of them, and patterns. Files in DIR are called after the image: NAME.mask.png (pixel
     values are positions in the list of categories, 255 is unknown), NAME.overlay.png (with a legend), NAME.json
-    (scores, areas, parameters), NAME.scores.png and .npz, NAME.geojson; coco.json and label-studio.json hold all. With
-    --explain, NAME.evidence.html is a page to open in a browser, and NAME.evidence.json holds the same.
+    (scores, areas, parameters), NAME.scores.png and .npz, NAME.geojson; coco.json, label-studio.json, yolo and voc hold
+    all, and index.html shows all in a browser. With --explain, NAME.evidence.html is a page to open in a
+    browser, and NAME.evidence.json holds the same.
 
     \b
     Examples:
       freeda segment photo.png -c "ball, grass, sky" --out masks
       freeda segment photos --recursive --vocabulary voc20 --out masks --resume
       freeda segment *.png -c "boat|ship, water" --out masks --format mask,coco
+      freeda segment photos -c "cow, grass" --out set --format yolo,index --least-area 50
       freeda segment photo.png --auto --explain --out masks
       freeda segment --list files.txt --categories-file words.txt --unknown channel
     """
@@ -167,6 +177,7 @@ def segment(
     asked_categories = ask_categories(categories, categories_files, vocabulary, background, auto=auto)
     overrides = read_overrides(parameters)
     chosen = read_formats_of_segment(formats, explain=explain, auto=auto) if out is not None else ()
+    collecting = read_collecting(image_prefix, parameters, chosen)
     if out is not None:
         check_writable(out)
     settings = read_settings(context)
@@ -179,7 +190,7 @@ def segment(
         job_id = asked.submit(found.images)
         print_json({"job": job_id, "refused": found.problems}) if as_json else click.echo(job_id)
         context.exit(EXIT_PARTLY if found.problems else 0)
-    target = None if out is None else asked.target(out, chosen, image_prefix)
+    target = None if out is None else asked.target(out, chosen, collecting)
     plan = Plan([], [], found.images)
     if resume and target is not None:
         plan = plan_resumption(settings, found.images, target, keep_older=keep_older)

@@ -1,8 +1,12 @@
 """The options that say which files are written."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_OF_PIECES = ("coco", "yolo", "voc")
 
 format_option = click.option(
     "--format",
@@ -11,7 +15,8 @@ format_option = click.option(
     metavar="NAME[,NAME...]",
     help=(
         "Files to write: mask, overlay, summary, scores-png, scores-npz, polygons, evidence, evidence-page, coco, "
-        "label-studio; with --explain the two of evidence come on top  [default: mask,overlay,summary]"
+        "label-studio, yolo, voc, index; with --explain the two of evidence come on top  "
+        "[default: mask,overlay,summary]"
     ),
 )
 explain_option = click.option(
@@ -25,6 +30,53 @@ prefix_option = click.option(
     show_default=True,
     help="For label-studio: what comes before an image's path in a task.",
 )
+
+
+_PIECE_OPTIONS = (
+    click.option(
+        "--instances",
+        is_flag=True,
+        help="For coco: an annotation for each connected piece of a category, as yolo and voc always have them.",
+    ),
+    click.option(
+        "--least-area",
+        type=click.IntRange(min=1),
+        metavar="PIXELS",
+        help="For coco, yolo and voc: leave smaller pieces out.",
+    ),
+    click.option(
+        "--fill-holes", is_flag=True, help="For coco, yolo and voc: a piece also covers whatever it surrounds."
+    ),
+)
+
+
+def piece_options(command: Command) -> Command:
+    """Give a command the options of annotations; it gets them as keywords, for ``read_collecting``."""
+    for option in reversed(_PIECE_OPTIONS):
+        command = option(command)
+    return command
+
+
+def read_collecting(image_prefix: str, given: Mapping[str, Any], formats: Sequence[str]) -> dict[str, Any]:
+    """Return the options of files for all images, as ``write_collections`` takes them.
+
+    Args:
+        image_prefix: for Label Studio.
+        given: what ``piece_options`` gave, perhaps among others.
+        formats: which are written.
+
+    Raises:
+        UsageError: something is asked of annotations, but none are written.
+    """
+    asked = [f"--{name.replace('_', '-')}" for name in ("instances", "least_area", "fill_holes") if given[name]]
+    if not asked:
+        return {"image_prefix": image_prefix}
+    if not set(formats) & set(_OF_PIECES):
+        raise click.UsageError(f"{asked[0]} goes with --format {', '.join(_OF_PIECES)}.")
+    from freeda_svc.outputs import PieceParameters  # noqa: PLC0415 - submitting does without it
+
+    pieces = PieceParameters(given["instances"], given["least_area"] or 0, given["fill_holes"])
+    return {"image_prefix": image_prefix, "pieces": pieces}
 
 
 def read_formats(given: Sequence[str]) -> tuple[str, ...]:
@@ -50,7 +102,7 @@ def read_formats_of_segment(given: Sequence[str], *, explain: bool, auto: bool) 
         UsageError: a format does not go with the other options.
         InputError: there is no such format.
     """
-    from freeda_svc.outputs import DEFAULT_FORMATS, EVIDENCE_FORMATS, files_for_all  # noqa: PLC0415 - as above
+    from freeda_svc.outputs import DEFAULT_FORMATS, EVIDENCE_FORMATS, formats_of_one_list  # noqa: PLC0415 - as above
 
     names = _names(given) or list(DEFAULT_FORMATS)
     if explain and not set(names) & set(EVIDENCE_FORMATS):
@@ -58,8 +110,9 @@ def read_formats_of_segment(given: Sequence[str], *, explain: bool, auto: bool) 
     chosen = read_formats(names)
     if not explain and set(chosen) & set(EVIDENCE_FORMATS):
         raise click.UsageError("--format evidence and evidence-page go with --explain.")
-    if auto and files_for_all(chosen):
-        raise click.UsageError("--format coco and label-studio need the same categories for all images, not --auto.")
+    if auto and formats_of_one_list(chosen):
+        these = " and ".join(formats_of_one_list(chosen))
+        raise click.UsageError(f"--format {these} goes with the same categories for all images, not with --auto.")
     return chosen
 
 

@@ -53,7 +53,7 @@ class Target:
         request: digest of what is asked.
         bank: name and version of the bank that is used.
         manifest: of the folder.
-        image_prefix: what comes before an image's path in tasks for Label Studio.
+        collecting: options of the files for all images, as ``write_collections`` takes them.
     """
 
     out: Path
@@ -61,7 +61,7 @@ class Target:
     request: str
     bank: str
     manifest: Manifest
-    image_prefix: str
+    collecting: Mapping[str, Any]
 
     def files(self, stem: str) -> dict[str, str]:
         """Return the names of the files that belong to one image, by format."""

@@ -112,4 +112,4 @@ def write_files_for_all(settings: Settings, images: Sequence[SubmittedImage], ta
     from freeda_svc.outputs import write_collections  # noqa: PLC0415 - submitting does without it
 
     pictures = pictures_of(settings, images) if target.collects else []
-    return len(write_collections(pictures, target.out, target.formats, image_prefix=target.image_prefix))
+    return len(write_collections(pictures, target.out, target.formats, **target.collecting))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from freeda_svc.images.formats import image_endings
     from freeda_svc.images.masks import doubt_about_mask, read_mask
     from freeda_svc.images.pixels import ImageSource, LoadedImage, check_colour, load_image, load_visible, read_image
+    from freeda_svc.images.voc_palette import voc_colours
 
 __all__ = [
     "ImageSource",
@@ -26,6 +27,7 @@ __all__ = [
     "read_image",
     "read_mask",
     "upright_size",
+    "voc_colours",
 ]
 
 _PLACES = {
@@ -42,6 +44,7 @@ _PLACES = {
         "load_visible",
         "read_image",
     ),
+    "freeda_svc.images.voc_palette": ("voc_colours",),
 }
 _MODULES = {name: module for module, names in _PLACES.items() for name in names}
 

@@ -128,7 +128,11 @@ def _colours_of_job(settings: Settings, job_id: str) -> "npt.NDArray[np.uint8]":
 
 
 def export_results(
-    settings: Settings, job_id: str, out: Path, formats: Iterable[str] = (), **options: str
+    settings: Settings,
+    job_id: str,
+    out: Path,
+    formats: Iterable[str] = (),
+    **options: Any,  # noqa: ANN401
 ) -> list[ExportedImage]:
     """Write the results of a segmentation job's done items to a folder, each file whole.
 

@@ -5,10 +5,10 @@ from freeda_svc.outputs.formats import (
     DEFAULT_FORMATS,
     EVIDENCE_FORMATS,
     FORMATS,
-    Picture,
     check_formats,
     files_for_all,
     files_of_image,
+    formats_of_one_list,
     write_collections,
     write_image_files,
 )
@@ -16,6 +16,8 @@ from freeda_svc.outputs.kept import KeptResult, keep_result
 from freeda_svc.outputs.masks import UNKNOWN, read_labels, write_mask
 from freeda_svc.outputs.overlays import draw_overlay, write_overlay
 from freeda_svc.outputs.palettes import MOST_COLOURS, UNKNOWN_COLOUR, extend_colours, palette
+from freeda_svc.outputs.picture import Picture
+from freeda_svc.outputs.pieces import PieceParameters
 from freeda_svc.outputs.prototype_pictures import compose_prototype, heat
 from freeda_svc.outputs.shown_colours import shown_colours
 from freeda_svc.outputs.summaries import summarise, write_summary
@@ -27,6 +29,7 @@ __all__ = [
     "KeptResult",
     "MOST_COLOURS",
     "Picture",
+    "PieceParameters",
     "UNKNOWN",
     "UNKNOWN_COLOUR",
     "check_formats",
@@ -35,6 +38,7 @@ __all__ = [
     "extend_colours",
     "files_for_all",
     "files_of_image",
+    "formats_of_one_list",
     "heat",
     "keep_result",
     "palette",

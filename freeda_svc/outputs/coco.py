@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from freeda_svc.outputs.pieces import Piece
 from freeda_svc.outputs.runs import category_runs
 
 FIRST_ID = 1
@@ -68,19 +69,42 @@ def coco_masks(labels: npt.NDArray[np.int32]) -> Iterator[CategoryMask]:
     """
     height, width = labels.shape
     for category, lengths in category_runs(labels.T.ravel()):
-        ends = np.cumsum(lengths)
-        starts, stops = ends[:-1:2], ends[1::2]  # of the runs inside
-        first_rows, last_rows = starts % height, (stops - 1) % height
-        left, right = int(starts[0]) // height, int(stops[-1] - 1) // height
-        wraps = bool(((stops - 1) // height > starts // height).any())  # a run that goes on in the next column
-        top = 0 if wraps else int(first_rows.min())
-        bottom = height - 1 if wraps else int(last_rows.max())
-        yield CategoryMask(
-            category=category,
-            segmentation={"size": [height, width], "counts": pack_runs(lengths)},
-            area=int(lengths[1::2].sum()),
-            box=(left, top, right - left + 1, bottom - top + 1),
-        )
+        yield _mask_of(category, lengths, (height, width))
+
+
+def _mask_of(category: int, lengths: npt.NDArray[np.int64], size: tuple[int, int]) -> CategoryMask:
+    height, width = size
+    ends = np.cumsum(lengths)
+    starts, stops = ends[:-1:2], ends[1::2]  # of the runs inside
+    first_rows, last_rows = starts % height, (stops - 1) % height
+    left, right = int(starts[0]) // height, int(stops[-1] - 1) // height
+    wraps = bool(((stops - 1) // height > starts // height).any())  # a run that goes on in the next column
+    top = 0 if wraps else int(first_rows.min())
+    bottom = height - 1 if wraps else int(last_rows.max())
+    return CategoryMask(
+        category=category,
+        segmentation={"size": [height, width], "counts": pack_runs(lengths)},
+        area=int(lengths[1::2].sum()),
+        box=(left, top, right - left + 1, bottom - top + 1),
+    )
+
+
+def piece_mask(piece: Piece, size: tuple[int, int]) -> CategoryMask:
+    """Make the mask of a piece of an image of a height and width."""
+    height, width = size
+    columns = np.pad(piece.inside.T, ((0, 0), (1, 1))).astype(np.int8)
+    edges = np.diff(columns, axis=1)
+    offset = piece.left * height + piece.top
+    starts, stops = (
+        np.array([column * height + row + offset for column, row in np.argwhere(edges == sign)], dtype=np.int64)
+        for sign in (1, -1)
+    )
+    goes_on = np.flatnonzero(starts[1:] == stops[:-1])  # from the end of a column to the beginning of the next
+    starts, stops = np.delete(starts, goes_on + 1), np.delete(stops, goes_on)
+    borders = np.stack((starts, stops), axis=1).ravel()
+    rest = height * width - int(borders[-1])
+    lengths = np.diff(borders, prepend=0)
+    return _mask_of(piece.category, np.append(lengths, rest) if rest else lengths, size)
 
 
 def coco_categories(names: Sequence[str]) -> list[dict[str, Any]]:
@@ -91,18 +115,11 @@ def coco_categories(names: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
-def coco_results(
-    labels: npt.NDArray[np.int32], scores: Sequence[float | None], image_id: int
-) -> Iterator[tuple[dict[str, Any], CategoryMask]]:
-    """Make one result a category that an image shows, as ``COCO.loadRes`` takes it, with the mask it was made of."""
-    for mask in coco_masks(labels):
-        score = scores[mask.category]
-        yield (
-            {
-                "image_id": image_id,
-                "category_id": FIRST_ID + mask.category,
-                "segmentation": mask.segmentation,
-                "score": 0.0 if score is None else round(score, 6),
-            },
-            mask,
-        )
+def coco_result(mask: CategoryMask, score: float | None, image_id: int) -> dict[str, Any]:
+    """Return a mask of an image as ``COCO.loadRes`` takes it."""
+    return {
+        "image_id": image_id,
+        "category_id": FIRST_ID + mask.category,
+        "segmentation": mask.segmentation,
+        "score": 0.0 if score is None else round(score, 6),
+    }

@@ -1,40 +1,26 @@
 """Files that hold the results of many images: COCO's and Label Studio's. They are written as a stream."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.errors import UnavailableError
-from freeda_svc.outputs.coco import FIRST_ID, coco_categories, coco_results
+from freeda_svc.outputs.coco import FIRST_ID, CategoryMask, coco_categories, coco_masks, coco_result, piece_mask
 from freeda_svc.outputs.files import write_whole
-from freeda_svc.outputs.kept import KeptResult
-from freeda_svc.outputs.label_studio import LOCAL_FILES, label_studio_configuration, label_studio_task
+from freeda_svc.outputs.label_studio import label_studio_configuration, label_studio_task
+from freeda_svc.outputs.picture import Picture
+from freeda_svc.outputs.pieces import PieceParameters, find_pieces, join_pieces
 from freeda_svc.whole_files import placed_whole
 
 COCO = ("coco.json", "coco.results.json")
 LABEL_STUDIO = ("label-studio.json", "label-studio.xml")
-
-
-class Collected(Protocol):
-    """What is collected of an image."""
-
-    @property
-    def file(self) -> str:
-        """Its name, perhaps with folders."""
-
-    @property
-    def result(self) -> KeptResult:
-        """What is kept of its segmentation."""
-
-    @property
-    def colours(self) -> npt.NDArray[np.uint8]:
-        """(N, 3) uint8, one a category."""
 
 
 class _JsonList:
@@ -62,23 +48,38 @@ def _text_file(path: Path) -> Iterator[TextIOWrapper]:
         raise UnavailableError(f"cannot write {path}: {error.strerror or error}; name another folder") from error
 
 
-def write_coco(paths: Sequence[Path], pictures: Sequence[Collected], **_options: str) -> None:
+def write_coco(
+    out: Path,
+    pictures: Sequence[Picture],
+    *,
+    pieces: PieceParameters,
+    **_options: Any,  # noqa: ANN401 - of other formats
+) -> list[Path]:
     """Write masks as COCO keeps them: a data set with images, categories and annotations, and a list of results.
 
     The first file is what ``pycocotools.coco.COCO`` opens, the second what its ``loadRes`` takes beside it. Ids begin
-    with 1; a category's ``mask_value`` is its pixel value in mask files.
+    with 1; a category's ``mask_value`` is its pixel value in mask files; ``info`` says what the annotations are.
 
     Args:
-        paths: of both files.
+        out: the folder.
         pictures: the images, with the same categories.
+        pieces: whether each connected piece has an annotation, or each category in an image, and which pieces count.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UnavailableError: the folder cannot be written.
     """
     names = pictures[0].result.names
     images: list[dict[str, Any]] = []
     annotations = 0
+    paths = [out / name for name in COCO]
+    about = {"description": "segmented by freeda", **asdict(pieces)}
     with ExitStack() as files:
         data_set, results = (files.enter_context(_text_file(path)) for path in paths)
         data_set.write(
-            f'{{"info": {_json({"description": "segmented by freeda"})}, "licenses": [],\n'
+            f'{{"info": {_json(about)}, "licenses": [],\n'
             f'"categories": {_json(coco_categories(names))},\n"annotations": ['
         )
         results.write("[")
@@ -87,25 +88,53 @@ def write_coco(paths: Sequence[Path], pictures: Sequence[Collected], **_options:
             labels = picture.result.labels
             height, width = labels.shape
             images.append({"id": image_id, "file_name": picture.file, "height": height, "width": width})
-            for result, mask in coco_results(labels, picture.result.category_scores, image_id):
+            for mask, score in _masks(picture, labels, pieces):
+                result = coco_result(mask, score, image_id)
                 of_results.add(result)
                 more = {"id": FIRST_ID + annotations, "area": mask.area, "bbox": mask.box, "iscrowd": 0}
                 of_data_set.add({**more, **result})
                 annotations += 1
         results.write("\n]\n")
         data_set.write(f'\n],\n"images": {_json(images)}}}\n')
+    return paths
+
+
+def _masks(
+    picture: Picture, labels: npt.NDArray[np.int32], parameters: PieceParameters
+) -> Iterator[tuple[CategoryMask, float | None]]:
+    """Make the masks of an image, each with its mean score."""
+    if not parameters.instances and not parameters.changes_masks:
+        of_categories = picture.result.category_scores
+        yield from ((mask, of_categories[mask.category]) for mask in coco_masks(labels))
+        return
+    height, width = labels.shape
+    pieces = find_pieces(labels, parameters)
+    scores = picture.result.scores()
+    for piece in pieces if parameters.instances else join_pieces(pieces, (height, width)):
+        yield piece_mask(piece, (height, width)), piece.mean(scores, labels)
 
 
 def write_label_studio(
-    paths: Sequence[Path], pictures: Sequence[Collected], *, image_prefix: str = LOCAL_FILES
-) -> None:
+    out: Path,
+    pictures: Sequence[Picture],
+    *,
+    image_prefix: str,
+    **_options: Any,  # noqa: ANN401 - of other formats
+) -> list[Path]:
     """Write tasks for Label Studio's import, with masks as predictions, and the labelling configuration they need.
 
     Args:
-        paths: of the tasks and of the configuration.
+        out: the folder.
         pictures: the images, with the same categories.
         image_prefix: what comes before an image's path in a task.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UnavailableError: the folder cannot be written.
     """
+    paths = [out / name for name in LABEL_STUDIO]
     tasks_path, configuration_path = paths
     names = pictures[0].result.names
     with _text_file(tasks_path) as file:
@@ -124,11 +153,5 @@ def write_label_studio(
                 )
             )
         file.write("\n]\n")
-    write_whole(configuration_path, label_studio_configuration(names, pictures[0].colours).encode())
-
-
-COLLECTIONS: Mapping[str, tuple[tuple[str, ...], Callable[..., None]]] = {
-    "coco": (COCO, write_coco),
-    "label-studio": (LABEL_STUDIO, write_label_studio),
-}
-"""The formats that make files for all images: their names, and what writes them."""
+    write_whole(configuration_path, label_studio_configuration(names, pictures[0].noted_colours()).encode())
+    return paths

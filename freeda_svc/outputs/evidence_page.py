@@ -1,11 +1,9 @@
 """Why an image was segmented as it was, as JSON and as one page that opens without anything else."""
 
 import base64
-import hashlib
 import html
 import json
 from collections.abc import Mapping
-from importlib import resources
 from io import BytesIO
 from pathlib import Path
 from string import Template
@@ -16,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from freeda_svc.errors import InputError, NotFoundError
-from freeda_svc.outputs.files import check_suffix, write_whole
+from freeda_svc.outputs.files import check_suffix, content_digest, page_part, write_whole
 from freeda_svc.outputs.masks import check_labels
 from freeda_svc.outputs.prototype_pictures import compose_prototype
 
@@ -26,7 +24,6 @@ MOST_SIDE = 1280
 _LOSSLESS_SIDE = 320
 _THUMBNAIL_WIDTH = 288
 _QUALITY = 82
-_PLACE = "freeda_svc.outputs"
 
 
 def write_evidence(path: Path, evidence: Mapping[str, Any]) -> None:
@@ -85,28 +82,19 @@ def write_evidence_page(
             for prototype in category["prototypes"]
         },
     }
-    style, script = _read("evidence.css"), _read("evidence.js")
-    page = Template(_read("evidence.html")).substitute(
+    style, script = page_part("evidence.css"), page_part("evidence.js")
+    page = Template(page_part("evidence.html")).substitute(
         title=html.escape(title),
         style=style,
         script=script,
-        style_hash=_digest(style),
-        script_hash=_digest(script),
+        style_hash=content_digest(style),
+        script_hash=content_digest(script),
         picture=_shown(image),
         mask=_mask(labels, colours),
         evidence=_inside_script(evidence),
         pictures=_inside_script(pictures),
     )
     write_whole(path, page.encode())
-
-
-def _read(name: str) -> str:
-    return resources.files(_PLACE).joinpath("page", name).read_text(encoding="utf-8")
-
-
-def _digest(content: str) -> str:
-    """What a content security policy allows a style or script by."""
-    return base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
 
 
 def _inside_script(values: object) -> str:
@@ -142,12 +130,19 @@ def _mask(labels: npt.NDArray[np.integer], colours: npt.NDArray[np.uint8]) -> st
 
 def _thumbnail(artifacts: Path, prototype: Mapping[str, Any]) -> str | None:
     """What a prototype was pooled from, beside the same dimmed outside its mask; None when nothing was kept."""
+    image, mask = (_inside(artifacts, prototype[name]) for name in ("image", "mask"))
     try:
-        picture = compose_prototype(artifacts, prototype["image"], prototype["mask"])
+        picture = compose_prototype(image, mask, None)
     except NotFoundError:
         return None
     picture.thumbnail((_THUMBNAIL_WIDTH, _THUMBNAIL_WIDTH), Image.Resampling.LANCZOS)
     return _as_uri(picture, "JPEG")
+
+
+def _inside(folder: Path, relative: str) -> Path | None:
+    """The path of a thumbnail; None when there is none or it leads out of the folder, as only a forged bank's does."""
+    path = (folder / relative).resolve()
+    return path if relative and path.is_relative_to(folder.resolve()) else None
 
 
 def _as_uri(picture: Image.Image, kind: str) -> str:

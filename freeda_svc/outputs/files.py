@@ -1,6 +1,9 @@
 """Checking names of outputs and writing them, with messages for a person."""
 
+import base64
+import hashlib
 import shutil
+from importlib import resources
 from pathlib import Path
 
 from freeda_svc import whole_files
@@ -41,3 +44,13 @@ def copy_whole(source: Path, target: Path) -> None:
             shutil.copyfile(source, aside)
     except OSError as error:
         raise UnavailableError(f"{target} cannot be written: {error.strerror}; name another folder") from error
+
+
+def page_part(name: str) -> str:
+    """Return a part of the pages: a template, a style or a script."""
+    return resources.files("freeda_svc.outputs").joinpath("page", name).read_text(encoding="utf-8")
+
+
+def content_digest(content: str) -> str:
+    """Return what a content security policy allows a style or script by."""
+    return base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()

@@ -6,36 +6,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.errors import InputError
 from freeda_svc.images import read_image
-from freeda_svc.outputs.collected import COLLECTIONS
+from freeda_svc.outputs.collected import COCO, LABEL_STUDIO, write_coco, write_label_studio
+from freeda_svc.outputs.contact_sheet import INDEX, write_index
+from freeda_svc.outputs.dataset_folders import make_folder
 from freeda_svc.outputs.files import copy_whole, write_whole
-from freeda_svc.outputs.kept import EVIDENCE, EVIDENCE_PAGE, MASK, SUMMARY, KeptResult
+from freeda_svc.outputs.kept import EVIDENCE, EVIDENCE_PAGE, MASK, SUMMARY
+from freeda_svc.outputs.label_studio import LOCAL_FILES
 from freeda_svc.outputs.overlays import write_overlay
+from freeda_svc.outputs.picture import Picture
+from freeda_svc.outputs.pieces import PieceParameters
 from freeda_svc.outputs.polygons import feature_collection
 from freeda_svc.outputs.scores import write_score_arrays, write_score_image
-from freeda_svc.outputs.shown_colours import shown_colours
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A segmented image that is to be handed over.
-
-    Attributes:
-        stem: what its files are called, without their endings: a path relative to the folder they go to.
-        file: the image's own name, perhaps with folders, as other programs are told it.
-        image: where its pixels are.
-        result: what is kept of its segmentation.
-        colours: (N, 3) uint8, RGB, one a category.
-    """
-
-    stem: str
-    file: str
-    image: Path
-    result: KeptResult
-    colours: npt.NDArray[np.uint8]
+from freeda_svc.outputs.voc import FILE as VOC_FILE
+from freeda_svc.outputs.voc import write_voc
+from freeda_svc.outputs.yolo import FILE as YOLO_FILE
+from freeda_svc.outputs.yolo import write_yolo
 
 
 def _write_mask(path: Path, picture: Picture) -> None:
@@ -49,8 +37,7 @@ def _write_summary(path: Path, picture: Picture) -> None:
 def _write_overlay(path: Path, picture: Picture) -> None:
     result = picture.result
     labels, names = result.labels, result.names
-    colours = shown_colours(result.folder.parent, names, picture.colours, labels)
-    write_overlay(path, read_image(picture.image), labels, names, colours)
+    write_overlay(path, read_image(picture.image), labels, names, picture.shown_colours(labels))
 
 
 def _write_score_image(path: Path, picture: Picture) -> None:
@@ -88,7 +75,33 @@ _PER_IMAGE: Mapping[str, tuple[str, Callable[[Path, Picture], None]]] = {
     "evidence-page": (".evidence.html", _write_evidence_page),
 }
 
-FORMATS = (*_PER_IMAGE, *COLLECTIONS)
+
+@dataclass(frozen=True)
+class _Collection:
+    """A format that makes files for all images.
+
+    Attributes:
+        files: the names of those that are always there.
+        write: writes them to a folder, and returns what was written.
+        one_list: whether the images must have the same categories.
+        folder: where below the folder of results.
+    """
+
+    files: tuple[str, ...]
+    write: Callable[..., list[Path]]
+    one_list: bool = True
+    folder: str = ""
+
+
+_COLLECTIONS: Mapping[str, _Collection] = {
+    "coco": _Collection(COCO, write_coco),
+    "label-studio": _Collection(LABEL_STUDIO, write_label_studio),
+    "yolo": _Collection((YOLO_FILE,), write_yolo, folder="yolo"),
+    "voc": _Collection((VOC_FILE,), write_voc, folder="voc"),
+    "index": _Collection((INDEX,), write_index, one_list=False),
+}
+
+FORMATS = (*_PER_IMAGE, *_COLLECTIONS)
 """All formats, those of one file an image first."""
 
 DEFAULT_FORMATS = ("mask", "overlay", "summary")
@@ -118,7 +131,13 @@ def files_of_image(stem: str, formats: Iterable[str]) -> dict[str, str]:
 
 def files_for_all(formats: Iterable[str]) -> list[str]:
     """Return the names of the files that hold the results of all images."""
-    return [file for name in formats if name in COLLECTIONS for file in COLLECTIONS[name][0]]
+    chosen = [_COLLECTIONS[name] for name in formats if name in _COLLECTIONS]
+    return [(Path(collection.folder) / file).as_posix() for collection in chosen for file in collection.files]
+
+
+def formats_of_one_list(formats: Iterable[str]) -> list[str]:
+    """Return those formats that need the same categories for all images."""
+    return [name for name in formats if name in _COLLECTIONS and _COLLECTIONS[name].one_list]
 
 
 def write_image_files(picture: Picture, out: Path, formats: Iterable[str]) -> dict[str, Path]:
@@ -139,46 +158,49 @@ def write_image_files(picture: Picture, out: Path, formats: Iterable[str]) -> di
     written = {}
     for name, file in files_of_image(picture.stem, formats).items():
         path = out / file
-        _make(path.parent)
+        make_folder(path.parent)
         _PER_IMAGE[name][1](path, picture)
         written[name] = path
     return written
 
 
-def write_collections(pictures: Sequence[Picture], out: Path, formats: Iterable[str], **options: str) -> list[Path]:
+def write_collections(
+    pictures: Sequence[Picture],
+    out: Path,
+    formats: Iterable[str],
+    *,
+    image_prefix: str = LOCAL_FILES,
+    pieces: PieceParameters | None = None,
+) -> list[Path]:
     """Write the files that hold the results of all images, each whole.
 
     Args:
         pictures: the images, in order; they have the same categories.
         out: the folder they go to; is made when it is not there.
         formats: some of ``FORMATS``; those of one image are passed over.
-        options: ``image_prefix`` for Label Studio.
+        image_prefix: what comes before an image's path in tasks for Label Studio.
+        pieces: what is made of masks in formats of annotations; the usual when None.
 
     Returns:
         What was written; nothing when there are no pictures.
 
     Raises:
-        InputError: the images have different categories.
+        InputError: the images have different categories, or files of others are in the way.
         NotFoundError: what was kept of a result is gone.
         UnavailableError: the folder cannot be written.
     """
-    chosen = [COLLECTIONS[name] for name in formats if name in COLLECTIONS] if pictures else []
-    if chosen and any(picture.result.names != pictures[0].result.names for picture in pictures[1:]):
+    chosen = [name for name in formats if name in _COLLECTIONS] if pictures else []
+    of_one_list = formats_of_one_list(chosen)
+    if of_one_list and any(picture.result.names != pictures[0].result.names for picture in pictures[1:]):
         raise InputError(
             "the images have different categories, and files for all images hold those of one list; "
-            f"leave out the formats {' and '.join(COLLECTIONS)}"
+            f"leave out {' and '.join(of_one_list)}"
         )
     written = []
-    for names, write in chosen:
-        _make(out)
-        paths = [out / name for name in names]
-        write(paths, pictures, **options)
-        written += paths
+    for name in chosen:
+        collection = _COLLECTIONS[name]
+        make_folder(out)
+        written += collection.write(
+            out / collection.folder, pictures, image_prefix=image_prefix, pieces=pieces or PieceParameters()
+        )
     return written
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UnavailableError(f"{folder} cannot be written: {error.strerror}; name another folder") from error

@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import numpy.typing as npt
 
+from freeda_svc.outputs.names import plain_name
 from freeda_svc.outputs.runs import category_runs
 
 LOCAL_FILES = "/data/local-files/?d="
@@ -83,7 +84,7 @@ def _brush_results(
             "original_width": width,
             "original_height": height,
             "image_rotation": 0,
-            "value": {"format": "rle", "rle": pack_brush(lengths), "brushlabels": [names[category]]},
+            "value": {"format": "rle", "rle": pack_brush(lengths), "brushlabels": [plain_name(names[category])]},
             **({} if score is None else {"score": round(score, 6)}),
         }
 
@@ -126,6 +127,6 @@ def label_studio_configuration(names: Sequence[str], colours: npt.NDArray[np.uin
     ET.SubElement(view, "Image", name=IMAGE, value=f"${IMAGE}", zoom="true")
     brush = ET.SubElement(view, "BrushLabels", name=BRUSH, toName=IMAGE)
     for name, colour in zip(names, colours.tolist(), strict=True):
-        ET.SubElement(brush, "Label", value=name, background="#{:02x}{:02x}{:02x}".format(*colour))
+        ET.SubElement(brush, "Label", value=plain_name(name), background="#{:02x}{:02x}{:02x}".format(*colour))
     ET.indent(view)
     return ET.tostring(view, encoding="unicode") + "\n"

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import shapely
 
 from freeda_svc.outputs.masks import UNKNOWN
+from freeda_svc.outputs.pieces import Piece
 
 _OUTSIDE = UNKNOWN - 1
 
@@ -68,6 +69,37 @@ def trace_polygons(labels: npt.NDArray[np.int32]) -> dict[int, list[shapely.Poly
     of_piece = labels[rows, columns]
     present = np.unique(of_piece)
     return {int(label): pieces[of_piece == label].tolist() for label in present if label != UNKNOWN}
+
+
+def trace_piece(piece: Piece) -> shapely.Polygon:
+    """Trace the outline of a piece, in pixels from the corner of its box."""
+    [polygon] = trace_polygons(np.where(piece.inside, 0, UNKNOWN).astype(np.int32))[0]
+    return polygon
+
+
+def one_ring(polygon: shapely.Polygon) -> npt.NDArray[np.int64]:
+    """Join the holes of a polygon to its outline by cuts without width, each to the left from a hole's leftmost corner.
+
+    Args:
+        polygon: its edges are upright or level, its corners whole numbers.
+
+    Returns:
+        (n, 2) int64, x and y of the corners of a closed ring: what is inside by the even-odd rule, or by the non-zero
+            one, is the polygon.
+    """
+    ring = shapely.get_coordinates(shapely.orient_polygons(polygon).exterior).astype(np.int64)
+    holes = [shapely.get_coordinates(hole).astype(np.int64)[:-1] for hole in shapely.orient_polygons(polygon).interiors]
+    for hole in sorted(holes, key=lambda corners: int(corners[:, 0].min())):
+        first = int(np.lexsort((hole[:, 1], hole[:, 0]))[0])
+        around = np.roll(hole, -first, axis=0)
+        x, y = around[0]
+        begins, ends = ring[:-1], ring[1:]
+        low, high = np.minimum(begins[:, 1], ends[:, 1]), np.maximum(begins[:, 1], ends[:, 1])
+        met = np.flatnonzero((begins[:, 0] == ends[:, 0]) & (low <= y) & (y <= high) & (begins[:, 0] <= x))
+        edge = int(met[begins[met, 0].argmax()])
+        foot = np.array([[begins[edge, 0], y]])
+        ring = np.concatenate((ring[: edge + 1], foot, around, around[:1], foot, ring[edge + 1 :]))
+    return np.asarray(ring)
 
 
 def _rings(polygon: shapely.Polygon) -> list[list[list[int]]]:

@@ -10,7 +10,6 @@ import ijson
 from freeda_svc.captions.sources import called, opened, skip_byte_order_mark
 from freeda_svc.errors import InputError
 from freeda_svc.images.coco_masks import whole_number
-from freeda_svc.input_files import ANYWHERE, InputRules
 from freeda_svc.packs.places import is_below
 from freeda_svc.prototypes.annotation_rows import annotation_rows
 from freeda_svc.prototypes.annotation_tally import (
@@ -78,9 +77,7 @@ class Annotations:
     captions: dict[Id, str] = field(default_factory=dict)
 
 
-def read_annotations(
-    path: Path, tally: AnnotationTally, *, take_crowds: bool = False, rules: InputRules = ANYWHERE
-) -> Annotations:
+def read_annotations(path: Path, tally: AnnotationTally, *, take_crowds: bool = False) -> Annotations:
     """Read a COCO annotation file, perhaps compressed with gzip; of what it marks only texts are kept in memory.
 
     Annotations with a ``caption`` and no ``segmentation`` are captions of their images; an annotation that marks
@@ -91,7 +88,6 @@ def read_annotations(
         path: the file.
         tally: counts what is left out: crowds, and rows that cannot be used.
         take_crowds: take annotations of crowds like others.
-        rules: where the file has to lie.
 
     Raises:
         InputError: the file cannot be read, or is no COCO file.
@@ -99,7 +95,7 @@ def read_annotations(
     reading = _Reading(tally, take_crowds=take_crowds)
     adders = {IMAGES: reading.add_image, ANNOTATIONS: reading.add_annotation, CATEGORIES: reading.add_category}
     numbers = dict.fromkeys(adders, 0)
-    with opened(path, rules) as stream:
+    with opened(path) as stream:
         skip_byte_order_mark(stream, path)
         try:
             for section, row in annotation_rows(stream, numbers):

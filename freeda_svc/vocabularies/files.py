@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from freeda_svc.errors import NotFoundError
-from freeda_svc.vocabularies.voc_colours import voc_colours
+from freeda_svc.images import voc_colours
 from freeda_svc.vocabularies.vocabulary import Vocabulary
 
 IGNORED_LABEL = 255

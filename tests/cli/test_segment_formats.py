@@ -6,7 +6,7 @@ from freeda_svc.cli.segment_formats import read_formats, read_formats_of_segment
 from freeda_svc.errors import InputError
 from freeda_svc.outputs import DEFAULT_FORMATS, EVIDENCE_FORMATS
 
-COLLECTIONS = ("coco", "label-studio")
+COLLECTIONS = ("coco", "label-studio", "yolo", "voc")
 
 
 def test_formats_are_read_from_lists_and_repeated_options() -> None:

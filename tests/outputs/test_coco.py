@@ -6,7 +6,8 @@ from hypothesis.extra import numpy as arrays
 from pycocotools import mask as reference
 
 from freeda_svc.images import coco_mask
-from freeda_svc.outputs.coco import coco_categories, coco_masks, coco_results, pack_runs
+from freeda_svc.outputs.coco import coco_categories, coco_masks, coco_result, pack_runs, piece_mask
+from freeda_svc.outputs.pieces import PieceParameters, find_pieces
 
 # pycocotools' own binding makes arrays as it was done before NumPy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -23,6 +24,18 @@ def test_pycocotools_reads_masks_areas_and_boxes_as_they_are(labels: np.ndarray)
         expected = labels == category
         assert np.array_equal(reference.decode(mask.segmentation), expected)
         assert mask.area == reference.area(mask.segmentation) == expected.sum()
+        assert list(mask.box) == reference.toBbox(mask.segmentation).tolist()
+
+
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(LABELS)
+def test_pycocotools_reads_masks_of_pieces_as_they_are(labels: np.ndarray) -> None:
+    for piece in find_pieces(labels, PieceParameters(fill_holes=True)):
+        expected = np.zeros(labels.shape, dtype=bool)
+        expected[piece.box] = piece.inside
+        mask = piece_mask(piece, labels.shape)
+        assert np.array_equal(reference.decode(mask.segmentation), expected)
+        assert (mask.category, mask.area) == (piece.category, piece.area)
         assert list(mask.box) == reference.toBbox(mask.segmentation).tolist()
 
 
@@ -51,7 +64,9 @@ def test_the_reader_of_masks_reads_what_is_written() -> None:
 
 def test_results_name_categories_from_one_and_give_their_scores() -> None:
     labels = np.array([[2, 2, -1]], dtype=np.int32)
-    [(result, mask)] = coco_results(labels, [None, None, 0.1234567], image_id=7)
+    [mask] = coco_masks(labels)
+    assert coco_result(mask, None, image_id=7)["score"] == 0
+    result = coco_result(mask, 0.1234567, image_id=7)
     assert (result["image_id"], result["category_id"], result["score"]) == (7, 3, 0.123457)
     assert result["segmentation"] == mask.segmentation
     assert [(entry["id"], entry["mask_value"]) for entry in coco_categories(["a", "b", "c"])] == [

@@ -18,7 +18,7 @@ def test_an_unknown_format_is_one_line_that_names_all() -> None:
 
 def test_every_format_makes_files_of_names_of_its_own() -> None:
     per_image, for_all = files_of_image("a/x", FORMATS), files_for_all(FORMATS)
-    assert set(per_image) | {"coco", "label-studio"} == set(FORMATS)
+    assert set(per_image) | {"coco", "label-studio", "yolo", "voc", "index"} == set(FORMATS)
     names = [*per_image.values(), *for_all]
     assert len(set(names)) == len(names)
     assert all(name.startswith("a/x.") for name in per_image.values())

@@ -83,6 +83,17 @@ def test_a_task_names_its_image_behind_the_prefix() -> None:
     assert len({result["id"] for result in prediction["result"]}) == 3
 
 
+def test_names_that_xml_cannot_hold_are_written_out_in_both_files() -> None:
+    names = ("a\x07b", "c\ud800", "two\nlines")
+    view = ET.fromstring(label_studio_configuration(names, palette(3)))
+    labels = [label.get("value") for label in view.iter("Label")]
+    assert labels == [r"a\x07b", r"c\ud800", r"two\nlines"]
+    task = label_studio_task(np.arange(3, dtype=np.int32)[None], names, (0.5,) * 3, file="a.png", model="m")
+    assert [result["value"]["brushlabels"] for result in task["predictions"][0]["result"]] == [
+        [name] for name in labels
+    ]
+
+
 def test_the_configuration_has_a_brush_for_every_category_that_the_tasks_refer_to() -> None:
     view = ET.fromstring(label_studio_configuration(NAMES, palette(4)))
     image, brush = view.find("Image"), view.find("BrushLabels")

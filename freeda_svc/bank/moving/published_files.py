@@ -116,8 +116,7 @@ def list_prototypes(folder: Path) -> list[str]:
         raise NotFoundError(f"there is no folder {folder}: give the folder with the {ENDING} files of the prototypes")
     try:
         with os.scandir(folder) as entries:
-            # a hidden companion beside a file is no row
-            names = sorted(entry.name for entry in entries if entry.name.endswith(ENDING) and entry.name[0] != ".")
+            names = sorted(entry.name for entry in entries if entry.name.endswith(ENDING))
         "".join(names).encode("utf-8")
     except OSError as error:
         raise InputError(f"the folder {folder} cannot be listed ({error.strerror}): check its permissions") from error

@@ -1,6 +1,7 @@
 """``freeda jobs watch | export``: seeing a job to its end, and taking its results."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -9,7 +10,7 @@ from freeda_svc.cli.following import end_with, follow_submitted
 from freeda_svc.cli.job_options import job_argument
 from freeda_svc.cli.jobs.looking import job_as_json
 from freeda_svc.cli.options import outcome_option, quiet_option
-from freeda_svc.cli.segment_formats import format_option, prefix_option, read_formats
+from freeda_svc.cli.segment_formats import format_option, piece_options, prefix_option, read_collecting, read_formats
 from freeda_svc.cli.segment_report import LINES_SHOWN
 from freeda_svc.cli.segment_words import tell_unknown_words
 from freeda_svc.cli.session import read_settings
@@ -42,10 +43,19 @@ def watch(context: click.Context, job_id: str, *, quiet: bool, as_json: bool) ->
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write to.")
 @format_option
 @prefix_option
+@piece_options
 @outcome_option
 @click.pass_context
 def export(
-    context: click.Context, job_id: str, out: Path, formats: tuple[str, ...], image_prefix: str, *, as_json: bool
+    context: click.Context,
+    /,
+    *,
+    job_id: str,
+    out: Path,
+    formats: tuple[str, ...],
+    image_prefix: str,
+    as_json: bool,
+    **pieces: Any,  # noqa: ANN401 - the options of piece_options
 ) -> None:
     """Write the results of a segmentation job to a folder.
 
@@ -55,11 +65,12 @@ def export(
     Examples:
       freeda jobs export 3f2a --out masks
       freeda jobs export 3f2a --out dataset --format mask,coco
+      freeda jobs export 3f2a --out dataset --format coco --instances --least-area 50 --fill-holes
     """
     chosen = read_formats(formats)
     settings = read_settings(context)
     job = job_summary(settings, job_id)
-    exported = export_results(settings, job.id, out, chosen, image_prefix=image_prefix)
+    exported = export_results(settings, job.id, out, chosen, **read_collecting(image_prefix, pieces, chosen))
     files = [str(file) for image in exported for file in image.files.values()]
     left = job.progress.total - len(exported)
     tell_unknown_words(image.result.summary for image in exported[:LINES_SHOWN])

@@ -1,0 +1,155 @@
+"""An index of a folder of results: a page with a small picture of each image, which opens without any network."""
+
+import html
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from string import Template
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from PIL import Image
+
+from freeda_svc.images import read_image
+from freeda_svc.outputs.dataset_folders import DatasetFolder
+from freeda_svc.outputs.differences import TINT
+from freeda_svc.outputs.files import content_digest, page_part, write_whole
+from freeda_svc.outputs.masks import UNKNOWN
+from freeda_svc.outputs.names import flat_names, plain_name
+from freeda_svc.outputs.palettes import UNKNOWN_COLOUR
+from freeda_svc.outputs.picture import Picture
+
+INDEX = "index.html"
+_FOLDER = "index"
+_SIDE = 360
+_QUALITY = 80
+_GREY = 128
+_OVERLAY = "overlay"
+_FILES = {
+    "evidence": ".evidence.html",
+    _OVERLAY: ".overlay.png",
+    "mask": ".mask.png",
+    "scores": ".scores.png",
+    "polygons": ".geojson",
+    "summary": ".json",
+}
+"""Files of an image that are linked where they are there, by how they are called."""
+
+
+def write_index(
+    out: Path,
+    pictures: Sequence[Picture],
+    **_options: Any,  # noqa: ANN401 - of other formats
+) -> list[Path]:
+    """Write a page that shows all images with what they show, and links to their files.
+
+    Args:
+        out: the folder of results; small pictures go to ``index`` in it.
+        pictures: the images, each perhaps with categories of its own.
+
+    Returns:
+        What was written.
+
+    Raises:
+        InputError: a page of somebody else is in the way.
+        NotFoundError: what was kept of a result is gone.
+        UnavailableError: the folder cannot be written.
+    """
+    small = [f"{_FOLDER}/{name}.jpg" for name in flat_names([picture.stem for picture in pictures])]
+    folder = DatasetFolder(out, [*small, INDEX])
+    images = [_show(picture, out, file, folder.path(file)) for picture, file in zip(pictures, small, strict=True)]
+    showing = Counter(name for image in images for name in {part.name for part in image.parts if part.known})
+    style, script = page_part("index.css"), page_part("index.js")
+    page = Template(page_part("index.html")).substitute(
+        style=style,
+        script=script,
+        style_hash=content_digest(style),
+        script_hash=content_digest(script),
+        count=f"{len(pictures):,} image{'' if len(pictures) == 1 else 's'}",
+        categories="".join(
+            f'<li><button type="button" data-category="{_escaped(name)}">'
+            f"<bdi>{_escaped(name)}</bdi> {count}</button></li>"
+            for name, count in sorted(showing.items(), key=lambda entry: (-entry[1], entry[0]))
+        ),
+        images="\n".join(image.as_html(number) for number, image in enumerate(images, start=1)),
+    )
+    write_whole(folder.path(INDEX), page.encode())
+    return folder.finish()
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A category that an image shows."""
+
+    name: str
+    known: bool
+    colour: tuple[int, int, int]
+    share: float
+
+    def as_html(self) -> str:
+        colour = "#{:02x}{:02x}{:02x}".format(*self.colour)
+        percent = f"{round(100 * self.share) or '&lt;1'} %"
+        swatch = f'<svg class="swatch" viewBox="0 0 1 1"><rect width="1" height="1" fill="{colour}"/></svg>'
+        return f'<li>{swatch}<bdi>{_escaped(self.name)}</bdi> <span class="share">{percent}</span></li>'
+
+
+@dataclass(frozen=True)
+class _Image:
+    name: str
+    small: str
+    size: tuple[int, int]
+    parts: Sequence[_Part]
+    files: Mapping[str, str]
+
+    def as_html(self, number: int) -> str:
+        name = _escaped(self.name)
+        links = "".join(f'<a href="{_url(file)}">{word}</a> ' for word, file in self.files.items())
+        categories = _escaped("\n".join(part.name for part in self.parts if part.known))
+        return (
+            f'<li class="image" id="image-{number}" data-categories="{categories}">'
+            f'<a class="shot" href="{_url(self.files.get(_OVERLAY, self.small))}">'
+            f'<img loading="lazy" decoding="async" src="{_url(self.small)}" width="{self.size[0]}" '
+            f'height="{self.size[1]}" alt="{name}"></a><h2><bdi>{name}</bdi></h2>'
+            f'<ul class="legend">{"".join(part.as_html() for part in self.parts)}</ul><p class="files">{links}</p></li>'
+        )
+
+
+def _show(picture: Picture, out: Path, small: str, path: Path) -> _Image:
+    """Write the small picture of an image, under its colours, and tell what it shows."""
+    labels, names = picture.result.labels, picture.result.names
+    height, width = labels.shape
+    scale = min(1.0, _SIDE / max(height, width))
+    across, down = max(1, round(width * scale)), max(1, round(height * scale))
+    image = Image.fromarray(read_image(picture.image))
+    image = image.resize((across, down), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    rows = np.minimum((np.arange(down) + 0.5) * height / down, height - 1).astype(np.int64)
+    columns = np.minimum((np.arange(across) + 0.5) * width / across, width - 1).astype(np.int64)
+    reduced = labels[rows[:, None], columns[None]]
+    tints = np.vstack((picture.shown_colours(labels), [UNKNOWN_COLOUR])).astype(np.float32)  # UNKNOWN, -1, is the last
+    mixed = np.asarray(image) * (1 - TINT) + tints[reduced] * TINT
+    content = BytesIO()
+    Image.fromarray(mixed.round().astype(np.uint8)).save(content, format="JPEG", quality=_QUALITY)
+    write_whole(path, content.getvalue())
+    pixels = np.bincount(labels.ravel() + 1, minlength=len(names) + 1)
+    order = [int(index) for index in np.argsort(-pixels[1:], kind="stable") if pixels[index + 1]]
+    parts = []
+    for label in [*order, *([UNKNOWN] if pixels[0] else [])]:
+        inside = reduced == label
+        colour = mixed[inside].mean(axis=0) if inside.any() else tints[label] * TINT + _GREY * (1 - TINT)
+        red, green, blue = (int(channel) for channel in np.round(colour))
+        name = "unknown" if label == UNKNOWN else plain_name(names[label])
+        parts.append(_Part(name, label != UNKNOWN, (red, green, blue), pixels[label + 1] / labels.size))
+    files = {word: f"{picture.stem}{ending}" for word, ending in _FILES.items()}
+    there = {word: file for word, file in files.items() if (out / file).is_file()}
+    return _Image(plain_name(picture.file), small, (across, down), parts, there)
+
+
+def _escaped(text: str) -> str:
+    return html.escape(text, quote=True)
+
+
+def _url(path: str) -> str:
+    return _escaped(quote(path, errors="surrogateescape"))

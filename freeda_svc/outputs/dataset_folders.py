@@ -1,0 +1,131 @@
+"""Folders in the layout of a dataset: what was written there before is replaced, what others wrote is not touched."""
+
+import json
+from collections.abc import Iterable
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+
+from PIL import Image
+
+from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.images import opened_image, read_image
+from freeda_svc.images.files import read_orientation
+from freeda_svc.outputs.files import write_whole
+
+NOTES = ".freeda-files.json"
+"""The names of the files that were written, so that they can be replaced by others."""
+
+_QUALITY = 95
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, with those above it, where it is not there.
+
+    Raises:
+        UnavailableError: it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnavailableError(f"{folder} cannot be written: {error.strerror}; name another folder") from error
+
+
+class DatasetFolder:
+    """A folder that is written anew.
+
+    Attributes:
+        root: the folder.
+        written: the files that were asked for, in order.
+    """
+
+    def __init__(self, root: Path, names: Iterable[str]) -> None:
+        """Begin a folder.
+
+        Args:
+            root: is made when it is not there.
+            names: of all files that are going to be written, with slashes.
+
+        Raises:
+            InputError: a file of that name is there that was not written by an earlier export.
+            UnavailableError: it cannot be written.
+        """
+        self.root = root
+        self.written: list[Path] = []
+        self._before = _read_notes(root / NOTES)
+        self._names = list(names)
+        for name in self._names:
+            if name not in self._before and (root / name).exists():
+                raise InputError(f"{root / name} is there already and was not written by freeda; name another folder")
+        make_folder(root)
+        self._note({*self._before, *self._names})  # before the first of them is written
+
+    def path(self, name: str) -> Path:
+        """Return the path of a file that is going to be written; its folder is made."""
+        path = self.root / name
+        make_folder(path.parent)
+        self.written.append(path)
+        return path
+
+    def finish(self) -> list[Path]:
+        """Remove what an earlier export wrote and this one did not; return what was written."""
+        for name in self._before - set(self._names):
+            (self.root / name).unlink(missing_ok=True)
+        self._note(set(self._names))
+        return self.written
+
+    def _note(self, names: set[str]) -> None:
+        write_whole(self.root / NOTES, json.dumps(sorted(names), ensure_ascii=False).encode() + b"\n")
+
+
+def _read_notes(path: Path) -> set[str]:
+    try:
+        names = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return set()
+    if not isinstance(names, list):
+        return set()
+    return {name for name in names if isinstance(name, str) and _stays_inside(PurePosixPath(name))}
+
+
+def _stays_inside(name: PurePosixPath) -> bool:
+    return bool(name.parts) and not name.is_absolute() and ".." not in name.parts
+
+
+def is_upright(path: Path) -> bool:
+    """Whether an image file notes no orientation, which some readers obey and some do not.
+
+    Raises:
+        InputError: it cannot be read any more.
+    """
+    with opened_image(path) as image:
+        return read_orientation(image) == 1
+
+
+def is_plain_jpeg(path: Path) -> bool:
+    """Whether a file is a JPEG in grey or RGB.
+
+    Raises:
+        InputError: it cannot be read any more.
+    """
+    with opened_image(path) as image:
+        return image.format == "JPEG" and image.mode in {"L", "RGB"}
+
+
+def write_upright(image: Path, path: Path) -> None:
+    """Write the pixels of an image file as they were segmented, as PNG, or as JPEG of high quality.
+
+    Args:
+        image: of any format.
+        path: ends in .png or .jpg.
+
+    Raises:
+        InputError: the image cannot be read any more.
+        UnavailableError: the file cannot be written.
+    """
+    content = BytesIO()
+    pixels = Image.fromarray(read_image(image))
+    if path.suffix == ".jpg":
+        pixels.save(content, format="JPEG", quality=_QUALITY, subsampling=0)
+    else:
+        pixels.save(content, format="PNG", compress_level=1)
+    write_whole(path, content.getvalue())
