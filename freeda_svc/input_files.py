@@ -14,6 +14,8 @@ from freeda_svc.errors import InputError
 MOST_PIXELS = 100_000_000
 """Images with more pixels are refused where nobody says otherwise: see decision 18 for what a pixel costs."""
 
+NO_FILE = "is an address, and only files of this machine are read"
+
 _TRIES = 5
 _ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+):/+(?P<rest>[^/].*)", re.IGNORECASE)
 # Without waiting for somebody to write, should it be a pipe.
@@ -138,9 +140,12 @@ def _walk(root: Path, parts: Sequence[str]) -> int:
         os.close(place)
 
 
-def _missing(path: Path, what: str) -> str:
+def address_of(path: Path) -> str:
+    """Return what was typed where a path is an address of the web, which lost a slash as a path; empty where not."""
     address = _ADDRESS.fullmatch(str(path))
-    if address is None:
-        return f"no such {what}: {path}"
-    scheme, rest = address["scheme"], address["rest"]  # a path drops the second of two slashes
-    return f"{scheme}://{rest} is an address, and only files of this machine are read; download it and name the {what}"
+    return "" if address is None else f"{address['scheme']}://{address['rest']}"
+
+
+def _missing(path: Path, what: str) -> str:
+    address = address_of(path)
+    return f"{address} {NO_FILE}; download it and name the {what}" if address else f"no such {what}: {path}"

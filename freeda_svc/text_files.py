@@ -7,7 +7,7 @@ from pathlib import Path
 
 from freeda_svc.errors import InputError
 
-LONGEST_LINE = 1 << 24
+LONGEST_LINE = 1 << 22
 """Characters after which a line is taken for something else than text."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

@@ -1,6 +1,7 @@
 """Running a home: its broker and a worker, in the foreground or beside a command."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 START_SECONDS = 600.0
 """For large models on a slow disk."""
 STOP_SPARE_SECONDS = 30.0
+HURRY_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -116,7 +118,7 @@ def background_stack(
         ready_within_seconds: how long it may take to start.
 
     Yields:
-        The worker's process id, once it takes items.
+        The worker's process id, once it takes items. When the block ends by Ctrl-C, the item in hand is handed back.
 
     Raises:
         BusyError: the home has a worker already; names its process.
@@ -142,6 +144,9 @@ def background_stack(
                 lines = told.read().decode("utf-8", "replace").strip().splitlines()
                 raise UnavailableError(f"the worker does not start: {lines[-1] if lines else settings.log_file}")
             yield process.pid
+        except KeyboardInterrupt:
+            _stop_now(settings, process)
+            raise
         finally:
             _stop(process, settings.stop_grace_seconds + STOP_SPARE_SECONDS)
 
@@ -185,6 +190,18 @@ def _wait_until_ready(settings: Settings, process: "subprocess.Popen[bytes]", se
             return True
         time.sleep(0.05)
     return False
+
+
+def _stop_now(settings: Settings, process: "subprocess.Popen[bytes]") -> None:
+    """Stop without letting the item in hand end: whoever pressed Ctrl-C is waiting."""
+    process.send_signal(signal.SIGQUIT if ready_worker(settings) == process.pid else signal.SIGTERM)
+    try:
+        process.wait(HURRY_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if settings.embedded_broker:
+        stop_broker(settings)
 
 
 def _stop(process: "subprocess.Popen[bytes]", seconds: float) -> None:

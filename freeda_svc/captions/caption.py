@@ -9,6 +9,12 @@ Span = tuple[int, int]
 LONGEST_CAPTION = 1000
 """Characters of the longest caption that is taken; a text encoder reads a tenth of that."""
 
+LONGEST_TEXT = 1 << 16
+"""Of a text that is looked at for a caption: white space that is folded may make it longer than a caption."""
+
+MOST_CAPTIONS = 100_000_000
+"""Of a file."""
+
 _KEPT_FORMAT_CHARACTERS = frozenset("\u200c\u200d")
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import ijson
 
 from freeda_svc.captions.annotations import coco_annotations
-from freeda_svc.captions.parquet_files import read_parquet
+from freeda_svc.captions.parquet_column import read_parquet
 from freeda_svc.captions.plain_text import read_lines
-from freeda_svc.captions.sources import skip_byte_order_mark
+from freeda_svc.captions.sources import measured_json, skip_byte_order_mark
 from freeda_svc.captions.tables import read_table
 from freeda_svc.captions.wanted import Wanted
 from freeda_svc.errors import InputError
@@ -59,7 +59,7 @@ def _read_coco(stream: BufferedReader, wanted: Wanted) -> Texts:
     name = wanted.called
     number = -1
     try:
-        for number, annotation in enumerate(coco_annotations(stream)):
+        for number, annotation in enumerate(coco_annotations(measured_json(stream, name))):
             place = f"{name}, annotation {number}"
             if not isinstance(annotation, dict) or "caption" not in annotation:
                 raise InputError(f"{place}: expected an object with a text in 'caption'")

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from freeda_svc.captions.caption import LONGEST_CAPTION, Caption, make_caption
+from freeda_svc.captions.caption import LONGEST_CAPTION, LONGEST_TEXT, MOST_CAPTIONS, Caption, make_caption
 from freeda_svc.captions.formats import FORMATS
 from freeda_svc.captions.sources import GZIP_ENDING, STANDARD_INPUT, called, opened
 from freeda_svc.captions.spool import CaptionSpool
 from freeda_svc.captions.tally import CaptionTally
 from freeda_svc.captions.wanted import Wanted
 from freeda_svc.errors import InputError
+from freeda_svc.input_files import ANYWHERE, InputRules
 
 FORMAT_NAMES = tuple(FORMATS)
 _BY_ENDING = {ending: name for name, format_ in FORMATS.items() for ending in format_.endings}
@@ -18,7 +19,13 @@ _EXPECTED = f"one of {', '.join(_BY_ENDING)} (also with {GZIP_ENDING})"
 
 
 def read_captions(
-    path: Path, *, format_name: str = "", column: str = "", separator: str = "", tally: CaptionTally | None = None
+    path: Path,
+    *,
+    format_name: str = "",
+    column: str = "",
+    separator: str = "",
+    tally: CaptionTally | None = None,
+    rules: InputRules = ANYWHERE,
 ) -> Iterator[Caption]:
     """Read the captions of a file in their order, each once; memory does not grow with the file.
 
@@ -31,14 +38,15 @@ def read_captions(
             number that is no name counts the columns of a table without a header from 1.
         separator: one character between the columns of a table, or ``tab``; empty: a comma, in ``.tsv`` a tab.
         tally: counts what was read and what was left out.
+        rules: where the file has to lie.
 
     Yields:
         Tidied captions; empty ones, those longer than ``LONGEST_CAPTION`` and repetitions are left out.
 
     Raises:
         InputError: there is no such file, it is a directory or of another format, it has no such column or separator,
-            it is not UTF-8, it is broken or cut off, or it has no captions. Raised while reading; captions yielded
-            before are good.
+            it is not UTF-8, it is broken or cut off, it would take too much memory, or it has no captions. Raised
+            while reading; captions yielded before are good.
         UnavailableError: the extra that reads Parquet is not installed, or temporary files cannot be written.
     """
     chosen = FORMATS[_find_format(path, format_name, is_table=bool(separator))]
@@ -47,10 +55,16 @@ def read_captions(
     if separator and not chosen.has_separator:
         raise InputError(f"{called(path)} is no table of text; leave --separator out, or say --format csv")
     counts = tally if tally is not None else CaptionTally()
+    before = counts.read
     wanted = Wanted(path, column, check_separator(separator), counts)
-    with opened(path) as stream, CaptionSpool() as spool, closing(chosen.read(stream, wanted)) as texts:
+    with opened(path, rules) as stream, CaptionSpool() as spool, closing(chosen.read(stream, wanted)) as texts:
         for text in texts:
             counts.read += 1
+            if counts.read - before > MOST_CAPTIONS:
+                raise InputError(f"{called(path)} has more than {MOST_CAPTIONS:,} captions; split it")
+            if text is not None and len(text) > LONGEST_TEXT:
+                counts.too_long += 1
+                continue
             caption = make_caption(text or "")
             if caption is None:
                 counts.empty += 1

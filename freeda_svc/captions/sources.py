@@ -2,7 +2,6 @@
 
 import gzip
 import os
-import shutil
 import sys
 import tempfile
 import zlib
@@ -10,14 +9,22 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from freeda_svc import text_files
 from freeda_svc.errors import InputError
+from freeda_svc.input_files import ANYWHERE, NO_FILE, InputRules, address_of, open_input
 
 STANDARD_INPUT = Path("-")
 GZIP_ENDING = ".gz"
 
+LARGEST_COPY = 1 << 30
+"""Bytes of what is copied to a temporary file, which may be in memory."""
+
+LONGEST_VALUE = 1 << 22
+"""Bytes of the longest text or list of numbers in a JSON document."""
+
+_COPIED_AT_ONCE = 1 << 20
 _GZIP_MARK = b"\x1f\x8b"
 
 
@@ -27,16 +34,21 @@ def called(path: Path) -> str:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BufferedReader]:
+def opened(path: Path, rules: InputRules = ANYWHERE) -> Iterator[BufferedReader]:
     """Open a file, or standard input for ``-``; what is compressed with gzip, by its name or first bytes, is unpacked.
 
+    Args:
+        path: the file.
+        rules: where it has to lie; standard input lies anywhere.
+
     Raises:
-        InputError: it cannot be read, or its compression is broken; also what is raised so inside the block.
+        InputError: it cannot be read, lies elsewhere, or its compression is broken; also what is raised so inside the
+            block.
     """
     name = called(path)
     try:
         with ExitStack() as stack:
-            stream = _standard_input() if path == STANDARD_INPUT else stack.enter_context(path.open("rb"))
+            stream = _standard_input() if path == STANDARD_INPUT else stack.enter_context(_file(path, rules))
             if stream.peek(2)[:2] == _GZIP_MARK or path.suffix.lower() == GZIP_ENDING:
                 unpacked = stack.enter_context(gzip.GzipFile(fileobj=stream))
                 stream = BufferedReader(cast("RawIOBase", unpacked))
@@ -44,7 +56,13 @@ def opened(path: Path) -> Iterator[BufferedReader]:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{name}: its gzip compression is broken or cut off ({error})") from error
     except OSError as error:
+        if address := address_of(path):
+            raise InputError(f"{address} {NO_FILE}; download it and name the file") from error
         raise InputError(f"{name} cannot be read: {error.strerror or error}") from error
+
+
+def _file(path: Path, rules: InputRules) -> BufferedReader:
+    return open_input(path, rules, "file") if rules.folders else path.open("rb")  # a pipe will do, too
 
 
 def _standard_input() -> BufferedReader:
@@ -53,11 +71,17 @@ def _standard_input() -> BufferedReader:
 
 
 @contextmanager
-def seekable(stream: BufferedReader) -> Iterator[IO[bytes]]:
-    """Give a stream that can be read in any order: itself, or a temporary copy of what comes through a pipe."""
+def seekable(stream: BufferedReader, name: str) -> Iterator[IO[bytes]]:
+    """Give a stream that can be read in any order: itself, or a temporary copy of what comes through a pipe.
+
+    Raises:
+        InputError: the copy would be larger than ``LARGEST_COPY``.
+    """
     if isinstance(stream.raw, gzip.GzipFile) or not stream.seekable():
         with tempfile.TemporaryFile() as copy:
-            shutil.copyfileobj(stream, copy)
+            while part := stream.read(_COPIED_AT_ONCE):
+                if copy.write(part) and copy.tell() > LARGEST_COPY:
+                    raise InputError(f"{name}: unpacked it takes more than {LARGEST_COPY:,} bytes; unpack it to a file")
             copy.seek(0)
             yield copy
     else:
@@ -71,3 +95,35 @@ def skip_byte_order_mark(stream: BufferedReader, path: Path) -> None:
         InputError: the text begins in another encoding.
     """
     text_files.skip_byte_order_mark(stream, called(path))
+
+
+class _Measured(RawIOBase):
+    """Gives what another stream gives, while quotes are never far apart in it."""
+
+    def __init__(self, stream: BufferedReader, name: str) -> None:
+        super().__init__()
+        self._stream, self._name = stream, name
+        self._run = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
+        part = self._stream.read(len(buffer))
+        last = part.rfind(b'"')
+        while last > 0 and part[last - 1] == ord("\\"):
+            last = part.rfind(b'"', 0, last)
+        self._run = self._run + len(part) if last < 0 else len(part) - last
+        if self._run > LONGEST_VALUE:
+            raise InputError(f"{self._name}: a value takes more than {LONGEST_VALUE:,} bytes, so it is no caption")
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def measured_json(stream: BufferedReader, name: str) -> BufferedReader:
+    """Return a JSON document whose values are never longer than ``LONGEST_VALUE``, which a parser holds in memory.
+
+    Raises:
+        InputError: while it is read, when there is a longer one.
+    """
+    return BufferedReader(_Measured(stream, name), 1 << 16)

@@ -16,6 +16,7 @@ from freeda_svc.captions import (
     read_captions,
 )
 from freeda_svc.errors import InputError
+from freeda_svc.input_files import ANYWHERE, InputRules
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -63,12 +64,15 @@ def captions_of(
     separator: str,
     tally: CaptionTally,
     limit: int | None = None,
+    rules: InputRules = ANYWHERE,
 ) -> Iterator[Caption]:
     """Give the captions of files one after another, up to a limit."""
     captions = (
         caption
         for file in files
-        for caption in read_captions(file, format_name=format_name, column=column, separator=separator, tally=tally)
+        for caption in read_captions(
+            file, format_name=format_name, column=column, separator=separator, tally=tally, rules=rules
+        )
     )
     return islice(captions, limit)
 

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from freeda_svc.cli.console import print_json, print_table
+from freeda_svc.cli.endings import Interrupted
 from freeda_svc.cli.following import follow_job
 from freeda_svc.cli.options import quiet_option
 from freeda_svc.jobs import JobSummary
@@ -41,7 +42,12 @@ def demo(out: Path, captions: int, scenes: int, *, quiet: bool, as_json: bool) -
     def follow(settings: Settings, job_id: str, label: str) -> JobSummary:
         return follow_job(settings, job_id, label, quiet=quiet)
 
-    report = run_demo(DemoPlan(captions=captions, scenes=scenes), out, follow)
+    try:
+        report = run_demo(DemoPlan(captions=captions, scenes=scenes), out, follow)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"Interrupted; the demonstration is stopped. What it has written is in {out}; the same command begins anew."
+        ) from None
     if as_json:
         print_json(report)
     else:

@@ -21,8 +21,8 @@ def percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f}"
 
 
-def print_evaluation(result: Evaluation) -> None:
-    """Print what each class scored, and all together."""
+def print_evaluation(result: Evaluation, remark: str = "") -> None:
+    """Print what each class scored, and all together; then what else is to be known of the truth."""
     print_table(
         ("class", "IoU %", "accuracy %", "pixels"),
         [(score.name, percent(score.iou), percent(score.accuracy), score.pixels) for score in result.classes],
@@ -37,6 +37,8 @@ def print_evaluation(result: Evaluation) -> None:
         ],
     )
     click.echo(f"\n{result.images} images of {result.dataset}")
+    if remark:
+        click.echo(remark)
 
 
 def print_ablation(results: Sequence[Ablated]) -> None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +15,7 @@ from freeda_svc.cli.endings import Interrupted
 from freeda_svc.cli.evaluation_report import print_evaluation, write_report
 from freeda_svc.cli.segment_parameters import parameter_options, read_overrides
 from freeda_svc.errors import BusyError
-from freeda_svc.evaluation import Dataset, KeptCounts, evaluate
+from freeda_svc.evaluation import Dataset, KeptCounts, evaluate, look_through
 from freeda_svc.jobs.banks import open_banks
 from freeda_svc.jobs.overrides import apply_overrides
 from freeda_svc.packs.parameters import SegmentationParameters
@@ -23,8 +23,12 @@ from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
     from freeda_svc.bank import BankName, PrototypeStore
+    from freeda_svc.images.orientation import DrawnOn
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+MANY_IMAGES = 200
+"""A look through fewer takes no time worth a line of progress."""
+
 Adjust = Callable[[SegmentationParameters], SegmentationParameters]
 
 
@@ -38,6 +42,7 @@ class EvaluationRun:
         limit: how many images; all when None.
         overrides: parameters that are changed.
         identity: what else tells this evaluation from others.
+        drawn_on: on what the labels were drawn of images that have an EXIF orientation.
         quiet: show no progress.
         as_json: print JSON instead of a table.
     """
@@ -47,6 +52,7 @@ class EvaluationRun:
     limit: int | None
     overrides: Mapping[str, Any]
     identity: Mapping[str, Any]
+    drawn_on: "DrawnOn | None"
     quiet: bool
     as_json: bool
 
@@ -68,6 +74,12 @@ def evaluation_options(default: str) -> Callable[[Command], Command]:
                     help="Folder that keeps the counts of every image and the result; the same command goes on there.",
                 ),
                 click.option("--limit", type=click.IntRange(min=1), help="Evaluate the first images only."),
+                click.option(
+                    "--drawn-on",
+                    type=click.Choice(("upright", "stored")),
+                    help="What was labelled of images that have an EXIF orientation: the upright picture, or their "
+                    "pixels as stored.",
+                ),
                 parameter_options,
                 click.option("--quiet", is_flag=True, help="No progress."),
                 click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
@@ -92,7 +104,7 @@ def read_run(given: Mapping[str, Any], identity: Mapping[str, Any]) -> Evaluatio
         UsageError: options do not go together.
         InputError: a parameter is not usable.
     """
-    common = {name: given[name] for name in ("bank", "out", "limit", "quiet", "as_json")}
+    common = {name: given[name] for name in ("bank", "out", "limit", "drawn_on", "quiet", "as_json")}
     return EvaluationRun(**common, overrides=read_overrides(given), identity=identity)
 
 
@@ -113,6 +125,13 @@ def run_evaluation(settings: Settings, open_dataset: Callable[[], Dataset], adju
     from freeda_svc.segmentation import Segmenter  # noqa: PLC0415 - as above
 
     dataset = open_dataset()
+    images = dataset.images[: run.limit]
+    quickly = run if len(images) > MANY_IMAGES else replace(run, quiet=True)
+    with _progress(f"look through {dataset.name}", quickly) as tell:
+        true = look_through(dataset, images, run.drawn_on, tell)
+    remark = true.remark(dataset)
+    if true.ignored and remark and not run.quiet:  # perhaps values mean something else than was said
+        click.echo(f"{dataset.name}: {remark}", err=True)
     pack = load_pack(settings.pack, settings.device, settings.precision, folder=settings.packs_folder)
     parameters = apply_overrides(adjust(pack.parameters.segmentation), run.overrides)
     with _opened_bank(settings, run.bank) as (name, store):
@@ -123,6 +142,7 @@ def run_evaluation(settings: Settings, open_dataset: Callable[[], Dataset], adju
             "bank": str(name),
             "bank_version": asdict(store.version()),
             "parameters": asdict(parameters),
+            **({} if run.drawn_on is None else {"drawn_on": run.drawn_on}),
             **run.identity,
         }
         kept = None if run.out is None else KeptCounts(run.out, identity)
@@ -134,12 +154,18 @@ def run_evaluation(settings: Settings, open_dataset: Callable[[], Dataset], adju
                 parameters,
                 kept=kept,
                 limit=run.limit,
+                drawn_on=run.drawn_on,
                 on_progress=tell,
             )
-        report = {**identity, **asdict(result), "seconds": round(time.perf_counter() - started, 1)}
+        report = {
+            **identity,
+            **asdict(result),
+            "ignored_pixels": true.ignored,
+            "seconds": round(time.perf_counter() - started, 1),
+        }
     if run.out is not None:
         write_report(run.out, report)
-    print_json(report) if run.as_json else print_evaluation(result)
+    print_json(report) if run.as_json else print_evaluation(result, remark)
 
 
 @contextmanager

@@ -52,7 +52,15 @@ def ingest(
     """
     settings = read_settings(context)
     tally = CaptionTally()
-    captions = captions_of(files, format_name=format_name, column=column, separator=separator, tally=tally, limit=limit)
+    captions = captions_of(
+        files,
+        format_name=format_name,
+        column=column,
+        separator=separator,
+        tally=tally,
+        limit=limit,
+        rules=settings.input_rules,
+    )
     source = ", ".join(map(called, files))
     job_id = submit_ingest(
         settings,

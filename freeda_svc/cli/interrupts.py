@@ -1,9 +1,101 @@
-"""Ctrl-C in commands that look at the database again and again."""
+"""Ctrl-C: a command ends within seconds, whatever it is doing, and remembers that it was told to.
 
+Python raises KeyboardInterrupt between two steps of its own. It drops one that is raised in a finaliser, and inside a
+library that waits for a disk or a server there is no step for a long time. So the signal also wakes a thread.
+"""
+
+import os
 import signal
+import socket
+import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
+
+from freeda_svc.cli.endings import EXIT_INTERRUPTED
+
+END_SECONDS = 2.5
+"""After so long the command is ended from outside; a second Ctrl-C ends it at once."""
+_SHOW_CURSOR = "\x1b[?25h"
+
+
+class InterruptWatch:
+    """Sees to it that the process ends soon after Ctrl-C; as a context for the whole of a command."""
+
+    def __init__(self, last_words: Callable[[], str]) -> None:
+        """Prepare it.
+
+        Args:
+            last_words: what to say when the command has to be ended from outside.
+        """
+        self.pressed = False
+        self.told = False
+        """Whether the command has said itself that it was interrupted."""
+        self._last_words = last_words
+        self._reading, self._writing = socket.socketpair()
+        self._writing.setblocking(False)
+        self._before = -1
+
+    def __enter__(self) -> "InterruptWatch":
+        self._before = signal.set_wakeup_fd(self._writing.fileno(), warn_on_full_buffer=False)
+        threading.Thread(target=self._run, name="interrupts", daemon=True).start()
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        if not self.pressed:  # otherwise it watches what happens at the end of the process, too
+            self.stand_back()
+
+    def stand_back(self) -> None:
+        """Watch no longer: who goes on has handlers of its own."""
+        if self._writing.fileno() != -1:
+            signal.set_wakeup_fd(self._before)
+            self._writing.close()
+
+    def _run(self) -> None:
+        with self._reading as reading:
+            while (signals := reading.recv(64)) and signal.SIGINT not in signals:
+                pass
+            if not signals:
+                return
+            self.pressed = True
+            reading.settimeout(END_SECONDS)
+            with suppress(TimeoutError):
+                while (signals := reading.recv(64)) and signal.SIGINT not in signals:
+                    pass
+                if not signals:
+                    return
+        self._end()
+
+    def _end(self) -> None:
+        if not self.told:
+            cursor = _SHOW_CURSOR if sys.stderr.isatty() else ""
+            with suppress(OSError):
+                os.write(2, f"{cursor}\n{self._last_words()}\n".encode())
+        os._exit(EXIT_INTERRUPTED)
+
+
+_watches: list[InterruptWatch] = []  # one at most: of this command
+
+
+@contextmanager
+def watched_interrupts(last_words: Callable[[], str]) -> Iterator[InterruptWatch | None]:
+    """Watch for Ctrl-C as long as the block lasts; nothing is watched in another thread than the main one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield None
+        return
+    with InterruptWatch(last_words) as watch:
+        _watches.append(watch)
+        try:
+            yield watch
+        finally:
+            _watches.clear()
+
+
+def leave_interrupts_to_worker() -> None:
+    """Let a worker end in its own time: it lets the item in hand end first."""
+    for watch in _watches:
+        watch.stand_back()
 
 
 @contextmanager

@@ -11,8 +11,11 @@ import click
 from click.shell_completion import CompletionItem
 
 from freeda_svc.cli.endings import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, Interrupted, show_usage_error
+from freeda_svc.cli.interrupts import watched_interrupts
 from freeda_svc.cli.repeated import refuse_repeats
 from freeda_svc.errors import FreedaError
+
+ACCEPTANCE = "freeda_svc.jobs.acceptance"
 
 
 class Entry(NamedTuple):
@@ -93,9 +96,9 @@ class FreedaGroup(click.Group):
         try:
             return super().invoke(ctx)
         except FreedaError as error:
-            raise click.ClickException(" ".join(str(error).split())) from error
+            raise click.ClickException(" ".join([*str(error).split(), *_jobs_to_tell(str(error))])) from error
         except KeyboardInterrupt:
-            raise Interrupted("Interrupted.") from None
+            raise Interrupted(_last_words()) from None
 
 
 @click.group(cls=FreedaGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -122,15 +125,35 @@ def freeda(context: click.Context, home: Path | None) -> None:
 
 
 def main() -> None:
-    """Run the command line; Ctrl-C ends it with exit code 130."""
+    """Run the command line; Ctrl-C ends it with exit code 130, within seconds."""
+    acceptance = sys.modules.get(ACCEPTANCE)
+    if acceptance is not None:
+        acceptance.forget_jobs_of_this_process()
+    with watched_interrupts(_last_words) as watch:
+        try:
+            _run()
+        except KeyboardInterrupt:
+            Interrupted(_last_words()).show()
+            sys.exit(EXIT_INTERRUPTED)
+        except Exception:
+            if watch is None or not watch.pressed:
+                raise
+            Interrupted(_last_words()).show()  # a library made something else of it
+            sys.exit(EXIT_INTERRUPTED)
+        finally:
+            if watch is not None:
+                watch.told = True
+
+
+def _run() -> None:
     try:
         code = freeda(prog_name="freeda", standalone_mode=False)
         sys.stdout.flush()
     except click.UsageError as error:
         show_usage_error(error)
         sys.exit(EXIT_USAGE)
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        Interrupted("Interrupted.").show()
+    except click.exceptions.Abort:
+        Interrupted(_last_words()).show()
         sys.exit(EXIT_INTERRUPTED)
     except click.ClickException as error:
         error.show()
@@ -139,3 +162,20 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be flushed at the exit
         sys.exit(EXIT_FAILED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _last_words() -> str:
+    return " ".join(["Interrupted.", *_jobs_to_tell()])
+
+
+def _jobs_to_tell(told: str = "") -> list[str]:
+    """What is to be said of jobs that this command has made, unless they are told already."""
+    acceptance = sys.modules.get(ACCEPTANCE)  # commands that make none do without it
+    if acceptance is None:
+        return []
+    return [
+        f"Job {job_id} {'was' if is_accepted else 'may have been'} accepted: `freeda jobs show {job_id}` tells how far "
+        f"it is, `freeda jobs cancel {job_id}` ends it."
+        for job_id, is_accepted in acceptance.jobs_of_this_process().items()
+        if job_id not in told
+    ]

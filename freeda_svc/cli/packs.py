@@ -38,7 +38,7 @@ def list_packs(context: click.Context, *, as_json: bool) -> None:
     """
     folder = read_settings(context).packs_folder
     names = [*BUNDLED, *bundled_recipes()]
-    names += [path.parent.name for path in sorted(folder.glob(f"*/{MANIFEST}")) if path.parent.name not in names]
+    names += [path.parent.name for path in sorted(folder.glob(f"[!.]*/{MANIFEST}")) if path.parent.name not in names]
     answer = [_short(name, folder) for name in names]
     if as_json:
         print_json(answer)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from freeda_svc.errors import InputError
-from freeda_svc.input_files import ANYWHERE, InputRules
+from freeda_svc.input_files import ANYWHERE, InputRules, check_place, open_input
 from freeda_svc.jobs import InputImage
 from freeda_svc.jobs.input_images import check_image, distinct_stems
 from freeda_svc.text_files import decode_text, without_mark
@@ -48,6 +48,7 @@ def _image_endings() -> frozenset[str]:
 @dataclass
 class _Search:
     recursive: bool
+    rules: InputRules
     found: dict[Path, tuple[Path, str]] = field(default_factory=dict)  # absolute path to path as typed, and name
     missing: list[str] = field(default_factory=list)
     folders_left_out: int = 0
@@ -66,6 +67,11 @@ class _Search:
             self.add(path, path.name)
 
     def _look_into(self, folder: Path) -> None:
+        try:
+            check_place(folder, self.rules.folders)
+        except InputError as error:
+            self.missing.append(str(error))
+            return
         left_out = self.folders_left_out
         images = list(self._images_in(folder))
         if not images:
@@ -130,8 +136,8 @@ def find_images(
     Raises:
         InputError: a list cannot be read, or is of another encoding than UTF-8.
     """
-    search = _Search(recursive)
-    for given in [*paths, *(listed for file in lists for listed in _read_list(file))]:
+    search = _Search(recursive, rules)
+    for given in [*paths, *(listed for file in lists for listed in _read_list(file, rules))]:
         search.look(given)
     names = _placed_names({place: name for place, (_, name) in search.found.items()})
     images, problems = [], search.missing
@@ -168,9 +174,16 @@ def _can_be_named(path: Path) -> bool:
     return True
 
 
-def _read_list(file: Path) -> list[Path]:
+def _read_file(file: Path, rules: InputRules) -> bytes:
+    if not rules.folders:
+        return file.read_bytes()  # a pipe will do, too
+    with open_input(file, rules, "list") as opened:
+        return opened.read()
+
+
+def _read_list(file: Path, rules: InputRules) -> list[Path]:
     try:
-        content = sys.stdin.buffer.read() if file == STANDARD_INPUT else file.read_bytes()
+        content = sys.stdin.buffer.read() if file == STANDARD_INPUT else _read_file(file, rules)
     except OSError as error:
         raise InputError(
             f"the list {file} cannot be read: {error.strerror}; give a text file, a path a line"

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from freeda_svc.cli.endings import Interrupted
+from freeda_svc.cli.interrupts import leave_interrupts_to_worker
 from freeda_svc.cli.session import read_settings
 from freeda_svc.jobs.states import JobKind
 
@@ -74,6 +75,7 @@ def _run_until_stopped(run: Callable[[], None], command: str) -> None:
         told.append(sig)
 
     worker_shutting_down.connect(note)
+    leave_interrupts_to_worker()
     try:
         run()
     finally:

@@ -6,6 +6,7 @@ from freeda_svc.evaluation.folder_dataset import folder_dataset
 from freeda_svc.evaluation.kept_counts import KeptCounts
 from freeda_svc.evaluation.metrics import ConfusionMatrix
 from freeda_svc.evaluation.protocols import PROTOCOLS, Protocol, load_protocol
+from freeda_svc.evaluation.truth import TruePixels, look_through
 
 __all__ = [
     "ConfusionMatrix",
@@ -19,4 +20,6 @@ __all__ = [
     "Evaluation",
     "ClassScore",
     "KeptCounts",
+    "TruePixels",
+    "look_through",
 ]

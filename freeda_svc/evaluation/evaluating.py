@@ -1,8 +1,8 @@
 """Segmenting a dataset and counting how its labels agree with the truth."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +12,12 @@ from freeda_svc.evaluation.datasets import Dataset, LabelledImage
 from freeda_svc.evaluation.kept_counts import KeptCounts
 from freeda_svc.evaluation.label_files import IGNORED
 from freeda_svc.evaluation.metrics import ConfusionMatrix
+from freeda_svc.evaluation.truth import OnProgress, check_same_size, read_truth
+from freeda_svc.images.orientation import DrawnOn
 from freeda_svc.packs.parameters import SegmentationParameters
 
 if TYPE_CHECKING:
     from freeda_svc.segmentation import Segmentation, Segmenter
-
-OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ def evaluate(
     *,
     kept: KeptCounts | None = None,
     limit: int | None = None,
+    drawn_on: DrawnOn | None = None,
     on_progress: OnProgress | None = None,
 ) -> Evaluation:
     """Segment a dataset's images at their own size, and compare every pixel with the truth.
@@ -75,6 +76,8 @@ def evaluate(
         parameters: how they are segmented.
         kept: where the counts of each image are kept; images found there are not segmented again.
         limit: how many images are evaluated, from the first on; all when None.
+        drawn_on: on what the labels were drawn of images that have an EXIF orientation; the upright picture when None.
+            ``look_through`` finds out whether that matters.
         on_progress: is told how many images are done, of how many.
 
     Raises:
@@ -97,7 +100,8 @@ def evaluate(
             total.counts += counts
     done = len(images) - len(todo)
     _tell(on_progress, done, len(images))
-    for number, counts in enumerate(_counted(segmenter, dataset, parameters, todo, kept), start=done + 1):
+    counted = _counted(segmenter, dataset, parameters, todo, kept=kept, drawn_on=drawn_on)
+    for number, counts in enumerate(counted, start=done + 1):
         total.counts += counts
         _tell(on_progress, number, len(images))
     return _summed_up(dataset, len(images), total)
@@ -117,18 +121,18 @@ def _counted(
     dataset: Dataset,
     parameters: SegmentationParameters,
     images: list[LabelledImage],
+    *,
     kept: KeptCounts | None,
+    drawn_on: DrawnOn | None,
 ) -> Iterator[npt.NDArray[np.int64]]:
     """Yield the counts of each image, after they are kept."""
     found = segmenter.segment_many((image.image for image in images), dataset.categories, parameters)
     for image, segmentation in zip(images, found, strict=True):
         matrix = _matrix(dataset)
-        truth, predicted = dataset.values.read(image.labels), _classes(dataset, segmentation)
-        if truth.shape != predicted.shape:
-            raise InputError(
-                f"{image.image} is {_size(predicted)}, but its labels {image.labels} are {_size(truth)}; expected one "
-                "label a pixel"
-            )
+        predicted = _classes(dataset, segmentation)
+        as_stored = drawn_on == "stored"
+        truth = read_truth(dataset, image, drawn_on) if as_stored else dataset.values.read(image.labels)
+        check_same_size(predicted.shape, truth.shape, image)
         matrix.add(truth, predicted)
         if kept is not None:
             kept.keep(image.name, matrix.counts)
@@ -138,10 +142,6 @@ def _counted(
 def _classes(dataset: Dataset, segmentation: "Segmentation") -> npt.NDArray[np.int32]:
     """The class of each pixel; with a background, what is unknown becomes it: -1 moves to 0, and all others by one."""
     return segmentation.labels + np.int32(1) if dataset.background else segmentation.labels
-
-
-def _size(labels: npt.NDArray[Any]) -> str:
-    return f"{labels.shape[1]} x {labels.shape[0]}"
 
 
 def _summed_up(dataset: Dataset, images: int, total: ConfusionMatrix) -> Evaluation:

@@ -55,6 +55,11 @@ class LabelValues:
         for value, meaning in classes.items():
             self._classes[value] = meaning
 
+    @property
+    def ignored(self) -> tuple[int, ...]:
+        """The values whose pixels are not counted, in order."""
+        return tuple(np.flatnonzero(self._classes == IGNORED).tolist())
+
     def read(self, path: Path) -> npt.NDArray[np.int64]:
         """Read the classes of an image's pixels.
 

@@ -1,8 +1,8 @@
-"""Masks that were drawn on an image as its file stores it, although a viewer turns it as its EXIF orientation says."""
+"""Masks and label maps drawn on an image as it is stored, although viewers turn it as its EXIF orientation says."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,8 @@ from freeda_svc.input_files import ANYWHERE, InputRules
 DrawnOn = Literal["upright", "stored"]
 DRAWN_ON: tuple[DrawnOn, ...] = ("upright", "stored")
 """On what marks were drawn: the image as it is seen, or its pixels as the file stores them."""
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 _AS_STORED = 1
 _FIRST_TURNED_ASIDE = 5
@@ -48,8 +50,8 @@ class Frame:
         """Height and width as they are stored."""
         return (self.width, self.height) if self.orientation >= _FIRST_TURNED_ASIDE else self.size
 
-    def turn(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """Turn a mask of the stored pixels, (H, W) bool, as the image is turned."""
+    def turn(self, mask: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
+        """Turn a mask or label map of the stored pixels, (H, W), as the image is turned."""
         if self.orientation >= _FIRST_TURNED_ASIDE:
             mask = mask.T
         rows, columns = _FLIPS[self.orientation]

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
-from freeda_svc.errors import InputError
+from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.jobs.database import reading, writing
 from freeda_svc.jobs.dispatch import MOST_MISSING, Dispatcher, send_job
 from freeda_svc.jobs.states import EventKind, ItemState, JobKind, JobState, Priority
@@ -23,8 +23,23 @@ from freeda_svc.jobs.transitions import record_event
 from freeda_svc.packs.description import PackDescription
 from freeda_svc.settings import Settings, prepare_home
 
+_begun: dict[str, bool] = {}  # ids of the jobs that this process writes or wrote; True for those that are accepted
+
 ROWS_AT_ONCE = 1000
 LONGEST_KEY = 200
+
+
+def jobs_of_this_process() -> dict[str, bool]:
+    """Return the ids of the jobs that were written here, oldest first; False where nobody knows whether they were.
+
+    Who is interrupted can tell them, wherever that happened.
+    """
+    return dict(_begun)
+
+
+def forget_jobs_of_this_process() -> None:
+    """Begin a new command."""
+    _begun.clear()
 
 
 def new_job(
@@ -97,7 +112,8 @@ def accept_job(
 
     Raises:
         InputError: another request was made under the key.
-        UnavailableError: database, home or message queue do not answer; nothing was accepted.
+        UnavailableError: database, home or message queue do not answer; nothing was accepted, or else the message says
+            that this is not known.
     """
     if key and (earlier := _job_with_key(settings, key, digest)) is not None:
         return earlier
@@ -108,10 +124,22 @@ def accept_job(
     try:
         _write(settings, job, inputs)
     except IntegrityError:  # somebody has just used the key
+        _begun.pop(job.id, None)
         earlier = _job_with_key(settings, key, digest) if key else None
         if earlier is None:
             raise
         return earlier
+    except KeyboardInterrupt:
+        _was_written(settings, job.id)
+        raise
+    except UnavailableError as error:
+        was_written = _was_written(settings, job.id)
+        if was_written is None:
+            told = f"whether job {job.id} was accepted is not known: `freeda jobs show {job.id}` tells"
+            raise UnavailableError(f"{error}; {told}") from error
+        if not was_written:
+            raise
+    _begun[job.id] = True
     with reading(settings) as session:
         items = select(WorkItem.id).where(WorkItem.job_id == job.id).order_by(WorkItem.number).limit(MOST_MISSING)
         item_ids = session.scalars(items).all()
@@ -130,6 +158,22 @@ def _write(settings: Settings, job: Job, inputs: Iterable[dict[str, Any]]) -> No
             session.execute(insert(WorkItem), [{**shared, "number": number, "input": given} for number, given in part])
             count += len(part)
         record_event(session, job.id, EventKind.SUBMITTED, f"{count} items from {job.source}")
+        _begun[job.id] = False  # from here on only the database knows
+
+
+def _was_written(settings: Settings, job_id: str) -> bool | None:
+    """Find out whether a job was accepted whose writing was cut off at its end; None when nobody can tell."""
+    if job_id not in _begun:
+        return False
+    try:
+        with reading(settings) as session:
+            _begun[job_id] = session.get(Job, job_id) is not None
+    except UnavailableError:
+        return None
+    if not _begun[job_id]:
+        del _begun[job_id]
+        return False
+    return True
 
 
 def _job_with_key(settings: Settings, key: str, digest: str) -> str | None:

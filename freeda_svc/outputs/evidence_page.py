@@ -130,19 +130,12 @@ def _mask(labels: npt.NDArray[np.integer], colours: npt.NDArray[np.uint8]) -> st
 
 def _thumbnail(artifacts: Path, prototype: Mapping[str, Any]) -> str | None:
     """What a prototype was pooled from, beside the same dimmed outside its mask; None when nothing was kept."""
-    image, mask = (_inside(artifacts, prototype[name]) for name in ("image", "mask"))
     try:
-        picture = compose_prototype(image, mask, None)
+        picture = compose_prototype(artifacts, prototype["image"], prototype["mask"])
     except NotFoundError:
         return None
     picture.thumbnail((_THUMBNAIL_WIDTH, _THUMBNAIL_WIDTH), Image.Resampling.LANCZOS)
     return _as_uri(picture, "JPEG")
-
-
-def _inside(folder: Path, relative: str) -> Path | None:
-    """The path of a thumbnail; None when there is none or it leads out of the folder, as only a forged bank's does."""
-    path = (folder / relative).resolve()
-    return path if relative and path.is_relative_to(folder.resolve()) else None
 
 
 def _as_uri(picture: Image.Image, kind: str) -> str:

@@ -95,7 +95,7 @@ def read_labels(path: Path) -> npt.NDArray[np.int32]:
         InputError: the file is no such mask, or damaged.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=("PNG",)) as image:
             deep = image.mode in _SIXTEEN_BIT_MODES
             if not deep and image.mode not in {"P", "L"}:
                 raise InputError(f"the mask {path} has colours for pixels; expected labels, as an indexed PNG")

@@ -40,7 +40,11 @@ def _scaled(
     if longest > MOST_LONG_SIDE:
         factor = ceil(longest / MOST_LONG_SIDE)
         reduced = np.asarray(Image.fromarray(image).reduce(factor))
-        return reduced, labels[factor // 2 :: factor, factor // 2 :: factor][: reduced.shape[0], : reduced.shape[1]]
+        rows, columns = (
+            np.minimum(np.arange(count) * factor + factor // 2, whole - 1)  # the last one may be of less than a factor
+            for count, whole in zip(reduced.shape, labels.shape, strict=False)
+        )
+        return reduced, labels[rows[:, None], columns]
     factor = max(1, ceil(LEAST_LONG_SIDE / longest))
     if factor == 1:
         return image, labels

@@ -7,9 +7,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from freeda_svc.errors import NotFoundError
+from freeda_svc.errors import InputError, NotFoundError
+from freeda_svc.images import opened_image
+from freeda_svc.input_files import InputRules
 
 LONG_SIDE = 256
+_MOST_PIXELS = 4_000_000
 _GAP = 8
 _PAPER = (255, 255, 255)
 _BRIGHTEST = 255
@@ -24,37 +27,40 @@ def heat(image: npt.NDArray[np.uint8], attribution: npt.NDArray[np.float32]) -> 
     return shown
 
 
-def compose_prototype(image: Path | None, mask: Path | None, attribution: Path | None) -> Image.Image:
+def compose_prototype(artifacts: Path, image: str, mask: str = "", attribution: str = "") -> Image.Image:
     """Put an image, the same dimmed outside its mask, and under its attribution, side by side.
 
     Args:
-        image: thumbnail of the image.
-        mask: of the weak mask, white inside; left out when None.
-        attribution: of the attribution, white where it is strongest; left out when None.
+        artifacts: the folder that the thumbnails lie in; nothing outside of it is opened, whatever an imported bank
+            says.
+        image: thumbnail of the image, below that folder.
+        mask: of the weak mask, white inside; left out when empty.
+        attribution: of the attribution, white where it is strongest; left out when empty.
 
     Raises:
         NotFoundError: the image was not kept, or a thumbnail is gone.
     """
-    if image is None:
+    if not image:
         raise NotFoundError("no picture of this prototype was kept")
-    pixels = np.asarray(_read(image).convert("RGB"))
+    pixels = np.asarray(_read(artifacts, image).convert("RGB"))
     shown: list[npt.NDArray[np.uint8]] = [pixels]
     size = (pixels.shape[1], pixels.shape[0])
-    if mask is not None:
-        inside = np.asarray(_read(mask).convert("L").resize(size, Image.Resampling.NEAREST)) > 0
+    if mask:
+        inside = np.asarray(_read(artifacts, mask).convert("L").resize(size, Image.Resampling.NEAREST)) > 0
         shown.append(np.where(inside[..., None], pixels, (pixels * 0.25).astype(np.uint8)))
-    if attribution is not None:
-        strength = _read(attribution).convert("L").resize(size, Image.Resampling.BILINEAR)
+    if attribution:
+        strength = _read(artifacts, attribution).convert("L").resize(size, Image.Resampling.BILINEAR)
         shown.append(heat(pixels, np.asarray(strength, dtype=np.float32) / np.float32(_BRIGHTEST)))
     return _side_by_side([Image.fromarray(picture) for picture in shown])
 
 
-def _read(path: Path) -> Image.Image:
+def _read(artifacts: Path, name: str) -> Image.Image:
+    path = artifacts / name
     try:
-        with Image.open(path) as picture:
+        with opened_image(path, InputRules((artifacts,), _MOST_PIXELS)) as picture:
             picture.load()
             return picture
-    except OSError as error:
+    except InputError as error:
         raise NotFoundError(f"the thumbnail {path} is gone or damaged: only the prototype itself is left") from error
 
 

@@ -47,7 +47,7 @@ def read_kept_scores(path: Path) -> npt.NDArray[np.float32]:
         InputError: the file is not such an image, or damaged.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=("PNG",)) as image:
             values = np.asarray(image)
     except (OSError, SyntaxError, ValueError) as error:
         raise InputError(f"the scores {path} cannot be read: {' '.join(str(error).split())}") from error

@@ -42,7 +42,7 @@ def read_annotated_images(
         tally: counts what was left out.
         take_crowds: take annotations of crowds like others.
         drawn_on: on what the annotations of images were drawn that have an EXIF orientation.
-        rules: where the images have to lie, and how many pixels they may have.
+        rules: where the file and the images have to lie, and how many pixels they may have.
 
     Yields:
         Marked images in the order of the file's images; the noun is the category's name, the caption that of the
@@ -56,7 +56,7 @@ def read_annotated_images(
     counts = tally if tally is not None else AnnotationTally()
     if not folder.is_dir():
         raise InputError(f"there is no folder of images {folder}; give the one that {called(path)} belongs to")
-    found = read_annotations(path, counts, take_crowds=take_crowds)
+    found = read_annotations(path, counts, take_crowds=take_crowds, rules=rules)
     chosen = _choose(found, nouns, path)
     merged: dict[tuple[Id, str], list[Id]] = {}
     for image, category in found.marks:

@@ -10,6 +10,7 @@ import ijson
 from freeda_svc.captions.sources import called, opened, skip_byte_order_mark
 from freeda_svc.errors import InputError
 from freeda_svc.images.coco_masks import whole_number
+from freeda_svc.input_files import ANYWHERE, InputRules
 from freeda_svc.packs.places import is_below
 from freeda_svc.prototypes.annotation_rows import annotation_rows
 from freeda_svc.prototypes.annotation_tally import (
@@ -77,7 +78,9 @@ class Annotations:
     captions: dict[Id, str] = field(default_factory=dict)
 
 
-def read_annotations(path: Path, tally: AnnotationTally, *, take_crowds: bool = False) -> Annotations:
+def read_annotations(
+    path: Path, tally: AnnotationTally, *, take_crowds: bool = False, rules: InputRules = ANYWHERE
+) -> Annotations:
     """Read a COCO annotation file, perhaps compressed with gzip; of what it marks only texts are kept in memory.
 
     Annotations with a ``caption`` and no ``segmentation`` are captions of their images; an annotation that marks
@@ -88,6 +91,7 @@ def read_annotations(path: Path, tally: AnnotationTally, *, take_crowds: bool = 
         path: the file.
         tally: counts what is left out: crowds, and rows that cannot be used.
         take_crowds: take annotations of crowds like others.
+        rules: where the file has to lie.
 
     Raises:
         InputError: the file cannot be read, or is no COCO file.
@@ -95,7 +99,7 @@ def read_annotations(path: Path, tally: AnnotationTally, *, take_crowds: bool = 
     reading = _Reading(tally, take_crowds=take_crowds)
     adders = {IMAGES: reading.add_image, ANNOTATIONS: reading.add_annotation, CATEGORIES: reading.add_category}
     numbers = dict.fromkeys(adders, 0)
-    with opened(path) as stream:
+    with opened(path, rules) as stream:
         skip_byte_order_mark(stream, path)
         try:
             for section, row in annotation_rows(stream, numbers):

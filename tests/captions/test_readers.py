@@ -11,7 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from freeda_svc.captions import LONGEST_CAPTION, CaptionTally, make_caption, parquet_files, read_captions
+from freeda_svc.captions import (
+    LONGEST_CAPTION,
+    CaptionTally,
+    make_caption,
+    parquet_column,
+    read_captions,
+    readers,
+    sources,
+)
 from freeda_svc.errors import InputError, UnavailableError
 
 SHARED = Path(os.environ.get("FREEDA_SHARED", Path(__file__).resolve().parents[3] / "shared"))
@@ -92,7 +100,7 @@ def test_parquet_has_captions_in_a_column(tmp_path: Path) -> None:
 
 def test_without_its_extra_parquet_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = parquet(tmp_path, "a.parquet", {"text": ["a dog"]})
-    monkeypatch.setattr(parquet_files, "find_spec", lambda name: None)
+    monkeypatch.setattr(parquet_column, "find_spec", lambda name: None)
     with pytest.raises(UnavailableError, match=r"reading Parquet needs pyarrow; pip install 'freeda-svc\[parquet\]'$"):
         texts(path)
 
@@ -182,6 +190,48 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, format_name: str) ->
     assert peak(20_000) < peak(2_000) + 200_000
 
 
+def test_texts_that_are_no_captions_by_far_are_only_counted(tmp_path: Path) -> None:
+    long = "a dog " * 20_000
+    pq.write_table(pa.table({"text": [long, "a dog"] * 100}), tmp_path / "a.parquet")
+    rows = "".join(json.dumps({"text": text}) + "\n" for text in [long, "a dog"])
+    for path, most in [(tmp_path / "a.parquet", 100), (write(tmp_path, "a.jsonl", rows), 1)]:
+        tally = CaptionTally()
+        assert [caption.text for caption in read_captions(path, tally=tally)] == ["a dog"]
+        assert (tally.read, tally.too_long, tally.repeated) == (2 * most, most, most - 1)
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.json.gz"])
+def test_a_value_of_json_that_takes_too_much_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(sources, "LONGEST_VALUE", 1 << 17)
+    unpack = gzip.compress if name.endswith(".gz") else bytes
+    fine = coco("a dog", *("x" * 100_000 for _ in range(5)), "a cat").encode()
+    assert texts(write(tmp_path, name, unpack(fine))) == ["a dog", "a cat"]
+    for long in ("x" * (1 << 18), '\\"' * (1 << 17)):
+        with pytest.raises(InputError, match=r"a\.json.*: a value takes more than 131,072 bytes, so it is no caption"):
+            texts(write(tmp_path, name, unpack(coco("a dog", long).encode())))
+
+
+def test_more_captions_than_a_file_may_have_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "MOST_CAPTIONS", 2)
+    monkeypatch.setattr(parquet_column, "MOST_CAPTIONS", 2)
+    with pytest.raises(InputError, match=r"a\.txt has more than 2 captions; split it$"):
+        texts(write(tmp_path, "a.txt", "a dog\n" * 3))
+    with pytest.raises(InputError, match=r"a\.parquet has 3 rows, more than 2; split it$"):
+        texts(parquet(tmp_path, "a.parquet", {"text": ["a dog"] * 3}))
+    monkeypatch.setattr(parquet_column, "MOST_LISTED", 2)
+    with pytest.raises(InputError, match=r"has 3 values in its column 'text', expected at most 2; write smaller row"):
+        texts(parquet(tmp_path, "a.parquet", {"text": [["a dog", "a cat", "a boat"]]}))
+
+
+def test_what_is_unpacked_to_a_temporary_file_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "LARGEST_COPY", 100)
+    content = gzip.compress(parquet(tmp_path, "a.parquet", {"text": ["a dog"]}).read_bytes())
+    with pytest.raises(InputError, match="unpacked it takes more than 100 bytes; unpack it to a file"):
+        texts(write(tmp_path, "b.parquet.gz", content))
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -194,7 +244,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, format_name: str) ->
         ("a.json", coco("caf\xe9").replace("\\u00e9", "\xe9").encode("latin-1"), "is not UTF-8 text"),
         ("a.jsonl", b'{"text": "caf\xe9"}', "is not UTF-8 text"),
         ("a.txt", b"\0\0\0", "line 1: not a text file"),
-        ("a.txt", b"x" * (1 << 24), "line 1: longer than 16,777,216 characters"),
+        ("a.txt", b"x" * (1 << 24), "line 1: longer than 4,194,304 characters"),
         ("a.txt", "", "has no captions"),
         ("a.txt", " \n\t\n", r"has no captions that can be used \(2 empty\)"),
         ("a.txt", "x" * 10_000, r"has no captions that can be used \(1 too long\)"),

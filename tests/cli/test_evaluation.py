@@ -93,7 +93,7 @@ def test_a_published_dataset_is_evaluated_as_in_the_paper(freeda: Freeda, banks:
     assert len(report["classes"]) == 21
     parameters = report["parameters"]
     assert (parameters["short_side"], parameters["beta"], parameters["k"]) == (448, 0.7, 350)
-    assert parameters["unknown"] == {"way": "channel", "threshold": 0.4}
+    assert (parameters["unknown"]["way"], parameters["unknown"]["threshold"]) == ("channel", 0.4)
     assert report["texts"] == "names"
     assert sum(score["pixels"] for score in report["classes"]) == 62 * 64
     assert 0 <= report["pixel_accuracy"] <= 1
@@ -167,7 +167,6 @@ def test_a_bank_that_a_worker_holds_is_said(freeda: Freeda, home: Path, banks: E
         (("--bank", "birds"), "there is no bank birds"),
         (("--unknown", "channel"), "has no class for what is unknown"),
         (("--set", "stride=0"), "stride"),
-        (("--classes", "nowhere.txt"), "there is no file of classes nowhere.txt"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
@@ -177,6 +176,76 @@ def test_what_cannot_be_done_is_said_in_one_line(
     assert ran.code == 1
     assert message in ran.err
     assert ran.err.count("\n") == 1
+
+
+def test_a_file_of_classes_that_is_not_there_is_said(freeda: Freeda, banks: object, folders: Path) -> None:
+    ran = freeda(*arguments(folders)[:-1], "nowhere.txt")
+    assert ran.code == 1
+    assert "there is no file of classes nowhere.txt" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def save(path: Path, values: object, **options: object) -> None:
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(np.asarray(values, dtype=np.uint8)).save(path, **options)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """One image with a mask of 0 and 255, and two classes."""
+    square = np.zeros((48, 64))
+    square[10:30, 10:30] = 255
+    save(tmp_path / "images/s.png", np.random.default_rng(0).integers(0, 256, (48, 64, 3)))
+    save(tmp_path / "masks/s.png", square)
+    (tmp_path / "classes.txt").write_text("sky\nball\n")
+    return tmp_path
+
+
+def test_masks_of_0_and_255_are_remarked_upon_before_and_after(freeda: Freeda, banks: object, own: Path) -> None:
+    remark = "no true pixel of 1 of 2 classes: ball; 400 pixels (13%) have a value that is not counted (255)"
+    ran = freeda(*arguments(own))
+    assert ran.code == 0
+    assert ran.err.splitlines()[0] == f"images: {remark}"
+    assert ran.out.splitlines()[-1] == remark
+    report = freeda(*arguments(own), "--json").json
+    assert report["ignored_pixels"] == 400
+    assert [score["pixels"] for score in report["classes"]] == [48 * 64 - 400, 0]
+
+
+def test_what_lies_beside_the_files_of_a_data_set_is_no_member(freeda: Freeda, banks: object, own: Path) -> None:
+    for place in ("images/._s.png", "masks/._s.png", "images/.t.jpg"):
+        (own / place).write_bytes(b"\0\5\26\7junk")
+    (own / "images/.thumbnails").mkdir()
+    save(own / "images/.thumbnails/s.png", np.zeros((8, 8)))
+    assert freeda(*arguments(own), "--json").json["images"] == 1
+
+
+@pytest.mark.parametrize("place", ["images/t.png", "masks/t.png"])
+def test_a_file_that_cannot_be_read_is_named_before_long_work(
+    freeda: Freeda, banks: object, own: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    for folder in ("images", "masks"):
+        save(own / folder / "t.png", np.zeros((48, 64)))
+    (own / place).write_bytes(b"\x89PNG\r\n\x1a\n")
+    monkeypatch.setattr("freeda_svc.packs.load_pack", None)  # not even the models are read
+    ran = freeda(*arguments(own))
+    assert ran.code == 1
+    assert f"{own / place}" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_of_turned_images_it_is_asked_on_what_the_labels_were_drawn(freeda: Freeda, banks: object, own: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    with Image.open(own / "images/s.png") as image:
+        image.save(own / "images/s.png", exif=exif)
+    ran = freeda(*arguments(own))
+    assert ran.code == 1
+    assert "s.png has the EXIF orientation 3" in ran.err
+    assert ran.err.count("\n") == 1
+    results = [freeda(*arguments(own), "--drawn-on", drawn_on, "--json") for drawn_on in ("stored", "upright")]
+    assert [ran.code for ran in results] == [0, 0]
+    assert results[0].json["drawn_on"] == "stored"
 
 
 @pytest.mark.end_to_end

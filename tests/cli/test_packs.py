@@ -75,6 +75,14 @@ def test_the_packs_folder_can_be_elsewhere(
     assert freeda("packs", "verify", tiny_pack_folder.name).code == 0
 
 
+def test_a_pack_that_is_being_fetched_is_not_listed(freeda: Freeda, home: Path, tiny_pack_folder: Path) -> None:
+    before = len(freeda("packs", "list", "--json").json)
+    shutil.copytree(tiny_pack_folder, home / "packs" / ".mine.fetching")
+    assert len(freeda("packs", "list", "--json").json) == before
+    (home / "packs" / ".mine.fetching").rename(home / "packs" / "mine")
+    assert len(freeda("packs", "list", "--json").json) == before + 1
+
+
 def test_fetching_what_is_bundled_does_nothing(freeda: Freeda) -> None:
     told = freeda("packs", "fetch", "miniature")
     assert told.code == 0

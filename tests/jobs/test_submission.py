@@ -1,9 +1,10 @@
 import hashlib
 import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import select
@@ -11,7 +12,16 @@ from sqlalchemy import select
 from freeda_svc.captions.caption import Caption, make_caption
 from freeda_svc.captions.tally import CaptionTally
 from freeda_svc.errors import FreedaError, InputError, NotFoundError, UnavailableError
-from freeda_svc.jobs import JobKind, JobState, job_items, job_summary, list_jobs, submit_ingest, submit_segment
+from freeda_svc.jobs import (
+    JobKind,
+    JobState,
+    acceptance,
+    job_items,
+    job_summary,
+    list_jobs,
+    submit_ingest,
+    submit_segment,
+)
 from freeda_svc.jobs.database import reading
 from freeda_svc.jobs.tables import Job, WorkItem
 from freeda_svc.settings import Settings, load_settings
@@ -214,3 +224,59 @@ def test_ids_follow_from_texts(settings: Settings, outbox: "Outbox", captions: C
     job_id = submit_ingest(settings, captions(1), source="x", dispatcher=outbox)
     made = make_caption(_items(settings, job_id)[0].input["captions"][0])
     assert made == captions(1)[0]
+
+
+def _cut_off(monkeypatch: pytest.MonkeyPatch, error: BaseException, *, after: bool) -> None:
+    """Have the writing of a job end with an error, before or after the database has taken it."""
+    write = acceptance.writing
+
+    @contextmanager
+    def cut_off(settings: Settings) -> Iterator[Any]:
+        with write(settings) as session:
+            yield session
+            if not after:
+                raise error
+        raise error
+
+    monkeypatch.setattr(acceptance, "writing", cut_off)
+
+
+@pytest.mark.parametrize("error", [UnavailableError("the connection was lost"), KeyboardInterrupt()])
+def test_what_was_cut_off_while_it_was_written_is_looked_up(
+    settings: Settings, outbox: "Outbox", captions: Captions, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    acceptance.forget_jobs_of_this_process()
+    with monkeypatch.context() as patch:
+        _cut_off(patch, error, after=False)
+        with pytest.raises(type(error)):
+            submit_ingest(settings, captions(2), source="x", dispatcher=outbox)
+    assert list_jobs(settings) == []
+    assert acceptance.jobs_of_this_process() == {}
+    _cut_off(monkeypatch, error, after=True)
+    if isinstance(error, UnavailableError):
+        job_id = submit_ingest(settings, captions(2), source="x", dispatcher=outbox)
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            submit_ingest(settings, captions(2), source="x", dispatcher=outbox)
+        [job_id] = acceptance.jobs_of_this_process()
+    assert acceptance.jobs_of_this_process() == {job_id: True}
+    assert [job.id for job in list_jobs(settings)] == [job_id]
+
+
+def test_when_nobody_knows_whether_a_job_was_accepted_that_is_said(
+    settings: Settings, outbox: "Outbox", captions: Captions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acceptance.forget_jobs_of_this_process()
+
+    def away(_settings: Settings) -> Any:  # noqa: ANN401 - as it is
+        raise UnavailableError("the database does not answer")
+
+    _cut_off(monkeypatch, UnavailableError("the connection was lost"), after=True)
+    monkeypatch.setattr(acceptance, "reading", away)
+    with pytest.raises(
+        UnavailableError, match=r"connection was lost; whether job (\w+) .* `freeda jobs show \1` tells"
+    ):
+        submit_ingest(settings, captions(2), source="x", dispatcher=outbox)
+    [(job_id, is_known)] = acceptance.jobs_of_this_process().items()
+    assert not is_known
+    assert [job.id for job in list_jobs(settings)] == [job_id]

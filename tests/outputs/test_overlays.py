@@ -191,8 +191,9 @@ def test_unknown_pixels_have_their_own_colour_and_line_in_the_legend(monkeypatch
     assert np.abs(sheet[100, 100] - (128 * 0.45 + np.array(UNKNOWN_COLOUR) * 0.55)).max() <= 1
 
 
-def test_very_large_pictures_are_reduced() -> None:
-    height, width = 30, 2 * MOST_LONG_SIDE + 10
+@pytest.mark.parametrize("more", [9, 10, 11])
+def test_very_large_pictures_are_reduced(more: int) -> None:
+    height, width = 30 + more, 2 * MOST_LONG_SIDE + more
     sheet = np.asarray(draw_overlay(grey(height, width), halves(height, width), NAMES, palette())).astype(float)
     expected = [128 * 0.45 + palette()[index].astype(float) * 0.55 for index in (0, 1)]
     assert np.abs(sheet[2, 10] - expected[0]).max() <= 1

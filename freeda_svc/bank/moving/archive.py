@@ -25,7 +25,8 @@ ROWS_A_PART = 10_000
 PART_FILE = re.compile(r"(prototypes|artifacts)-[0-9]{5,}\.parquet")
 
 Count = Annotated[int, Field(ge=0)]
-Dimension = Annotated[int, Field(ge=1)]
+Dimension = Annotated[int, Field(ge=1, le=8192)]
+"""Of keys and prototypes: many times those of any encoder, and a part of them still fits into memory."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,9 @@ from freeda_svc.bank.moving.archive import (
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError
 from freeda_svc.whole_files import write_whole
 
+LARGEST_MANIFEST = 64 << 20
+"""Bytes: a million nouns take half of that."""
+
 Record = TypeVar("Record")
 
 
@@ -49,6 +52,8 @@ def read_manifest(folder: Path) -> ArchiveManifest:
             raise NotFoundError(f"there is no archive {folder}: give the folder that `freeda bank export` made")
         if not path.is_file():
             raise InputError(_no_archive(folder))
+        if path.stat().st_size > LARGEST_MANIFEST:
+            raise InputError(f"{path} is broken (it takes more than {LARGEST_MANIFEST:,} bytes): export the bank again")
         text = path.read_bytes()
     except OSError as error:
         raise UnavailableError(f"the archive {folder} cannot be read ({error.strerror}): check it") from error

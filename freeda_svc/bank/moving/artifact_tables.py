@@ -2,16 +2,26 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from freeda_svc.bank.moving.archive import ROWS_A_PART
 from freeda_svc.bank.moving.extras import load_parquet
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.packs.places import is_below
+from freeda_svc.parquet_files import open_parquet
 from freeda_svc.prototypes.record import Prototype
 from freeda_svc.whole_files import write_whole
 
+LARGEST_ARTIFACT = 16 << 20
+"""Bytes of a thumbnail."""
+
+LONGEST_PATH = 4096
 _BYTES_A_ROW_GROUP = 8 << 20
+_ROWS_AT_ONCE = 64
+_MOST_ROWS = 3 * ROWS_A_PART
+"""Image, mask and attribution of each prototype."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +96,9 @@ def check_artifacts(source: Path, rows: int, mentioned: Collection[str]) -> None
         InputError: another schema or number of rows, or a path that leaves the folder or that nothing mentions.
     """
     found = 0
-    for group in _read_groups(source, ["path"]):
-        for path in group.column("path").to_pylist():
+    for batch in _batches(source, ["path"]):
+        _check_lengths(batch.column("path"), LONGEST_PATH, source)
+        for path in batch.column("path").to_pylist():
             found += 1
             if path not in mentioned:
                 raise InputError(f"{source}: no prototype of the part mentions its artifact {path!r}: export again")
@@ -105,15 +116,17 @@ def place_artifacts(source: Path, root: Path) -> Placed:
         UnavailableError: they cannot be written.
     """
     written = kept = 0
-    for group in _read_groups(source, None):
-        for row in group.to_pylist():
-            target = _inside(root, row["path"])
+    for batch in _batches(source, ["path", "content"]):
+        _check_lengths(batch.column("path"), LONGEST_PATH, source)
+        _check_lengths(batch.column("content"), LARGEST_ARTIFACT, source)
+        for path, content in zip(batch.column("path"), batch.column("content"), strict=True):
+            target = _inside(root, path.as_py())
             try:
                 if target.exists():
-                    kept += target.read_bytes() != row["content"]
+                    kept += target.read_bytes() != content.as_py()
                 else:
                     target.parent.mkdir(parents=True, exist_ok=True)
-                    write_whole(target, row["content"])
+                    write_whole(target, content.as_py())
                     written += 1
             except OSError as error:
                 raise UnavailableError(f"the artifact {target} cannot be written: {error.strerror or error}") from error
@@ -140,19 +153,27 @@ def _groups(root: Path, paths: Iterable[str]) -> Iterator[list[tuple[str, bytes]
         yield group
 
 
-def _read_groups(source: Path, columns: list[str] | None) -> Iterator[Any]:
+def _batches(source: Path, columns: list[str]) -> Iterator[Any]:
     pa, parquet = load_parquet()
     try:
-        with parquet.ParquetFile(source) as file:
-            if not file.schema_arrow.equals(artifact_schema()):
-                raise InputError(f"{source} has the columns {file.schema_arrow.names}, expected path and content")
-            for number in range(file.num_row_groups):
-                group = file.read_row_group(number, columns=columns)
-                group.validate(full=True)
-                yield group
+        with source.open("rb") as file:
+            table = open_parquet(file, str(source), columns=columns, most_rows=_MOST_ROWS, most_values={})
+            schema = parquet.ParquetFile(file, metadata=table.metadata).schema_arrow
+            if not schema.equals(artifact_schema()):
+                raise InputError(f"{source} has the columns {schema.names}, expected path and content")
+            for batch in table.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns):
+                batch.validate(full=True)
+                yield batch
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{source} is not the Parquet file it should be ({reason}): export again") from error
+
+
+def _check_lengths(column: Any, longest: int, source: Path) -> None:  # noqa: ANN401 (a pyarrow.DictionaryArray)
+    compute = import_module("pyarrow.compute")
+    found = compute.max(compute.binary_length(column.dictionary)).as_py() or 0
+    if found > longest:
+        raise InputError(f"{source}: a path or content of {found:,} bytes, expected at most {longest:,}")
 
 
 def _inside(root: Path, path: str) -> Path:

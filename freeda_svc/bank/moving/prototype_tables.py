@@ -1,7 +1,9 @@
 """Prototypes as rows of a Parquet file, and back."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +11,27 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.bank.checks import check_prototypes
+from freeda_svc.bank.moving.archive import ROWS_A_PART
 from freeda_svc.bank.moving.extras import load_parquet
 from freeda_svc.bank.points import KEY, PROTOTYPE, make_payload, point_id, read_prototype
 from freeda_svc.errors import InputError
+from freeda_svc.packs.places import is_below
+from freeda_svc.parquet_files import open_parquet
 from freeda_svc.prototypes.record import ORIGINS, Prototype
 
 ID = "id"
 _TEXTS = ("noun", "caption_id", "caption", "pack", "job", "origin", "outlier", "image", "mask", "attribution")
+_PATHS = ("image", "mask", "attribution")
 _NUMBERS = ("mask_area", "contrast", "image_text_score")
+
+LONGEST_TEXT = 1 << 16
+"""Bytes of any text of a prototype."""
+
+MOST_SPANS = 1000
+"""Mentions of a noun in a caption."""
+
+ROWS_AT_ONCE = 1000
+_SPANS_A_GROUP = 100 * ROWS_A_PART
 
 
 def prototype_schema(key_dimension: int, vector_dimension: int) -> Any:  # noqa: ANN401 (a pyarrow.Schema)
@@ -88,29 +103,55 @@ def read_prototypes(
         vector_dimension: Dv expected.
 
     Raises:
-        InputError: it is not a Parquet file with these columns, or a row cannot be what a bank held.
+        InputError: it is not a Parquet file with these columns, would take too much memory, or a row cannot be what a
+            bank held.
     """
-    pa, parquet = load_parquet()
+    pa, _ = load_parquet()
+    prototypes: list[Prototype] = []
     try:
-        file = parquet.ParquetFile(pa.BufferReader(content))
-        _check_schema(file.schema_arrow, prototype_schema(key_dimension, vector_dimension), name)
-        table = file.read()
-        table.validate(full=True)
-        keys = _to_rows(table.column(KEY), key_dimension)
-        vectors = _to_rows(table.column(PROTOTYPE), vector_dimension).astype(np.float32)
-        entries = table.drop_columns([KEY, PROTOTYPE]).to_pylist()
+        for batch in _batches(content, name, rows, key_dimension, vector_dimension):
+            keys = _to_rows(batch.column(KEY), key_dimension)
+            vectors = _to_rows(batch.column(PROTOTYPE), vector_dimension).astype(np.float32)
+            entries = batch.drop_columns([KEY, PROTOTYPE]).to_pylist()
+            for entry, key, vector in zip(entries, keys, vectors, strict=True):
+                prototype = read_prototype(entry, key, vector)
+                _check_row(prototype, entry[ID], f"{name}, row {len(prototypes)}")
+                prototypes.append(prototype)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{name} is not the Parquet file it should be ({reason}): export the bank again") from error
-    if len(entries) != rows:
-        raise InputError(f"{name} has {len(entries)} rows, expected {rows}: export the bank again")
-    prototypes = []
-    for number, (entry, key, vector) in enumerate(zip(entries, keys, vectors, strict=True)):
-        prototype = read_prototype(entry, key, vector)
-        _check_row(prototype, entry[ID], f"{name}, row {number}")
-        prototypes.append(prototype)
     check_prototypes(prototypes, pack, key_dimension, vector_dimension)
     return prototypes
+
+
+def _batches(content: bytes, name: str, rows: int, key_dimension: int, vector_dimension: int) -> Iterator[Any]:
+    """Give some rows at a time, texts as dictionaries, none of them or of the lists of spans too long."""
+    _, parquet = load_parquet()
+    source = BytesIO(content)
+    schema = prototype_schema(key_dimension, vector_dimension)
+    values = {KEY: ROWS_A_PART * key_dimension, PROTOTYPE: ROWS_A_PART * vector_dimension, "spans": 2 * _SPANS_A_GROUP}
+    table = open_parquet(source, name, columns=schema.names, most_rows=ROWS_A_PART, most_values=values)
+    # with texts as dictionaries the schema is another one
+    _check_schema(parquet.ParquetFile(source, metadata=table.metadata).schema_arrow, schema, name)
+    if table.metadata.num_rows != rows:
+        raise InputError(f"{name} has {table.metadata.num_rows} rows, expected {rows}: export the bank again")
+    for batch in table.iter_batches(batch_size=ROWS_AT_ONCE):
+        batch.validate(full=True)
+        _check_lengths(batch, name)
+        yield batch
+
+
+def _check_lengths(batch: Any, name: str) -> None:  # noqa: ANN401 (a pyarrow.RecordBatch)
+    compute = import_module("pyarrow.compute")
+    for column in (ID, *_TEXTS):
+        longest = compute.max(compute.binary_length(batch.column(column).dictionary)).as_py() or 0
+        if longest > LONGEST_TEXT:
+            raise InputError(
+                f"{name}: a text of {longest:,} bytes in its column {column}, expected at most {LONGEST_TEXT:,}"
+            )
+    most = compute.max(compute.list_value_length(batch.column("spans"))).as_py() or 0
+    if most > MOST_SPANS:
+        raise InputError(f"{name}: a prototype with {most:,} spans, expected at most {MOST_SPANS:,}")
 
 
 def _make_table(prototypes: Sequence[Prototype], schema: Any) -> Any:  # noqa: ANN401 (pyarrow types)
@@ -134,8 +175,8 @@ def _to_column(rows: npt.NDArray[Any], kind: Any) -> Any:  # noqa: ANN401 (pyarr
     return pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1)), type=kind)
 
 
-def _to_rows(column: Any, dimension: int) -> npt.NDArray[Any]:  # noqa: ANN401 (a pyarrow.ChunkedArray)
-    values = column.combine_chunks().flatten().to_numpy()
+def _to_rows(column: Any, dimension: int) -> npt.NDArray[Any]:  # noqa: ANN401 (a pyarrow.Array)
+    values = column.flatten().to_numpy(zero_copy_only=False)
     rows: npt.NDArray[Any] = values.reshape(-1, dimension)
     return rows
 
@@ -165,3 +206,9 @@ def _check_row(prototype: Prototype, identifier: str, name: str) -> None:
         raise InputError(f"{name}: one of {', '.join(_NUMBERS)} is not finite")
     if not all(0 <= start <= end <= len(prototype.caption) for start, end in prototype.spans):
         raise InputError(f"{name}: a span of {list(prototype.spans)} is not inside the caption")
+    for column in _PATHS:
+        path = getattr(prototype, column)
+        if path and (not is_below(path) or "\0" in path):
+            raise InputError(
+                f"{name}: its {column} {path!r:.200} is no path below the folder of artifacts; do not use this archive"
+            )

@@ -116,7 +116,8 @@ def list_prototypes(folder: Path) -> list[str]:
         raise NotFoundError(f"there is no folder {folder}: give the folder with the {ENDING} files of the prototypes")
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if entry.name.endswith(ENDING))
+            # a hidden companion beside a file is no row
+            names = sorted(entry.name for entry in entries if entry.name.endswith(ENDING) and entry.name[0] != ".")
         "".join(names).encode("utf-8")
     except OSError as error:
         raise InputError(f"the folder {folder} cannot be listed ({error.strerror}): check its permissions") from error

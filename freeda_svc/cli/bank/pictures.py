@@ -76,7 +76,7 @@ def _show_prototype(
         print_table(("what", "value"), [(name, "" if value is None else str(value)) for name, value in rows])
     if out is None and not opened:
         return
-    picture = compose_prototype(pictures["image"], pictures["mask"], pictures["attribution"])
+    picture = compose_prototype(root, prototype["image"], prototype["mask"], prototype["attribution"])
     place = out or root / "shown" / f"{prototype['id']}.png"
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from freeda_svc.cli.doctor.installed import look_at_packages, look_at_python, lo
 from freeda_svc.cli.doctor.models import look_at_bank, look_at_device, look_at_pack
 from freeda_svc.cli.doctor.places import look_at_disk, look_at_home
 from freeda_svc.cli.doctor.services import look_at_broker, look_at_clock, look_at_database
-from freeda_svc.cli.doctor.working import look_at_worker
+from freeda_svc.cli.doctor.working import look_at_metrics_port, look_at_worker
 from freeda_svc.cli.endings import EXIT_FAILED
 from freeda_svc.cli.options import json_option
 from freeda_svc.cli.session import given_options, read_settings
@@ -25,13 +25,14 @@ CHECKS = (
     Check("settings", look_at_settings),
     Check("home", look_at_home),
     Check("disk", look_at_disk),
-    Check("database", look_at_database, "start it, or correct database_url"),
-    Check("broker", look_at_broker),
-    Check("clock", look_at_clock),
-    Check("worker", look_at_worker),
+    Check("database", look_at_database, "start it, or correct database_url", ("home",)),
+    Check("broker", look_at_broker, "", ("home",)),
+    Check("clock", look_at_clock, "", ("database", "broker")),
+    Check("worker", look_at_worker, "", ("home", "database", "broker")),
+    Check("metrics", look_at_metrics_port),
     Check("models", look_at_pack),
-    Check("bank", look_at_bank),
-    Check("device", look_at_device),
+    Check("bank", look_at_bank, "", ("home",)),
+    Check("device", look_at_device, "", ("models",)),
 )
 _COLOURS = {Verdict.OK: "green", Verdict.NOTE: "yellow", Verdict.WRONG: "red"}
 
@@ -42,8 +43,9 @@ _COLOURS = {Verdict.OK: "green", Verdict.NOTE: "yellow", Verdict.WRONG: "red"}
 def doctor(context: click.Context, *, as_json: bool) -> None:
     """Check every part, and say what to do.
 
-    Versions, settings, home, disk, database, broker, clocks, worker, models, bank and device are looked at; nothing is
-    changed or made. The exit code is 1 when something is wrong; a note is worth knowing and does no harm now.
+    Versions, settings, home, disk, database, broker, clocks, worker, ports, models, bank and device are looked at: a
+    database is read through, a bank opened and searched, the models compute one small image. Nothing is changed. The
+    exit code is 1 when something is wrong; a note is worth knowing and does no harm now.
 
     \b
     Examples:

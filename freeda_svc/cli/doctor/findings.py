@@ -44,11 +44,13 @@ class Check:
         part: what it is called.
         look: looks at it; may raise a FreedaError, whose message then is what was found.
         advice: what to do when it raises one that does not say so itself.
+        needs: parts without which it would only say again what is wrong with them.
     """
 
     part: str
     look: Callable[[Settings], Iterator[Finding]]
     advice: str = ""
+    needs: tuple[str, ...] = ()
 
 
 def ok(part: str, found: str) -> Finding:
@@ -76,14 +78,28 @@ def run_checks(
         settings: the installation.
         patience_seconds: how long one may take; a server that swallows requests must not hold up the others.
     """
+    broken: set[str] = set()
+    skipped = []
     for check in checks:
-        found: list[Finding] = []
-        thread = threading.Thread(target=_look, args=(check, settings, found), name=check.part, daemon=True)
-        thread.start()
-        thread.join(patience_seconds)
-        yield from list(found)
-        if thread.is_alive():
-            yield wrong(check.part, f"no answer within {patience_seconds:g} s", "see whether its server still answers")
+        if broken.intersection(check.needs):
+            skipped.append(check.part)
+            continue
+        for finding in _run(check, settings, patience_seconds):
+            yield finding
+            if finding.verdict is Verdict.WRONG:
+                broken.add(check.part)
+    if skipped:
+        yield note("others", f"not looked at, as they need what is wrong: {', '.join(skipped)}", "mend that first")
+
+
+def _run(check: Check, settings: Settings, patience_seconds: float) -> Iterator[Finding]:
+    found: list[Finding] = []
+    thread = threading.Thread(target=_look, args=(check, settings, found), name=check.part, daemon=True)
+    thread.start()
+    thread.join(patience_seconds)
+    yield from list(found)
+    if thread.is_alive():
+        yield wrong(check.part, f"no answer within {patience_seconds:g} s", "see whether its server still answers")
 
 
 def _look(check: Check, settings: Settings, found: list[Finding]) -> None:
@@ -91,11 +107,11 @@ def _look(check: Check, settings: Settings, found: list[Finding]) -> None:
         found.extend(check.look(settings))
     except FreedaError as error:
         found.append(wrong(check.part, _one_line(error), check.advice))
-    except Exception as error:  # noqa: BLE001 - whatever breaks a check is what was asked for
+    except BaseException as error:  # noqa: BLE001 - engines in other languages raise what is no Exception
         found.append(
             wrong(check.part, f"{type(error).__name__}: {_one_line(error)}", "report this as a mistake of freeda")
         )
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())

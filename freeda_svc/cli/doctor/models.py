@@ -5,15 +5,31 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
+
+from freeda_svc.bank.banks import Banks, BankSummary
+from freeda_svc.bank.manifest import has_manifest
+from freeda_svc.bank.store import PrototypeStore, Selection
 from freeda_svc.cli.console import size_text
 from freeda_svc.cli.doctor.findings import Finding, note, ok, wrong
-from freeda_svc.errors import InputError, NotFoundError
+from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError, UnavailableError
 from freeda_svc.jobs.banks import open_banks
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.packs.manifest import check_files
 from freeda_svc.packs.precision import choose_computing
 from freeda_svc.settings import Settings
+from workers.locks import worker_pid
+from workers.queries import ask_bank
+from workers.trial import try_parts
 
+_RESTORE = (
+    "stop the worker and keep a copy of the bank's folder; then `freeda restore` a backup, import an archive "
+    "(`freeda bank import`), or ingest its captions into another version (`freeda bank create`)"
+)
+_SAMPLE = 500
+_FEW = 3
+_ROUNDING = 0.01
+_ANSWER_SECONDS = 10.0
 _DRIVER = Path("/proc/driver/nvidia/version")
 
 
@@ -30,19 +46,29 @@ def look_at_pack(settings: Settings) -> Iterator[Finding]:
 
 
 def look_at_bank(settings: Settings) -> Iterator[Finding]:
-    """Is the bank there, and of the pack?"""
+    """Is the bank there and of the pack, can it be searched, and can what is found be read?"""
+    if settings.embedded_bank:
+        lost = _without_manifest(settings.banks_folder)
+        if lost:
+            yield wrong("bank", f"{lost[0]} has lost its manifest.json, without which it is no bank", _RESTORE)
     with closing(open_banks(settings)) as banks:
-        summaries = banks.summaries()
+        summaries = _summaries(banks)
+        if isinstance(summaries, Finding):
+            yield summaries
+            return
         try:
             meant = banks.resolve(settings.bank)
         except NotFoundError as error:
-            yield note("bank", str(error).partition(":")[0], "run `freeda ingest FILE`, or `freeda bank create NAME`")
+            if not settings.embedded_bank or not lost:
+                advice = "run `freeda ingest FILE`, or `freeda bank create NAME`"
+                yield note("bank", str(error).partition(":")[0], advice)
             return
-    bank = next(summary for summary in summaries if summary.bank == meant)
-    yield ok("bank", f"{meant}, {bank.prototypes:,} prototypes" + _others(len(summaries) - 1))
+        bank = next(summary for summary in summaries if summary.bank == meant)
+        told = f"{meant}, {bank.prototypes:,} prototypes" + _others(len(summaries) - 1)
+        yield _searched(settings, banks, bank, told)
     try:
         pack = read_pack_parameters(settings.pack, settings.packs_folder)
-    except NotFoundError:
+    except FreedaError:  # told of elsewhere
         return
     if bank.pack != pack.fingerprint:
         yield wrong(
@@ -50,6 +76,65 @@ def look_at_bank(settings: Settings) -> Iterator[Finding]:
             f"{meant} was made with pack {bank.pack}, but the pack in use, {pack.name}, is {pack.fingerprint}",
             "set FREEDA_PACK to the bank's pack, or FREEDA_BANK to a bank of this one",
         )
+
+
+def _summaries(banks: Banks) -> list[BankSummary] | Finding:
+    try:
+        return banks.summaries()
+    except FreedaError as error:
+        return wrong("bank", " ".join(str(error).split()), _RESTORE)
+
+
+def _searched(settings: Settings, banks: Banks, bank: BankSummary, told: str) -> Finding:
+    """Open the bank and read some of it; where a worker holds it, the worker is asked."""
+    try:
+        store = banks.open(bank.bank)
+    except BusyError:
+        return _asked(settings, bank, told)
+    except (InputError, UnavailableError) as error:
+        return wrong("bank", " ".join(str(error).split()), _RESTORE)
+    try:
+        with closing(store):
+            fault = _fault(store)
+    except FreedaError as error:
+        fault = " ".join(str(error).split())
+    except Exception as error:  # noqa: BLE001 - whatever the engine raises over a broken file
+        fault = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return wrong("bank", f"{bank.bank} cannot be used: {fault}", _RESTORE) if fault else ok("bank", f"{told}, searched")
+
+
+def _fault(store: PrototypeStore) -> str:
+    """What a search, and reading prototypes from all over the bank, finds broken; empty when nothing."""
+    ids = store.select(Selection(outlier=False))
+    if not ids:
+        return ""
+    [found] = store.nearest(np.ones((1, store.key_dimension), dtype=np.float32), 1)
+    if len(found.scores) == 0 or not all(abs(score) <= 1 + _ROUNDING for score in found.scores):  # a NaN is none
+        return "its keys are not of length 1, so their file is damaged"
+    sample = ids[:: max(1, len(ids) // _SAMPLE)]
+    if not np.isfinite(store.vectors(sample)).all():
+        return "prototypes are not finite: their file is damaged"
+    store.payloads(sample)
+    return ""
+
+
+def _asked(settings: Settings, bank: BankSummary, told: str) -> Finding:
+    patient = settings.model_copy(update={"query_timeout_seconds": _ANSWER_SECONDS})
+    try:
+        ask_bank(patient, "search_bank", bank=str(bank.bank), text="a thing", limit=_FEW)
+    except UnavailableError:
+        return note("bank", f"{told}; not searched: its worker is busy", "run `freeda doctor` again later")
+    except BusyError as error:
+        return note("bank", f"{told}; not searched: {' '.join(str(error).split())}", "run `freeda doctor` again later")
+    except FreedaError as error:
+        return wrong("bank", f"{bank.bank} cannot be used: {' '.join(str(error).split())}", _RESTORE)
+    return ok("bank", f"{told}, searched by the worker")
+
+
+def _without_manifest(folder: Path) -> list[Path]:
+    """Folders of banks that hold files, but not the one that says what they are."""
+    versions = [place for place in folder.glob("*/*") if place.is_dir() and place.name.isdecimal()]
+    return [place for place in sorted(versions) if not has_manifest(place) and any(place.iterdir())]
 
 
 def _others(count: int) -> str:
@@ -61,6 +146,11 @@ def look_at_device(settings: Settings) -> Iterator[Finding]:
     import torch  # noqa: PLC0415 - takes seconds
 
     computing = choose_computing(settings.device, settings.precision)
+    if worker_pid(settings) is None:  # a worker has tried itself, and a card may not hold two of the models
+        for tried in try_parts(settings):
+            if tried.part in {"models", "device"} and not tried.works:
+                yield wrong("device", tried.told, "see whether driver, torch and memory fit, or set another device")
+                return
     device = torch.device(computing.device)
     precision = f"generator in {computing.generator}, encoders in {computing.encoders}"
     if device.type == "cuda":

@@ -14,6 +14,8 @@ LITTLE_BYTES = 2 << 30
 TOO_LITTLE_BYTES = 200 << 20
 """Below this nothing should be begun."""
 
+_ADVICE = "make it writable for the user who runs freeda (mount options, chown); what is in it stays as it is"
+_ADVICE_NEW = "give another one: --home or FREEDA_HOME"
 _MOUNTS = Path("/proc/self/mounts")
 _SHARED_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "lustre", "ceph", "glusterfs"})
 
@@ -22,9 +24,14 @@ def look_at_home(settings: Settings) -> Iterator[Finding]:
     """Can the home be written, or made?"""
     home = settings.home
     nearest = nearest_folder(home)
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        yield wrong("home", f"{home} cannot be written", "give another one: --home or FREEDA_HOME")
+    if not nearest.is_dir():
+        yield wrong("home", f"{home} cannot be made: {nearest} is no folder", "give another one: --home or FREEDA_HOME")
         return
+    for place in (nearest, *_parts(settings)):
+        reason = _unwritable(place)
+        if reason:
+            yield wrong("home", f"{place} cannot be written: {reason}", _ADVICE if home.exists() else _ADVICE_NEW)
+            return
     yield ok("home", str(home) if home.is_dir() else f"{home} is not there yet; the first command makes it")
     kind = file_system(nearest)
     if kind in _SHARED_FILE_SYSTEMS:
@@ -33,6 +40,26 @@ def look_at_home(settings: Settings) -> Iterator[Finding]:
             f"lies on a network file system ({kind}), where SQLite and file locks cannot be relied on",
             "keep the home on a local disk; machines share a database, a broker and a Qdrant server instead",
         )
+
+
+def _parts(settings: Settings) -> list[Path]:
+    """What a worker writes, as far as it is there."""
+    folders = (settings.broker_folder, settings.logs_folder, settings.locks_folder, settings.banks_folder)
+    parts = [*folders, settings.artifacts_folder, settings.database_file]
+    return [part for part in parts if part.exists()]
+
+
+def _unwritable(place: Path) -> str:
+    """Why a folder or file cannot be written; empty when it can."""
+    if os.access(place, os.W_OK | (os.X_OK if place.is_dir() else 0)):
+        return ""
+    if os.statvfs(place).f_flag & os.ST_RDONLY:
+        return "its file system is mounted read-only"
+    try:
+        owner = place.owner()
+    except KeyError:  # a user that this machine does not know
+        owner = str(place.stat().st_uid)
+    return f"it belongs to {owner}, and this is user {os.geteuid()}"
 
 
 def look_at_disk(settings: Settings) -> Iterator[Finding]:

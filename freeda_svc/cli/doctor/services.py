@@ -1,7 +1,11 @@
 """Do database, broker and clocks answer as they should?"""
 
+import sqlite3
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import redis
@@ -11,15 +15,20 @@ from freeda_svc.addresses import shown_address
 from freeda_svc.cli.doctor.findings import Finding, note, ok, wrong
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs.database import current_revision, database_engine, one_line
+from freeda_svc.jobs.results import RESULTS
 from freeda_svc.settings import Settings
-from workers.broker import running_broker_url
+from workers.broker import broker_process, running_broker_url
 from workers.locks import worker_is_running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ANSWER_SECONDS = 5.0
-_LOST_WITHOUT_DATABASE = "jobs and what they know of results are lost, banks are not"
+CHECK_SECONDS = 30.0
+"""So long a database is read for damage; one that takes longer is not checked to its end."""
+_STEPS = 100_000
+_KEEP = "stop the worker, and copy jobs.sqlite with its -wal and -shm files to a safe place before anything else"
+_DAMAGED = f"{_KEEP}; then `freeda restore` a backup, or read what can be read with SQLite's .recover"
 LARGEST_DIFFERENCE_SECONDS = 2.0
 """Leases and times are compared between machines; synchronized clocks differ by far less."""
 
@@ -29,7 +38,7 @@ def look_at_database(settings: Settings) -> Iterator[Finding]:
     from migrations import HEAD  # noqa: PLC0415 - migrations read the tables of jobs
 
     if settings.embedded_database and not settings.database_file.is_file():
-        yield ok("database", f"{settings.database_file} is not there yet; the first job makes it")
+        yield from _look_at_missing_database(settings)
         return
     try:
         with one_line(settings):
@@ -37,7 +46,11 @@ def look_at_database(settings: Settings) -> Iterator[Finding]:
     except UnavailableError as error:
         if not settings.embedded_database:
             raise
-        yield wrong("database", str(error), f"put a copy in its place, or move it away: {_LOST_WITHOUT_DATABASE}")
+        yield wrong("database", str(error), _DAMAGED if _is_damage(str(error)) else _KEEP)
+        return
+    damage = _damage(settings.database_file) if settings.embedded_database else ""
+    if damage:
+        yield wrong("database", f"{settings.database_file} is damaged: {damage}", _DAMAGED)
         return
     where = str(settings.database_file) if settings.embedded_database else database_engine(settings).name
     if found == HEAD:
@@ -54,6 +67,34 @@ def look_at_database(settings: Settings) -> Iterator[Finding]:
         yield wrong(
             "database", f"{where} is at revision {found or 'none'}, needed is {HEAD}", "run `freeda db upgrade`"
         )
+
+
+def _look_at_missing_database(settings: Settings) -> Iterator[Finding]:
+    results = settings.artifacts_folder / RESULTS
+    if results.is_dir() and any(results.iterdir()):
+        yield wrong(
+            "database",
+            f"{settings.database_file} is gone, but {results} holds results of jobs",
+            "put it back before anything else makes a new one: from where it was moved to, or with `freeda restore`",
+        )
+    else:
+        yield ok("database", f"{settings.database_file} is not there yet; the first job makes it")
+
+
+def _is_damage(reason: str) -> bool:
+    return "malformed" in reason or "not a database" in reason
+
+
+def _damage(file: Path) -> str:
+    """What SQLite finds broken in a database, in one line; empty when nothing."""
+    deadline = time.monotonic() + CHECK_SECONDS
+    try:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
+            connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+            found = [str(text) for (text,) in connection.execute("PRAGMA quick_check(3)")]
+    except sqlite3.DatabaseError as error:
+        return "" if time.monotonic() > deadline or not _is_damage(str(error)) else str(error)
+    return "" if found == ["ok"] else " ".join("; ".join(found).split())
 
 
 def look_at_broker(settings: Settings) -> Iterator[Finding]:
@@ -88,8 +129,12 @@ def look_at_broker(settings: Settings) -> Iterator[Finding]:
 
 def _look_at_embedded_broker(settings: Settings) -> Iterator[Finding]:
     is_running, is_served = running_broker_url(settings) is not None, worker_is_running(settings)
+    process = broker_process(settings)
     if is_running:
         yield ok("broker", "the embedded one runs")
+    elif process is not None and not is_served:
+        advice = "wait if the machine is busy; otherwise end that process, `freeda up` starts another one"
+        yield wrong("broker", f"the embedded one (process {process}) does not answer", advice)
     elif is_served:
         yield wrong(
             "broker", "the embedded one does not answer its worker", "wait: the worker starts it again by itself"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from freeda_svc.evaluation.datasets import LabelledImage
 from freeda_svc.evaluation.label_files import IGNORED, LabelValues
-from freeda_svc.evaluation.layouts.found import Found, complete, first_existing
+from freeda_svc.evaluation.layouts.found import Found, complete, first_existing, members
 
 CLASSES = 150
 _UNPACKED = "ADEChallengeData2016"
@@ -24,6 +24,6 @@ def list_ade(folder: Path) -> Found:
     images = first_existing(title, folder, ("images/validation", f"{_UNPACKED}/images/validation"))
     root = images.parents[1]
     labels = first_existing(title, root, ("annotations/validation",))
-    listed = (LabelledImage(path.stem, path, labels / f"{path.stem}.png") for path in sorted(images.glob("*.jpg")))
+    listed = (LabelledImage(path.stem, path, labels / f"{path.stem}.png") for path in members(images, "*.jpg"))
     values = LabelValues({0: IGNORED, **{label + 1: label for label in range(CLASSES)}})
     return Found(complete(title, images, listed), values)

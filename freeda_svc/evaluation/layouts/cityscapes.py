@@ -4,7 +4,7 @@ from pathlib import Path
 
 from freeda_svc.evaluation.datasets import LabelledImage
 from freeda_svc.evaluation.label_files import IGNORED, LabelValues
-from freeda_svc.evaluation.layouts.found import Found, complete, first_existing
+from freeda_svc.evaluation.layouts.found import Found, complete, first_existing, members
 
 EVALUATED_IDENTIFIERS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 """The label identifiers of the 19 classes, from road to bicycle; all others are ignored."""
@@ -29,14 +29,14 @@ def list_cityscapes(folder: Path) -> Found:
     labels = first_existing(title, folder, ("gtFine/val",))
     meanings = dict.fromkeys((*range(_IDENTIFIERS), _IGNORED_WHEN_CONVERTED), IGNORED)
     suffix = _LABELS
-    if not any(labels.glob(f"*/*{_LABELS}.png")) and any(labels.glob(f"*/*{_CONVERTED}.png")):
+    if not members(labels, f"*/*{_LABELS}.png") and members(labels, f"*/*{_CONVERTED}.png"):
         suffix = _CONVERTED
         meanings = {_IGNORED_WHEN_CONVERTED: IGNORED, **{label: label for label in range(len(EVALUATED_IDENTIFIERS))}}
     else:
         meanings.update({number: label for label, number in enumerate(EVALUATED_IDENTIFIERS)})
     listed = (
         LabelledImage(f"{path.parent.name}/{name}", path, labels / path.parent.name / f"{name}{suffix}.png")
-        for path in sorted(images.glob(f"*/*{_IMAGE}.png"))
+        for path in members(images, f"*/*{_IMAGE}.png")
         for name in (path.stem.removesuffix(_IMAGE),)
     )
     return Found(complete(title, images, listed), LabelValues(meanings))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from freeda_svc.evaluation.datasets import LabelledImage
 from freeda_svc.evaluation.label_files import IGNORED, LabelValues
-from freeda_svc.evaluation.layouts.found import Found, complete, first_existing
+from freeda_svc.evaluation.layouts.found import Found, complete, first_existing, members
 
 THINGS, CLASSES = 80, 171
 _UNLABELLED = 255
@@ -71,7 +71,7 @@ def _list_coco(
 ) -> Found:
     images = first_existing(title, folder, _IMAGES)
     labels = first_existing(title, folder, _LABELS)
-    files = sorted(labels.glob("*.png"))
+    files = members(labels, "*.png")
     plain = [path for path in files if not path.stem.endswith("TrainIds")]
     chosen, meanings = plain, published
     if not plain:

@@ -6,7 +6,7 @@ from pathlib import Path
 from freeda_svc.errors import InputError
 from freeda_svc.evaluation.datasets import LabelledImage
 from freeda_svc.evaluation.label_files import IGNORED, LabelValues
-from freeda_svc.evaluation.layouts.found import Found, complete
+from freeda_svc.evaluation.layouts.found import Found, complete, members
 from freeda_svc.images import image_endings
 
 _TITLE = "a folder of images and masks"
@@ -35,11 +35,12 @@ def list_folders(images: Path, masks: Path, *, classes: int, first: int = 0, ign
             f"{first + classes - 1}; give another with --ignore"
         )
     suffixes = image_endings()
-    found = [path for path in sorted(images.rglob("*")) if path.suffix.lower() in suffixes and path.is_file()]
+    found = [path for path in members(images, "**/*") if path.suffix.lower() in suffixes and path.is_file()]
+    beside = _masks_by_name(masks)
     listed = []
     for path in found:
-        name = path.relative_to(images).with_suffix("").as_posix()
-        listed.append(LabelledImage(name, path, _mask_of(masks, name)))
+        name = _name_of(path, images)
+        listed.append(LabelledImage(name, path, beside.get(name, masks / f"{name}{_MASKS[0]}")))
     name, count = Counter(item.name for item in listed).most_common(1)[0] if listed else ("", 0)
     if count > 1:
         raise InputError(f"{images} holds {name} {count} times, with different suffixes; keep one image a name")
@@ -49,6 +50,12 @@ def list_folders(images: Path, masks: Path, *, classes: int, first: int = 0, ign
     return Found(complete(_TITLE, images, listed), LabelValues(meanings))
 
 
-def _mask_of(masks: Path, name: str) -> Path:
-    places = [masks / f"{name}{suffix}" for suffix in _MASKS]
-    return next((place for place in places if place.is_file()), places[0])
+def _name_of(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).with_suffix("").as_posix()
+
+
+def _masks_by_name(folder: Path) -> dict[str, Path]:
+    """Return each mask by its name without suffix; of several the one whose suffix comes first in ``_MASKS``."""
+    found = [path for path in members(folder, "**/*") if path.suffix.lower() in _MASKS and path.is_file()]
+    found.sort(key=lambda path: _MASKS.index(path.suffix.lower()), reverse=True)
+    return {_name_of(path, folder): path for path in found}

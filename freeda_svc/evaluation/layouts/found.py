@@ -36,6 +36,18 @@ def first_existing(title: str, folder: Path, places: Sequence[str]) -> Path:
     raise InputError(f"{folder} is not laid out as {title}: expected {folder / places[0]}{others}")
 
 
+def members(folder: Path, pattern: str) -> list[Path]:
+    """Return what matches a pattern below a folder, in order.
+
+    Names that begin with a dot are no members of a dataset: they are what some systems put beside each file.
+    """
+    return sorted(
+        path
+        for path in folder.glob(pattern)
+        if not any(name.startswith(".") for name in path.relative_to(folder).parts)
+    )
+
+
 def read_names(title: str, path: Path) -> list[str]:
     """Read a list of names, one a line; blank lines do not count.
 

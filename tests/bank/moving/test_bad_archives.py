@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from freeda_svc import parquet_files
 from freeda_svc.bank import EmbeddedStore
 from freeda_svc.bank.moving import ArchiveManifest, export_bank, import_bank, verify_archive
 from freeda_svc.bank.moving.archive import describe_file
@@ -313,3 +314,50 @@ def test_without_pyarrow_the_extra_is_named(
     refused(UnavailableError, match, import_bank, archive, open_store())
     refused(UnavailableError, match, export_bank, open_store(), tmp_path / "new", parameters={})
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "message"),
+    [
+        (
+            "prototype_tables.LONGEST_TEXT",
+            20,
+            "a text of [0-9]+ bytes in its column (id|caption), expected at most 20$",
+        ),
+        ("prototype_tables.MOST_SPANS", 1, "a prototype with 2 spans, expected at most 1$"),
+        ("prototype_tables.ROWS_A_PART", 3, "has 4 rows, more than 3; split it$"),
+        (
+            "prototype_tables._SPANS_A_GROUP",
+            1,
+            "a row group has [0-9]+ values in its column 'spans', expected at most 2;",
+        ),
+        ("archive_manifest.LARGEST_MANIFEST", 100, "it takes more than 100 bytes"),
+    ],
+)
+def test_what_would_take_too_much_memory_is_refused(
+    refuse: Refuse, monkeypatch: pytest.MonkeyPatch, limit: str, value: int, message: str
+) -> None:
+    monkeypatch.setattr(f"freeda_svc.bank.moving.{limit}", value)
+    refuse(message)
+
+
+def test_a_column_that_would_grow_too_much_is_refused(
+    archive: Path, refuse: Refuse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet_files, "EXPANDED_FREELY", 100)
+    monkeypatch.setattr(parquet_files, "MOST_EXPANSION", 0)
+    refuse("a row group of its column 'id' would grow from [0-9,]+ to [0-9,]+ bytes, more than 0 times")
+
+
+def test_dimensions_that_no_encoder_has_are_refused(archive: Path, refuse: Refuse) -> None:
+    write_manifest(archive, replace(read_manifest(archive), key_dimension=10_000))
+    refuse("key_dimension: Input should be less than or equal to 8192")
+
+
+@pytest.mark.parametrize("column", ["image", "mask", "attribution"])
+@pytest.mark.parametrize("path", ["/etc/hostname", "../above.png", "a/../../b.png", "a\\b.png", "a\0b.png"])
+def test_paths_out_of_the_folder_of_artifacts_are_refused(
+    archive: Path, refuse: Refuse, column: str, path: str
+) -> None:
+    forge(archive, 0, put(column, 1, path))
+    refuse(rf"row 1: its {column} '.*' is no path below the folder of artifacts; do not use this archive$")

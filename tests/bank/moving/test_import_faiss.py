@@ -121,6 +121,7 @@ def test_files_are_in_the_order_of_their_whole_names(
     for name, vector in zip(names, vectors, strict=True):
         np.save(prototypes / f"{name}.npy", vector)
     (prototypes / "0.txt").write_text("notes")
+    (prototypes / "._1.npy").write_bytes(b"\0\5\26\7junk")  # what some systems put beside a file
     store = open_store()
     import_faiss(index, prototypes, store)
     found = {p.caption_id: p.key for some in store.scan() for p in some}

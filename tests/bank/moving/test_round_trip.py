@@ -13,6 +13,7 @@ from freeda_svc.bank import BankName, EmbeddedStore, Selection, point_id
 from freeda_svc.bank.checks import unit_rows
 from freeda_svc.bank.moving import export_bank, import_bank, verify_archive
 from freeda_svc.bank.server import Connection, ServerBanks
+from freeda_svc.packs.places import is_below
 from freeda_svc.prototypes.record import ORIGINS, Prototype
 
 PACK = "pack-of-the-tests"
@@ -44,7 +45,7 @@ def prototypes(draw: st.DrawFn) -> list[Prototype]:
             job=draw(WORDS),
             origin=draw(st.sampled_from(ORIGINS)),
             outlier=draw(WORDS),
-            image=draw(WORDS),
+            image=draw(WORDS.filter(lambda path: not path or (is_below(path) and "\0" not in path))),
         )
         for i in range(number)
     ]
