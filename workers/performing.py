@@ -1,6 +1,7 @@
 """What is done for one item: the method is called and its result written down."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from freeda_svc.jobs.claims import Claim
 from freeda_svc.jobs.kept_exemplars import read_kept_exemplar
 from freeda_svc.jobs.overrides import apply_overrides
 from freeda_svc.jobs.results import colours_of, result_folder
+from freeda_svc.jobs.segmentation_requests import ONLY_PROPOSE
 from workers.held import Held
 from workers.metrics_reports import STORE, note_bank, stage
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from freeda_svc.bank import PrototypeStore
     from freeda_svc.prototypes import Prototype
     from freeda_svc.prototypes.builder import BuildResult
-    from freeda_svc.segmentation import Proposals, Segmentation
+    from freeda_svc.segmentation import Segmentation
 
 OUTSIDE = "prototypes of nouns that the pack's models do not know"
 
@@ -104,16 +106,20 @@ def _segment(held: Held, claim: Claim) -> dict[str, Any]:
         image = load_image(path, settings.input_rules.anywhere())
     except InputError as error:
         raise InputError(str(error).replace(str(path), claim.input["name"])) from error
-    segmenter, asked = held.segmenter(bank_of_job(claim.parameters)), claim.parameters["categories"]
+    bank = bank_of_job(claim.parameters)
+    segmenter, asked = held.segmenter(bank), claim.parameters["categories"]
+    if claim.parameters.get(ONLY_PROPOSE):
+        version = held.bank(bank).version()  # before it is looked at: what comes meanwhile is taken for newer
+        return {"proposals": proposal_values(segmenter.propose(image, parameters)), "bank_version": asdict(version)}
     proposals = segmenter.propose(image, parameters) if asked is None else None
+    told = claim.input.get("proposals") if proposals is None else proposal_values(proposals)
     categories = proposals.categories if proposals else [Category(**category) for category in asked]
     segmentation = segmenter.segment(image, categories, parameters)
     folder = result_folder(settings, claim.job_id, claim.number)
-    told = None if proposals is None else proposal_values(proposals)
     with stage(STORE):
         keep_result(folder, segmentation, colours_of(claim.parameters), told)
     if claim.parameters.get("explain"):
-        _keep_evidence(held, claim, folder, image=image, segmentation=segmentation, proposals=proposals)
+        _keep_evidence(held, claim, folder, image=image, segmentation=segmentation, proposals=told)
     return summarise(segmentation, told)
 
 
@@ -124,7 +130,7 @@ def _keep_evidence(
     *,
     image: "npt.NDArray[np.uint8]",
     segmentation: "Segmentation",
-    proposals: "Proposals | None",
+    proposals: Mapping[str, Any] | None,
 ) -> None:
     from freeda_svc.outputs import shown_colours, write_evidence, write_evidence_page  # noqa: PLC0415 - as above
     from freeda_svc.outputs.kept import EVIDENCE, EVIDENCE_PAGE  # noqa: PLC0415 - as above

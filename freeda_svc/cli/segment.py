@@ -13,7 +13,8 @@ from freeda_svc.cli.console import print_json
 from freeda_svc.cli.endings import EXIT_FAILED, EXIT_PARTLY, Interrupted
 from freeda_svc.cli.job_options import idempotency_key_option, priority_option
 from freeda_svc.cli.options import outcome_option, quiet_option
-from freeda_svc.cli.segment_categories import AskedCategories, ask_categories, category_options
+from freeda_svc.cli.segment_auto import CommonList, propose_for_all
+from freeda_svc.cli.segment_categories import ask_categories, category_options
 from freeda_svc.cli.segment_formats import (
     explain_option,
     format_option,
@@ -27,6 +28,7 @@ from freeda_svc.cli.segment_manifest import Manifest
 from freeda_svc.cli.segment_parameters import parameter_options, read_overrides
 from freeda_svc.cli.segment_plan import Plan, Target, plan_resumption, tell_plan
 from freeda_svc.cli.segment_report import (
+    ERRORS_SHOWN,
     LINES_SHOWN,
     outcome_as_json,
     print_outcome,
@@ -34,15 +36,13 @@ from freeda_svc.cli.segment_report import (
     tell_errors,
     tell_problems,
 )
+from freeda_svc.cli.segment_request import Request
 from freeda_svc.cli.segment_run import Outcome, follow_images, write_files_for_all
 from freeda_svc.cli.segment_words import tell_words
-from freeda_svc.cli.session import open_dispatcher, read_settings
+from freeda_svc.cli.session import read_settings
 from freeda_svc.errors import InputError
-from freeda_svc.jobs import InputImage, Priority, submit_segment
-from freeda_svc.jobs.banks import bank_created
+from freeda_svc.jobs import InputImage, Priority
 from freeda_svc.jobs.results import submitted_images
-from freeda_svc.jobs.segmentation_requests import segmentation_request
-from freeda_svc.settings import Settings
 
 
 def check_writable(folder: Path) -> None:
@@ -54,46 +54,6 @@ def check_writable(folder: Path) -> None:
     nearest = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         raise InputError(f"{folder} cannot be written: {nearest} is no folder that can; give another --out")
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What holds for all images."""
-
-    settings: Settings
-    categories: AskedCategories
-    overrides: dict[str, Any]
-    bank: str
-    explain: bool
-    priority: Priority
-    idempotency_key: str
-
-    def submit(self, images: Sequence[InputImage]) -> str:
-        return submit_segment(
-            self.settings,
-            images,
-            self.categories.categories,
-            overrides=self.overrides,
-            dispatcher=open_dispatcher(self.settings),
-            bank=self.bank,
-            colours=self.categories.colours,
-            explain=self.explain,
-            priority=self.priority,
-            idempotency_key=self.idempotency_key,
-        )
-
-    def target(self, out: Path, formats: Sequence[str], collecting: Mapping[str, Any]) -> Target:
-        """Where the files of this request go."""
-        request = segmentation_request(
-            self.settings,
-            self.categories.categories,
-            overrides=self.overrides,
-            bank=self.bank,
-            colours=self.categories.colours,
-            explain=self.explain,
-        )
-        digest = request.digest(bank_created(self.settings, request.bank))
-        return Target(out, formats, digest, str(request.bank), Manifest(out), collecting)
 
 
 @click.command()
@@ -141,6 +101,7 @@ def segment(
     vocabulary: str | None,
     background: tuple[str, ...],
     auto: bool,
+    per_image: bool,
     out: Path | None,
     formats: tuple[str, ...],
     explain: bool,
@@ -170,45 +131,83 @@ def segment(
       freeda segment photos --recursive --vocabulary voc20 --out masks --resume
       freeda segment *.png -c "boat|ship, water" --out masks --format mask,coco
       freeda segment photos -c "cow, grass" --out set --format yolo,index --least-area 50
-      freeda segment photo.png --auto --explain --out masks
+      freeda segment photos --auto --explain --out masks
       freeda segment --list files.txt --categories-file words.txt --unknown channel
     """
     _check_use(context.params)
     asked_categories = ask_categories(categories, categories_files, vocabulary, background, auto=auto)
     overrides = read_overrides(parameters)
-    chosen = read_formats_of_segment(formats, explain=explain, auto=auto) if out is not None else ()
+    chosen = read_formats_of_segment(formats, explain=explain, own_lists=per_image) if out is not None else ()
     collecting = read_collecting(image_prefix, parameters, chosen)
     if out is not None:
         check_writable(out)
     settings = read_settings(context)
-    asked = _Asked(settings, asked_categories, overrides, bank, explain, priority, idempotency_key)
+    asked = Request(settings, asked_categories, overrides, bank, explain, priority, idempotency_key)
     found = find_images(images, lists, recursive=recursive, rules=settings.input_rules)
     tell_problems(found)
     if asked_categories.note:
         click.echo(asked_categories.note, err=True)
+    manifest = None if out is None else Manifest(out)
+    work = _Work(asked, found.images, found.problems)
+    if auto and not per_image and len(found.images) > 1:
+        work = _in_common(
+            work, propose_for_all(asked, found.images, manifest, resume=resume, keep_older=keep_older, quiet=quiet)
+        )
     if out is None and not wait:
-        job_id = asked.submit(found.images)
-        print_json({"job": job_id, "refused": found.problems}) if as_json else click.echo(job_id)
-        context.exit(EXIT_PARTLY if found.problems else 0)
-    target = None if out is None else asked.target(out, chosen, collecting)
-    plan = Plan([], [], found.images)
+        job_id = work.request.submit(work.images)
+        print_json({"job": job_id, "refused": work.problems}) if as_json else click.echo(job_id)
+        context.exit(EXIT_PARTLY if work.problems else 0)
+    target = None
+    if out is not None and manifest is not None:
+        target = Target(out, chosen, work.request.digest(), work.request.bank_name(), manifest, collecting)
+    plan = Plan([], [], work.images)
     if resume and target is not None:
-        plan = plan_resumption(settings, found.images, target, keep_older=keep_older)
+        plan = plan_resumption(settings, work.images, target, keep_older=keep_older)
         tell_plan(plan, target)
-    submitted, outcome = _run(asked, plan, target, quiet=quiet)
+    context.exit(_run(work, plan, target, quiet=quiet, as_json=as_json))
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is to be segmented.
+
+    Attributes:
+        request: what is asked of all images.
+        images: those that can be segmented.
+        problems: one line for each that cannot; all have been told.
+    """
+
+    request: Request
+    images: list[InputImage]
+    problems: Sequence[str]
+
+
+def _in_common(work: _Work, common: CommonList) -> _Work:
+    """The same with one list of categories for all images."""
+    for error in common.errors[:ERRORS_SHOWN]:
+        click.echo(error, err=True)
+    return _Work(common.request(work.request), common.images, [*work.problems, *common.errors])
+
+
+def _run(work: _Work, plan: Plan, target: Target | None, *, quiet: bool, as_json: bool) -> int:
+    """Segment what is left, write files, and tell how it went; return the exit code."""
+    settings = work.request.settings
+    submitted, outcome = _segment(work.request, plan, target, quiet=quiet)
     if target is not None:
-        order = {image.stem: number for number, image in enumerate(found.images)}
+        order = {image.stem: number for number, image in enumerate(work.images)}
         everything = sorted([*plan.written, *(image for image, _ in outcome.done)], key=lambda image: order[image.stem])
         outcome.files += write_files_for_all(settings, everything, target)
     errors = [*outcome.errors, *reasons_of(settings, outcome.failed)]
     if as_json:
-        print_json(outcome_as_json(submitted, plan, outcome, [*found.problems, *errors]))
+        print_json(outcome_as_json(submitted, plan, outcome, [*work.problems, *errors]))
     else:
-        print_outcome(plan, outcome, out)
-    tell_words([picture.result.summary for _, picture in outcome.done[:LINES_SHOWN]], asked_categories, quiet=quiet)
+        print_outcome(plan, outcome, None if target is None else target.out)
+    summaries = [picture.result.summary for _, picture in outcome.done[:LINES_SHOWN]]
+    tell_words(summaries, work.request.categories, quiet=quiet)
     tell_errors(errors, len(plan.submitted) + len(plan.left), submitted)
-    if found.problems or errors:
-        context.exit(EXIT_PARTLY if outcome.done or plan.written else EXIT_FAILED)
+    if work.problems or errors:
+        return EXIT_PARTLY if outcome.done or plan.written else EXIT_FAILED
+    return 0
 
 
 def _check_use(given: Mapping[str, Any]) -> None:
@@ -219,11 +218,13 @@ def _check_use(given: Mapping[str, Any]) -> None:
         raise click.UsageError(f"{'--resume' if given['resume'] else '--format'} goes with --out DIR.")
     if given["keep_older"] and not given["resume"]:
         raise click.UsageError("--keep-older goes with --resume.")
+    if given["per_image"] and not given["auto"]:
+        raise click.UsageError("--per-image goes with --auto.")
     if given["resume"] and given["idempotency_key"]:
         raise click.UsageError("--idempotency-key goes without --resume, which finds out itself what was asked before.")
 
 
-def _run(asked: _Asked, plan: Plan, target: Target | None, *, quiet: bool) -> tuple[str | None, Outcome]:
+def _segment(asked: Request, plan: Plan, target: Target | None, *, quiet: bool) -> tuple[str | None, Outcome]:
     """Submit what is left and wait for it; return the new job, if any, and how everything ended."""
     job_id = None
     submitted = list(plan.submitted)

@@ -22,20 +22,22 @@ class AskedCategories:
     """What to look for.
 
     Attributes:
-        categories: mappings as ``submit_segment`` takes them; None where the bank proposes some for each image.
+        categories: mappings as ``submit_segment`` takes them; None where the bank proposes some.
         colours: RGB of the first of them, where they have colours of their own.
         background: whether one of them is a background.
+        proposed: whether the bank proposed them.
         note: what became of categories that were named beside a vocabulary; empty where there are none.
     """
 
     categories: list[dict[str, Any]] | None
     colours: list[Colour]
     background: bool = False
+    proposed: bool = False
     note: str = ""
 
 
 def category_options(command: Command) -> Command:
-    """Give a command the options ``categories``, ``categories_file``, ``vocabulary``, ``background`` and ``auto``."""
+    """Give a command the options that say what to look for; it gets them as ``ask_categories`` takes them."""
     for option in reversed(
         (
             click.option(
@@ -66,7 +68,12 @@ def category_options(command: Command) -> Command:
                 metavar="WORDS",
                 help="Words that fold into one further category, background: 'sky, wall, road'. May be repeated.",
             ),
-            click.option("--auto", is_flag=True, help="Name no categories: the bank proposes some for each image."),
+            click.option(
+                "--auto", is_flag=True, help="Name no categories: the bank proposes some, one list for all images."
+            ),
+            click.option(
+                "--per-image", is_flag=True, help="With --auto: a list for each image; masks then mean other things."
+            ),
         )
     ):
         command = option(command)
@@ -113,7 +120,7 @@ def ask_categories(
         if vocabulary is None
         else _note_of_added([category["name"] for category in asked[classes:]], vocabulary, classes)
     )
-    return AskedCategories(asked, colours, has_background, note)
+    return AskedCategories(asked, colours, has_background, note=note)
 
 
 def _note_of_added(names: Sequence[str], vocabulary: str, classes: int) -> str:

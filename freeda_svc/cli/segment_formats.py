@@ -90,13 +90,13 @@ def read_formats(given: Sequence[str]) -> tuple[str, ...]:
     return check_formats(_names(given))
 
 
-def read_formats_of_segment(given: Sequence[str], *, explain: bool, auto: bool) -> tuple[str, ...]:
+def read_formats_of_segment(given: Sequence[str], *, explain: bool, own_lists: bool) -> tuple[str, ...]:
     """Return the formats that were asked for of images that are to be segmented.
 
     Args:
         given: as typed; the usual ones when empty.
         explain: whether evidence is kept; its files then come on top, both where none of them is named.
-        auto: whether each image has categories of its own, which files for all images cannot have.
+        own_lists: whether each image has categories of its own, which files for all images cannot have.
 
     Raises:
         UsageError: a format does not go with the other options.
@@ -110,9 +110,9 @@ def read_formats_of_segment(given: Sequence[str], *, explain: bool, auto: bool) 
     chosen = read_formats(names)
     if not explain and set(chosen) & set(EVIDENCE_FORMATS):
         raise click.UsageError("--format evidence and evidence-page go with --explain.")
-    if auto and formats_of_one_list(chosen):
+    if own_lists and formats_of_one_list(chosen):
         these = " and ".join(formats_of_one_list(chosen))
-        raise click.UsageError(f"--format {these} goes with the same categories for all images, not with --auto.")
+        raise click.UsageError(f"--format {these} goes with the same categories for all images, not with --per-image.")
     return chosen
 
 

@@ -1,13 +1,14 @@
 """What a folder of results was made from: what ``freeda segment --resume`` goes by.
 
 A file of JSON lines that only grows. One line tells that a job was submitted for the folder, one that an image's
-files were written. Of two lines about one image the later one counts; a last line that was cut off does not.
+files were written, one which categories were proposed for all images. Of two lines about one image the later one
+counts; a last line that was cut off does not.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,7 @@ class Manifest:
         folder: the folder of results.
         jobs: ids of the jobs submitted for it, by the digest of what they asked.
         images: what was written, by stem.
+        lists: categories that were proposed for all images together, by the digest of the request for proposals.
         damaged: how many lines could not be read; what they told of is done again.
     """
 
@@ -70,6 +72,7 @@ class Manifest:
         self.folder = folder
         self.jobs: dict[str, list[str]] = {}
         self.images: dict[str, WrittenImage] = {}
+        self.lists: dict[str, list[str]] = {}
         self.damaged = 0
         for line in self._lines():
             try:
@@ -84,6 +87,14 @@ class Manifest:
             UnavailableError: the folder cannot be written.
         """
         self._append({"request": request, "job": job})
+
+    def note_list(self, request: str, categories: Sequence[str]) -> None:
+        """Write down which categories were proposed for all images together.
+
+        Raises:
+            UnavailableError: the folder cannot be written.
+        """
+        self._append({"request": request, "categories": list(categories)})
 
     def note_image(self, image: WrittenImage) -> None:
         """Write down that an image's files were written; others that were made alike before still count.
@@ -118,10 +129,15 @@ class Manifest:
             image = WrittenImage(**entry)
             self.images[image.stem] = image
             return
-        request, job = entry["request"], entry["job"]
-        if not isinstance(request, str) or not isinstance(job, str):
-            raise ValueError("the line is damaged")  # noqa: TRY004 - one kind of error for all that a line can be
-        self.jobs.setdefault(request, []).append(job)
+        request, job, names = entry["request"], entry.get("job", ""), entry.get("categories", [])
+        if not (isinstance(request, str) and isinstance(job, str) and isinstance(names, list) and (job or names)):
+            raise ValueError("the line is damaged")
+        if not all(isinstance(name, str) and name.strip() for name in names):
+            raise ValueError("the line is damaged")
+        if names:
+            self.lists[request] = names
+        else:
+            self.jobs.setdefault(request, []).append(job)
 
     def _lines(self) -> list[bytes]:
         path = self.folder / NAME

@@ -91,7 +91,7 @@ def plan_resumption(settings: Settings, images: Sequence[InputImage], target: Ta
     """
     plan = Plan([], [], [], keeps_older=keep_older)
     earlier = _earlier_images(settings, target)
-    age = _Age(settings, target, must_know=not keep_older)
+    age = BankAge(settings, target.bank, must_know=not keep_older)
     for image in images:
         digest = digest_of_file(image.path)
         written = target.manifest.images.get(image.stem)
@@ -105,7 +105,11 @@ def plan_resumption(settings: Settings, images: Sequence[InputImage], target: Ta
         is_written = found is not None
         if found is None and digest in earlier:
             found = replace(earlier[digest], name=image.name, stem=image.stem)
-        if found is not None and age.is_older(found, written if is_written else None):
+        if (
+            found is not None
+            and found.state not in OPEN_ITEM_STATES
+            and age.is_older(_made_from(settings, found, written if is_written else None))
+        ):
             plan.older.append(image.name)
             found = found if keep_older else None
         if found is None:
@@ -130,23 +134,35 @@ def tell_plan(plan: Plan, target: Target) -> None:
         click.echo(f"older than what is in the bank now: {counted(len(plan.older), 'image')}; {what}", err=True)
 
 
-class _Age:
-    """Tells results that were made before the bank changed; the bank is asked once, when the first is looked at."""
+class BankAge:
+    """Tells what was made before the bank changed; the bank is asked once, when the first is looked at.
 
-    def __init__(self, settings: Settings, target: Target, *, must_know: bool) -> None:
+    Attributes:
+        unknown: why that cannot be told; empty when it can.
+    """
+
+    def __init__(self, settings: Settings, bank: str, *, must_know: bool) -> None:
+        """Take a bank.
+
+        Args:
+            settings: the installation.
+            bank: its name and version.
+            must_know: an error that keeps it from being told is raised; otherwise nothing counts as older then.
+        """
         self._settings = settings
-        self._bank = target.bank
+        self._bank = bank
         self._must_know = must_know
         self._now: BankVersion | None = None
         self.unknown = ""
 
-    def is_older(self, image: SubmittedImage, written: WrittenImage | None) -> bool:
-        """Whether what there is of an image was made before; what is still to be done is not."""
-        if image.state in OPEN_ITEM_STATES or self.unknown:
+    def is_older(self, made: BankVersion | None) -> bool:
+        """Whether the bank is another one now than it was; so it is when nobody knows what it was.
+
+        Raises:
+            UnavailableError: the bank does not answer, and it must be known.
+        """
+        if self.unknown:
             return False
-        made = written.bank_version if written is not None else None
-        if made is None:
-            made = _kept_bank_version(self._settings, image)
         try:
             if self._now is None:
                 self._now = bank_version(self._settings, self._bank)
@@ -183,8 +199,10 @@ def _is_kept(settings: Settings, image: SubmittedImage) -> bool:
     return KeptResult(result_folder(settings, image.job, image.number)).whole
 
 
-def _kept_bank_version(settings: Settings, image: SubmittedImage) -> BankVersion | None:
+def _made_from(settings: Settings, image: SubmittedImage, written: WrittenImage | None) -> BankVersion | None:
     """What was in the bank when an image was segmented; None where that is not known any more."""
+    if written is not None and written.bank_version is not None:
+        return written.bank_version
     from freeda_svc.outputs import KeptResult  # noqa: PLC0415 - as above
 
     try:

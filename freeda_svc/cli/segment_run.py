@@ -41,7 +41,12 @@ class Outcome:
 
 
 def follow_images(
-    settings: Settings, images: Sequence[SubmittedImage], target: Target | None, *, quiet: bool = False
+    settings: Settings,
+    images: Sequence[SubmittedImage],
+    target: Target | None,
+    *,
+    label: str = "segment",
+    quiet: bool = False,
 ) -> Outcome:
     """Wait until images have ended, writing the files of each as soon as it is done.
 
@@ -49,6 +54,7 @@ def follow_images(
         settings: the installation.
         images: of one or several jobs.
         target: where the files go; nothing is written when None.
+        label: what is going on, beside the progress.
         quiet: show no progress.
 
     Raises:
@@ -58,7 +64,7 @@ def follow_images(
     outcome = Outcome()
     pictures = pictures_of(settings, images)
     waiting = {(image.job, image.number): (image, picture) for image, picture in zip(images, pictures, strict=True)}
-    with remembered_interrupts() as raise_if_interrupted, shown_progress("segment", quiet=quiet) as tell:
+    with remembered_interrupts() as raise_if_interrupted, shown_progress(label, quiet=quiet) as tell:
         noted = False
         while waiting:
             began = time.monotonic()

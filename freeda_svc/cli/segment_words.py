@@ -22,7 +22,7 @@ def tell_words(summaries: Sequence[Summary], asked: AskedCategories, *, quiet: b
         quiet: no advice.
     """
     tell_unknown_words(summaries)
-    if summaries and not (quiet or asked.background or asked.categories is None):
+    if summaries and not (quiet or asked.background or asked.categories is None or asked.proposed):
         _tell_what_fits_none(summaries[0])
 
 

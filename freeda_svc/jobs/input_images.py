@@ -4,9 +4,10 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.input_files import ANYWHERE, InputRules, check_place, open_input
@@ -30,11 +31,14 @@ class InputImage:
         name: what it is called in lists and in files for other programs: its file name, perhaps with folders.
         stem: what the files of its result are called, without their endings: a path relative to the folder that they
             are exported to.
+        proposals: what was proposed for it, as ``freeda_svc.segmentation.proposal_values`` returns it, where its
+            categories come from proposals for many images; None otherwise.
     """
 
     path: Path
     name: str
     stem: str
+    proposals: Mapping[str, Any] | None = None
 
 
 def name_images(images: Iterable[Path]) -> list[InputImage]:

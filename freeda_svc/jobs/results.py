@@ -11,6 +11,7 @@ from freeda_svc.errors import InputError
 from freeda_svc.jobs.control import find_job, get_job
 from freeda_svc.jobs.database import reading
 from freeda_svc.jobs.input_images import distinct_stems
+from freeda_svc.jobs.segmentation_requests import ONLY_PROPOSE
 from freeda_svc.jobs.states import ItemState, JobKind
 from freeda_svc.jobs.tables import WorkItem
 from freeda_svc.settings import Settings
@@ -105,6 +106,17 @@ def item_states(settings: Settings, job_id: str) -> dict[int, ItemState]:
         return {number: ItemState(state) for number, state in rows}
 
 
+def proposals_of(settings: Settings, job_id: str) -> dict[int, Mapping[str, Any]]:
+    """Return what a job that only proposes has found out, by the numbers of its items that are done.
+
+    Each has ``proposals``, as ``freeda_svc.segmentation.proposal_values`` returns them, and ``bank_version``.
+    """
+    with reading(settings) as session:
+        done = WorkItem.job_id == job_id, WorkItem.state == ItemState.DONE
+        rows = session.execute(select(WorkItem.number, WorkItem.result).where(*done))
+        return {number: result for number, result in rows if result is not None}
+
+
 def pictures_of(settings: Settings, images: Sequence[SubmittedImage]) -> "list[Picture]":
     """Return what the files of images are made of, in their order; they may belong to several jobs."""
     from freeda_svc.outputs import KeptResult, Picture  # noqa: PLC0415 - listing jobs does without it
@@ -125,6 +137,11 @@ def pictures_of(settings: Settings, images: Sequence[SubmittedImage]) -> "list[P
 def _colours_of_job(settings: Settings, job_id: str) -> "npt.NDArray[np.uint8]":
     with reading(settings) as session:
         return colours_of(get_job(session, job_id).parameters)
+
+
+def _only_proposes(settings: Settings, job_id: str) -> bool:
+    with reading(settings) as session:
+        return bool(session.get_one(Job, job_id).parameters.get(ONLY_PROPOSE))
 
 
 def export_results(
@@ -157,6 +174,11 @@ def export_results(
     from freeda_svc.outputs import check_formats, write_collections, write_image_files  # noqa: PLC0415 - as above
 
     images = submitted_images(settings, job_id)
+    if images and _only_proposes(settings, images[0].job):
+        raise InputError(
+            f"job {images[0].job} only proposed categories for its images; a later job segmented them into all of "
+            "these together, see `freeda jobs list`"
+        )
     chosen = check_formats(formats)
     done = [image for image in images if image.state == ItemState.DONE]
     pictures = pictures_of(settings, done)

@@ -7,12 +7,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from freeda_svc.bank.names import BankName
+from freeda_svc.errors import InputError
 from freeda_svc.jobs.banks import BANK, bank_of_new_job
 from freeda_svc.jobs.categories import check_categories
 from freeda_svc.jobs.overrides import apply_overrides
 from freeda_svc.packs.description import PackDescription, read_pack_parameters
 from freeda_svc.packs.parameters import SegmentationParameters
 from freeda_svc.settings import Settings
+
+ONLY_PROPOSE = "only_propose"
+"""The parameter of a job whose images are only looked at, so that their categories can be put together."""
 
 Colour = tuple[int, int, int]
 
@@ -56,6 +60,7 @@ def segmentation_request(
     bank: str = "",
     colours: Sequence[Colour] = (),
     explain: bool = False,
+    only_propose: bool = False,
 ) -> SegmentationRequest:
     """Check what is asked of all images.
 
@@ -67,12 +72,16 @@ def segmentation_request(
         bank: name of the bank whose prototypes are used; that of the settings when empty.
         colours: RGB of the first categories, where they are to have other colours than usual.
         explain: whether evidence is kept of each image.
+        only_propose: with no categories: say what the bank proposes for each image, and segment none.
 
     Raises:
-        InputError: a category or a parameter is not usable, or the pack is not valid.
+        InputError: categories are named although they are to be proposed, a category or a parameter is not usable, or
+            the pack is not valid.
         NotFoundError: there is no such pack or bank.
         UnavailableError: the banks cannot be reached.
     """
+    if only_propose and categories is not None:
+        raise InputError("categories are proposed where none are named; leave them out, or segment into them")
     pack = read_pack_parameters(settings.pack, settings.packs_folder)
     changed = dict(overrides or {})
     segmentation = apply_overrides(pack.parameters.segmentation, changed)
@@ -83,4 +92,6 @@ def segmentation_request(
         parameters["colours"] = [list(colour) for colour in colours]
     if explain:
         parameters["explain"] = True
+    if only_propose:
+        parameters[ONLY_PROPOSE] = True
     return SegmentationRequest(pack, parameters, segmentation)

@@ -139,6 +139,7 @@ def submit_segment(
     bank: str = "",
     colours: Sequence[Colour] = (),
     explain: bool = False,
+    only_propose: bool = False,
     priority: Priority = Priority.NORMAL,
     idempotency_key: str = "",
 ) -> str:
@@ -156,6 +157,7 @@ def submit_segment(
         bank: name of the bank whose prototypes are used; that of the settings when empty.
         colours: RGB of the first categories, where they are to have other colours than usual.
         explain: whether evidence is kept of each image.
+        only_propose: with no categories: say what the bank proposes for each image, and segment none.
         priority: of waiting items those of a higher priority begin first.
         idempotency_key: the client's own name for this request: asking again under it makes no second job.
 
@@ -170,7 +172,13 @@ def submit_segment(
     """
     key = check_key(idempotency_key)
     request = segmentation_request(
-        settings, categories, overrides=overrides, bank=bank, colours=colours, explain=explain
+        settings,
+        categories,
+        overrides=overrides,
+        bank=bank,
+        colours=colours,
+        explain=explain,
+        only_propose=only_propose,
     )
     paths = [image.path if isinstance(image, InputImage) else image for image in images]
     check_images(paths, settings.input_rules)
@@ -181,6 +189,7 @@ def submit_segment(
             "name": image.name,
             "stem": image.stem,
             "path": str(image.path.absolute()),
+            **({} if image.proposals is None else {"proposals": image.proposals}),
         }
         for image in _named(images)
     ]

@@ -44,7 +44,7 @@ class Category:
         object.__setattr__(self, "synonyms", tuple(synonyms))
         for synonym in self.synonyms:
             _check_text("synonym", synonym)
-        folded = [_folded(text) for text in self.texts]
+        folded = [fold_text(text) for text in self.texts]
         for number, text in enumerate(folded):
             if text in folded[:number]:
                 raise InputError(
@@ -86,8 +86,8 @@ def _check_text(kind: str, text: str, longest: int = LONGEST_TEXT) -> None:
         raise InputError(f"a category's {kind} is not valid Unicode text: {text!r}; give it in UTF-8")
 
 
-def _folded(text: str) -> str:
-    """A text without what does not tell it from another one: case and white space."""
+def fold_text(text: str) -> str:
+    """Return a text without what does not tell it from another one: case and white space."""
     return " ".join(text.casefold().split())
 
 
@@ -113,7 +113,7 @@ def check_categories(categories: Sequence[Category | str]) -> tuple[Category, ..
         raise InputError(f"{len(read)} categories with {texts} texts were given; at most {MOST_TEXTS} are possible")
     seen: set[str] = set()
     for category in read:
-        folded = _folded(category.name)
+        folded = fold_text(category.name)
         if folded in seen:
             raise InputError(f"the category {category.name!r} is given twice; name every category once")
         seen.add(folded)
@@ -124,7 +124,7 @@ def check_categories(categories: Sequence[Category | str]) -> tuple[Category, ..
 def _check_synonyms(categories: Sequence[Category]) -> None:
     owners: dict[str, Category] = {}
     for text, category in _texts_by_owner(categories):
-        other = owners.setdefault(_folded(text), category)
+        other = owners.setdefault(fold_text(text), category)
         if other is not category and (other.synonyms or category.synonyms):
             raise InputError(
                 f"the text {text!r} is given for both {other.name!r} and {category.name!r}; leave it out of one of them"

@@ -1,5 +1,6 @@
 """Evidence as plain values, for JSON. docs/evidence.md tells what each key means."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -19,12 +20,12 @@ MOST_MAP_SIDE = 2048
 _DECIMALS = 5
 
 
-def evidence_values(evidence: Evidence, proposals: Proposals | None = None) -> dict[str, Any]:
+def evidence_values(evidence: Evidence, proposals: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return evidence as values that JSON has; numbers that are not known are None.
 
     Args:
         evidence: of one image.
-        proposals: what proposed the categories; None where a person named them.
+        proposals: what proposed the categories, see ``proposal_values``; None where a person named them.
     """
     height, width = evidence.size
     return {
@@ -63,7 +64,7 @@ def evidence_values(evidence: Evidence, proposals: Proposals | None = None) -> d
             "local": _numbers(evidence.regions.local),
             "global": _numbers(evidence.regions.global_),
         },
-        "proposals": None if proposals is None else proposal_values(proposals),
+        "proposals": proposals,
         "beta": evidence.beta,
         "local_similarity": evidence.local_similarity,
         "aggregation": evidence.aggregation,

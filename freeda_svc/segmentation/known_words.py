@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from freeda_svc.bank.store import PrototypeStore, Selection, Version
 from freeda_svc.packs.parameters import SegmentationParameters
 from freeda_svc.segmentation.aggregation import TextPrototypes
-from freeda_svc.segmentation.categories import Category
+from freeda_svc.segmentation.categories import Category, fold_text
 
 NEAREST_TOLD = 5
 """Of how many other nouns is told that prototypes of theirs are retrieved."""
@@ -71,9 +71,9 @@ class WordKnowledge:
         return tuple(tuple(next(words) for _ in category.retrieval_texts) for category in categories)
 
     def _word(self, text: str, nouns: Sequence[str], origins: Sequence[str]) -> KnownWord:
-        folded = _folded(text)
+        own_name = fold_text(text)
         counted = Counter(nouns)  # in the order in which they come first, so the nearest first
-        own = {noun for noun in counted if _folded(noun) == folded} | {text, folded}
+        own = {noun for noun in counted if fold_text(noun) == own_name} | {text, own_name}
         others = [(noun, count) for noun, count in counted.items() if noun not in own and noun.strip()]
         return KnownWord(text, self._count(own, origins), len(nouns), dict(others[:NEAREST_TOLD]))
 
@@ -89,7 +89,3 @@ class WordKnowledge:
             count = self._store.count(Selection(noun=noun, origin=origin, outlier=False))
             kept = self._counts[noun, origin] = (total, removals, count)
         return kept[2]
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())

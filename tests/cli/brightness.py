@@ -33,6 +33,7 @@ class Worker:
     settings: Settings
     bank: dict[str, Any] = field(default_factory=lambda: {"additions": 1, "removals": "0"})
     done: list[str] = field(default_factory=list)
+    proposed: list[str] = field(default_factory=list)
     resting: bool = False
     ended: bool = False
 
@@ -52,9 +53,13 @@ class Worker:
         for item_id, number, given, job_id, parameters in found:
             with Image.open(self.settings.artifacts_folder / given["image"]) as image:
                 grey = np.asarray(image.convert("L"))
-            if grey.any():
-                _keep(result_folder(self.settings, job_id, number), grey, parameters, self.bank)
-                ended: dict[str, Any] = {"state": ItemState.DONE}
+            if grey.any() and parameters.get("only_propose"):
+                result = {"proposals": propose(int(grey[0, 0])), "bank_version": self.bank}
+                ended: dict[str, Any] = {"state": ItemState.DONE, "result": result}
+                self.proposed.append(given["name"])
+            elif grey.any():
+                _keep(result_folder(self.settings, job_id, number), grey, parameters, self.bank, given.get("proposals"))
+                ended = {"state": ItemState.DONE}
                 self.done.append(given["name"])
             else:
                 ended = {"state": ItemState.FAILED, "error": BLACK}
@@ -62,8 +67,26 @@ class Worker:
                 session.execute(update(WorkItem).where(WorkItem.id == item_id).values(**ended))
 
 
-def _keep(folder: Path, grey: np.ndarray, parameters: dict[str, Any], bank: dict[str, Any]) -> None:
-    names = [category["name"] for category in parameters["categories"]]
+def propose(level: int) -> dict[str, Any]:
+    """What is proposed for an image of a brightness: night and stars, or day, clouds and, where it is bright, sun."""
+    areas = {"night": 0.7, "star": 0.3} if level < 128 else {"day": 0.6, "cloud": 0.4}
+    areas |= {"sun": 0.1} if level > 240 else {}
+    values = {"sureness": 0.75, "local": 0.6, "global": 0.3, "prototypes": 7, "merged": []}
+    return {"nouns": 5, "categories": [{"noun": noun, "area_share": area, **values} for noun, area in areas.items()]}
+
+
+def _keep(
+    folder: Path,
+    grey: np.ndarray,
+    parameters: dict[str, Any],
+    bank: dict[str, Any],
+    proposals: dict[str, Any] | None,
+) -> None:
+    if parameters["categories"] is None:
+        proposals = propose(int(grey[0, 0]))
+        names = [category["noun"] for category in proposals["categories"]]
+    else:
+        names = [category["name"] for category in parameters["categories"]]
     label = int(grey[0, 0]) * len(names) // 256
     folder.mkdir(parents=True)
     keep_scores(folder / "scores.png", np.full(grey.shape, 0.5, dtype=np.float32))
@@ -87,6 +110,7 @@ def _keep(folder: Path, grey: np.ndarray, parameters: dict[str, Any], bank: dict
         "parameters": {"unknown": {"way": way}},
         "pack": "p",
         "bank_version": bank,
+        **({} if proposals is None else {"proposals": proposals}),
     }
     (folder / "summary.json").write_text(json.dumps(summary))
     write_mask(folder / "mask.png", np.full(grey.shape, label), colours_of(parameters))

@@ -1,5 +1,6 @@
 """A first session with real processes: the stack, captions to prototypes, images to masks, and what is left behind."""
 
+import json
 import os
 import re
 import signal
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.end_to_end
 Start = Callable[..., "subprocess.Popen[str]"]
 START_SECONDS = 120.0
 CATEGORIES = ("sky", "water", "sand", "grass")
+UNKNOWN = ("channel", "local-before", "local-after")
 COCO = "captions_val2017.json"
 
 
@@ -157,6 +159,32 @@ def test_images_become_masks(command: Callable[..., Any], inputs: Path, tmp_path
     assert exported.code == 0
     for path in (tmp_path / "out").glob("[!.]*"):
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_proposals_for_several_images_are_one_list(
+    command: Callable[..., Any], inputs: Path, scenes: list[Scene], tmp_path: Path
+) -> None:
+    images = [inputs / "scene-0.png", inputs / "scene-1.png"]
+    formats = ("--format", "mask,coco")
+    ran = command("segment", *images, "--auto", "--out", tmp_path, "--quiet", "--json", *formats)
+    assert ran.code == 0
+    first, second = ([category["name"] for category in image["categories"]] for image in ran.json["images"])
+    assert first == second
+    proposed = [{entry["noun"] for entry in image["proposals"]["categories"]} for image in ran.json["images"]]
+    assert set(first) == proposed[0] | proposed[1]
+    assert set(first) & set(scenes[0].nouns)
+    assert [category["name"] for category in json.loads((tmp_path / "coco.json").read_text())["categories"]] == first
+
+
+def test_pixels_that_fit_no_category_are_unknown_when_asked_for(
+    command: Callable[..., Any], inputs: Path, scenes: list[Scene], tmp_path: Path
+) -> None:
+    asked = ("segment", inputs / "scene-0.png", "-c", scenes[0].nouns[0], "--out", tmp_path, "--quiet", "--json")
+    [plain] = command(*asked).json["images"]
+    shares = [command(*asked, "--unknown", way).json["images"][0]["unknown_share"] for way in UNKNOWN]
+    other = command(*asked, "--unknown", "channel", "--unknown-threshold", "0.4").json["images"][0]
+    assert plain["unknown_share"] == other["unknown_share"] == 0
+    assert all(0.1 < share < 1 for share in shares), shares
 
 
 def test_masks_that_are_older_than_the_bank_are_done_again(

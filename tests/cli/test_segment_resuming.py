@@ -183,7 +183,7 @@ class TestOlderResults:
     ) -> None:
         if of == "bank":
             monkeypatch.setattr(
-                "freeda_svc.cli.segment.bank_created", lambda _settings, _bank: "2026-01-01T00:00:00+00:00"
+                "freeda_svc.cli.segment_request.bank_created", lambda _settings, _bank: "2026-01-01T00:00:00+00:00"
             )
         else:
             pack = read_pack_parameters("miniature")

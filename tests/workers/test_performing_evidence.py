@@ -112,6 +112,25 @@ def test_without_categories_the_bank_proposes_them_and_says_how_sure_it_is(held:
     assert np.asarray(Image.open(files["mask"])).max() < len(names)
 
 
+def test_a_job_that_only_proposes_keeps_no_result(held: Held) -> None:
+    asked = claim(held, None, only_propose=True)
+    result = perform(held, asked)
+    version = held.bank(BankName("default", 1)).version()
+    assert set(result) == {"proposals", "bank_version"}
+    assert result["bank_version"] == {"additions": version.additions, "removals": version.removals}
+    assert {proposal["noun"] for proposal in result["proposals"]["categories"]} <= set(NOUNS)
+    assert not result_folder(held.settings, "job", 1).exists()
+
+
+def test_what_was_proposed_before_is_told_beside_categories(held: Held, tmp_path: Path) -> None:
+    proposals = perform(held, claim(held, None, only_propose=True))["proposals"]
+    asked = claim(held, [{"name": "ball"}, {"name": "sky"}], explain=True)
+    asked.input["proposals"] = proposals
+    assert perform(held, asked)["proposals"] == proposals
+    files = write_image_files(picture(held, asked), tmp_path, FILES)
+    assert json.loads(files["evidence"].read_text())["proposals"] == proposals
+
+
 def test_files_for_all_images_need_the_same_categories_in_each(held: Held, tmp_path: Path) -> None:
     pictures = []
     for number, categories in enumerate(([{"name": "ball"}], [{"name": "sky"}])):

@@ -1,0 +1,169 @@
+"""``freeda segment --auto`` for several images: first a job that proposes, then one list of categories for all.
+
+With a list for each image the pixel values of masks would mean other things in each file.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from freeda_svc.cli.console import counted
+from freeda_svc.cli.endings import Interrupted
+from freeda_svc.cli.segment_categories import AskedCategories
+from freeda_svc.cli.segment_manifest import Manifest, digest_of_file
+from freeda_svc.cli.segment_plan import BankAge
+from freeda_svc.cli.segment_report import reasons_of
+from freeda_svc.cli.segment_request import Request
+from freeda_svc.cli.segment_run import follow_images
+from freeda_svc.errors import InputError, NotFoundError
+from freeda_svc.jobs import InputImage
+from freeda_svc.jobs.results import SubmittedImage, proposals_of, submitted_images
+from freeda_svc.jobs.states import OPEN_ITEM_STATES
+from freeda_svc.settings import Settings
+
+NAMES_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class CommonList:
+    """One list of categories for all images.
+
+    Attributes:
+        names: the categories, in the order of their numbers.
+        images: those to be segmented, with what was proposed for each.
+        errors: one line for each image for which nothing could be proposed.
+        job: id of the job that proposed; None where all was proposed before.
+    """
+
+    names: list[str]
+    images: list[InputImage]
+    errors: list[str]
+    job: str | None
+
+    def request(self, asked: Request) -> Request:
+        """The request with these categories in the place of none."""
+        return replace(asked, categories=AskedCategories([{"name": name} for name in self.names], [], proposed=True))
+
+
+def propose_for_all(
+    asked: Request,
+    images: Sequence[InputImage],
+    manifest: Manifest | None,
+    *,
+    resume: bool = False,
+    keep_older: bool = False,
+    quiet: bool = False,
+) -> CommonList:
+    """Have categories proposed for images, and put them together.
+
+    Args:
+        asked: the request, without categories.
+        images: at least one.
+        manifest: of the folder of results; None without one.
+        resume: take what was proposed for the folder before, and begin with the list that came out of it.
+        keep_older: take it, too, where the bank has changed since.
+        quiet: show no progress.
+
+    Raises:
+        InputError: nothing could be proposed for any image.
+        Interrupted: at Ctrl-C; the job goes on.
+        FreedaError: as submitting does.
+    """
+    proposing = replace(asked, only_propose=True, explain=False, idempotency_key=_own_key(asked.idempotency_key))
+    request = proposing.digest() if manifest is not None else ""
+    found: dict[str, Mapping[str, Any]] = {}
+    waiting: list[SubmittedImage] = []
+    first: Sequence[str] = ()
+    if resume and manifest is not None:
+        age = BankAge(asked.settings, proposing.bank_name(), must_know=not keep_older)
+        found, waiting = _proposed_before(asked.settings, images, manifest.jobs.get(request, ()), age, keep_older)
+        first = manifest.lists.get(request, ())
+    under_way = found.keys() | {image.stem for image in waiting}
+    left = [image for image in images if image.stem not in under_way]
+    job = None
+    if left:
+        job = proposing.submit(left)
+        waiting += submitted_images(asked.settings, job)
+        if manifest is not None:
+            manifest.note_job(request, job)
+    errors = _follow(asked.settings, waiting, found, quiet=quiet, resumable=manifest is not None)
+    usable = [replace(image, proposals=found[image.stem]) for image in images if image.stem in found]
+    if not usable:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise InputError(f"no category could be proposed: {errors[0]}{more}")
+    names = _common_list(found.values(), first)
+    if manifest is not None and names != list(first):
+        manifest.note_list(request, names)
+    shown = ", ".join(names[:NAMES_SHOWN]) + (f", ... ({len(names)} categories)" if len(names) > NAMES_SHOWN else "")
+    click.echo(f"proposed for {counted(len(usable), 'image')} together: {shown}", err=True)
+    return CommonList(names, usable, errors, job)
+
+
+def _own_key(key: str) -> str:
+    """A key for the job that proposes, which follows from that of the whole request."""
+    return f"proposals {hashlib.sha256(key.encode()).hexdigest()}" if key else ""
+
+
+def _common_list(proposed: Iterable[Mapping[str, Any]], first: Sequence[str]) -> list[str]:
+    from freeda_svc.segmentation.common_list import common_list  # noqa: PLC0415 - other commands do without it
+
+    return common_list(proposed, first)
+
+
+def _proposed_before(
+    settings: Settings, images: Sequence[InputImage], jobs: Sequence[str], age: BankAge, keep_older: bool
+) -> tuple[dict[str, Mapping[str, Any]], list[SubmittedImage]]:
+    """Return what earlier jobs proposed for images, by stem, and images for which one still does."""
+    done: dict[str, Mapping[str, Any]] = {}
+    going: dict[str, SubmittedImage] = {}
+    for job in jobs:
+        try:
+            submitted = submitted_images(settings, job)
+        except (NotFoundError, InputError):
+            continue  # of another home, or removed
+        results = proposals_of(settings, submitted[0].job)
+        for before in submitted:
+            content = Path(before.kept).stem
+            if before.state in OPEN_ITEM_STATES:
+                going[content] = before
+            elif before.number in results:
+                done[content] = results[before.number]
+    found: dict[str, Mapping[str, Any]] = {}
+    waiting = []
+    for image in images:
+        content = digest_of_file(image.path)
+        if content in going:
+            waiting.append(replace(going[content], name=image.name, stem=image.stem))
+        elif content in done and (keep_older or not age.is_older(done[content].get("bank_version"))):
+            found[image.stem] = done[content]["proposals"]
+    return found, waiting
+
+
+def _follow(
+    settings: Settings,
+    waiting: Sequence[SubmittedImage],
+    found: dict[str, Mapping[str, Any]],
+    *,
+    quiet: bool,
+    resumable: bool,
+) -> list[str]:
+    """Wait for proposals and put them beside what was found; return a line for each image that has none."""
+    if not waiting:
+        return []
+    jobs = sorted({image.job for image in waiting})
+    try:
+        outcome = follow_images(settings, waiting, None, label="propose", quiet=quiet)
+    except KeyboardInterrupt:
+        again = " the same command with --resume takes its proposals;" if resumable else ""
+        raise Interrupted(
+            f"Interrupted; job {', '.join(jobs)} goes on proposing categories:{again} nothing was segmented yet; "
+            f"`freeda jobs cancel {jobs[-1]}` ends it."
+        ) from None
+    results = {job: proposals_of(settings, job) for job in jobs}
+    for image, _ in outcome.done:
+        found[image.stem] = results[image.job][image.number]["proposals"]
+    return reasons_of(settings, outcome.failed)
