@@ -141,7 +141,7 @@ def _colours_of_job(settings: Settings, job_id: str) -> "npt.NDArray[np.uint8]":
 
 def _only_proposes(settings: Settings, job_id: str) -> bool:
     with reading(settings) as session:
-        return bool(session.get_one(Job, job_id).parameters.get(ONLY_PROPOSE))
+        return bool(get_job(session, job_id).parameters.get(ONLY_PROPOSE))
 
 
 def export_results(
