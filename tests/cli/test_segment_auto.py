@@ -52,7 +52,7 @@ def test_a_list_for_each_image_is_made_when_asked_for(freeda: Freeda, worker: Wo
     assert [names_of(image) for image in ran.json["images"]] == [["night", "star"], ["day", "cloud"], ["night", "star"]]
     assert (ran.err, worker.proposed) == ("", [])
     refused = freeda(*COMMAND, "--per-image", "--format", "coco")
-    assert (refused.code, "the same categories for all images, not --per-image" in refused.err) == (2, True)
+    assert (refused.code, "the same categories for all images, not with --per-image" in refused.err) == (2, True)
     assert freeda("segment", "photos", "-c", "day", "--per-image").err.startswith("Error: --per-image goes with --auto")
 
 
