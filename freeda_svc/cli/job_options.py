@@ -7,9 +7,12 @@ import click
 from freeda_svc.cli.completing import complete_jobs
 from freeda_svc.jobs.states import Priority
 
+LONGEST_AGE = timedelta(days=36_500)
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 job_argument = click.argument("job_id", metavar="JOB", shell_complete=complete_jobs)
+
+jobs_argument = click.argument("job_ids", metavar="JOB...", nargs=-1, required=True, shell_complete=complete_jobs)
 
 
 def _read_priority(_context: click.Context, _parameter: click.Parameter, value: str) -> Priority:
@@ -32,13 +35,18 @@ idempotency_key_option = click.option(
 )
 
 
-def read_age(_context: click.Context, parameter: click.Parameter, value: str) -> timedelta:
-    """Read a time span such as 30d, 12h or 45m; the callback of an option."""
+def read_age(_context: click.Context, parameter: click.Parameter, value: str | None) -> timedelta | None:
+    """Read a time span such as 30d, 12h or 45m; the callback of an option, None where it is not given."""
+    if value is None:
+        return None
     number, unit = value[:-1], _UNITS.get(value[-1:])
     if unit is None or not (number.isascii() and number.isdecimal()):
         reason = f"{value!r} is no time span; write a number with d, h, m or s, such as 30d."
         raise click.BadParameter(reason, param=parameter)
     try:
-        return timedelta(**{unit: int(number)})
-    except OverflowError:
-        raise click.BadParameter(f"{value!r} is too long a time span.", param=parameter) from None
+        age = timedelta(**{unit: int(number)})
+    except (OverflowError, ValueError):  # so many digits, too
+        age = timedelta.max
+    if age > LONGEST_AGE:
+        raise click.BadParameter(f"{value!r} is too long a time span.", param=parameter)
+    return age

@@ -7,6 +7,7 @@ from freeda_svc.jobs.failures import ItemError, item_errors
 from freeda_svc.jobs.input_images import InputImage
 from freeda_svc.jobs.progress import (
     ItemSummary,
+    JobFilter,
     JobSummary,
     Progress,
     follow_job,
@@ -29,6 +30,7 @@ __all__ = [
     "list_jobs",
     "job_summary",
     "JobSummary",
+    "JobFilter",
     "Progress",
     "follow_job",
     "job_items",

@@ -4,17 +4,17 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from freeda_svc.jobs.control import find_job, get_job
 from freeda_svc.jobs.database import reading
 from freeda_svc.jobs.item_names import item_name
 from freeda_svc.jobs.states import EventKind, ItemState, JobKind, JobState, Priority
-from freeda_svc.jobs.tables import Attempt, Event, Job, WorkItem
+from freeda_svc.jobs.tables import Attempt, Event, Job, WorkItem, now
 from freeda_svc.settings import Settings
 
 RECENT_ATTEMPTS = 50
@@ -81,10 +81,40 @@ class ItemSummary:
     result: dict[str, Any] | None
 
 
-def list_jobs(settings: Settings, *, limit: int = 20) -> list[JobSummary]:
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs are meant: those for which everything that is given holds; all where nothing is.
+
+    Attributes:
+        states: some of these.
+        kinds: some of these.
+        source: what the source contains, letter case aside.
+        since: how long ago they were submitted at most.
+    """
+
+    states: frozenset[JobState] = frozenset()
+    kinds: frozenset[JobKind] = frozenset()
+    source: str = ""
+    since: timedelta | None = None
+
+    def narrow(self, query: Select[Job]) -> Select[Job]:
+        """Return the query for the jobs that are meant."""
+        if self.states:
+            query = query.where(Job.state.in_(self.states))
+        if self.kinds:
+            query = query.where(Job.kind.in_(self.kinds))
+        if self.source:
+            query = query.where(Job.source.icontains(self.source, autoescape=True))
+        if self.since is not None:
+            query = query.where(Job.created_at >= now() - self.since)
+        return query
+
+
+def list_jobs(settings: Settings, *, limit: int = 20, wanted: JobFilter = JobFilter()) -> list[JobSummary]:
     """List the newest jobs first."""
     with reading(settings) as session:
-        jobs = session.scalars(select(Job).order_by(Job.created_at.desc(), Job.id).limit(limit)).all()
+        query = wanted.narrow(select(Job))
+        jobs = session.scalars(query.order_by(Job.created_at.desc(), Job.id).limit(limit)).all()
         return [_summary(session, job) for job in jobs]
 
 

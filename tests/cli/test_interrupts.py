@@ -75,16 +75,14 @@ def test_a_command_that_waits_for_a_locked_database_ends(home: Path, tmp_path: P
 
 
 SWALLOWING = """
-import sys, time
+import signal, time
 from freeda_svc.cli.interrupts import watched_interrupts
 
+signal.signal(signal.SIGINT, lambda *_given: None)
 with watched_interrupts(lambda: "last words"):
     print("begun", flush=True)
     while True:
-        try:
-            time.sleep(60)
-        except KeyboardInterrupt:
-            pass
+        time.sleep(60)
 """
 
 

@@ -153,7 +153,70 @@ def test_jobs_that_ended_long_ago_are_removed_when_somebody_agrees(
     assert freeda("jobs", "prune", "--older-than", "0s", "--yes").out == "1 job and 0 files (0 B) are removed\n"
 
 
-@pytest.mark.parametrize("age", ["30", "d", "-3d", "3w", "", "1.5d", "²d", "99999999999999d"])
+def test_jobs_that_are_named_are_removed_at_once(
+    freeda: Freeda, submit: Callable[..., str], take: Callable[[], Claim], settings: Settings
+) -> None:
+    first, second, waiting = submit(1), submit(1), submit(1)
+    for _ in range(2):
+        finish_item(settings, take(), {})
+    refused = freeda("jobs", "prune", first, waiting, "--yes")
+    assert (refused.code, refused.out) == (1, "")
+    assert f"job {waiting} has not ended" in refused.err
+    assert freeda("jobs", "prune", first, "--older-than", "1d").code == 2
+    assert freeda("jobs", "prune", first[:6], "--yes").out == "1 job and 0 files (0 B) are removed\n"
+    assert [job["id"] for job in freeda("jobs", "list", "--json").json] == [waiting, second]
+    assert freeda("jobs", "prune", first, "--yes").code == 1
+
+
+def test_several_jobs_are_cancelled_together(
+    freeda: Freeda, submit: Callable[..., str], take: Callable[[], Claim], settings: Settings
+) -> None:
+    done, first, second, third = submit(1), submit(2), submit(1), submit(1)
+    finish_item(settings, take(), {})
+    assert freeda("jobs", "cancel", first, "ffffffffffff").code == 1
+    assert freeda("jobs", "show", first, "--json").json["state"] == "queued"
+    ran = freeda("jobs", "cancel", first, second, first[:8])
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == f"job {first}: 2 items cancelled\njob {second}: 1 item cancelled\n"
+    ran = freeda("jobs", "cancel", done, third, "--json")
+    assert ran.code == 3
+    assert [(job["job"], job["cancelled"]) for job in ran.json] == [(third, 1), (done, 0)]
+    assert f"job {done} is done already" in ran.err
+    ran = freeda("jobs", "cancel", done, third)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 2)
+    assert freeda("jobs", "cancel").code == 2
+
+
+def test_jobs_are_listed_by_state_kind_source_and_age(
+    freeda: Freeda, submit: Callable[..., str], take: Callable[[], Claim], settings: Settings, inputs: Path
+) -> None:
+    done, failed, queued = submit(1), submit(1), submit(1)
+    finish_item(settings, take(), {})
+    fail_item(settings, take(), "no luck", final=True)
+    segment = freeda("segment", inputs / "scene-0.png", "-c", "ball, sky").out.strip()
+    with writing(settings) as session:
+        session.execute(update(Job).where(Job.id == done).values(created_at=now() - timedelta(days=3)))
+
+    def listed(*options: str) -> list[str]:
+        return [job["id"] for job in freeda("jobs", "list", "--json", *options).json]
+
+    assert listed("--state", "failed") == [failed]
+    assert listed("--state", "done", "--state", "FAILED") == [failed, done]
+    assert listed("--state", "partly-failed") == []
+    assert listed("--state", "open") == [segment, queued]
+    assert listed("--state", "ended", "--limit", "1") == [failed]
+    assert listed("--kind", "segment") == [segment]
+    assert listed("--kind", "ingest", "--state", "open") == [queued]
+    assert listed("--source", "CAPTIONS.txt") == [queued, failed, done]
+    assert listed("--source", "%") == []
+    assert listed("--since", "2d") == [segment, queued, failed]
+    assert freeda("jobs", "list", "--state", "running").out == "No job is like that.\n"
+    assert freeda("jobs", "list", "--state", "broken").code == 2
+
+
+@pytest.mark.parametrize(
+    "age", ["30", "d", "-3d", "3w", "", "1.5d", "²d", "99999999999999d", "36501d", "9" * 5000 + "d"]
+)
 def test_an_age_that_is_none(freeda: Freeda, settings: Settings, age: str) -> None:
     ran = freeda("jobs", "prune", "--older-than", age)
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)

@@ -5,29 +5,56 @@ from datetime import timedelta
 
 import click
 
+from freeda_svc.cli.completing import complete_jobs
 from freeda_svc.cli.confirming import confirm
 from freeda_svc.cli.console import counted, print_json, print_table, size_text
-from freeda_svc.cli.job_options import job_argument, read_age
+from freeda_svc.cli.endings import EXIT_FAILED, EXIT_PARTLY
+from freeda_svc.cli.job_options import job_argument, jobs_argument, read_age
 from freeda_svc.cli.options import outcome_option
 from freeda_svc.cli.session import open_dispatcher, read_settings
-from freeda_svc.jobs import cancel_job, find_job, prune_jobs, retry_failed_items
+from freeda_svc.errors import InputError, NotFoundError
+from freeda_svc.jobs import Pruned, cancel_job, find_job, prune_jobs, retry_failed_items
+
+DEFAULT_AGE = timedelta(days=30)
 
 
 @click.command()
-@job_argument
+@jobs_argument
 @outcome_option
 @click.pass_context
-def cancel(context: click.Context, job_id: str, *, as_json: bool) -> None:
-    """Cancel what a job has not begun; what is done stays.
+def cancel(context: click.Context, job_ids: tuple[str, ...], *, as_json: bool) -> None:
+    """Cancel what jobs have not begun; what is done stays.
+
+    All of them must be there, or none is cancelled. A job that has ended already is told; the exit code is 3 then, or 1
+    when all had.
 
     \b
-    Example:
+    Examples:
       freeda jobs cancel 3f2a
+      freeda jobs cancel 3f2a 77b0 c41e --json
     """
     settings = read_settings(context)
-    full_id = find_job(settings, job_id)
-    count = cancel_job(settings, full_id)
-    print_json({"job": full_id, "cancelled": count}) if as_json else click.echo(f"{counted(count, 'item')} cancelled")
+    cancelled: dict[str, int] = {}
+    errors: dict[str, str] = {}
+    for job_id in dict.fromkeys([find_job(settings, named) for named in job_ids]):
+        try:
+            cancelled[job_id] = cancel_job(settings, job_id)
+        except (InputError, NotFoundError) as error:  # the others are still to be cancelled
+            errors[job_id] = str(error)
+    is_one = len(cancelled) + len(errors) == 1
+    if as_json and not (is_one and errors):
+        told = [{"job": job, "cancelled": count} for job, count in cancelled.items()]
+        failed = [{"job": job, "cancelled": 0, "error": reason} for job, reason in errors.items()]
+        print_json(told[0] if is_one else [*told, *failed])
+    elif not as_json:
+        for job, count in cancelled.items():
+            click.echo(
+                f"{counted(count, 'item')} cancelled" if is_one else f"job {job}: {counted(count, 'item')} cancelled"
+            )
+    for told_error in errors.values():
+        click.echo(f"Error: {told_error}", err=True)
+    if errors:
+        context.exit(EXIT_PARTLY if cancelled else EXIT_FAILED)
 
 
 @click.command()
@@ -48,36 +75,46 @@ def retry(context: click.Context, job_id: str, *, as_json: bool) -> None:
 
 
 @click.command()
+@click.argument("job_ids", metavar="[JOB]...", nargs=-1, shell_complete=complete_jobs)
 @click.option(
     "--older-than",
-    default="30d",
-    show_default=True,
     callback=read_age,
     metavar="AGE",
-    help="Jobs that ended so long ago, as in 30d, 12h or 45m.",
+    help="Jobs that ended so long ago, as in 30d, 12h or 45m.  [default: 30d]",
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @outcome_option
 @click.pass_context
-def prune(context: click.Context, older_than: timedelta, *, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Remove jobs that ended long ago, with their results.
+def prune(
+    context: click.Context,
+    job_ids: tuple[str, ...],
+    older_than: timedelta | None,
+    *,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Remove jobs with their results: old ones, or those that are named.
 
-    Copied images that no other job uses go, too, and files that a killed process began. What jobs added to a bank stays
-    there.
+    Copied images that no other job uses go, too, and, where no job is named, files that a killed process began. What
+    jobs added to a bank stays there.
 
     \b
     Examples:
       freeda jobs prune --older-than 90d --dry-run
+      freeda jobs prune 3f2a 77b0
       freeda jobs prune --yes --json
     """
+    if job_ids and older_than is not None:
+        raise click.UsageError("--older-than goes without jobs that are named.")
     settings = read_settings(context)
-    found = prune_jobs(settings, older_than, dry_run=True)
+    age = DEFAULT_AGE if older_than is None else older_than
+    found = prune_jobs(settings, age, dry_run=True, only=job_ids)
     is_something = bool(found.jobs or found.files)
-    told = f"{counted(len(found.jobs), 'job')} and {counted(found.files, 'file')} ({size_text(found.bytes)})"
     if is_something and not dry_run:
-        confirm(f"remove {told} for good", yes=yes)
-        found = prune_jobs(settings, older_than, dry_run=False)
+        confirm(f"remove {_told(found)} for good", yes=yes)
+        found = prune_jobs(settings, age, dry_run=False, only=job_ids)
     if as_json:
         print_json({**asdict(found), "removed": is_something and not dry_run})
         return
@@ -85,6 +122,10 @@ def prune(context: click.Context, older_than: timedelta, *, dry_run: bool, yes: 
         rows = [(job.id, job.kind, job.state, job.items, f"{job.ended_at:%Y-%m-%d %H:%M:%S}") for job in found.jobs]
         print_table(("job", "kind", "state", "items", "ended (UTC)"), rows)
     if is_something:
-        click.echo(f"{told} {'would be' if dry_run else 'are'} removed")
+        click.echo(f"{_told(found)} {'would be' if dry_run else 'are'} removed")
     else:
         click.echo("nothing is to be removed")
+
+
+def _told(found: Pruned) -> str:
+    return f"{counted(len(found.jobs), 'job')} and {counted(found.files, 'file')} ({size_text(found.bytes)})"

@@ -2,17 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 import click
 
 from freeda_svc.cli.console import duration_text, print_json, print_table
-from freeda_svc.cli.job_options import job_argument
+from freeda_svc.cli.job_options import job_argument, read_age
 from freeda_svc.cli.options import json_option
 from freeda_svc.cli.session import read_settings
 from freeda_svc.jobs import (
     ItemSummary,
+    JobFilter,
     JobKind,
+    JobState,
     JobSummary,
     item_errors,
     job_items,
@@ -20,26 +23,70 @@ from freeda_svc.jobs import (
     list_jobs,
     result_totals,
 )
+from freeda_svc.jobs.states import ENDED_JOB_STATES
 
 ITEMS_SHOWN = 50
+OPEN, ENDED = "open", "ended"
+_STATES = {state.replace(" ", "-"): (state,) for state in JobState}
+_STATES_BY_NAME = {
+    **_STATES,
+    OPEN: tuple(state for state in JobState if state not in ENDED_JOB_STATES),
+    ENDED: ENDED_JOB_STATES,
+}
 
 
 @click.command("list")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Show the newest N jobs.")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice([*_STATES, OPEN, ENDED], case_sensitive=False),
+    help="Only jobs in this state, or that are open, or have ended; several times for several.",
+)
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice([kind.value for kind in JobKind], case_sensitive=False),
+    help="Only jobs of this kind; several times for several.",
+)
+@click.option("--source", default="", metavar="TEXT", help="Only jobs whose source contains it, in any case.")
+@click.option("--since", callback=read_age, metavar="AGE", help="Only jobs submitted so lately, as in 2d, 12h or 45m.")
 @json_option
 @click.pass_context
-def list_command(context: click.Context, limit: int, *, as_json: bool) -> None:
+def list_command(
+    context: click.Context,
+    /,
+    *,
+    limit: int,
+    states: tuple[str, ...],
+    kinds: tuple[str, ...],
+    source: str,
+    since: timedelta | None,
+    as_json: bool,
+) -> None:
     """List jobs, the newest first.
 
     \b
-    Example:
+    Examples:
       freeda jobs list --limit 5
+      freeda jobs list --state failed --state partly-failed --kind segment
+      freeda jobs list --state open --since 2d --json
     """
-    found = list_jobs(read_settings(context), limit=limit)
+    wanted = JobFilter(
+        states=frozenset(state for name in states for state in _STATES_BY_NAME[name.lower()]),
+        kinds=frozenset(JobKind(kind.lower()) for kind in kinds),
+        source=source,
+        since=since,
+    )
+    found = list_jobs(read_settings(context), limit=limit, wanted=wanted)
     if as_json:
         print_json([job_as_json(job) for job in found])
     elif found:
         _print_jobs(found)
+    elif wanted != JobFilter():
+        click.echo("No job is like that.")
     else:
         click.echo("There are no jobs yet: begin with `freeda ingest` or `freeda segment`.")
 
