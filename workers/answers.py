@@ -3,12 +3,16 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from freeda_svc.bank.curation import MARK, CurationRule, apply_curation, assess, uncurate
+from freeda_svc.bank.embedded import EmbeddedBanks
+from freeda_svc.bank.embedded.lock import LOCK_NAME, FolderLock
 from freeda_svc.bank.names import BankName, split_bank_name
 from freeda_svc.bank.store import Selection
-from freeda_svc.errors import InputError
+from freeda_svc.errors import InputError, UnavailableError
+from workers.backups.files import copy_file
 from workers.held import Held
 
 MOST_FOUND = 1000
@@ -46,6 +50,24 @@ def drop_bank(held: Held, bank: str) -> Answer:
     held.let_go(chosen)
     held.banks.drop(chosen)
     return str(chosen)
+
+
+def copy_bank(held: Held, bank: str, folder: str) -> Answer:
+    """Copy the files of an embedded bank into a new folder, with nobody writing; the name and SHA-256 of each."""
+    chosen = BankName.parse(bank)
+    if not isinstance(held.banks, EmbeddedBanks):
+        raise InputError("the banks lie on a Qdrant server: it makes backups of its own")
+    held.let_go(chosen)
+    place = held.banks.place(chosen)
+    lock = FolderLock(place)
+    try:
+        files = sorted(path for path in place.rglob("*") if path.is_file() and not path.name.endswith("-shm"))
+        names = [path.relative_to(place).as_posix() for path in files]
+        return [[name, copy_file(place / name, Path(folder) / name)] for name in names if name != LOCK_NAME]
+    except OSError as error:
+        raise UnavailableError(f"the bank {chosen} cannot be copied: {error.strerror} ({error.filename})") from error
+    finally:
+        lock.release()
 
 
 def describe_bank(held: Held, bank: str) -> Answer:
@@ -132,6 +154,7 @@ ANSWERS: dict[str, Callable[..., Answer]] = {
         create_bank,
         switch_bank,
         drop_bank,
+        copy_bank,
         describe_bank,
         bank_version,
         count_nouns,

@@ -41,6 +41,8 @@ COMMANDS: dict[str, Entry] = {
     "top": Entry("top:top", "Watch the whole installation live."),
     "bank": Entry("bank:bank", "Look into banks of prototypes and change them, also while a worker uses them."),
     "packs": Entry("packs:packs", "See, fetch and check model packs: the three models with their settings."),
+    "backup": Entry("backups:backup", "Back up this home into a new folder."),
+    "restore": Entry("backups:restore", "Put a backup back into a home that is not there yet."),
     "db": Entry("database:database", "Bring the database of jobs up to date."),
     "completion": Entry("completion:completion", "Print a script that completes commands in your shell."),
 }

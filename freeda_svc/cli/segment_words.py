@@ -9,7 +9,6 @@ from freeda_svc.cli.segment_categories import AskedCategories
 
 WORDS_SHOWN = 10
 NEAREST_SHOWN = 3
-_TO_TELL_APART = 2
 
 Summary = Mapping[str, Any]
 
@@ -23,8 +22,6 @@ def tell_words(summaries: Sequence[Summary], asked: AskedCategories, *, quiet: b
         quiet: no advice.
     """
     tell_unknown_words(summaries)
-    if summaries and not quiet:
-        _tell_small_bank(summaries[0])
     if summaries and not (quiet or asked.background or asked.categories is None or asked.proposed):
         _tell_what_fits_none(summaries[0])
 
@@ -56,20 +53,6 @@ def _unknown_words(summaries: Iterable[Summary]) -> Iterator[Mapping[str, Any]]:
             for word in category.get("words", ()):  # results of older workers have none
                 if not word["prototypes"]:
                     yield word
-
-
-def _tell_small_bank(summary: Summary) -> None:
-    """Say that all words retrieve all prototypes there are, and so cannot be told apart by what things look like."""
-    k = summary.get("parameters", {}).get("k", 0)
-    words = [word for category in summary["categories"] for word in category.get("words", ())]
-    if len(words) < _TO_TELL_APART or any(word["retrieved"] >= k for word in words):
-        return
-    fewest = min((word["prototypes"] for word in words if word["prototypes"]), default=1)
-    click.echo(
-        f"the bank has {words[0]['retrieved']} prototypes, fewer than the {k} that each word is averaged from, so all "
-        f"words look alike: ingest more captions, or try --k {fewest}",
-        err=True,
-    )
 
 
 def _tell_what_fits_none(summary: Summary) -> None:

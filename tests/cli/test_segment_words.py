@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from freeda_svc.cli.segment_categories import AskedCategories
-from freeda_svc.cli.segment_words import tell_words
 from tests.cli import brightness
 from tests.cli.brightness import Worker
 
@@ -70,29 +68,3 @@ class TestWords:
         assert ran.err.splitlines()[-1] == (
             "beside the 20 classes of voc20, tree becomes class 21; value in masks is 20"
         )
-
-
-class TestSmallBanks:
-    """A word is averaged from the K nearest prototypes, which are all there are where a bank holds fewer."""
-
-    @staticmethod
-    def told(capsys: pytest.CaptureFixture[str], retrieved: list[int], *, quiet: bool = False) -> list[str]:
-        words = [{"text": "night", "prototypes": 3 + n, "retrieved": r, "nearest": []} for n, r in enumerate(retrieved)]
-        summary = {"categories": [{"name": "night", "words": [word]} for word in words], "parameters": {"k": 15}}
-        asked = AskedCategories(categories=[{"name": "night"}], colours=[], background=True)
-        tell_words([summary], asked, quiet=quiet)
-        return capsys.readouterr().err.splitlines()
-
-    def test_it_is_told_when_all_words_retrieve_all(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert self.told(capsys, [10, 10]) == [
-            (
-                "the bank has 10 prototypes, fewer than the 15 that each word is averaged from, so all words look "
-                "alike: ingest more captions, or try --k 3"
-            )
-        ]
-
-    @pytest.mark.parametrize(("retrieved", "quiet"), [([15, 15], False), ([10], False), ([10, 10], True)])
-    def test_it_is_not_told_otherwise(
-        self, capsys: pytest.CaptureFixture[str], retrieved: list[int], quiet: bool
-    ) -> None:
-        assert self.told(capsys, retrieved, quiet=quiet) == []

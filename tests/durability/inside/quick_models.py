@@ -125,6 +125,7 @@ class QuickSegmenter:
             unknown_share=0.0,
             timings={},
             pixel_scores=scores,
+            words=(),
             region_scores=SimpleNamespace(map=np.zeros(labels.shape, np.int32), scores=scores[:1, : len(categories)]),
         )
 
