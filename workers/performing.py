@@ -1,15 +1,18 @@
 """What is done for one item: the method is called and its result written down."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from freeda_svc.bank.names import BankName
-from freeda_svc.errors import InputError
+from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.jobs import JobKind
 from freeda_svc.jobs.banks import bank_of_job
-from freeda_svc.jobs.claims import Claim
+from freeda_svc.jobs.claims import Claim, note_progress
 from freeda_svc.jobs.kept_exemplars import read_kept_exemplar
 from freeda_svc.jobs.overrides import apply_overrides
 from freeda_svc.jobs.results import colours_of, result_folder
@@ -26,7 +29,10 @@ if TYPE_CHECKING:
     from freeda_svc.prototypes.builder import BuildResult
     from freeda_svc.segmentation import Segmentation
 
+NOTE_SECONDS = 1.0
 OUTSIDE = "prototypes of nouns that the pack's models do not know"
+
+log = structlog.get_logger(__name__)
 
 
 def perform(held: Held, claim: Claim) -> dict[str, Any]:
@@ -58,7 +64,9 @@ def _ingest(held: Held, claim: Claim) -> dict[str, Any]:
     captions = [caption for text in claim.input["captions"] if (caption := make_caption(text)) is not None]
     bank = bank_of_job(claim.parameters)
     held.bank(bank)  # that it cannot be used is told before the long work
-    built = held.builder.build(captions, job=claim.job_id, artifacts=held.settings.artifacts_folder)
+    built = held.builder.build(
+        captions, job=claim.job_id, artifacts=held.settings.artifacts_folder, on_images=_Noting(held, claim)
+    )
     return {"captions": len(captions), "images": built.images, **_add(held, claim, bank, built)}
 
 
@@ -68,6 +76,23 @@ def _add_exemplars(held: Held, claim: Claim) -> dict[str, Any]:
     exemplars = (read_kept_exemplar(held.settings, kept) for kept in claim.input["exemplars"])
     built = held.exemplar_builder.build(exemplars, job=claim.job_id, artifacts=held.settings.artifacts_folder)
     return {"exemplars": built.images, **_add(held, claim, bank, built)}
+
+
+class _Noting:
+    """Notes how far the item in hand is, not too often; nobody waits for a database that is away."""
+
+    def __init__(self, held: Held, claim: Claim) -> None:
+        self._held, self._claim = held, claim
+        self._noted = time.monotonic()
+
+    def __call__(self, done: int) -> None:
+        if time.monotonic() < self._noted + NOTE_SECONDS:
+            return
+        self._noted = time.monotonic()
+        try:
+            note_progress(self._held.settings, self._claim, done)
+        except UnavailableError as error:
+            log.warning("progress not noted", reason=str(error))
 
 
 def _add(held: Held, claim: Claim, bank: BankName, built: "BuildResult") -> dict[str, int]:

@@ -61,7 +61,7 @@ def nouns(
     with CaptionSpool() as spool:
         spool.fill(captions_of(files, format_name=format_name, column=column, separator=separator, tally=tally), tally)
         progress = ((done, len(spool)) for done in found.add(spool))
-        track("nouns", progress, quiet=quiet)
+        track("nouns", progress, unit="captions", quiet=quiet)
         counts = {
             "read": tally.read,
             "empty": tally.empty,

@@ -11,11 +11,15 @@ from typing import Any
 
 import click
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 PLAIN_LINE_SECONDS = 5.0
+SILENT_SECONDS = 15.0
+"""After so long a line says that work goes on, though nothing has changed."""
+SHORTEST_PACE_SECONDS = 1.0
+BAR_WIDTH = 20
 PLAIN_WIDTH = 200
 
 
@@ -92,25 +96,29 @@ def duration_text(seconds: float) -> str:
     return f"{whole} s"
 
 
-def track(label: str, counts: Iterable[tuple[int, int]], *, quiet: bool = False) -> None:
+def track(label: str, counts: Iterable[tuple[int, int]], *, unit: str = "", quiet: bool = False) -> None:
     """Show progress until ``counts`` ends, as `shown_progress` does.
 
     Args:
         label: what is going on.
         counts: yields (done, total) again and again.
+        unit: what is counted, in the plural.
         quiet: show nothing.
     """
-    with shown_progress(label, quiet=quiet) as tell:
+    with shown_progress(label, unit=unit, quiet=quiet) as tell:
         for done, total in counts:
             tell(done, total)
 
 
 @contextmanager
-def shown_progress(label: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+def shown_progress(label: str, *, unit: str = "", quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
     """Show progress as long as the block lasts: a live bar on a terminal, a plain line every few seconds elsewhere.
+
+    Both tell what is counted, how fast it goes, and for how long it will, as soon as that is known.
 
     Args:
         label: what is going on.
+        unit: what is counted, in the plural; not told where the label says it already.
         quiet: show nothing.
 
     Yields:
@@ -119,41 +127,74 @@ def shown_progress(label: str, *, quiet: bool = False) -> Iterator[Callable[[int
     if quiet:
         yield lambda _done, _total: None
         return
+    unit = "" if label == unit else unit
+    pace = Pace()
     if sys.stderr.isatty():
-        columns = (
-            TextColumn("{task.description:24s}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-        )
-        with Progress(*columns, console=Console(stderr=True)) as progress:
-            task = progress.add_task(label, total=None)
-            yield lambda done, total: progress.update(task, completed=done, total=total)
+        columns = (TextColumn("{task.description}"), BarColumn(BAR_WIDTH), TextColumn("{task.fields[told]}"))
+        with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
+            task = progress.add_task(label, total=None, told="")
+
+            def tell(done: int, total: int) -> None:
+                told = f"{done}/{total}{unit and f' {unit}'}{pace.told(done, total)}"
+                progress.update(task, completed=done, total=total, told=told)
+
+            yield tell
         return
-    plain = _PlainLines(label)
+    plain = _PlainLines(label, unit, pace)
     yield plain.tell
     plain.end()
 
 
-class _PlainLines:
-    """A line when something has changed, but not too often, and the last state at the end."""
+class Pace:
+    """How fast something goes, since it was first looked at."""
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._begun = clock()
+        self._first: int | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return self._clock() - self._begun
+
+    def told(self, done: int, total: int) -> str:
+        """Say how fast it goes and how long it will take, as in ``, 0.4/s, 1 min left``; empty while nobody knows."""
+        if self._first is None:
+            self._first, self._begun = done, self._clock()
+        seconds = self.seconds
+        if done <= self._first or seconds < SHORTEST_PACE_SECONDS:
+            return ""
+        rate = (done - self._first) / seconds
+        left = f", {duration_text((total - done) / rate)} left" if done < total else ""
+        return f", {rate:.1f}/s{left}" if rate >= 1 else f", {60 * rate:.1f}/min{left}"
+
+
+class _PlainLines:
+    """A line when something has changed, but not too often, one when nothing has for long, and the last state."""
+
+    def __init__(self, label: str, unit: str, pace: Pace) -> None:
         self._label = label
+        self._unit = unit and f" {unit}"
+        self._pace = pace
         self._said: tuple[int, int] | None = None
         self._latest: tuple[int, int] | None = None
         self._spoken_at = float("-inf")
 
     def tell(self, done: int, total: int) -> None:
         self._latest = done, total
-        if self._latest != self._said and time.monotonic() - self._spoken_at >= PLAIN_LINE_SECONDS:
-            self._say()
+        quiet_for = time.monotonic() - self._spoken_at
+        pace = self._pace.told(done, total)
+        if self._latest != self._said and quiet_for >= PLAIN_LINE_SECONDS:
+            self._say(pace)
+        elif quiet_for >= SILENT_SECONDS and done < total:
+            self._say(f" after {duration_text(self._pace.seconds)}{pace}")
 
     def end(self) -> None:
         if self._latest is not None and self._latest != self._said:
-            self._say()
+            self._say(self._pace.told(*self._latest))
 
-    def _say(self) -> None:
+    def _say(self, more: str) -> None:
         assert self._latest is not None
-        click.echo(f"{self._label}: {self._latest[0]} of {self._latest[1]}", err=True)
+        click.echo(f"{self._label}: {self._latest[0]} of {self._latest[1]}{self._unit}{more}", err=True)
         self._said, self._spoken_at = self._latest, time.monotonic()

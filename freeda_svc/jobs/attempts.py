@@ -62,6 +62,7 @@ def give_up_attempt(
         attempt=item.attempts,
         failures=failures,
         error=error,
+        result=None,  # what was done so far is begun anew
         worker="",
         lease_until=None,
     )

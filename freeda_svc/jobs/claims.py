@@ -18,6 +18,7 @@ from freeda_svc.jobs.database import noting, reading, writing
 from freeda_svc.jobs.states import AttemptOutcome, EventKind, ItemState, JobKind, JobState
 from freeda_svc.jobs.tables import Attempt, Job, WorkItem, now
 from freeda_svc.jobs.transitions import move_item, move_job, record_event, settle_job
+from freeda_svc.jobs.units import SO_FAR
 from freeda_svc.settings import Settings
 
 LOST = "its worker was lost"
@@ -108,6 +109,12 @@ def renew_lease(settings: Settings, claim: Claim) -> bool:
     """Say that the item is still being worked on; False when it is in other hands by now."""
     with noting(settings) as session:
         return _move_claim(session, claim, ItemState.RUNNING, **_lease(settings))
+
+
+def note_progress(settings: Settings, claim: Claim, done: int) -> bool:
+    """Say how many captions or exemplars of the item in hand are done; False when it is in other hands by now."""
+    with noting(settings) as session:
+        return _move_claim(session, claim, ItemState.RUNNING, result={SO_FAR: done}, **_lease(settings))
 
 
 def finish_item(settings: Settings, claim: Claim, result: dict[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from freeda_svc.jobs.database import reading
 from freeda_svc.jobs.item_names import item_name
 from freeda_svc.jobs.states import EventKind, ItemState, JobKind, JobState, Priority
 from freeda_svc.jobs.tables import Attempt, Event, Job, WorkItem, now
+from freeda_svc.jobs.units import Units, count_units
 from freeda_svc.settings import Settings
 
 RECENT_ATTEMPTS = 50
@@ -36,6 +37,7 @@ class Progress:
         cancelled: not begun before the job was cancelled.
         seconds_left: from how long recent items took and how many are worked on at once; None when nothing is left
             or nothing is known yet.
+        units: the same in captions, exemplars or images.
     """
 
     total: int
@@ -45,6 +47,7 @@ class Progress:
     failed: int
     cancelled: int
     seconds_left: float | None
+    units: Units
 
     @property
     def ended(self) -> int:
@@ -194,14 +197,16 @@ def _summary(session: Session, job: Job) -> JobSummary:
     query = select(WorkItem.state, func.count()).where(WorkItem.job_id == job.id).group_by(WorkItem.state)
     counts = {ItemState(state): count for state, count in session.execute(query)}
     left = counts.get(ItemState.QUEUED, 0) + counts.get(ItemState.RUNNING, 0)
+    total = sum(counts.values())
     progress = Progress(
-        total=sum(counts.values()),
+        total=total,
         queued=counts.get(ItemState.QUEUED, 0),
         running=counts.get(ItemState.RUNNING, 0),
         done=counts.get(ItemState.DONE, 0),
         failed=counts.get(ItemState.FAILED, 0),
         cancelled=counts.get(ItemState.CANCELLED, 0),
         seconds_left=_seconds_left(session, job.id, left, at_once=max(1, counts.get(ItemState.RUNNING, 0))),
+        units=count_units(session, job, items=total, ended_items=total - left),
     )
     return JobSummary(
         id=job.id,
@@ -232,5 +237,6 @@ def _seconds_left(session: Session, job_id: str, left: int, *, at_once: int) -> 
     recent = select(Attempt.started_at, Attempt.finished_at).join(
         done, (Attempt.item_id == done.c.item_id) & (Attempt.number == done.c.attempt)
     )
-    durations = [(end - start).total_seconds() for start, end in session.execute(recent) if end is not None]
+    # A clock that was set back meanwhile makes a duration negative.
+    durations = [max(0.0, (end - start).total_seconds()) for start, end in session.execute(recent) if end is not None]
     return left * sum(durations) / len(durations) / at_once if durations else None

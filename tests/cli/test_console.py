@@ -2,7 +2,8 @@
 
 import pytest
 
-from freeda_svc.cli.console import print_json, print_table, track
+from freeda_svc.cli import console
+from freeda_svc.cli.console import Pace, print_json, print_table, track
 
 
 def test_progress_is_plain_lines_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
@@ -24,3 +25,24 @@ def test_tables_go_to_standard_output_whole(capsys: pytest.CaptureFixture[str]) 
 def test_json_keeps_other_scripts(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"noun": "été"})
     assert capsys.readouterr().out == '{\n  "noun": "été"\n}\n'
+
+
+def test_how_fast_it_goes_and_how_long_it_will_take() -> None:
+    moments = iter([0.0, 10.0, 10.0, 30.0, 70.0, 130.0])
+    pace = Pace(lambda: next(moments))
+    assert pace.told(4, 16) == ""  # 4 were done before anybody looked
+    assert pace.told(8, 16) == ", 12.0/min, 40 s left"
+    assert pace.told(124, 1000) == ", 2.0/s, 7 min 18 s left"
+    assert pace.told(16, 16) == ", 6.0/min"
+
+
+def test_a_unit_is_told_and_long_silence_is_broken(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "SILENT_SECONDS", 0.0)
+    track("ingest", iter([(0, 16), (0, 16), (16, 16)]), unit="captions")
+    assert capsys.readouterr().err.splitlines() == [
+        "ingest: 0 of 16 captions", "ingest: 0 of 16 captions after 0 s", "ingest: 16 of 16 captions",
+    ]  # fmt: skip
+    track("captions", iter([(2, 2)]), unit="captions")
+    assert capsys.readouterr().err == "captions: 2 of 2\n"

@@ -64,7 +64,9 @@ class QuickBuilder:
     def __init__(self, pack: SimpleNamespace) -> None:
         self._pack = pack
 
-    def build(self, captions: "Sequence[Caption]", job: str, artifacts: Path) -> SimpleNamespace:
+    def build(
+        self, captions: "Sequence[Caption]", job: str, artifacts: Path, on_images: object = None
+    ) -> SimpleNamespace:
         prototypes = [made for caption in captions for made in self._image(caption, job, artifacts)]
         return SimpleNamespace(prototypes=tuple(prototypes), images=len(captions), counts={}, outside=0)
 
