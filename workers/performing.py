@@ -21,10 +21,8 @@ from workers.held import Held
 from workers.metrics_reports import STORE, note_bank, stage
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from freeda_svc.bank import PrototypeStore
+    from freeda_svc.images import LoadedImage
     from freeda_svc.prototypes import Prototype
     from freeda_svc.prototypes.builder import BuildResult
     from freeda_svc.segmentation import Segmentation
@@ -121,14 +119,15 @@ def _added_by(store: "PrototypeStore", job: str, prototypes: "Sequence[Prototype
 
 
 def _segment(held: Held, claim: Claim) -> dict[str, Any]:
-    from freeda_svc.outputs import keep_result, summarise  # noqa: PLC0415 - the parent process needs no method
-    from freeda_svc.segmentation import Category, load_image, proposal_values  # noqa: PLC0415 - as above
+    from freeda_svc.images import load_visible  # noqa: PLC0415 - the parent process needs no method
+    from freeda_svc.outputs import keep_result, summarise  # noqa: PLC0415 - as above
+    from freeda_svc.segmentation import Category, proposal_values  # noqa: PLC0415 - as above
 
     settings = held.settings
     parameters = apply_overrides(held.pack.parameters.segmentation, claim.parameters["overrides"])
     path = settings.artifacts_folder / claim.input["image"]
     try:
-        image = load_image(path, settings.input_rules.anywhere())
+        image = load_visible(path, parameters.fill_transparent, settings.input_rules.anywhere())
     except InputError as error:
         raise InputError(str(error).replace(str(path), claim.input["name"])) from error
     bank = bank_of_job(claim.parameters)
@@ -153,7 +152,7 @@ def _keep_evidence(
     claim: Claim,
     folder: Path,
     *,
-    image: "npt.NDArray[np.uint8]",
+    image: "LoadedImage",
     segmentation: "Segmentation",
     proposals: Mapping[str, Any] | None,
 ) -> None:
@@ -168,7 +167,7 @@ def _keep_evidence(
     write_evidence_page(
         folder / EVIDENCE_PAGE,
         values,
-        image,
+        image.pixels,
         segmentation.labels,
         colours=colours,
         artifacts=held.settings.artifacts_folder,

@@ -56,6 +56,11 @@ _OPTIONS = (
     ),
     click.option("--refine", "refinement", type=_choice(REFINEMENT_WAYS), help=f"Refine scores along edges{_DEFAULT}"),
     click.option(
+        "--fill-transparent",
+        metavar="COLOUR",
+        help="Lay transparent images over a colour, such as white or #ff8000; otherwise such pixels are unknown.",
+    ),
+    click.option(
         "--origin", "origins", multiple=True, type=click.Choice(ORIGINS), help="Use prototypes of this origin only."
     ),
     click.option(
@@ -73,7 +78,7 @@ _OPTIONS = (
 )
 PARAMETER_NAMES = (
     *("k", "beta", "superpixels", "window_way", "local_similarity", "aggregation", "synonyms", "unknown"),
-    *("unknown_threshold", "refinement", "origins", "exemplar_share"),
+    *("unknown_threshold", "refinement", "origins", "exemplar_share", "fill_transparent"),
 )
 
 
@@ -95,7 +100,7 @@ def read_overrides(given: Mapping[str, Any]) -> dict[str, Any]:
         raise click.UsageError("--unknown-threshold goes with --unknown; name a way, such as --unknown channel.")
     changes = {name: given[name] for name in PARAMETER_NAMES if given[name] not in {None, ()}}
     for name, value in changes.items():
-        if isinstance(value, str):
+        if isinstance(value, str) and name != "fill_transparent":
             changes[name] = value.replace("-", "_")
         elif isinstance(value, tuple):
             changes[name] = list(value)

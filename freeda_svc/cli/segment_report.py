@@ -88,7 +88,9 @@ def print_outcome(plan: Plan, outcome: Outcome, out: Path | None) -> None:
     for image, picture in outcome.done[:LINES_SHOWN]:
         summary = picture.result.summary
         shown = [(entry["name"], entry["area_share"]) for entry in summary["categories"] if not entry["absent"]]
-        shown += [("unknown", summary["unknown_share"])] if summary["unknown_share"] else []
+        transparent = summary.get("transparent_share", 0)
+        unknown = f"unknown ({transparent:.0%} transparent)" if transparent else "unknown"
+        shown += [(unknown, summary["unknown_share"])] if summary["unknown_share"] else []
         ranked = sorted(shown, key=lambda entry: -entry[1])
         sure = {entry["noun"]: entry["sureness"] for entry in summary.get("proposals", {}).get("categories", ())}
         told = (f"{name} {share:.0%}{f' (sure {sure[name]:.2f})' if name in sure else ''}" for name, share in ranked)

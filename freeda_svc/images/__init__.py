@@ -9,12 +9,21 @@ if TYPE_CHECKING:
     from freeda_svc.images.files import check_image_file, opened_image, upright_size
     from freeda_svc.images.formats import image_endings
     from freeda_svc.images.masks import doubt_about_mask, read_mask
-    from freeda_svc.images.pixels import ImageSource, LoadedImage, check_colour, load_image, load_visible, read_image
+    from freeda_svc.images.pixels import (
+        PAPER,
+        ImageSource,
+        LoadedImage,
+        check_colour,
+        load_image,
+        load_visible,
+        read_image,
+    )
     from freeda_svc.images.voc_palette import voc_colours
 
 __all__ = [
     "ImageSource",
     "LoadedImage",
+    "PAPER",
     "check_colour",
     "check_image_file",
     "check_lossless",
@@ -39,6 +48,7 @@ _PLACES = {
     "freeda_svc.images.pixels": (
         "ImageSource",
         "LoadedImage",
+        "PAPER",
         "check_colour",
         "load_image",
         "load_visible",

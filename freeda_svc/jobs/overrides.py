@@ -91,6 +91,12 @@ def _one_of(known: Sequence[str]) -> Read:
     return read
 
 
+def _colour(key: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise InputError(f"{key} is a colour such as white or #ff8000, not {value!r}")
+    return value
+
+
 def _origins(key: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not value or not all(origin in ORIGINS for origin in value):
         raise InputError(f"{key} is a list of some of {', '.join(ORIGINS)}, not {value!r}")
@@ -126,6 +132,7 @@ _READERS: dict[str, tuple[str, str, Read]] = {
     "unknown_threshold": ("unknown", "threshold", _number),
     "refinement": ("refinement", "way", _one_of(REFINEMENT_WAYS)),
     "refinement_iterations": ("refinement", "iterations", _whole),
+    "fill_transparent": ("", "fill_transparent", _colour),
     "refinement_dilations": ("refinement", "dilations", _dilations),
 }
 OVERRIDE_KEYS = tuple(_READERS)

@@ -122,6 +122,10 @@ class Summarised(Protocol):
         """Share of the image that belongs to no category, 0 to 1."""
 
     @property
+    def transparent_share(self) -> float:
+        """Share of the image that does because it is transparent."""
+
+    @property
     def timings(self) -> Mapping[str, float]:
         """Seconds of each step."""
 
@@ -157,6 +161,7 @@ def summarise(segmentation: Summarised, proposals: Mapping[str, Any] | None = No
         ],
         **proposed,
         "unknown_share": segmentation.unknown_share,
+        "transparent_share": segmentation.transparent_share,
         "regions": segmentation.regions,
         "windows": segmentation.windows,
         "parameters": asdict(segmentation.parameters),

@@ -146,6 +146,8 @@ class SegmentationParameters:
         synonyms: the score of a category with several texts is the ``best`` of theirs or their ``mean``.
         unknown: when a pixel belongs to none of the categories.
         refinement: whether final scores are refined along edges.
+        fill_transparent: a colour, such as ``white`` or ``#ff8000``, that lies behind transparent images, whose pixels
+            all get a category then; empty: what is more transparent than opaque belongs to none.
     """
 
     k: int
@@ -163,6 +165,7 @@ class SegmentationParameters:
     synonyms: SynonymWay = "best"
     unknown: UnknownParameters = UnknownParameters()
     refinement: RefinementParameters = RefinementParameters()
+    fill_transparent: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ that they are read from.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ from freeda_svc.segmentation.bilinear import bilinear_samples
 from freeda_svc.segmentation.encoding import EncodedWindow, encode_windows
 from freeda_svc.segmentation.regions import pool_regions
 from freeda_svc.segmentation.windows import Window, place_windows, resize_image, scaled_size
+
+Value = TypeVar("Value", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,13 +75,13 @@ def image_parts(
         yield cut_parts(what, given[_slices(window)], shares[_slices(window)], count)
 
 
-def nearest_pixels(values: npt.NDArray[np.int32], size: tuple[int, int]) -> npt.NDArray[np.int32]:
+def nearest_pixels(values: npt.NDArray[Value], size: tuple[int, ...]) -> npt.NDArray[Value]:
     """Resize (H, W) values to another size; each pixel takes the value at its centre."""
     rows, columns = (
         np.minimum((np.arange(target) + 0.5) * (source / target), source - 1).astype(np.int64)
         for source, target in zip(values.shape, size, strict=True)
     )
-    nearest: npt.NDArray[np.int32] = values[rows[:, None], columns[None, :]]
+    nearest: npt.NDArray[Value] = values[rows[:, None], columns[None, :]]
     return nearest
 
 

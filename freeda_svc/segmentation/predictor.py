@@ -13,7 +13,7 @@ import freeda_svc.torchvision_operators  # noqa: F401  (before the model librari
 from freeda_svc.bank.class_prototypes import ClassPrototypes
 from freeda_svc.bank.store import PrototypeStore, Version
 from freeda_svc.errors import InputError
-from freeda_svc.images import ImageSource, load_image
+from freeda_svc.images import ImageSource, load_visible
 from freeda_svc.packs import Pack
 from freeda_svc.packs.parameters import SegmentationParameters
 from freeda_svc.segmentation.aggregation import TextPrototypes
@@ -28,6 +28,7 @@ from freeda_svc.segmentation.proposals import USUAL, ProposalParameters, Proposa
 from freeda_svc.segmentation.result import UNKNOWN, Segmentation, score_categories
 from freeda_svc.segmentation.scoring import Ensemble, cosine
 from freeda_svc.segmentation.superpixels import prepare_superpixels
+from freeda_svc.segmentation.transparency import leave_out_transparent
 from freeda_svc.segmentation.windows import Window, place_windows, resize_image, scaled_size
 
 
@@ -56,6 +57,7 @@ class _Prepared:
     Attributes:
         size: height and width of the image.
         seen: (h, w, 3) uint8, the image at the scale at which it is seen.
+        visible: (H, W) bool, where the image can be seen; None for everywhere.
         windows: what it was cut into.
         texts: (T, Dt) float32, the embeddings of the texts of the categories.
         words: what the bank knows of the words of each category.
@@ -66,6 +68,7 @@ class _Prepared:
 
     size: tuple[int, int]
     seen: npt.NDArray[np.uint8]
+    visible: npt.NDArray[np.bool_] | None
     windows: tuple[Window, ...]
     texts: torch.Tensor
     words: tuple[tuple[KnownWord, ...], ...]
@@ -115,7 +118,8 @@ class Segmenter:
         """Label every pixel with one of the categories, or none.
 
         Args:
-            image: (H, W), (H, W, 3) or (H, W, 4) uint8 or uint16; a Pillow image; or the path of an image file.
+            image: (H, W), (H, W, 3) or (H, W, 4) uint8 or uint16; a Pillow image; the path of an image file; or what
+                ``load_visible`` returned.
             categories: at least one, with different names; texts such as ``dog`` or ``cat|kitten`` will do.
             parameters: how to segment; those of the pack when None.
 
@@ -175,7 +179,8 @@ class Segmenter:
             NotFoundError: prototypes are removed from the bank faster than they can be read.
             UnavailableError: the bank does not answer.
         """
-        return explain(self._pack, self._store, self._text_prototypes(), load_image(image), segmentation, limits=limits)
+        pixels = load_visible(image, segmentation.parameters.fill_transparent).pixels
+        return explain(self._pack, self._store, self._text_prototypes(), pixels, segmentation, limits=limits)
 
     def propose(
         self,
@@ -201,7 +206,10 @@ class Segmenter:
         """
         parameters = self._pack.parameters.segmentation if parameters is None else parameters
         check_parameters(parameters)
-        found = propose(self._pack, self._centres.current(), load_image(image), parameters, proposing)
+        loaded = load_visible(image, parameters.fill_transparent)
+        found = propose(
+            self._pack, self._centres.current(), loaded.pixels, parameters, proposing, visible=loaded.visible
+        )
         return replace(found, bank=self._bank)
 
     def _crops(
@@ -220,7 +228,8 @@ class Segmenter:
         )
         for image in images:
             watch = _Stopwatch()
-            pixels = load_image(image)
+            loaded = load_visible(image, parameters.fill_transparent)
+            pixels, visible = loaded.pixels, loaded.visible
             size = pixels.shape[0], pixels.shape[1]
             scaled = scaled_size(*size, short_side=parameters.short_side, long_side=parameters.long_side)
             seen = resize_image(pixels, *scaled)
@@ -233,8 +242,8 @@ class Segmenter:
             texts = self._pack.image_text.embed_nouns([text for category in categories for text in category.texts])
             watch.lap("prototypes")
             decision = Decision(compare, ensemble, parameters)
-            waiting.append(_Prepared(size, seen, windows, texts, words, version, decision, watch))
-            del pixels
+            waiting.append(_Prepared(size, seen, visible, windows, texts, words, version, decision, watch))
+            del pixels, loaded
             for window in windows:
                 yield seen[window.top : window.bottom, window.left : window.right]
 
@@ -257,6 +266,9 @@ class Segmenter:
         """Merge the windows of an image."""
         started = perf_counter()
         merged = prepared.decision.decide(prepared.seen, prepared.size)
+        visible = prepared.visible
+        if visible is not None:
+            merged = leave_out_transparent(merged, visible, refined=parameters.refinement.way != "none")
         prepared.watch.add("scores", perf_counter() - started)
         return Segmentation(
             labels=merged.labels,
@@ -271,6 +283,7 @@ class Segmenter:
             bank_version=prepared.version,
             words=prepared.words,
             unknown_share=float((merged.labels == UNKNOWN).mean()),
+            transparent_share=0.0 if visible is None else float(1 - visible.mean()),
             region_scores=merged.regions,
             pixel_scores=merged.scores,
         )

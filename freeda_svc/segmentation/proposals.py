@@ -127,6 +127,8 @@ def propose(
     image: npt.NDArray[np.uint8],
     segmentation: SegmentationParameters,
     parameters: ProposalParameters = USUAL,
+    *,
+    visible: npt.NDArray[np.bool_] | None = None,
 ) -> Proposals:
     """Propose categories for an image.
 
@@ -140,6 +142,7 @@ def propose(
         image: (H, W, 3) uint8, RGB.
         segmentation: windows, superpixels, and how local and global similarity are joined.
         parameters: how categories are proposed.
+        visible: (H, W) bool, where the image can be seen, which is all that counts; None for everywhere.
 
     Raises:
         InputError: no noun of the bank can be a category.
@@ -148,10 +151,23 @@ def propose(
     if not usable:
         raise InputError("none of the bank's prototypes has a noun, so no category can be proposed: name categories")
     looks = torch.from_numpy(centres.vectors[usable])
-    windows = list(image_parts(pack, image, segmentation, embed=segmentation.beta < 1))
+    windows = _seen_parts(pack, image, segmentation, visible)
     chosen = [usable[place] for place in _shortlist(windows, looks, parameters)]
     candidates = _group(pack, centres, chosen, parameters)
     return Proposals(_decide(windows, candidates, centres, segmentation, parameters), len(usable))
+
+
+def _seen_parts(
+    pack: Pack,
+    image: npt.NDArray[np.uint8],
+    segmentation: SegmentationParameters,
+    visible: npt.NDArray[np.bool_] | None,
+) -> list[Parts]:
+    labels = None if visible is None else np.where(visible, 0, -1).astype(np.int32)
+    windows = list(image_parts(pack, image, segmentation, labels=labels, embed=segmentation.beta < 1))
+    if any(len(parts.features) for parts in windows):
+        return windows
+    return _seen_parts(pack, image, segmentation, None)  # what can be seen is lost at the scale that models see
 
 
 def _shortlist(windows: Sequence[Parts], looks: torch.Tensor, parameters: ProposalParameters) -> list[int]:

@@ -55,9 +55,10 @@ class Segmentation:
         bank_version: its version when the image was segmented, which changes whenever the bank does.
         words: what the bank knew of the words of each category, in the same order; empty when nobody asked it.
         unknown_share: share of the image's pixels that belong to no category, 0 to 1.
+        transparent_share: share of them that do because the image is transparent there.
         region_scores: the intersections of the windows' superpixels, at the scaled size, with the scores of each,
             before refinement.
-        pixel_scores: (H, W) float32, the final score of each pixel's category, -1 to 1.
+        pixel_scores: (H, W) float32, the final score of each pixel's category, -1 to 1; 0 where it is transparent.
     """
 
     labels: npt.NDArray[np.int32]
@@ -72,6 +73,7 @@ class Segmentation:
     bank_version: Version | None = None
     words: tuple[tuple[KnownWord, ...], ...] = ()
     unknown_share: float = 0.0
+    transparent_share: float = 0.0
     region_scores: MergedRegions | None = None
     pixel_scores: npt.NDArray[np.float32] | None = None
 

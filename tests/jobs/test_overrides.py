@@ -50,12 +50,14 @@ def test_every_key_is_taken() -> None:
         "unknown": "channel",
         "refinement": "pamr",
         "refinement_dilations": [1, 2],
+        "fill_transparent": "#ff8000",
     }
     values: dict[str, Any] = dict.fromkeys(OVERRIDE_KEYS, 1) | words
     changed = apply_overrides(PACK, values)
     assert (changed.long_side, changed.window_way, changed.local_similarity) == (1, "whole", "cosine")
     assert (changed.aggregation, changed.synonyms) == ("max_similarity", "mean")
     assert changed.unknown == UnknownParameters("channel", 1.0, 1.0)
+    assert changed.fill_transparent == "#ff8000"
     assert changed.refinement == RefinementParameters("pamr", 1, (1, 2))
     assert set(asdict(changed.superpixels).values()) == {"none", 1}
 
@@ -104,6 +106,9 @@ def test_every_number_of_superpixels_has_a_key() -> None:
         ("origins", []),
         ("origins", "exemplar"),
         ("origins", ["drawn"]),
+        ("fill_transparent", "whit"),
+        ("fill_transparent", 3),
+        ("fill_transparent", "#ffffff80"),
     ],
 )
 def test_unusable_values_are_one_line(key: str, value: object) -> None:

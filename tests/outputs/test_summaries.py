@@ -42,6 +42,7 @@ SEGMENTATION = Segmentation(
         (KnownWord('a "dog"', prototypes=12, retrieved=9, nearest={}),),
     ),
     unknown_share=0.25,
+    transparent_share=0.125,
 )
 
 
@@ -85,6 +86,7 @@ def test_a_summary_says_what_was_asked_found_and_used(tmp_path: Path) -> None:
             },
         ],
         "unknown_share": 0.25,
+        "transparent_share": 0.125,
         "regions": 17,
         "windows": 2,
         "parameters": json.loads(json.dumps(asdict(SEGMENTATION.parameters))),

@@ -110,3 +110,28 @@ def test_an_image_that_changed_since_is_refused(tmp_path: Path) -> None:
     image.unlink()
     with pytest.raises(InputError, match="no such image file"):
         marked.exemplar()
+
+
+def test_what_is_transparent_in_an_image_belongs_to_no_object(tmp_path: Path) -> None:
+    alpha = np.full((40, 60), 255, dtype=np.uint8)
+    alpha[:10] = 0
+    image = saved(tmp_path / "a.png", np.dstack([photo(), alpha]))
+    [found] = read_marked_images("moon", [image], [saved(tmp_path / "b.png", box())])
+    assert np.array_equal(found.exemplar().mask, (box() == 1) & (alpha > 0))
+    [gone] = read_marked_images("moon", [image], [saved(tmp_path / "c.png", box(0) * (alpha == 0))])
+    with pytest.raises(InputError, match=r"a\.png: the image is transparent wherever its mask marks it"):
+        gone.exemplar()
+
+
+def test_a_mask_of_the_background_is_doubted(tmp_path: Path) -> None:
+    image = saved(tmp_path / "a.png", photo())
+    shape = Image.fromarray((box() == 1).astype(np.uint8) * 255).convert("RGB")
+    white_first = Image.fromarray((box() == 0).astype(np.uint8))  # as programs write a palette that begins with white
+    white_first.putpalette([255, 255, 255, 0, 0, 0])
+    white_first.save(tmp_path / "inverted.gif")
+    shape.save(tmp_path / "good.png")
+    doubts: list[str] = []
+    masks = [tmp_path / "good.png", tmp_path / "inverted.gif"]
+    assert len(list(read_marked_images("moon", [image, image], masks, doubts=doubts))) == 2
+    [doubt] = doubts
+    assert doubt.startswith(f"the mask {tmp_path}/inverted.gif marks 96% of the image and 100% of its border; ")
