@@ -1,14 +1,18 @@
 """Celery's worker and its consumer, where they must do otherwise than Celery does by itself."""
 
+import os
 import sys
+import threading
 import time
-from typing import Any
+from typing import Any, TextIO
 
+import celery.apps.worker
 import structlog
 from celery.apps.worker import Worker, install_worker_term_handler
 from celery.worker.consumer import Consumer
 from celery.worker.state import maybe_shutdown
 
+from workers.logs import let_pool_tell_our_log
 from workers.patience import Patience
 
 SETTLED_SECONDS = 60.0
@@ -30,6 +34,8 @@ class PatientConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
         """Connect, for as long as it takes."""
         connection = super().connect()
         self._connected = time.monotonic()
+        if self.restart_count > 1:
+            log.info("the broker answers again")
         return connection
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
@@ -49,8 +55,15 @@ class HomeWorker(Worker):  # type: ignore[misc]  # as above
 
     failure: BaseException | None = None
 
+    def on_init_blueprint(self) -> None:
+        """Let Celery set up what it needs of logging, and the pool tell what it has to tell to our log."""
+        super().on_init_blueprint()
+        let_pool_tell_our_log()
+        os.environ.pop("_MP_FORK_LOGLEVEL_", None)  # or its processes print until they have set up a log
+
     def install_platform_tweaks(self, worker: Worker) -> None:
         """Install Celery's handlers, then ours."""
+        celery.apps.worker.safe_say = _say
         super().install_platform_tweaks(worker)
         install_worker_term_handler(worker, sig="SIGHUP")
 
@@ -66,3 +79,12 @@ def _sleep_unless_told_to_stop(seconds: float) -> None:
     while time.monotonic() < until:
         maybe_shutdown()
         time.sleep(LOOK_SECONDS)
+
+
+def _say(text: str, stream: TextIO | None = None) -> None:
+    """What Celery prints from handlers of signals: stacks are logged; how it stops, `workers.serving` says itself.
+
+    Not in the handler: it may have interrupted whoever was writing to the log.
+    """
+    if stream is not sys.__stdout__:
+        threading.Thread(target=log.info, args=("what all threads do",), kwargs={"stacks": text}, daemon=True).start()

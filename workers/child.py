@@ -15,6 +15,7 @@ from workers.lease_keeper import LeaseKeeper
 from workers.logs import configure_logs
 from workers.metrics_reports import Report, send_report
 from workers.parents import end_with_parent
+from workers.semaphore_tracker import survive_lost_tracker
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -48,6 +49,7 @@ def _leave_logging_alone(**_given: Any) -> None:  # noqa: ANN401 - Celery's inte
 
 def _begin(**_given: Any) -> None:  # noqa: ANN401 - Celery's interface
     configure_logs(Settings(**current_app.conf[SETTINGS_KEY]))
+    survive_lost_tracker()
     # An orphan would keep the bank from the next worker.
     end_with_parent(lambda: os.kill(os.getpid(), signal.SIGKILL), current_app.conf[WORKER_PID_KEY])
     send_report(current_app.conf[REPORTS_KEY], Report())

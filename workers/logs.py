@@ -1,22 +1,45 @@
 """What workers tell: JSON lines in a file for machines, a readable console for people, secrets for nobody."""
 
 import logging
-import logging.handlers
 import sys
-from typing import Any
+import threading
+import warnings
+from types import TracebackType
+from typing import Any, TextIO
 
+import billiard.util
 import structlog
 from structlog.typing import Processor
 
 from freeda_svc.settings import Settings
+from workers.output_lines import OutputLines
 from workers.redaction import Redactor
+from workers.shared_log_file import SharedLogFile
 
-_QUIET = ("httpx", "urllib3", "PIL", "filelock", "celery.worker.strategy", "celery.app.trace")
-"""Libraries that tell too much; what they say of tasks, ours say of items."""
+_QUIET = (
+    "httpx",
+    "urllib3",
+    "PIL",
+    "filelock",
+    "celery.worker.strategy",
+    "celery.app.trace",
+    "celery.apps.worker",
+    "celery.worker.consumer.connection",
+)
+"""Libraries that tell too much; what they say of tasks and connections, ours say of items and the broker."""
+
+log = structlog.get_logger(__name__)
 
 
-def configure_logs(settings: Settings) -> None:
-    """Send structlog's and the standard library's messages to the console, and to the log file where one is kept."""
+def configure_logs(settings: Settings, *, to_file: bool = True) -> None:
+    """Send structlog's and the standard library's messages to the console, and to the log file where one is kept.
+
+    Where the console is for machines, whatever is printed in this process becomes a line of JSON on standard error.
+
+    Args:
+        settings: the installation.
+        to_file: whether the file may be written.
+    """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -31,13 +54,13 @@ def configure_logs(settings: Settings) -> None:
         cache_logger_on_first_use=False,
     )
     redactor = Redactor(settings)
-    console = logging.StreamHandler(sys.stderr)
     is_json = settings.log_format == "json"
+    console = _Console(OutputLines.beneath(sys.stderr))
     console.setFormatter((_json_formatter if is_json else _console_formatter)(shared, redactor))
     handlers: list[logging.Handler] = [console]
-    if settings.keep_log:
+    if settings.keep_log and to_file:
         settings.logs_folder.mkdir(parents=True, exist_ok=True)
-        file = logging.handlers.WatchedFileHandler(settings.log_file, encoding="utf-8")  # logrotate may move it away
+        file = SharedLogFile(settings.log_file)
         file.setFormatter(_json_formatter(shared, redactor))
         handlers.append(file)
     root = logging.getLogger()
@@ -49,7 +72,48 @@ def configure_logs(settings: Settings) -> None:
     root.setLevel(logging.INFO)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    let_pool_tell_our_log()
+    _listen_to_the_rest()
+    if is_json:
+        sys.stdout, sys.stderr = OutputLines(sys.stdout, logging.INFO), OutputLines(sys.stderr, logging.WARNING)
+
+
+def let_pool_tell_our_log() -> None:
+    """Keep what billiard says from going to standard error by itself; to be called again when Celery has touched it."""
+    pool = billiard.util.get_logger()
+    pool.propagate = True
+    pool.setLevel(logging.WARNING)
+
+
+class _Console(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - named by the base class
+        """Whoever read the console has gone; there is nobody to tell."""
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
+
+
+def _listen_to_the_rest() -> None:
+    """Let warnings and exceptions that nobody catches be told like everything else."""
     logging.captureWarnings(capture=True)
+    warnings.formatwarning = _one_line
+    sys.excepthook = _tell_uncaught
+    threading.excepthook = lambda given: _tell_uncaught(given.exc_type, given.exc_value, given.exc_traceback)
+    sys.unraisablehook = lambda given: _tell_uncaught(given.exc_type, given.exc_value, given.exc_traceback)
+
+
+def _one_line(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,  # noqa: ARG001 - as given
+) -> str:
+    return f"{category.__name__}: {' '.join(str(message).split())} ({filename}:{lineno})"
+
+
+def _tell_uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    if not issubclass(kind, KeyboardInterrupt | SystemExit):
+        log.critical("an exception that nobody caught", exc_info=(kind, error or kind(), trace))
 
 
 def _tells_enough(record: logging.LogRecord) -> bool:

@@ -25,6 +25,7 @@ from workers.child import REPORTS_KEY, WORKER_PID_KEY
 from workers.locks import worker_identity
 from workers.metrics_server import STARTING, Measuring, measuring
 from workers.reconciler import Reconciler, forget_turn, reconcile
+from workers.semaphore_tracker import survive_lost_tracker
 
 LOOK_SECONDS = 0.5
 IDLE_SECONDS = 5.0
@@ -90,16 +91,14 @@ def _serve(
         told.set()
         watch.end()
         measured.tell("it is stopping")
-        if how == "Warm":
-            log.info("stopping: the item in hand may finish", seconds=settings.stop_grace_seconds)
-            threading.Thread(target=_stop_in_time, args=(settings, stopped), name="stopping", daemon=True).start()
+        # Not here: a handler of a signal may have interrupted whoever was writing to the log.
+        stopping = _stop_in_time if how == "Warm" else _tell_cold_stop
+        threading.Thread(target=stopping, args=(settings, stopped), name="stopping", daemon=True).start()
 
     signals.worker_ready.connect(begin)
     signals.worker_shutting_down.connect(limit_patience)
     # It warns of being root because pickled messages could be harmful; these are JSON.
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    # Whenever a connection is lost, of a default that may change some day.
-    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
     worker = HomeWorker(
         app=app,
         queues=list(queues),
@@ -110,6 +109,9 @@ def _serve(
         without_mingle=True,
         without_heartbeat=True,
     )
+    # Whenever a connection is lost, of a default that may change some day; Celery has just asked for such warnings.
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
+    survive_lost_tracker()
     try:
         worker.start()
     finally:
@@ -140,6 +142,7 @@ def _stop_in_time(settings: Settings, stopped: threading.Event) -> None:
 
     Celery can miss the end of a task that it handed out in the instant of being told to stop.
     """
+    log.info("stopping: the item in hand may finish; Ctrl-C again hands it back", seconds=settings.stop_grace_seconds)
     begun = time.monotonic()
     while (spent := time.monotonic() - begun) < settings.stop_grace_seconds:
         if stopped.wait(min(LOOK_SECONDS, settings.stop_grace_seconds)):
@@ -154,3 +157,7 @@ def _stop_in_time(settings: Settings, stopped: threading.Event) -> None:
     else:
         log.warning("the item in hand takes too long: it is handed back")
     os.kill(os.getpid(), signal.SIGQUIT)
+
+
+def _tell_cold_stop(_settings: Settings, _stopped: threading.Event) -> None:
+    log.info("stopping at once: the item in hand is handed back")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +32,13 @@ HURRY_SECONDS = 1.0
 log = structlog.get_logger(__name__)
 
 
-def run_stack(settings: Settings, *, queues: Sequence[str] = (), belongs_to: int | None = None) -> None:
+def run_stack(
+    settings: Settings,
+    *,
+    queues: Sequence[str] = (),
+    belongs_to: int | None = None,
+    on_ready: Callable[[], None] = lambda: None,
+) -> None:
     """Run the home's broker (when it is the embedded one) and a worker until it is told to stop.
 
     Ctrl-C, SIGTERM and SIGHUP stop it: the item in hand is finished, or handed back after ``stop_grace_seconds`` or
@@ -42,12 +48,13 @@ def run_stack(settings: Settings, *, queues: Sequence[str] = (), belongs_to: int
         settings: the installation.
         queues: what the worker serves; all when empty.
         belongs_to: process to stop with; its own terminal or service manager when None.
+        on_ready: called when items are taken.
 
     Raises:
         BusyError: the home, or an embedded bank, has a worker already, or there is one of the same name.
         InputError: the pack, the device, the bank, a queue or the address of the database is not usable.
         NotFoundError: there is no such pack.
-        UnavailableError: home, database or broker do not answer.
+        UnavailableError: home, database or broker do not answer, or the worker ended by itself.
     """
     from workers.ability import begin_ability  # noqa: PLC0415 - Celery takes a while to import
     from workers.app import check_broker, check_queues  # noqa: PLC0415 - as above
@@ -75,7 +82,8 @@ def run_stack(settings: Settings, *, queues: Sequence[str] = (), belongs_to: int
             lost = hand_back_items(settings, identity, lost=True)
             if lost:
                 log.warning("items put back: the worker before this one was lost", items=lost)
-            serve(settings, url, queues=served, on_change=lambda now: _tell(settings, now))
+            greeting = iter((on_ready,))  # once, however often it is able to take items again
+            serve(settings, url, queues=served, on_change=lambda now: _tell(settings, now, greeting))
             _leave(settings, url)
         finally:
             _ready_file(settings).unlink(missing_ok=True)
@@ -85,7 +93,13 @@ def run_stack(settings: Settings, *, queues: Sequence[str] = (), belongs_to: int
             log.info("stopped", worker=identity, handed_back=handed_back)
 
 
-def run_worker(settings: Settings, queues: Sequence[str] = (), name: str = "") -> None:
+def run_worker(
+    settings: Settings,
+    queues: Sequence[str] = (),
+    name: str = "",
+    *,
+    on_ready: Callable[[], None] = lambda: None,
+) -> None:
     """Run a worker on the broker that ``broker_url`` names; otherwise as ``run_stack``.
 
     Any number of workers, on one machine or many, serve one broker, one database, one Qdrant server and one folder of
@@ -96,6 +110,7 @@ def run_worker(settings: Settings, queues: Sequence[str] = (), name: str = "") -
         settings: the installation.
         queues: what the worker serves; all when empty.
         name: of the worker, if it is not to be that of the settings; several on one machine need a name each.
+        on_ready: called when items are taken.
 
     Raises:
         InputError: no ``broker_url`` is set, or there is no such queue.
@@ -103,7 +118,8 @@ def run_worker(settings: Settings, queues: Sequence[str] = (), name: str = "") -
     """
     if settings.embedded_broker:
         raise InputError("no broker_url is set: set FREEDA_BROKER_URL, or run `freeda up` with its own broker")
-    run_stack(load_settings(**{**settings.model_dump(), "worker_name": name}) if name else settings, queues=queues)
+    named = load_settings(**{**settings.model_dump(), "worker_name": name}) if name else settings
+    run_stack(named, queues=queues, on_ready=on_ready)
 
 
 @contextmanager
@@ -148,6 +164,8 @@ def background_stack(
             _stop_now(settings, process)
             raise
         finally:
+            if process.poll() is not None:
+                log.warning("the worker ended by itself", exit_code=process.returncode, log=str(settings.log_file))
             _stop(process, settings.stop_grace_seconds + STOP_SPARE_SECONDS)
 
 
@@ -170,13 +188,15 @@ def _leave(settings: Settings, broker_url: str) -> None:
         log.info("the broker went first", reason=str(error))
 
 
-def _tell(settings: Settings, ability: "Ability") -> None:
+def _tell(settings: Settings, ability: "Ability", greeting: Iterator[Callable[[], None]]) -> None:
     """Say whether the worker takes items; why not was told by the working process."""
     if not ability.able:
         _ready_file(settings).unlink(missing_ok=True)
         return
     _ready_file(settings).write_text(f"{os.getpid()}\n", encoding="ascii")
     log.info("ready", home=str(settings.home), pack=settings.pack)
+    for greet in greeting:
+        greet()
 
 
 def _ready_file(settings: Settings) -> Path:

@@ -32,6 +32,7 @@ COMMANDS: dict[str, Entry] = {
     "doctor": Entry("doctor:doctor", "Check every part, and say what to do."),
     "up": Entry("service:up", "Run the broker and a worker until Ctrl-C."),
     "worker": Entry("service:worker", "Run a worker on a broker of your own until Ctrl-C."),
+    "logs": Entry("logs:logs", "Show what the worker told: the last lines of its log."),
     "captions": Entry("captions:captions", "Look into caption files; nothing is ingested."),
     "ingest": Entry("ingest:ingest", "Turn captions into prototypes and add them to the bank."),
     "segment": Entry("segment:segment", "Label every pixel of images with a category."),

@@ -1,5 +1,6 @@
 """``freeda up`` and ``freeda worker``: the processes that do the work."""
 
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from freeda_svc.cli.endings import Interrupted
 from freeda_svc.cli.interrupts import leave_interrupts_to_worker
 from freeda_svc.cli.session import read_settings
 from freeda_svc.jobs.states import JobKind
+from freeda_svc.settings import DEFAULT_HOME, Settings
 
 QUEUES = ("bank", *(kind.value for kind in (JobKind.SEGMENT, JobKind.EXEMPLARS, JobKind.INGEST)))
 
@@ -34,7 +36,7 @@ def up(context: click.Context, device: str | None) -> None:
     from workers.supervisor import run_stack  # noqa: PLC0415 - Celery takes a third of a second to import
 
     settings = read_settings(context, device=device)
-    _run_until_stopped(lambda: run_stack(settings), "freeda up")
+    _run_until_stopped(settings, lambda: run_stack(settings, on_ready=lambda: _greet(settings)), "freeda up")
 
 
 @click.command()
@@ -62,13 +64,38 @@ def worker(context: click.Context, queues: tuple[str, ...], name: str | None, de
     from workers.supervisor import run_worker  # noqa: PLC0415 - as above
 
     settings = read_settings(context, device=device, worker_name=name)
-    _run_until_stopped(lambda: run_worker(settings, queues), "freeda worker")
+    _run_until_stopped(
+        settings, lambda: run_worker(settings, queues, on_ready=lambda: _greet(settings)), "freeda worker"
+    )
 
 
-def _run_until_stopped(run: Callable[[], None], command: str) -> None:
+def _greet(settings: Settings) -> None:
+    """Say that it is ready, and what to type next; to people only."""
+    if settings.log_format == "json":
+        return
+    is_usual = settings.home == DEFAULT_HOME.expanduser()
+    freeda = "freeda" if is_usual else f"freeda --home {shlex.quote(str(settings.home))}"
+    lines = [
+        "",
+        f"Ready, with the pack {settings.pack} and the home {settings.home}. Ctrl-C stops it.",
+        "In another terminal:",
+        f"  {freeda} ingest captions.txt --wait",
+        f'  {freeda} segment photo.png -c "ball, sky" --out masks',
+        f"  {freeda} top",
+    ]
+    if settings.keep_log:
+        lines.append(f"  {freeda} logs --follow")
+    click.echo("\n".join([*lines, ""]))
+
+
+def _run_until_stopped(settings: Settings, run: Callable[[], None], command: str) -> None:
     """Run a worker; one that Ctrl-C stopped is an interrupted command, one that SIGTERM stopped is done."""
     from celery.signals import worker_shutting_down  # noqa: PLC0415 - as above
 
+    from workers.logs import configure_logs  # noqa: PLC0415 - as above
+
+    if settings.log_format == "json":
+        configure_logs(settings, to_file=False)  # also what is said before there is a log, and after it
     told: list[str] = []
 
     def note(sig: str = "", **_given: Any) -> None:  # noqa: ANN401 - Celery's interface

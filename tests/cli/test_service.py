@@ -20,7 +20,9 @@ def test_a_worker_gets_its_queues_name_and_device(
     freeda: Freeda, home: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[tuple[Settings, tuple[str, ...]]] = []
-    monkeypatch.setattr("workers.supervisor.run_worker", lambda settings, queues: started.append((settings, queues)))
+    monkeypatch.setattr(
+        "workers.supervisor.run_worker", lambda settings, queues, on_ready: started.append((settings, queues))
+    )
     options = ("--queue", "segment", "--queue", "bank", "--name", "gpu-1", "--device", "cuda:1")
     assert freeda("worker", *options).code == 0
     [(settings, queues)] = started

@@ -1,5 +1,8 @@
 import json
 import logging
+import sys
+import threading
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -27,7 +30,11 @@ def secretive(tmp_path: "object") -> Settings:
 
 
 @pytest.fixture
-def logging_as_before() -> Iterator[None]:
+def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for module, name in ((sys, "stdout"), (sys, "stderr"), (sys, "excepthook"), (sys, "unraisablehook")):
+        monkeypatch.setattr(module, name, getattr(module, name))
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     yield

@@ -1,3 +1,5 @@
+import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -144,3 +146,76 @@ def test_a_broker_that_outlived_its_supervisor_is_taken_over(
     with background_stack(settings):
         assert running_broker_url(settings) == url
     assert running_broker_url(settings) is None
+
+
+def _below(pid: int, what: bytes) -> list[int]:
+    """The processes below another in whose command something stands."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            with contextlib.suppress(OSError):
+                parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+                if parent == pid and what in (process / "cmdline").read_bytes():
+                    found.append(int(process.name))
+    return found
+
+
+def test_a_console_for_machines_is_json_throughout_and_a_killed_pool_comes_back(
+    make_settings: Callable[..., Settings], described_pack: str, captions: Captions, eventually: Callable[..., None]
+) -> None:
+    """Killed with the tracker of its semaphores: making the next working process needs one."""
+    settings = make_settings(pack=described_pack, log_format="json")
+    with _up(settings) as process:
+        eventually(lambda: ready_worker(settings) == process.pid)
+        killed = [*_below(process.pid, b"semaphore_tracker"), *_below(process.pid, b"spawn_main")]
+        assert len(killed) == 2
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        job_id = submit_ingest(settings, captions(1), source="x", dispatcher=CeleryDispatcher(settings))
+        *_, last = follow_job(settings, job_id)
+        assert last.state == "failed"  # for want of weights: it was taken
+        os.kill(process.pid, signal.SIGUSR1)
+        os.kill(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    events = [json.loads(line)["event"] for line in err.splitlines()]
+    assert {"ready", "item failed", "what all threads do", "stopped"} <= set(events)
+    assert any("exited with 'signal 9 (SIGKILL)'" in event for event in events)
+    assert events[-1] == "Stopped; what is queued waits for the next `freeda up`."
+    assert not any("Warm shutdown" in event for event in events)
+
+
+def test_people_are_told_that_it_is_ready_and_what_to_type_next(
+    make_settings: Callable[..., Settings], described_pack: str, eventually: Callable[..., None]
+) -> None:
+    settings = make_settings(pack=described_pack)
+    with _up(settings) as process:
+        eventually(lambda: ready_worker(settings) == process.pid)
+        process.terminate()
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert f"Ready, with the pack {described_pack} and the home {settings.home}. Ctrl-C stops it.\n" in out
+    assert f"  freeda --home {settings.home} logs --follow\n" in out
+    assert "Connected to" not in err
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_what_keeps_it_from_starting_is_told_in_the_same_way(
+    make_settings: Callable[..., Settings], log_format: str
+) -> None:
+    with _up(make_settings(pack="nothing", log_format=log_format)) as process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err.count("\n")) == (1, "", 1)
+    told = json.loads(err)["event"] if log_format == "json" else err
+    assert told.startswith("Error: there is no pack 'nothing'")
+
+
+def _up(settings: Settings) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [Path(sys.executable).parent / "freeda", "up"],
+        env={**os.environ, **settings.as_environment()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )

@@ -1,0 +1,89 @@
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workers.shared_log_file import KEPT_FILES, SharedLogFile, log_files
+
+WRITER = """
+import logging, sys
+from pathlib import Path
+from workers.shared_log_file import SharedLogFile
+handler = SharedLogFile(Path(sys.argv[1]), largest_bytes=int(sys.argv[3]), kept_files=int(sys.argv[4]))
+for number in range(300):
+    text = f'{sys.argv[2]} {number} ' + 'x' * (number * 37 % 20000)
+    handler.emit(logging.LogRecord('test', logging.INFO, '', 0, text, None, None))
+"""
+
+
+def _write_together(path: Path, *, largest: int, kept: int) -> list[str]:
+    """Let three processes write 300 lines each at once, up to 20 kB long; gives what is left, the oldest first."""
+    command = [sys.executable, "-c", WRITER, str(path)]
+    writers = [subprocess.Popen([*command, name, str(largest), str(kept)]) for name in "abc"]
+    assert [writer.wait(120) for writer in writers] == [0, 0, 0]
+    return [line for file in log_files(path) for line in file.read_text().splitlines()]
+
+
+def _as_written(line: str) -> bool:
+    name, number, *rest = line.split(" ")
+    return name in "abc" and rest == ["x" * (int(number) * 37 % 20000)]
+
+
+def test_lines_of_several_processes_neither_mix_nor_get_lost(tmp_path: Path) -> None:
+    lines = _write_together(tmp_path / "log", largest=1 << 20, kept=50)
+    assert all(map(_as_written, lines))
+    for name in "abc":
+        mine = [int(line.split(" ")[1]) for line in lines if line.startswith(name)]
+        assert sorted(mine) == list(range(300))
+    assert len(log_files(tmp_path / "log")) > 1
+
+
+def test_no_more_than_some_files_of_some_size_are_kept(tmp_path: Path) -> None:
+    lines = _write_together(tmp_path / "log", largest=200_000, kept=2)
+    files = log_files(tmp_path / "log")
+    assert {file.name for file in files} <= {"log", "log.1", "log.2"}
+    assert all(file.stat().st_size < 200_000 + 3 * 20_100 for file in files)
+    assert all(map(_as_written, lines))
+    assert {line[0] for line in lines} <= set("abc")
+
+
+def test_it_takes_a_file_that_somebody_moved_away_for_no_trouble(tmp_path: Path) -> None:
+    handler = SharedLogFile(tmp_path / "log")
+    record = logging.LogRecord("test", logging.INFO, "", 0, "told", None, None)
+    handler.emit(record)
+    (tmp_path / "log").rename(tmp_path / "log-20300101")
+    handler.emit(record)
+    assert (tmp_path / "log").read_text() == (tmp_path / "log-20300101").read_text() == "told\n"
+    assert log_files(tmp_path / "log") == [tmp_path / "log"]
+
+
+def test_a_file_that_cannot_be_written_is_told_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    handler = SharedLogFile(tmp_path / "nowhere" / "log")
+    logger = logging.getLogger("workers.shared_log_file")
+    logger.addHandler(handler)
+    try:
+        for _ in range(3):
+            handler.emit(logging.LogRecord("test", logging.INFO, "", 0, "told", None, None))
+    finally:
+        logger.removeHandler(handler)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path / 'nowhere' / 'log'} cannot be written: No such file or directory"
+    ]
+
+
+def test_what_is_no_text_is_kept_as_far_as_it_goes(tmp_path: Path) -> None:
+    handler = SharedLogFile(tmp_path / "log")
+    handler.emit(logging.LogRecord("test", logging.INFO, "", 0, os.fsdecode(b"na\xffme"), None, None))
+    assert (tmp_path / "log").read_text() == "na\\udcffme\n"
+    assert (tmp_path / "log").stat().st_mode & 0o077 == 0
+
+
+def test_old_files_are_listed_by_age(tmp_path: Path) -> None:
+    for name in ("log", "log.2", "log.10", "log.1", "log.gz", "log.1.gz", "other.3"):
+        (tmp_path / name).write_text(json.dumps(name))
+    assert [file.name for file in log_files(tmp_path / "log")] == ["log.10", "log.2", "log.1", "log"]
+    assert KEPT_FILES == 5
