@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, TextIO
 
 import celery.apps.worker
@@ -50,10 +51,12 @@ class HomeWorker(Worker):  # type: ignore[misc]  # as above
     """A worker that a closed terminal stops like Ctrl-C does, and that knows why it ended by itself.
 
     Attributes:
-        failure: what ended it though nobody had asked for it; None where somebody had.
+        failure: what it ended for.
+        on_failure: called once when it ends for a failure; Celery then waits for the working process, however long.
     """
 
     failure: BaseException | None = None
+    on_failure: Callable[[], None] = staticmethod(lambda: None)
 
     def on_init_blueprint(self) -> None:
         """Let Celery set up what it needs of logging, and the pool tell what it has to tell to our log."""
@@ -71,6 +74,8 @@ class HomeWorker(Worker):  # type: ignore[misc]  # as above
         """Stop; an exception that is being handled is why."""
         if self.failure is None:
             self.failure = sys.exception()
+            if isinstance(self.failure, Exception):
+                self.on_failure()
         super().stop(in_sighandler=in_sighandler, exitcode=exitcode)
 
 
