@@ -12,9 +12,12 @@ from pathlib import Path
 from freeda_svc.errors import InputError
 
 MOST_PIXELS = 100_000_000
-"""Images with more pixels are refused where nobody says otherwise: see decision 18 for what a pixel costs."""
+"""Images with more pixels are refused where nobody says otherwise: see decision 26 for what a pixel costs."""
 
 NO_FILE = "is an address, and only files of this machine are read"
+
+MOST_ALLOWED_PIXELS = 1_000_000_000
+"""No rules can allow more."""
 
 _TRIES = 5
 _ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+):/+(?P<rest>[^/].*)", re.IGNORECASE)
@@ -42,6 +45,8 @@ class InputRules:
 
 
 ANYWHERE = InputRules()
+KEPT = InputRules(most_pixels=MOST_ALLOWED_PIXELS)
+"""For the installation's own copies, which were looked at when they were taken in, perhaps under other settings."""
 
 
 def open_input(path: Path, rules: InputRules = ANYWHERE, what: str = "image file") -> BufferedReader:

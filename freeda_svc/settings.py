@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from freeda_svc.addresses import check_bank_address, check_broker_address, check_database_address, check_path
 from freeda_svc.errors import InputError, UnavailableError
-from freeda_svc.input_files import MOST_PIXELS, InputRules
+from freeda_svc.input_files import MOST_ALLOWED_PIXELS, MOST_PIXELS, InputRules
 from freeda_svc.text_files import read_text
 
 DEFAULT_HOME = Path("~/.freeda")
@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     packs: str = ""
     bank: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}(@[1-9][0-9]{0,8})?$")] = "default"
     input_roots: str = ""
-    max_image_pixels: Annotated[int, Field(ge=1, le=1_000_000_000)] = MOST_PIXELS
+    max_image_pixels: Annotated[int, Field(ge=1, le=MOST_ALLOWED_PIXELS)] = MOST_PIXELS
     qdrant_url: str = ""
     qdrant_api_key: Annotated[str, Field(repr=False)] = ""
     search: Literal["exact", "graph", "quantized"] = "exact"

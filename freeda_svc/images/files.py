@@ -11,10 +11,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from freeda_svc.errors import InputError
 from freeda_svc.images.formats import HEIF_HINT, is_read, name_format, read_formats
 from freeda_svc.images.pixel_streams import pixel_stream, without_exif
-from freeda_svc.input_files import ANYWHERE, InputRules, open_input
-
-MOST_ALLOWED_PIXELS = 1_000_000_000
-"""No rules can allow more."""
+from freeda_svc.input_files import ANYWHERE, MOST_ALLOWED_PIXELS, InputRules, open_input
 
 # Pillow has one limit for all that a process does, below what cameras have. Ours is looked at for each file.
 Image.MAX_IMAGE_PIXELS = MOST_ALLOWED_PIXELS

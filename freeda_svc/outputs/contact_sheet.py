@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from freeda_svc.images import read_image
+from freeda_svc.input_files import KEPT
 from freeda_svc.outputs.dataset_folders import DatasetFolder
 from freeda_svc.outputs.differences import TINT
 from freeda_svc.outputs.files import content_digest, page_part, write_whole
@@ -123,7 +124,7 @@ def _show(picture: Picture, out: Path, small: str, path: Path) -> _Image:
     height, width = labels.shape
     scale = min(1.0, _SIDE / max(height, width))
     across, down = max(1, round(width * scale)), max(1, round(height * scale))
-    image = Image.fromarray(read_image(picture.image))
+    image = Image.fromarray(read_image(picture.image, KEPT))
     image = image.resize((across, down), Image.Resampling.LANCZOS, reducing_gap=2.0)
     rows = np.minimum((np.arange(down) + 0.5) * height / down, height - 1).astype(np.int64)
     columns = np.minimum((np.arange(across) + 0.5) * width / across, width - 1).astype(np.int64)

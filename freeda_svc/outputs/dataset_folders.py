@@ -10,6 +10,7 @@ from PIL import Image
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.images import opened_image, read_image
 from freeda_svc.images.files import read_orientation
+from freeda_svc.input_files import KEPT
 from freeda_svc.outputs.files import write_whole
 
 NOTES = ".freeda-files.json"
@@ -97,7 +98,7 @@ def is_upright(path: Path) -> bool:
     Raises:
         InputError: it cannot be read any more.
     """
-    with opened_image(path) as image:
+    with opened_image(path, KEPT) as image:
         return read_orientation(image) == 1
 
 
@@ -107,7 +108,7 @@ def is_plain_jpeg(path: Path) -> bool:
     Raises:
         InputError: it cannot be read any more.
     """
-    with opened_image(path) as image:
+    with opened_image(path, KEPT) as image:
         return image.format == "JPEG" and image.mode in {"L", "RGB"}
 
 
@@ -123,7 +124,7 @@ def write_upright(image: Path, path: Path) -> None:
         UnavailableError: the file cannot be written.
     """
     content = BytesIO()
-    pixels = Image.fromarray(read_image(image))
+    pixels = Image.fromarray(read_image(image, KEPT))
     if path.suffix == ".jpg":
         pixels.save(content, format="JPEG", quality=_QUALITY, subsampling=0)
     else:

@@ -9,6 +9,7 @@ import numpy as np
 
 from freeda_svc.errors import InputError
 from freeda_svc.images import PAPER, load_visible
+from freeda_svc.input_files import KEPT
 from freeda_svc.outputs.collected import COCO, LABEL_STUDIO, write_coco, write_label_studio
 from freeda_svc.outputs.contact_sheet import INDEX, write_index
 from freeda_svc.outputs.dataset_folders import make_folder
@@ -38,7 +39,9 @@ def _write_overlay(path: Path, picture: Picture) -> None:
     result = picture.result
     labels, names = result.labels, result.names
     fill = result.summary["parameters"].get("fill_transparent", "")
-    write_overlay(path, load_visible(picture.image, fill or PAPER).pixels, labels, names, picture.shown_colours(labels))
+    write_overlay(
+        path, load_visible(picture.image, fill or PAPER, KEPT).pixels, labels, names, picture.shown_colours(labels)
+    )
 
 
 def _write_score_image(path: Path, picture: Picture) -> None:
