@@ -138,6 +138,6 @@ def test_files_for_all_images_need_the_same_categories_in_each(held: Held, tmp_p
         asked = Claim(**{**vars(asked), "job_id": f"job {number}"})
         perform(held, asked)
         pictures.append(picture(held, asked, f"image-{number}"))
-    with pytest.raises(InputError, match="leave out the formats coco and label-studio"):
+    with pytest.raises(InputError, match="files for all images hold those of one list; leave out coco"):
         write_collections(pictures, tmp_path / "out", ("coco",))
     assert not (tmp_path / "out").exists()
