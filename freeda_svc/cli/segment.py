@@ -38,7 +38,7 @@ from freeda_svc.cli.segment_report import (
 )
 from freeda_svc.cli.segment_request import Request
 from freeda_svc.cli.segment_run import Outcome, follow_images, write_files_for_all
-from freeda_svc.cli.segment_words import tell_words
+from freeda_svc.cli.segment_words import tell_stray_words, tell_words
 from freeda_svc.cli.session import read_settings
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import InputImage, Priority
@@ -145,6 +145,7 @@ def segment(
     asked = Request(settings, asked_categories, overrides, bank, explain, priority, idempotency_key)
     found = find_images(images, lists, recursive=recursive, rules=settings.input_rules)
     tell_problems(found)
+    tell_stray_words(images, asked_categories)
     if asked_categories.note:
         click.echo(asked_categories.note, err=True)
     manifest = None if out is None else Manifest(out)
@@ -203,7 +204,7 @@ def _run(work: _Work, plan: Plan, target: Target | None, *, quiet: bool, as_json
     else:
         print_outcome(plan, outcome, None if target is None else target.out)
     summaries = [picture.result.summary for _, picture in outcome.done[:LINES_SHOWN]]
-    tell_words(summaries, work.request.categories, quiet=quiet)
+    tell_words(settings, summaries, work.request.categories, quiet=quiet)
     tell_errors(errors, len(plan.submitted) + len(plan.left), submitted)
     if work.problems or errors:
         return EXIT_PARTLY if outcome.done or plan.written else EXIT_FAILED

@@ -28,6 +28,24 @@ class TestWords:
         again = freeda("jobs", "export", ran.json["job"], "--out", "again")
         assert again.err == ran.err
 
+    def test_how_to_teach_them_is_told_unless_quiet(
+        self, freeda: Freeda, worker: Worker, photos: Path, tiny_pack_folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked = ("segment", photos / "a.png", "-c", "zebra", "--out", "out")
+        exemplars = "with images and masks of your own: `freeda bank add-exemplars`"
+        told = f"teach them {exemplars} (captions teach the pack miniature only its 14 nouns)"
+        assert told in freeda(*asked).err.splitlines()
+        assert "teach them" not in freeda(*asked, "--quiet").err
+        monkeypatch.setenv("FREEDA_PACK", str(tiny_pack_folder))
+        told = f"teach them with captions that name them: `freeda ingest FILE`, or {exemplars}"
+        assert told in freeda(*asked).err.splitlines()
+
+    def test_words_among_the_images_are_no_images(self, freeda: Freeda, worker: Worker, photos: Path) -> None:
+        ran = freeda("segment", photos / "a.png", "-c", "night", "day", "dusk", "--out", "out", "--quiet")
+        assert ran.code == 3
+        assert "if day, dusk is to be looked for: write categories as one list, -c 'night, day, dusk'" in ran.err
+        assert "one list" not in freeda("segment", photos / "a.png", "b.png", "-c", "night", "--wait", "--quiet").err
+
     def test_of_many_such_words_some_are_told(
         self, freeda: Freeda, worker: Worker, photos: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
