@@ -9,11 +9,13 @@ from typing import Any
 from freeda_svc.cli.jobs.looking import job_as_json
 from freeda_svc.cli.queue import queue_as_json
 from freeda_svc.errors import FreedaError, NotFoundError
-from freeda_svc.jobs import JobSummary, QueueState, job_summary, list_jobs, queue_state
+from freeda_svc.jobs import JobFilter, JobState, JobSummary, QueueState, list_jobs, queue_state
 from freeda_svc.jobs.banks import open_banks
 from freeda_svc.jobs.overview import Overview, overview
+from freeda_svc.jobs.states import ENDED_JOB_STATES
 from freeda_svc.jobs.tables import now
 from freeda_svc.settings import Settings
+from workers.ability import worker_fault
 from workers.locks import worker_pid
 
 JOBS_SHOWN = 8
@@ -40,10 +42,11 @@ class Snapshot:
 
     Attributes:
         at: when, in UTC.
-        jobs: the open jobs, the newest first, and then the newest that have ended, up to a number.
+        jobs: those that are worked on, that wait, and that have ended, the newest of each first, up to a number.
         overview: all open jobs together, and what went wrong lately.
         queues: what waits and runs, by kind.
         worker: the process that serves the home; None when there is none.
+        worker_fault: why that takes no items; empty when it does.
         bank: the bank that is meant where none is named.
     """
 
@@ -52,6 +55,7 @@ class Snapshot:
     overview: Overview
     queues: Sequence[QueueState]
     worker: int | None
+    worker_fault: str
     bank: BankSize
 
     def as_json(self) -> dict[str, Any]:
@@ -63,6 +67,7 @@ class Snapshot:
             "jobs": [job_as_json(job) for job in self.jobs],
             "queues": [queue_as_json(state) for state in self.queues],
             "worker": self.worker,
+            "worker_fault": self.worker_fault,
             "bank": asdict(self.bank),
             "troubles": [asdict(trouble) for trouble in self.overview.troubles],
         }
@@ -74,25 +79,20 @@ def take_snapshot(settings: Settings) -> Snapshot:
     Raises:
         UnavailableError: the database does not answer.
     """
-    seen = overview(settings)
-    jobs = [summary for job in seen.jobs[:JOBS_SHOWN] if (summary := _summary(settings, job)) is not None]
-    shown = {job.id for job in jobs}
-    jobs += [job for job in list_jobs(settings, limit=JOBS_SHOWN) if job.id not in shown][: JOBS_SHOWN - len(jobs)]
+    jobs: list[JobSummary] = []
+    for states in ({JobState.RUNNING}, {JobState.QUEUED}, set(ENDED_JOB_STATES)):
+        if len(jobs) < JOBS_SHOWN:
+            wanted = JobFilter(states=frozenset(states))
+            jobs += list_jobs(settings, limit=JOBS_SHOWN - len(jobs), wanted=wanted)
     return Snapshot(
         at=now(),
         jobs=jobs,
-        overview=seen,
+        overview=overview(settings),
         queues=queue_state(settings),
         worker=worker_pid(settings),
+        worker_fault=worker_fault(settings),
         bank=_bank_size(settings),
     )
-
-
-def _summary(settings: Settings, job_id: str) -> JobSummary | None:
-    try:
-        return job_summary(settings, job_id)
-    except NotFoundError:  # pruned an instant ago
-        return None
 
 
 def _bank_size(settings: Settings) -> BankSize:

@@ -13,17 +13,14 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from freeda_svc.cli.console import counted, duration_text, make_table, print_json, print_plain
+from freeda_svc.cli.console import print_json, print_plain
 from freeda_svc.cli.interrupts import remembered_interrupts
 from freeda_svc.cli.options import json_option
-from freeda_svc.cli.queue import QUEUE_COLUMNS, RUNNING_COLUMNS, queue_rows, running_rows
 from freeda_svc.cli.session import read_settings
-from freeda_svc.cli.snapshots import Snapshot, take_snapshot
+from freeda_svc.cli.snapshots import take_snapshot
+from freeda_svc.cli.top_view import render
 from freeda_svc.errors import UnavailableError
-from freeda_svc.jobs import ItemState, JobSummary
 from freeda_svc.settings import Settings
-
-BAR_WIDTH = 20
 
 
 @click.command()
@@ -59,59 +56,14 @@ def top(context: click.Context, interval: float, *, once: bool, as_json: bool) -
         _watch(settings, interval)
 
 
-def render(settings: Settings, snapshot: Snapshot) -> RenderableType:
-    """Return what is shown of a snapshot."""
-    parts: list[RenderableType] = [_head(settings, snapshot)]
-    if snapshot.jobs:
-        columns = ("job", "kind", "state", "", "done", "failed", "items", "left", "source")
-        parts += ["", make_table(columns, [_job_row(job) for job in snapshot.jobs])]
-    parts += ["", make_table(QUEUE_COLUMNS, queue_rows(snapshot.queues))]
-    running = running_rows(snapshot.queues)
-    if running:
-        parts += ["", make_table(RUNNING_COLUMNS, running)]
-    if snapshot.overview.troubles:
-        parts += ["", Text("what went wrong lately", style="bold"), *_troubles(snapshot)]
-    return Group(*parts)
-
-
-def _head(settings: Settings, snapshot: Snapshot) -> Text:
-    items = snapshot.overview.items
-    counts = ", ".join(
-        f"{items.get(state, 0):,} {state}" for state in ItemState if items.get(state) or state != "cancelled"
-    )
-    bank = snapshot.bank
-    size = bank.problem or f"{bank.prototypes:,} prototypes"
-    workers = {item.worker for state in snapshot.queues for item in state.running}
-    own = "no worker on this home" if snapshot.worker is None else f"worker {snapshot.worker}"
-    return Text(
-        f"{settings.home}  {snapshot.at:%Y-%m-%d %H:%M:%S} UTC\n"
-        f"{counted(len(snapshot.overview.jobs), 'open job')}: {counts}\n"
-        f"{own}; {len(workers)} with items in hand\n"
-        f"bank {bank.name}: {size}"
-    )
-
-
-def _job_row(job: JobSummary) -> tuple[object, ...]:
-    progress = job.progress
-    share = progress.ended / progress.total if progress.total else 1.0
-    full = round(share * BAR_WIDTH)
-    left = "" if progress.seconds_left is None else duration_text(progress.seconds_left)
-    bar = f"[{'#' * full}{'.' * (BAR_WIDTH - full)}]"
-    return (job.id, job.kind, job.state, bar, progress.done, progress.failed, progress.total, left, job.source)
-
-
-def _troubles(snapshot: Snapshot) -> Iterator[Text]:
-    for trouble in snapshot.overview.troubles:
-        where = trouble.job_id if trouble.item is None else f"{trouble.job_id} item {trouble.item}"
-        yield Text(
-            f"{trouble.at:%H:%M:%S}  {where}  {trouble.kind}: {trouble.message}", no_wrap=True, overflow="ellipsis"
-        )
-
-
 def _watch(settings: Settings, interval: float) -> None:
     """Show snapshots until a key ends it; a database that is away for a while is told and waited for."""
     console = Console()
-    shown: RenderableType = render(settings, take_snapshot(settings))
+
+    def look() -> RenderableType:
+        return render(settings, take_snapshot(settings), width=console.width, height=console.height)
+
+    shown = look()
     with (
         remembered_interrupts() as raise_if_interrupted,
         _single_keys() as pressed,
@@ -120,7 +72,7 @@ def _watch(settings: Settings, interval: float) -> None:
         live.refresh()
         while not _ends(pressed, interval):
             try:
-                shown = render(settings, take_snapshot(settings))
+                shown = look()
                 live.update(shown, refresh=True)
             except UnavailableError as error:
                 live.update(Group(Text(str(error), style="red"), "", shown), refresh=True)

@@ -1,5 +1,6 @@
 """The live view: what it shows, once and on a terminal."""
 
+import io
 import os
 import pty
 import select
@@ -13,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from freeda_svc.bank.names import BankName
 from freeda_svc.cli import top as top_module
 from freeda_svc.cli.snapshots import Snapshot, take_snapshot
+from freeda_svc.cli.top_view import render, share_rows
 from freeda_svc.jobs.banks import open_banks
 from freeda_svc.jobs.claims import claim_next, fail_item, finish_item
+from freeda_svc.jobs.tables import now
 from freeda_svc.settings import Settings, load_settings
 
 Freeda = Callable[..., Any]
@@ -58,12 +62,52 @@ def test_everything_is_shown_once_where_there_is_no_terminal(freeda: Freeda, job
     ran = freeda("top")
     assert (ran.code, ran.err) == (0, "")
     assert "1 open job: 2 queued, 1 running, 1 done, 1 failed" in ran.out
-    assert f"{job}  ingest  running  [########............]" in ran.out
+    assert f"{job}  ingest  running  [########............]  2/5 captions" in ran.out
     assert "bank default@1: 0 prototypes" in ran.out
     assert "worker-1" in ran.out
     assert "no worker on this home; 1 with items in hand" in ran.out
     assert f"{job} item 2  set aside: no luck today" in ran.out
     assert freeda("top", "--once").out.splitlines()[1:7] == ran.out.splitlines()[1:7]
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (100, 30), (120, 40), (200, 60)])
+@pytest.mark.usefixtures("job")
+def test_all_fits_on_a_screen_and_the_last_line_is_of_what_went_wrong(
+    freeda: Freeda, settings: Settings, inputs: Path, width: int, height: int
+) -> None:
+    for _ in range(12):
+        freeda("ingest", inputs / "captions.txt", "--limit", 3)
+    for number in range(9):
+        claim = claim_next(settings, f"gpu-{number}@a-host-with-a-very-long-name.example.org:/home/somebody/.freeda")
+        assert claim is not None
+        if number < 3:
+            fail_item(settings, claim, "the image\nis " + "very " * 60 + "broken", final=True)
+    screen = io.StringIO()
+    console = Console(file=screen, width=width, height=height, force_terminal=False, emoji=False)
+    console.print(render(settings, take_snapshot(settings), width=width, height=height))
+    lines = screen.getvalue().splitlines()
+    assert len(lines) <= height
+    assert max(map(len, lines)) <= width
+    assert "what went wrong lately" in lines
+    assert any(line.endswith(".txt") for line in lines)
+    assert sum("gpu-" in line for line in lines) >= 2
+    assert lines[-1].startswith(f"{now():%H}")
+    first = next(number for number, line in enumerate(lines) if line.startswith("job "))
+    assert "running" in lines[first + 1]
+
+
+@pytest.mark.parametrize(
+    ("room", "wanted", "shown"),
+    [
+        (15, (9, 6, 5), [4, 3, 2]),
+        (15, (9, 0, 0), [9, 0, 0]),
+        (3, (9, 6, 5), [3, 2, 2]),
+        (100, (9, 6, 5), [9, 6, 5]),
+        (9, (1, 0, 9), [1, 0, 4]),
+    ],
+)
+def test_lines_are_shared(room: int, wanted: tuple[int, int, int], shown: list[int]) -> None:
+    assert share_rows(room, wanted) == shown
 
 
 def test_a_snapshot_is_json(freeda: Freeda, job: str) -> None:
