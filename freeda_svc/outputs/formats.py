@@ -38,7 +38,7 @@ def _write_summary(path: Path, picture: Picture) -> None:
 def _write_overlay(path: Path, picture: Picture) -> None:
     result = picture.result
     labels, names = result.labels, result.names
-    fill = result.summary["parameters"].get("fill_transparent", "")
+    fill = result.summary.get("parameters", {}).get("fill_transparent", "")
     write_overlay(
         path, load_visible(picture.image, fill or PAPER, KEPT).pixels, labels, names, picture.shown_colours(labels)
     )
