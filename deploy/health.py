@@ -1,7 +1,9 @@
 """Ask the worker of this container whether it takes items: exits with 0 when it does. Needs only Python."""
 
+import json
 import os
 import sys
+import urllib.error
 import urllib.request
 
 ANSWER_SECONDS = 3.0
@@ -13,9 +15,15 @@ def main() -> int:
     try:
         with urllib.request.urlopen(address, timeout=ANSWER_SECONDS):
             return 0
-    except OSError as error:  # also an answer that says no
-        sys.stderr.write(f"the worker takes no items: {error}\n")
-        return 1
+    except urllib.error.HTTPError as error:
+        try:
+            reason = json.load(error)["because"] or error
+        except (ValueError, TypeError, KeyError, OSError):
+            reason = error
+        sys.stderr.write(f"the worker takes no items: {reason}\n")
+    except OSError as error:
+        sys.stderr.write(f"the worker does not answer: {error}\n")
+    return 1
 
 
 if __name__ == "__main__":

@@ -22,6 +22,10 @@ MACHINE = read_compose(DEPLOY / "compose.worker.yaml")
 SERVICES: dict[str, Service] = {**BASE["services"], **MACHINE["services"]}
 ENDING = ("migrate", "cli")
 WORKERS = [name for name, service in SERVICES.items() if service.get("command", [""])[0] == "worker"]
+_LINES = (DEPLOY / "example.env").read_text().splitlines()
+EXAMPLE = dict(line.split("=", 1) for line in _LINES if line and not line.startswith("#"))
+COMMENTED = [line[1:].split("=")[0] for line in _LINES if re.match(r"#[A-Z_]+=", line)]
+VARIABLE = re.compile(r"\$\{(\w+)(?::-((?:[^{}]|\$\{[^}]*\})*)|:\?[^}]*)?\}")
 SECRET_WORDS = re.compile(r"(?i)password|passwd|secret|token|api_?key|credential|://[^/\s:]*:[^/\s@]+@")
 
 
@@ -185,3 +189,48 @@ def test_without_cards_no_worker_asks_for_one() -> None:
     for name in ("generation", "segmentation"):
         assert override[name]["deploy"] is None
         assert override[name]["environment"] == {"FREEDA_DEVICE": "cpu"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_has_a_limit_of_memory(name: str) -> None:
+    assert re.fullmatch(r"(\$\{\w+_MEMORY:-)?\d+[mg]\}?", SERVICES[name]["mem_limit"])
+
+
+def test_redis_refuses_messages_before_it_is_ended() -> None:
+    assert EXAMPLE["REDIS_MAXMEMORY"] == "1gb"
+    assert EXAMPLE["REDIS_MEMORY"] == "2g"  # twice as much: its file is written anew by a second process
+
+
+def test_the_example_has_every_value_and_its_default() -> None:
+    used: dict[str, set[str]] = {}
+    for path in FILES:
+        for name, default in re.findall(
+            r"\$\{(\w+)(?::-((?:[^{}]|\$\{[^}]*\})*)|:\?[^}]*)?\}", _without_comments(path)
+        ):
+            used.setdefault(name, set()).add(default)
+    used["SERVER_ADDRESS"] = {""}  # inside of another one's default
+    assert set(used) == {*EXAMPLE, *COMMENTED} - {"COMPOSE_FILE", "COMPOSE_PROFILES"}
+    for name in set(used) & set(EXAMPLE):
+        defaults = {default.replace("./secrets", "./deploy/secrets") for default in used[name]} - {""}
+        assert defaults <= {EXAMPLE[name]}, name
+    assert not any(
+        SECRET_WORDS.search(f"{name}={value}") for name, value in EXAMPLE.items() if name != "FREEDA_SECRETS"
+    )
+    assert all((ROOT / file).is_file() for file in EXAMPLE["COMPOSE_FILE"].split(":"))
+
+
+def test_without_a_file_of_values_no_pack_is_guessed() -> None:
+    for document in (BASE, MACHINE):
+        packs = {
+            service["environment"]["FREEDA_PACK"] for service in document["services"].values() if _is_ours(service)
+        }
+        assert {pack.partition(":?")[0] for pack in packs} == {"${FREEDA_PACK"}
+    assert EXAMPLE["FREEDA_PACK"] == Settings.model_fields["pack"].default
+
+
+def _is_ours(service: Service) -> bool:
+    return "FREEDA_PACK" in service.get("environment", {})
+
+
+def _without_comments(path: Path) -> str:
+    return "\n".join(line for line in path.read_text().splitlines() if not line.lstrip().startswith("#"))

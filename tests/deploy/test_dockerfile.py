@@ -80,6 +80,7 @@ def _worker(status: int) -> Iterator[int]:
         def do_GET(self) -> None:
             self.send_response(status if self.path == "/health/ready" else 404)
             self.end_headers()
+            self.wfile.write(b'{"takes items": false, "because": "there is no card"}')
 
         def log_message(self, *args: object) -> None:
             pass
@@ -93,14 +94,15 @@ def _worker(status: int) -> Iterator[int]:
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
 def test_health_is_what_the_worker_says(status: int, code: int) -> None:
     with _worker(status) as port:
-        assert _check(port) == code
+        checked = _check(port)
+    assert (checked.returncode, "there is no card" in checked.stderr) == (code, code == 1)
 
 
 def test_a_worker_that_does_not_answer_is_not_well() -> None:
-    assert _check(1) == 1
+    assert _check(1).returncode == 1
 
 
-def _check(port: int) -> int:
+def _check(port: int) -> "subprocess.CompletedProcess[str]":
     environment = {**os.environ, "FREEDA_METRICS_PORT": str(port)}
     command = [sys.executable, str(DEPLOY / "health.py")]
-    return subprocess.run(command, env=environment, capture_output=True, check=False, timeout=30).returncode
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=30)
