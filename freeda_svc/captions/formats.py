@@ -10,6 +10,7 @@ from typing import Any
 import ijson
 
 from freeda_svc.captions.annotations import coco_annotations
+from freeda_svc.captions.json_events import describe_fault
 from freeda_svc.captions.parquet_column import read_parquet
 from freeda_svc.captions.plain_text import read_lines
 from freeda_svc.captions.sources import measured_json, skip_byte_order_mark
@@ -67,7 +68,7 @@ def _read_coco(stream: BufferedReader, wanted: Wanted) -> Texts:
     except ijson.JSONError as error:
         if "UTF8" in str(error):
             raise InputError(f"{name} is not UTF-8 text; save it as UTF-8") from error
-        raise InputError(f"{name}: not valid JSON, perhaps cut off ({str(error).partition(chr(10))[0]})") from error
+        raise InputError(f"{name}: not valid JSON, perhaps cut off ({describe_fault(error)})") from error
     if number < 0:
         raise InputError(f"{name} has no captions; expected COCO captions, an object with a list 'annotations'")
 

@@ -43,6 +43,13 @@ def plain(value: Any) -> Any:  # noqa: ANN401  (of any event)
     return float(value) if type(value) is Decimal else value
 
 
+def describe_fault(error: ijson.JSONError) -> str:
+    """Return what the parser says is wrong, in one line; it gives bytes where the file has no text."""
+    said = error.args[0] if error.args else ""
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    return text.partition("\n")[0].strip()
+
+
 class NumbersOnly:
     """A stream of JSON in which NaN, Infinity and -Infinity outside of texts read as null."""
 

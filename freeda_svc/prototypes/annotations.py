@@ -7,6 +7,7 @@ from typing import Any
 
 import ijson
 
+from freeda_svc.captions.json_events import describe_fault
 from freeda_svc.captions.sources import called, opened, skip_byte_order_mark
 from freeda_svc.errors import InputError
 from freeda_svc.images.coco_masks import whole_number
@@ -116,8 +117,7 @@ def read_annotations(
         except ijson.JSONError as error:
             if "UTF8" in str(error):
                 raise InputError(f"{called(path)} is not UTF-8 text; save it as UTF-8") from error
-            reason = str(error).partition("\n")[0]
-            raise InputError(f"{called(path)}: not valid JSON, perhaps cut off ({reason})") from error
+            raise InputError(f"{called(path)}: not valid JSON, perhaps cut off ({describe_fault(error)})") from error
     for section, number in numbers.items():
         if not number:
             raise InputError(f"{called(path)} has no {section}; {_EXPECTED}")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from freeda_svc.captions.json_events import NumbersOnly, json_events, plain
+from freeda_svc.captions.json_events import NumbersOnly, describe_fault, json_events, plain
 
 TEXTS = st.text(st.sampled_from('NaInfity-\\"{}[],: é\U0001f600\n'), max_size=12)
 VALUES = st.recursive(
@@ -68,3 +68,12 @@ def test_integers_are_exact_whatever_their_length_and_other_numbers_floats() -> 
 def test_what_is_no_json_stays_none(content: bytes) -> None:
     with pytest.raises(ijson.JSONError):
         list(json_events(BufferedReader(BytesIO(content))))
+
+
+@pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n", b"[1, }", b"[", "[ü]".encode("latin-1")])
+def test_what_is_wrong_is_said_in_one_line(content: bytes) -> None:
+    with pytest.raises(ijson.JSONError) as caught:
+        list(json_events(BufferedReader(BytesIO(content))))
+    said = describe_fault(caught.value)
+    assert said.isprintable()
+    assert "error" in said

@@ -118,12 +118,23 @@ def test_a_person_is_asked_before_prototypes_are_forgotten(
     assert freeda("bank", "nouns", "--json").json.get("boat", 0) == left - 1
 
 
+@pytest.mark.parametrize("option", ["--noun", "--caption"])
+def test_an_option_without_a_value_forgets_nothing(freeda: Freeda, banks: EmbeddedBanks, option: str) -> None:
+    ran = freeda("bank", "forget", option, "", "--origin", "generated", "--yes")
+    assert (ran.code, ran.out) == (2, "")
+    assert f"{option} is empty" in ran.err
+    assert freeda("bank", "stats", "--json").json["prototypes"] == 7
+
+
 def test_what_is_forgotten_is_told_first(freeda: Freeda, banks: EmbeddedBanks) -> None:
-    dry = freeda("bank", "forget", "--noun", "boat", "--dry-run", "--json").json
-    assert dry == {"found": 6, "removed": 0}
+    for noun in ("boat", " BOAT "):
+        dry = freeda("bank", "forget", "--noun", noun, "--dry-run", "--json").json
+        assert dry == {"found": 6, "removed": 0}
     assert freeda("bank", "forget", "--noun", "boat", "--yes", "--json").json == {"found": 6, "removed": 6}
     assert freeda("bank", "nouns", "--json").json == {"ball": 1}
-    assert freeda("bank", "forget", "--noun", "boat").out == "0 prototypes found in default, none removed\n"
+    assert freeda("bank", "forget", "--noun", "boat").out == (
+        "0 prototypes found in default, none removed; `freeda bank nouns` lists the nouns there are\n"
+    )
 
 
 def test_conditions_hold_together(freeda: Freeda, banks: EmbeddedBanks) -> None:

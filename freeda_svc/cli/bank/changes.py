@@ -8,6 +8,7 @@ from freeda_svc.cli.console import print_json
 from freeda_svc.cli.options import outcome_option
 from freeda_svc.cli.session import read_settings
 from freeda_svc.jobs import find_job
+from freeda_svc.prototypes.exemplars import tidy_noun
 from freeda_svc.prototypes.record import ORIGINS
 from workers.queries import ask_bank
 
@@ -43,7 +44,11 @@ def forget(
       freeda bank forget --noun bat --dry-run
       freeda bank forget --job 3f2a --yes
     """
+    for name, value in (("--noun", noun), ("--caption", caption)):
+        if value is not None and not value.strip():  # an empty noun would mean all that was imported without one
+            raise click.UsageError(f"{name} is empty; give one, or leave the option out.")
     settings = read_settings(context)
+    noun = None if noun is None else tidy_noun(noun)
     full_job = None if job is None else find_job(settings, job)
     wanted = {"noun": noun, "job": full_job, "caption_id": caption, "origin": origin}
     selection = {name: value for name, value in wanted.items() if value is not None}
@@ -60,4 +65,5 @@ def forget(
     elif removed:
         click.echo(f"{removed} prototypes removed from {named}")
     else:
-        click.echo(f"{count} prototypes found in {named}, none removed")
+        hint = "; `freeda bank nouns` lists the nouns there are" if noun is not None and not count else ""
+        click.echo(f"{count} prototypes found in {named}, none removed{hint}")
