@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import structlog
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -20,14 +21,20 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from freeda_svc.addresses import check_bank_address, check_broker_address, check_database_address, check_path
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.input_files import MOST_ALLOWED_PIXELS, MOST_PIXELS, InputRules
+from freeda_svc.private_folders import make_private_folder, narrow_folder
 from freeda_svc.text_files import read_text
 
 DEFAULT_HOME = Path("~/.freeda")
 ENVIRONMENT_PREFIX = "FREEDA_"
 TOML_NAME = "freeda.toml"
+ARTIFACTS = "artifacts"
+PACKS = "packs"
 SECRETS = ("broker_url", "database_url", "qdrant_api_key")
 """Settings that hold passwords: never printed, and readable from a file that ``FREEDA_<NAME>_FILE`` names."""
 FILE_SUFFIX = "_FILE"
+
+
+log = structlog.get_logger(__name__)
 
 
 class Settings(BaseSettings):
@@ -157,7 +164,7 @@ class Settings(BaseSettings):
     @property
     def packs_folder(self) -> Path:
         """Packs that were fetched."""
-        return Path(self.packs) if self.packs else self.home / "packs"
+        return Path(self.packs) if self.packs else self.home / PACKS
 
     @property
     def banks_folder(self) -> Path:
@@ -167,7 +174,7 @@ class Settings(BaseSettings):
     @property
     def artifacts_folder(self) -> Path:
         """Inputs, results and thumbnails: what is too big for the database."""
-        return Path(self.artifacts) if self.artifacts else self.home / "artifacts"
+        return Path(self.artifacts) if self.artifacts else self.home / ARTIFACTS
 
     @property
     def embedded_bank(self) -> bool:
@@ -288,27 +295,45 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - values are ch
 
 
 def prepare_home(settings: Settings) -> None:
-    """Make the folders of the home and see that files can be written there.
+    """Make the folders of the home, for this user only, and see that files can be written there.
+
+    A home that others may enter is narrowed when nothing else lies in it; ``freeda doctor`` names one that stays wide.
+    A folder of artifacts elsewhere is shared, and keeps its rights.
 
     Raises:
         UnavailableError: a folder cannot be made or written.
     """
-    folders = (
-        settings.home,
-        settings.artifacts_folder,
-        settings.broker_folder,
-        settings.logs_folder,
-        settings.locks_folder,
-    )
+    home = settings.home
+    own = (home, home / ARTIFACTS, settings.broker_folder, settings.logs_folder, settings.locks_folder)
     try:
-        for folder in folders:
-            folder.mkdir(parents=True, exist_ok=True)
+        if narrow_folder(home, _contents(settings)) and settings.database_file.exists():
+            log.warning("others could enter the home; now nobody else can", home=str(home))
+        for folder in own:
+            if folder != home / ARTIFACTS or not settings.artifacts:
+                make_private_folder(folder)
+        settings.artifacts_folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=settings.home):
             pass
     except OSError as error:
         raise UnavailableError(
             f"the home {settings.home} cannot be written: {error.strerror}; set FREEDA_HOME to a folder that can"
         ) from error
+
+
+def _contents(settings: Settings) -> frozenset[str]:
+    """Names of what a home holds."""
+    database = settings.database_file.name
+    places = (
+        settings.banks_folder,
+        settings.broker_folder,
+        settings.logs_folder,
+        settings.locks_folder,
+        settings.home / ARTIFACTS,
+        settings.home / PACKS,
+        settings.home / TOML_NAME,
+        *(settings.home / f"{database}{part}" for part in ("", "-wal", "-shm", "-journal")),
+    )
+    return frozenset(place.name for place in places)
 
 
 def _checked(check: Callable[..., str], *given: str) -> str:

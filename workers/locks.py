@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from freeda_svc.errors import BusyError, UnavailableError
+from freeda_svc.private_folders import make_private_folder
 from freeda_svc.settings import Settings
 
 PATIENCE_SECONDS = 0.5
@@ -84,7 +85,7 @@ def opened_lock(path: Path) -> Iterator[int]:
         UnavailableError: it cannot be opened.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise UnavailableError(f"the lock {path} cannot be used: {error.strerror}") from error

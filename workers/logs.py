@@ -11,6 +11,7 @@ import billiard.util
 import structlog
 from structlog.typing import Processor
 
+from freeda_svc.private_folders import make_private_folder
 from freeda_svc.settings import Settings
 from workers.output_lines import OutputLines
 from workers.redaction import Redactor
@@ -59,7 +60,7 @@ def configure_logs(settings: Settings, *, to_file: bool = True) -> None:
     console.setFormatter((_json_formatter if is_json else _console_formatter)(shared, redactor))
     handlers: list[logging.Handler] = [console]
     if settings.keep_log and to_file:
-        settings.logs_folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(settings.logs_folder)
         file = SharedLogFile(settings.log_file)
         file.setFormatter(_json_formatter(shared, redactor))
         handlers.append(file)

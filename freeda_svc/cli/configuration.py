@@ -13,6 +13,7 @@ from freeda_svc.cli.options import json_option, outcome_option
 from freeda_svc.cli.session import given_options, read_settings
 from freeda_svc.cli.setting_sources import explanations, named_home, setting_values
 from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.private_folders import make_private_folder
 from freeda_svc.settings import ENVIRONMENT_PREFIX, TOML_NAME, Settings
 from freeda_svc.whole_files import placed_whole
 
@@ -86,7 +87,7 @@ def settings_file() -> str:
 def _write_for_owner(path: Path, text: str) -> None:
     """Put a file in place that only its owner can read, since it may come to hold keys and passwords."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         with placed_whole(path) as aside:
             descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:

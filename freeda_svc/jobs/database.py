@@ -10,7 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from freeda_svc.addresses import shown_address
 from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.private_folders import make_private_file
 from freeda_svc.settings import Settings, prepare_home
 
 BUSY_TIMEOUT_SECONDS = 30
@@ -90,6 +91,8 @@ def open_database(settings: Settings) -> Engine:
         return engine
     if settings.embedded_database:
         prepare_home(settings)
+        with suppress(OSError):  # SQLite says why it cannot be opened
+            make_private_file(settings.database_file)
     with one_line(settings):
         found = current_revision(engine)
         if found == HEAD:

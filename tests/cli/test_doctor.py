@@ -65,7 +65,7 @@ def test_a_settings_file_that_cannot_be_read_does_not_hide_the_rest(
 ) -> None:
     few = tuple(check for check in CHECKS if check.part in {"settings", "home"})
     monkeypatch.setattr(doctor_package, "CHECKS", few)
-    home.mkdir()
+    home.mkdir(mode=0o700)
     (home / "freeda.toml").write_text('pack = "half')
     ran = freeda("doctor", "--json")
     assert (ran.code, ran.json["ok"]) == (1, False)
@@ -73,6 +73,19 @@ def test_a_settings_file_that_cannot_be_read_does_not_hide_the_rest(
     assert (first["part"], first["verdict"]) == ("settings", "wrong")
     assert "not valid TOML" in first["found"]
     assert (second["part"], second["verdict"]) == ("home", "ok")
+
+
+def test_a_home_that_others_may_enter_is_named_with_what_to_run(
+    freeda: Freeda, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor_package, "CHECKS", tuple(check for check in CHECKS if check.part == "home"))
+    home.mkdir()
+    home.chmod(0o755)
+    lines = freeda("doctor").out.splitlines()
+    assert lines[0].startswith(f"note  home      {home} can be entered by other users of this machine")
+    assert lines[1].strip() == f"-> run: chmod 700 {home}"
+    home.chmod(0o700)
+    assert freeda("doctor").out.splitlines()[0].startswith("ok")
 
 
 def test_a_check_that_breaks_or_hangs_does_not_hide_the_next() -> None:

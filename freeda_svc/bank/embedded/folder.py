@@ -22,6 +22,7 @@ from freeda_svc.bank.manifest import (
 )
 from freeda_svc.bank.points import KEY, PROTOTYPE
 from freeda_svc.errors import FreedaError, InputError, UnavailableError
+from freeda_svc.private_folders import make_private_folder
 
 SHARD_NAME = "shard"
 PARTIAL_SHARD_NAME = "shard.partial"
@@ -63,7 +64,7 @@ def prepare_folder(folder: Path) -> None:
         if folder.exists() and not folder.is_dir():
             raise InputError(f"{folder} is a file, expected the folder of a bank: give another path")
         new = [place for place in (folder, *folder.parents) if not place.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         for place in new:
             sync_folder(place.parent)
         present = {path.name for path in folder.iterdir()}

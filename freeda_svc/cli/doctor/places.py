@@ -1,12 +1,15 @@
 """Can the home be used? Folders, disk space, and the kind of file system."""
 
 import os
+import shlex
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from freeda_svc.cli.console import size_text
 from freeda_svc.cli.doctor.findings import Finding, note, ok, wrong
+from freeda_svc.private_folders import rights_of_others
 from freeda_svc.settings import Settings
 
 LITTLE_BYTES = 2 << 30
@@ -32,6 +35,12 @@ def look_at_home(settings: Settings) -> Iterator[Finding]:
         if reason:
             yield wrong("home", f"{place} cannot be written: {reason}", _ADVICE if home.exists() else _ADVICE_NEW)
             return
+    if home.is_dir() and rights_of_others(home):
+        yield note(
+            "home",
+            f"{home} can be entered by other users of this machine: captions, images, logs and the database lie there",
+            f"run: chmod {stat.S_IMODE(home.stat().st_mode) & ~rights_of_others(home):o} {shlex.quote(str(home))}",
+        )
     yield ok("home", str(home) if home.is_dir() else f"{home} is not there yet; the first command makes it")
     kind = file_system(nearest)
     if kind in _SHARED_FILE_SYSTEMS:

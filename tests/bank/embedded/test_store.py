@@ -163,6 +163,7 @@ def test_a_bank_that_cannot_be_written_is_one_line(public_folder: Path, unprivil
     bank = public_folder / "bank"
     open_bank(bank).close()
     (bank / "lock").chmod(0o444)
+    bank.chmod(0o755)
     unprivileged()
     with pytest.raises(UnavailableError, match=r"cannot be written.*give a folder you may write to$"):
         EmbeddedStore.open_existing(bank)
