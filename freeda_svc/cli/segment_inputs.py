@@ -1,6 +1,7 @@
 """From the paths, folders, patterns and lists of a person to images, each with a name for its results."""
 
 import glob
+import json
 import os
 import sys
 from collections import Counter
@@ -15,6 +16,9 @@ from freeda_svc.jobs.input_images import check_image, distinct_stems
 from freeda_svc.text_files import decode_text, without_mark
 
 STANDARD_INPUT = Path("-")
+EXPORTED = ".freeda-files.json"
+"""Where exports of datasets note what they wrote."""
+
 _RESULT_ENDINGS = (".mask.png", ".overlay.png", ".scores.png")
 _NO_PICTURES = frozenset(
     (".csv", ".geojson", ".html", ".json", ".md", ".npz", ".toml", ".tsv", ".txt", ".xml", ".yaml", ".yml")
@@ -81,13 +85,15 @@ class _Search:
             self.add(image, image.relative_to(folder).as_posix())
 
     def _images_in(self, folder: Path) -> Iterator[Path]:
+        exported: set[Path] = set()
         for place, folders, files in os.walk(folder):
+            exported |= {Path(place) / name for name in _exported_in(Path(place))} if EXPORTED in files else set()
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             if not self.recursive:
                 self.folders_left_out += len(folders)
                 folders.clear()
             for name in sorted(files):
-                if self._is_image(name):
+                if self._is_image(name) and Path(place) / name not in exported:
                     yield Path(place) / name
 
     def _match(self, pattern: Path) -> None:
@@ -109,6 +115,15 @@ class _Search:
         if ending not in _NO_PICTURES:
             self.passed_over[ending] += 1
         return False
+
+
+def _exported_in(place: Path) -> list[str]:
+    """The names of the files that an export of a dataset or an index wrote: copies of images, and small ones."""
+    try:
+        names = json.loads((place / EXPORTED).read_bytes())
+    except (OSError, ValueError):
+        return []
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def _is_folder(path: Path) -> bool:

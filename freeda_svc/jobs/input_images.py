@@ -18,6 +18,8 @@ INPUTS = "inputs"
 CHUNK = 1 << 20
 RESERVED_STEMS = ("coco", "label-studio")
 """Exporting calls files for all images so; no image's files may have these names."""
+_LONGEST_STEM, _DIGEST = 230, 8  # bytes; file systems take names of 255
+_LONGEST_ENDING = 16
 RESERVED_ENDING = ".evidence"
 """No stem ends so: ``cat.evidence.json`` is the evidence of ``cat``, not the summary of ``cat.evidence``."""
 
@@ -61,7 +63,7 @@ def distinct_stems(names: Sequence[str], reserved: Iterable[str] = RESERVED_STEM
     taken = {stem.casefold() for stem in reserved}
     stems = []
     for name in names:
-        stem = PurePosixPath(name).with_suffix("").as_posix()
+        stem = _fitting(PurePosixPath(name).with_suffix("")).as_posix()
         candidate, number = stem, 1
         while candidate.casefold() in taken or candidate.casefold().endswith(RESERVED_ENDING):
             number += 1
@@ -69,6 +71,15 @@ def distinct_stems(names: Sequence[str], reserved: Iterable[str] = RESERVED_STEM
         taken.add(candidate.casefold())
         stems.append(candidate)
     return stems
+
+
+def _fitting(stem: PurePosixPath) -> PurePosixPath:
+    """Shorten a stem so much that a number and the endings of results have room in a file name behind it."""
+    name = os.fsencode(stem.name)
+    if len(name) <= _LONGEST_STEM:
+        return stem
+    digest = hashlib.sha256(name).hexdigest()[:_DIGEST]  # of the whole name, so that others like it stay apart
+    return stem.with_name(f"{name[: _LONGEST_STEM - 1 - _DIGEST].decode(errors='ignore')}~{digest}")
 
 
 def check_image(image: Path, rules: InputRules = ANYWHERE) -> None:
@@ -127,7 +138,8 @@ def keep_image(settings: Settings, image: Path) -> str:
                     copy.flush()
                     os.fsync(copy.fileno())
                 with Path(aside).open("rb") as copied:
-                    name = f"{hashlib.file_digest(copied, 'sha256').hexdigest()}{image.suffix.lower()}"
+                    digest = hashlib.file_digest(copied, "sha256").hexdigest()
+                name = f"{digest}{image.suffix.lower()[:_LONGEST_ENDING]}"
                 Path(aside).replace(folder / name)
             except BaseException:
                 Path(aside).unlink(missing_ok=True)

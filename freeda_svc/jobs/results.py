@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from freeda_svc.errors import InputError
+from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs.control import find_job, get_job
 from freeda_svc.jobs.database import reading
 from freeda_svc.jobs.input_images import distinct_stems
@@ -34,12 +34,14 @@ class ExportedImage:
         name: the image's name when it was submitted.
         files: the files that belong to it alone, by format.
         result: what they were made of.
+        error: why they could not be written, where they could not.
     """
 
     number: int
     name: str
     files: Mapping[str, Path]
     result: "KeptResult"
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ def export_results(
         What was written for each image, in the order of submission.
 
     Raises:
-        NotFoundError: there is no such job, or its results are gone from the artifacts.
+        NotFoundError: there is no such job, or what files for all images need is gone from the artifacts.
         InputError: it is not a segmentation job, or there is no such format.
         UnavailableError: the folder cannot be written.
     """
@@ -182,9 +184,14 @@ def export_results(
     chosen = check_formats(formats)
     done = [image for image in images if image.state == ItemState.DONE]
     pictures = pictures_of(settings, done)
-    exported = [
-        ExportedImage(image.number, image.name, write_image_files(picture, out, chosen), picture.result)
-        for image, picture in zip(done, pictures, strict=True)
-    ]
-    write_collections(pictures, out, chosen, **options)
+    exported = []
+    for image, picture in zip(done, pictures, strict=True):
+        files: Mapping[str, Path] = {}
+        error = ""
+        try:
+            files = write_image_files(picture, out, chosen)
+        except (InputError, NotFoundError) as problem:
+            error = str(problem)
+        exported.append(ExportedImage(image.number, image.name, files, picture.result, error))
+    write_collections([picture for picture in pictures if picture.result.whole], out, chosen, **options)
     return exported

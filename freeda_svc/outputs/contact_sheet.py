@@ -1,6 +1,7 @@
 """An index of a folder of results: a page with a small picture of each image, which opens without any network."""
 
 import html
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -144,7 +145,7 @@ def _show(picture: Picture, out: Path, small: str, path: Path) -> _Image:
         name = "unknown" if label == UNKNOWN else plain_name(names[label])
         parts.append(_Part(name, label != UNKNOWN, (red, green, blue), pixels[label + 1] / labels.size))
     files = {word: f"{picture.stem}{ending}" for word, ending in _FILES.items()}
-    there = {word: file for word, file in files.items() if (out / file).is_file()}
+    there = {word: file for word, file in files.items() if os.path.isfile(out / file)}  # noqa: PTH113 - or a name is too long
     return _Image(plain_name(picture.file), small, (across, down), parts, there)
 
 

@@ -7,28 +7,16 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
-from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.errors import InputError
 from freeda_svc.images import opened_image, read_image
 from freeda_svc.images.files import read_orientation
 from freeda_svc.input_files import KEPT
-from freeda_svc.outputs.files import write_whole
+from freeda_svc.outputs.files import make_folder, write_whole
 
 NOTES = ".freeda-files.json"
 """The names of the files that were written, so that they can be replaced by others."""
 
 _QUALITY = 95
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder, with those above it, where it is not there.
-
-    Raises:
-        UnavailableError: it cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UnavailableError(f"{folder} cannot be written: {error.strerror}; name another folder") from error
 
 
 class DatasetFolder:

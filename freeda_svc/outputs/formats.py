@@ -12,8 +12,7 @@ from freeda_svc.images import PAPER, load_visible
 from freeda_svc.input_files import KEPT
 from freeda_svc.outputs.collected import COCO, LABEL_STUDIO, write_coco, write_label_studio
 from freeda_svc.outputs.contact_sheet import INDEX, write_index
-from freeda_svc.outputs.dataset_folders import make_folder
-from freeda_svc.outputs.files import copy_whole, write_whole
+from freeda_svc.outputs.files import copy_whole, make_folder, write_whole
 from freeda_svc.outputs.kept import EVIDENCE, EVIDENCE_PAGE, MASK, SUMMARY
 from freeda_svc.outputs.label_studio import LOCAL_FILES
 from freeda_svc.outputs.overlays import write_overlay
@@ -156,6 +155,7 @@ def write_image_files(picture: Picture, out: Path, formats: Iterable[str]) -> di
         What was written, by format.
 
     Raises:
+        InputError: a name is too long for the file system.
         NotFoundError: what was kept of the result is gone.
         UnavailableError: the folder cannot be written.
     """

@@ -23,6 +23,7 @@ LOCAL_FILES = "/data/local-files/?d="
 IMAGE, BRUSH = "image", "brush"
 """Names of the picture and of the brush in the labelling configuration."""
 
+_STORAGES = frozenset(("s3", "gs", "azure-blob"))
 _CHANNELS = 4
 _INSIDE = 255
 _VALUE_BITS = 8
@@ -105,7 +106,8 @@ def label_studio_task(
         names: of the categories.
         scores: mean score of each category; None where it is absent.
         file: path of the image, as Label Studio is to find it behind the prefix.
-        prefix: what comes before it.
+        prefix: what comes before it; behind one of a storage (s3, gs, azure-blob) the path is a key and written as it
+            is, otherwise characters that addresses cannot hold are written as %20 and the like.
         model: what made the masks.
 
     Returns:
@@ -114,11 +116,17 @@ def label_studio_task(
     results = list(_brush_results(labels, names, scores, file))
     found = [result["score"] for result in results if "score" in result]
     return {
-        "data": {IMAGE: prefix + quote(file)},
+        "data": {IMAGE: prefix + (file if _is_storage(prefix) else quote(file))},
         "predictions": [
             {"model_version": model, "score": round(sum(found) / len(found), 6) if found else 0.0, "result": results}
         ],
     }
+
+
+def _is_storage(prefix: str) -> bool:
+    """Whether an address is looked up as a key, letter by letter, instead of being asked of a server."""
+    scheme, separator, _ = prefix.partition("://")
+    return bool(separator) and scheme.casefold() in _STORAGES
 
 
 def label_studio_configuration(names: Sequence[str], colours: npt.NDArray[np.uint8]) -> str:

@@ -12,6 +12,13 @@ from freeda_svc.outputs.pieces import Piece
 
 _OUTSIDE = UNKNOWN - 1
 
+PIXELS = (
+    'ENGCRS["image pixels",EDATUM["upper left corner of the image"],CS[Cartesian,2],'
+    'AXIS["x",east,ORDER[1]],AXIS["y",south,ORDER[2]],LENGTHUNIT["pixel",1]]'
+)
+"""The coordinate system, as well-known text (ISO 19162): readers built on GDAL take it from ``crs``; where that is
+missing, null or not understood, they take coordinates for degrees."""
+
 Bools = npt.NDArray[np.bool_]
 
 
@@ -119,12 +126,13 @@ def feature_collection(
 
     Returns:
         A ``FeatureCollection`` whose coordinates are pixels of the image, x to the right and y down, instead of
-        degrees; each geometry is a ``MultiPolygon`` whose polygons may have holes.
+        degrees, as its ``crs`` says; each geometry is a ``MultiPolygon`` whose polygons may have holes.
     """
     height, width = labels.shape
     pixels = np.bincount(labels.ravel() + 1, minlength=len(names) + 1)[1:]
     return {
         "type": "FeatureCollection",
+        "crs": {"type": "name", "properties": {"name": PIXELS}},
         "image": {"file_name": file, "height": height, "width": width},
         "features": [
             {

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from freeda_svc.cli.segment_inputs import find_images
+from freeda_svc.cli.segment_inputs import EXPORTED, find_images
 from freeda_svc.cli.segment_report import tell_problems
 from freeda_svc.errors import InputError
 from freeda_svc.input_files import InputRules
+from freeda_svc.outputs.dataset_folders import NOTES
 
 Made = Callable[..., Path]
 
@@ -170,3 +171,13 @@ def test_paths_are_confined_to_the_allowed_folders_links_too(photos: Made) -> No
     assert [problem.partition(" lies outside of ")[0] for problem in found.problems] == [
         f"in{os.sep}link.png", f"in{os.sep}..{os.sep}out{os.sep}b.png"
     ]  # fmt: skip
+
+
+def test_copies_of_images_in_exports_are_no_images_again(photos: Made) -> None:
+    root = photos("in/a.png", "in/yolo/images/a.png", "in/yolo/images/own.png", "in/index/a.jpg")
+    (root / "in/yolo" / EXPORTED).write_text('["images/a.png", "labels/a.txt"]')
+    (root / "in" / EXPORTED).write_text('["index.html", "index/a.jpg", 7]')
+    assert [stem for _, _, stem in names_of("in", recursive=True)] == ["a", "yolo/images/own"]
+    (root / "in/yolo" / EXPORTED).write_text("[")
+    assert [stem for _, _, stem in names_of("in", recursive=True)] == ["a", "yolo/images/a", "yolo/images/own"]
+    assert EXPORTED == NOTES

@@ -1,6 +1,6 @@
 import json
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,7 @@ from PIL import Image
 from sqlalchemy import update
 
 from freeda_svc.captions.caption import Caption
-from freeda_svc.errors import InputError, NotFoundError, UnavailableError
+from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.jobs import InputImage, ItemState, export_results, submit_ingest, submit_segment
 from freeda_svc.jobs.database import writing
 from freeda_svc.jobs.input_images import RESERVED_STEMS, distinct_stems
@@ -126,8 +126,39 @@ def test_a_submitted_image_is_known_by_its_content(settings: Settings, job_id: s
 @pytest.mark.parametrize("lost", ["mask.png", "summary.json"])
 def test_lost_results_are_one_line(settings: Settings, job_id: str, tmp_path: Path, lost: str) -> None:
     (result_folder(settings, job_id, 3) / lost).unlink()
-    with pytest.raises(NotFoundError, match="is gone from the artifacts"):
-        export_results(settings, job_id, tmp_path / "out")
+    whole, gone = export_results(settings, job_id, tmp_path / "out", ["mask", "summary", "coco", "index"])
+    assert (whole.error, len(whole.files)) == ("", 2)
+    assert "is gone from the artifacts; submit the image again" in gone.error
+    assert gone.files == {}
+    data_set = json.loads((tmp_path / "out" / "coco.json").read_text())
+    assert [image["file_name"] for image in data_set["images"]] == ["cat.png"]
+
+
+def test_an_image_whose_name_is_too_long_fails_alone(
+    settings: Settings, outbox: "Outbox", image_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    images = [InputImage(image_file("x.png"), "x.png", "n" * 250), InputImage(image_file("y.png", 1), "y.png", "y")]
+    job_id = submit_segment(settings, images, CATEGORIES, dispatcher=outbox)
+    for number in (1, 2):
+        do(settings, job_id, number)
+    formats = ["mask", "overlay", "coco", "yolo", "index"]
+    long, other = export_results(settings, job_id, tmp_path / "out", formats)
+    assert "the name is too long for this file system" in long.error
+    assert set(other.files) == {"mask", "overlay"}
+    data_set = json.loads((tmp_path / "out" / "coco.json").read_text())
+    assert [image["file_name"] for image in data_set["images"]] == ["x.png", "y.png"]
+    assert len(list((tmp_path / "out/yolo/labels").iterdir())) == 2
+
+
+def test_stems_leave_room_for_the_endings_of_results() -> None:
+    names = [f"a/{'n' * 246}.png", f"a/{'n' * 245}m.png", f"{'n' * 246}.jpg", f"{'ü' * 120}.png", "n.png"]
+    stems = distinct_stems(names)
+    assert len(set(stems)) == 5
+    assert stems == distinct_stems(names)
+    assert stems[-1] == "n"
+    for stem in stems:
+        assert len(f"{PurePosixPath(stem).name}-9999.evidence.html".encode()) <= 255
+    assert distinct_stems([f"{'n' * 246}.jpg", f"{'n' * 246}.png"])[1] == f"{stems[2]}-2"
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(settings: Settings, job_id: str, tmp_path: Path) -> None:

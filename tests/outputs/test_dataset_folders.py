@@ -59,7 +59,7 @@ def test_nothing_outside_is_removed_whatever_is_noted(tmp_path: Path, notes: str
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "set").write_text("a file")
-    with pytest.raises(UnavailableError, match="name another folder"):
+    with pytest.raises(UnavailableError, match="name a folder that can be written"):
         DatasetFolder(tmp_path / "set" / "yolo", ["1.txt"])
 
 

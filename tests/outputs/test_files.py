@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from freeda_svc.errors import InputError, UnavailableError
-from freeda_svc.outputs.files import check_suffix, write_whole
+from freeda_svc.outputs.files import check_suffix, copy_whole, make_folder, write_whole
 
 
 def test_content_is_written_and_nothing_else_stays(tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.Mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(UnavailableError, match=r"cannot write .*answer.json: No space left on device"):
+    with pytest.raises(UnavailableError, match=r"answer.json cannot be written: No space left on device"):
         write_whole(path, b"new")
     assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == ["answer.json"]
@@ -37,13 +37,13 @@ def test_others_may_read_what_the_user_lets_them(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnavailableError, match="No such file or directory; name a file in a folder"):
+    with pytest.raises(UnavailableError, match="No such file or directory; name a folder"):
         write_whole(tmp_path / "nowhere" / "answer.json", b"new")
 
 
 def test_a_folder_in_the_way_is_refused(tmp_path: Path) -> None:
     (tmp_path / "answer.json").mkdir()
-    with pytest.raises(UnavailableError, match="cannot write"):
+    with pytest.raises(UnavailableError, match="cannot be written"):
         write_whole(tmp_path / "answer.json", b"new")
     assert [file.name for file in tmp_path.iterdir()] == ["answer.json"]
 
@@ -53,3 +53,17 @@ def test_names_that_promise_another_format_are_refused() -> None:
     check_suffix(Path("MASK.PNG"), ".png")
     with pytest.raises(InputError, match=r"mask.jpg must end in .png"):
         check_suffix(Path("mask.jpg"), ".png")
+
+
+def test_a_name_that_is_too_long_concerns_that_file_only(tmp_path: Path) -> None:
+    long = "n" * 300
+    for write in (
+        lambda: write_whole(tmp_path / f"{long}.json", b""),
+        lambda: copy_whole(Path(__file__), tmp_path / f"{long}.png"),
+        lambda: make_folder(tmp_path / long / "a"),
+    ):
+        with pytest.raises(
+            InputError, match=r"^n{60}\.\.\.: the name is too long for this file system; rename the image$"
+        ):
+            write()
+    assert list(tmp_path.iterdir()) == []

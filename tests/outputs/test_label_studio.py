@@ -83,6 +83,21 @@ def test_a_task_names_its_image_behind_the_prefix() -> None:
     assert len({result["id"] for result in prediction["result"]}) == 3
 
 
+@pytest.mark.parametrize("scheme", ["s3", "gs", "azure-blob", "S3"])
+def test_keys_of_storages_are_written_as_they_are(scheme: str) -> None:
+    labels = np.zeros((1, 1), dtype=np.int32)
+    file, prefix = "a (1)/ü%20.png", f"{scheme}://bucket/in put/"
+    task = label_studio_task(labels, NAMES, SCORES, file=file, prefix=prefix, model="m")
+    assert task["data"] == {"image": prefix + file}
+
+
+@pytest.mark.parametrize("prefix", ["https://host/", "/data/local-files/?d=", "s3/", ""])
+def test_addresses_are_encoded(prefix: str) -> None:
+    labels = np.zeros((1, 1), dtype=np.int32)
+    task = label_studio_task(labels, NAMES, SCORES, file="img (1) 5%.png", prefix=prefix, model="m")
+    assert task["data"] == {"image": f"{prefix}img%20%281%29%205%25.png"}
+
+
 def test_names_that_xml_cannot_hold_are_written_out_in_both_files() -> None:
     names = ("a\x07b", "c\ud800", "two\nlines")
     view = ET.fromstring(label_studio_configuration(names, palette(3)))

@@ -75,6 +75,15 @@ def test_outlines_turn_one_way_and_holes_the_other() -> None:
     }  # fmt: skip
 
 
+def test_coordinates_are_said_to_be_pixels_and_not_degrees() -> None:
+    collection = feature_collection(np.zeros((300, 400), dtype=np.int32), NAMES, [0.5, None, None], "a.png")
+    text = collection["crs"]["properties"]["name"]
+    assert text.startswith("ENGCRS[")
+    assert text.count("[") == text.count("]")
+    assert text.index('"x",east') < text.index('"y",south')
+    assert 'LENGTHUNIT["pixel",1]' in text
+
+
 def test_unknown_pixels_belong_to_no_feature() -> None:
     collection = feature_collection(np.full((3, 4), -1, dtype=np.int32), NAMES, [None] * 3, "a.png")
     assert collection["features"] == []

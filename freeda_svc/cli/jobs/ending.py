@@ -6,12 +6,13 @@ from typing import Any
 import click
 
 from freeda_svc.cli.console import print_json
+from freeda_svc.cli.endings import EXIT_FAILED, EXIT_PARTLY
 from freeda_svc.cli.following import end_with, follow_submitted
 from freeda_svc.cli.job_options import job_argument
 from freeda_svc.cli.jobs.looking import job_as_json
 from freeda_svc.cli.options import outcome_option, quiet_option
 from freeda_svc.cli.segment_formats import format_option, piece_options, prefix_option, read_collecting, read_formats
-from freeda_svc.cli.segment_report import LINES_SHOWN
+from freeda_svc.cli.segment_report import LINES_SHOWN, tell_errors
 from freeda_svc.cli.segment_words import tell_unknown_words
 from freeda_svc.cli.session import read_settings
 from freeda_svc.jobs import export_results, job_summary
@@ -73,8 +74,14 @@ def export(
     exported = export_results(settings, job.id, out, chosen, **read_collecting(image_prefix, pieces, chosen))
     files = [str(file) for image in exported for file in image.files.values()]
     left = job.progress.total - len(exported)
-    tell_unknown_words(image.result.summary for image in exported[:LINES_SHOWN])
+    errors = [f"{image.name}: {image.error}" for image in exported if image.error]
+    written = [image for image in exported if not image.error]
+    tell_unknown_words(image.result.summary for image in written[:LINES_SHOWN])
     if as_json:
-        print_json({"job": job.id, "images": len(exported), "left_out": left, "files": files})
-        return
-    click.echo(f"results of {len(exported)} images in {out}" + (f"; {left} items are not done" if left else ""))
+        told = {"job": job.id, "images": len(written), "left_out": left, "files": files, "errors": errors}
+        print_json(told)
+    else:
+        click.echo(f"results of {len(written)} images in {out}" + (f"; {left} items are not done" if left else ""))
+    tell_errors(errors, len(exported), None)
+    if errors:
+        context.exit(EXIT_PARTLY if written else EXIT_FAILED)
