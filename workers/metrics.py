@@ -65,6 +65,11 @@ class WorkerMetrics:
         self._processes = Counter(
             "freeda_child_starts", "Working processes that this worker has started.", registry=registry
         )
+        self.able = Gauge(
+            "freeda_worker_able",
+            "Whether this worker takes items; its log and /health/ready say why not.",
+            registry=registry,
+        )
         self._banks = Gauge(
             "freeda_bank_prototypes",
             "Prototypes in a bank when this worker last wrote to it.",

@@ -53,6 +53,7 @@ class Measuring:
     def tell(self, reason: str) -> None:
         """Say that the worker takes items, or why it does not."""
         self.reason = reason
+        self.metrics.able.set(not reason)
         if reason:
             self.ready.clear()
         else:

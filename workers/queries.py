@@ -87,8 +87,21 @@ def ask_bank(settings: Settings, question: str, **arguments: Any) -> Answer:  # 
     held = Held(settings)
     try:
         return answer(held, question, arguments)
+    except UnavailableError as error:
+        if not _may_have_been_heard(error):
+            raise
+        raise UnavailableError(f"{error}{_unknown(question)}") from error
     finally:
         held.close()
+
+
+def _may_have_been_heard(error: UnavailableError) -> bool:
+    """Tell whether a bank's server was reached, and only its answer is missing."""
+    import httpx  # noqa: PLC0415 - without a server it is not needed
+
+    source = getattr(error.__cause__, "source", None)
+    never_sent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+    return isinstance(source, httpx.TransportError) and not isinstance(source, never_sent)
 
 
 def answer(held: Held, question: str, arguments: dict[str, Any]) -> Answer:

@@ -116,7 +116,7 @@ def _try_folders(settings: Settings, *, inputs: bool) -> str:
     if inputs and not (artifacts / INPUTS).is_dir():
         raise UnavailableError(f"the folder of submitted images {artifacts / INPUTS} is gone: mount or restore it")
     results = artifacts / RESULTS
-    for folder in (settings.home, artifacts, *([results] if results.exists() else [])):
+    for folder in (settings.home, artifacts, *([results] if results.is_dir() else [])):
         _probe(folder)
     return f"{artifacts} can be written"
 

@@ -4,8 +4,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
+from qdrant_client.http.exceptions import ResponseHandlingException
 
+from freeda_svc.bank.server.connection import asking
 from freeda_svc.captions.caption import Caption
 from freeda_svc.errors import FreedaError, NotFoundError, UnavailableError
 from freeda_svc.jobs import follow_job, job_summary, submit_ingest
@@ -87,7 +90,28 @@ def test_after_a_time_out_it_is_said_what_is_not_known(
     assert told in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("source", "is_told"), [(httpx.ReadTimeout("slow"), True), (httpx.ReadError("cut"), True),
+                            (httpx.ConnectError("refused"), False), (httpx.ConnectTimeout("slow"), False)]
+)  # fmt: skip
+def test_a_change_of_a_servers_bank_whose_answer_is_lost_may_have_happened(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, source: Exception, is_told: bool
+) -> None:
+    def lose(*_given: object, **_named: object) -> None:
+        with asking("http://bank", "the bank cats@1"):
+            raise ResponseHandlingException(source)
+
+    for name in ("drop_bank", "list_banks"):
+        monkeypatch.setitem(ANSWERS, name, lose)
+    with pytest.raises(UnavailableError) as caught:
+        ask_bank(settings, "drop_bank", bank="cats@1")
+    assert ("is not known: `freeda bank list`" in str(caught.value)) is is_told
+    with pytest.raises(UnavailableError) as caught:
+        ask_bank(settings, "list_banks")
+    assert "is not known" not in str(caught.value)
+
+
 def test_all_changes_are_answers() -> None:
     assert set(CHANGES) < set(ANSWERS)
-    asking = {"list_banks", "describe_bank", "count_nouns", "search_bank", "show_prototype", "count_selected"}
-    assert set(ANSWERS) - set(CHANGES) == asking
+    changing = ("create", "switch", "drop", "forget", "curate", "uncurate")
+    assert set(CHANGES) == {name for name in ANSWERS if name.startswith(changing)}
