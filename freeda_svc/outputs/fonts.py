@@ -79,6 +79,11 @@ def letter(text: str, size: int, instead: str) -> Lettering:
     return _set(text, size) or _set(instead, size) or _measured([(ImageFont.load_default(size), instead)], size)
 
 
+def is_readable(text: str, size: int) -> bool:
+    """Whether there are fonts for all characters of a line of text."""
+    return not text or _set(text, size) is not None
+
+
 def _set(text: str, size: int) -> Lettering | None:
     runs: list[tuple[Font, str]] = []
     for cluster in _clusters(text):

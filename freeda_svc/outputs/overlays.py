@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from freeda_svc.errors import InputError
 from freeda_svc.outputs.differences import TINT
 from freeda_svc.outputs.files import check_suffix, write_whole
-from freeda_svc.outputs.fonts import letter
+from freeda_svc.outputs.fonts import is_readable, letter
 from freeda_svc.outputs.legends import PAPER, Entry, draw_legend, percent, short_name
 from freeda_svc.outputs.masks import UNKNOWN, check_labels
 from freeda_svc.outputs.palettes import UNKNOWN_COLOUR
@@ -29,6 +29,7 @@ _ROWS_AT_ONCE = 256
 _FAST = 1  # the best compression takes ten times as long for a tenth of the bytes
 _LEAST_FONT, _FONTS_A_LONG_SIDE = 17, 40
 _NAME_SIZES = (1.15, 0.95, 0.75)  # of names on regions, in sizes of the legend's letters
+_MORE_FONTS = "more scripts: freeda-svc[fonts]"
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 
 
@@ -163,6 +164,8 @@ def draw_overlay(
     ]
     missing = len(names) - np.count_nonzero(pixels[1:])
     entries += [Entry(f"not found: {missing} of {len(names)}")] if missing else []
+    if not all(is_readable(entry.name, size) for entry in entries):
+        entries.append(Entry(_MORE_FONTS))
     legend = draw_legend(entries, picture.height, size)
     sheet = Image.new("RGB", (picture.width + legend.width, max(picture.height, legend.height)), PAPER)
     sheet.paste(picture, (0, 0))

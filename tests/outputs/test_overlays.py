@@ -138,6 +138,17 @@ def test_large_regions_have_their_names_on_them() -> None:
     assert (ink == 0).all(axis=1).any()  # with a black line around them
 
 
+def test_names_that_no_font_has_are_counted_and_said_where_to_get_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = texts(monkeypatch, halves(), ("\ue000", "sky", "boat"))
+    assert told == [
+        ("sky", "75 %"),
+        ("\ue000", "25 %"),
+        ("not found: 1 of 3", ""),
+        ("more scripts: freeda-svc[fonts]", ""),
+    ]
+    assert "more scripts" not in str(texts(monkeypatch, halves(), ("", "sky", "boat")))
+
+
 def test_narrow_regions_have_no_names() -> None:
     labels = np.zeros((64, 64), dtype=int)
     labels[:, ::2] = 1
