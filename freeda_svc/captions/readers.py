@@ -6,6 +6,7 @@ from pathlib import Path
 
 from freeda_svc.captions.caption import LONGEST_CAPTION, LONGEST_TEXT, MOST_CAPTIONS, Caption, make_caption
 from freeda_svc.captions.formats import FORMATS
+from freeda_svc.captions.languages import looks_foreign
 from freeda_svc.captions.sources import GZIP_ENDING, STANDARD_INPUT, called, opened
 from freeda_svc.captions.spool import CaptionSpool
 from freeda_svc.captions.tally import CaptionTally
@@ -24,6 +25,7 @@ def read_captions(
     format_name: str = "",
     column: str = "",
     separator: str = "",
+    any_language: bool = False,
     tally: CaptionTally | None = None,
     rules: InputRules = ANYWHERE,
 ) -> Iterator[Caption]:
@@ -37,11 +39,13 @@ def read_captions(
         column: the column or field that holds the captions, in any case; empty: ``caption``, or else ``text``. A
             number that is no name counts the columns of a table without a header from 1.
         separator: one character between the columns of a table, or ``tab``; empty: a comma, in ``.tsv`` a tab.
+        any_language: whether captions that look like another language than English are taken, too.
         tally: counts what was read and what was left out.
         rules: where the file has to lie.
 
     Yields:
-        Tidied captions; empty ones, those longer than ``LONGEST_CAPTION`` and repetitions are left out.
+        Tidied captions; empty ones, those longer than ``LONGEST_CAPTION``, those that are not English and repetitions
+        are left out.
 
     Raises:
         InputError: there is no such file, it is a directory or of another format, it has no such column or separator,
@@ -59,23 +63,35 @@ def read_captions(
     wanted = Wanted(path, column, check_separator(separator), counts)
     with opened(path, rules) as stream, CaptionSpool() as spool, closing(chosen.read(stream, wanted)) as texts:
         for text in texts:
-            counts.read += 1
+            caption = _caption_of(text, counts, any_language=any_language)
             if counts.read - before > MOST_CAPTIONS:
                 raise InputError(f"{called(path)} has more than {MOST_CAPTIONS:,} captions; split it")
-            if text is not None and len(text) > LONGEST_TEXT:
-                counts.too_long += 1
-                continue
-            caption = make_caption(text or "")
             if caption is None:
-                counts.empty += 1
-            elif len(caption.text) > LONGEST_CAPTION:
-                counts.too_long += 1
-            elif spool.add(caption):
+                continue
+            if spool.add(caption):
                 yield caption
             else:
                 counts.repeated += 1
         if not len(spool):
             raise InputError(f"{called(path)} has no captions{_why(counts)}")
+
+
+def _caption_of(text: str | None, counts: CaptionTally, *, any_language: bool) -> Caption | None:
+    """Return a text as a caption; None where it is none, which is counted."""
+    counts.read += 1
+    if text is not None and len(text) > LONGEST_TEXT:
+        counts.too_long += 1
+        return None
+    caption = make_caption(text or "")
+    if caption is None:
+        counts.empty += 1
+    elif len(caption.text) > LONGEST_CAPTION:
+        counts.too_long += 1
+    elif not any_language and looks_foreign(caption.text):
+        counts.foreign += 1
+    else:
+        return caption
+    return None
 
 
 def check_separator(separator: str) -> str:

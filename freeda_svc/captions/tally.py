@@ -12,6 +12,7 @@ class CaptionTally:
         empty: those with nothing in them.
         too_long: those of more than ``LONGEST_CAPTION`` characters.
         malformed: rows of a table with more fields than it has columns: it cannot be told which is the caption.
+        foreign: those that look like another language than English.
         repeated: those met before.
     """
 
@@ -19,6 +20,7 @@ class CaptionTally:
     empty: int = 0
     too_long: int = 0
     malformed: int = 0
+    foreign: int = 0
     repeated: int = 0
 
     @property
@@ -28,6 +30,7 @@ class CaptionTally:
             "empty": self.empty,
             "too long": self.too_long,
             "malformed": self.malformed,
+            "not English": self.foreign,
             "repeated": self.repeated,
         }
         return {reason: count for reason, count in counts.items() if count}

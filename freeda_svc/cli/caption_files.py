@@ -29,9 +29,14 @@ def _separator(_context: click.Context, _parameter: click.Parameter, value: str)
 
 
 def caption_file_options(command: Command) -> Command:
-    """Add FILES, --format, --column and --separator to a command."""
+    """Add FILES, --format, --column, --separator and --any-language to a command."""
     formats = ", ".join(FORMAT_NAMES)
     for decorate in (
+        click.option(
+            "--any-language",
+            is_flag=True,
+            help="Also take captions that look like another language than English, whose nouns are not found.",
+        ),
         click.option(
             "--separator",
             default="",
@@ -62,6 +67,7 @@ def captions_of(
     format_name: str,
     column: str,
     separator: str,
+    any_language: bool,
     tally: CaptionTally,
     limit: int | None = None,
     rules: InputRules = ANYWHERE,
@@ -71,7 +77,13 @@ def captions_of(
         caption
         for file in files
         for caption in read_captions(
-            file, format_name=format_name, column=column, separator=separator, tally=tally, rules=rules
+            file,
+            format_name=format_name,
+            column=column,
+            separator=separator,
+            any_language=any_language,
+            tally=tally,
+            rules=rules,
         )
     )
     return islice(captions, limit)
@@ -83,6 +95,7 @@ def describe_left_out(tally: CaptionTally) -> str:
         "empty": "empty",
         "too long": f"longer than {LONGEST_CAPTION:,} characters",
         "malformed": "with more fields than columns",
+        "not English": "not English by their looks (--any-language takes them)",
         "repeated": "repeated",
     }
     return ", ".join(f"{count:,} {reasons[reason]}" for reason, count in tally.left_out.items())

@@ -46,7 +46,15 @@ def captions() -> None:
 @quiet_option
 @json_option
 def nouns(
-    files: tuple[Path, ...], *, format_name: str, column: str, separator: str, limit: int, quiet: bool, as_json: bool
+    files: tuple[Path, ...],
+    *,
+    format_name: str,
+    column: str,
+    separator: str,
+    any_language: bool,
+    limit: int,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Count the nouns that captions mention.
 
@@ -59,7 +67,15 @@ def nouns(
     """
     tally, found = CaptionTally(), NounCounts()
     with CaptionSpool() as spool:
-        spool.fill(captions_of(files, format_name=format_name, column=column, separator=separator, tally=tally), tally)
+        captions = captions_of(
+            files,
+            format_name=format_name,
+            column=column,
+            separator=separator,
+            any_language=any_language,
+            tally=tally,
+        )
+        spool.fill(captions, tally)
         progress = ((done, len(spool)) for done in found.add(spool))
         track("nouns", progress, unit="captions", quiet=quiet)
         counts = {
@@ -67,6 +83,7 @@ def nouns(
             "empty": tally.empty,
             "too long": tally.too_long,
             "malformed": tally.malformed,
+            "not English": tally.foreign,
             "repeated": tally.repeated,
             "parsed": len(spool),
             "without nouns": found.captions_without,

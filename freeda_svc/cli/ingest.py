@@ -25,6 +25,7 @@ def ingest(
     format_name: str,
     column: str,
     separator: str,
+    any_language: bool,
     bank: str,
     priority: Priority,
     idempotency_key: str,
@@ -35,8 +36,9 @@ def ingest(
     """Turn captions into prototypes and add them to the bank.
 
     FILES are COCO captions (.json), JSON Lines (.jsonl), tables (.csv, .tsv, .parquet) or plain text, a caption a line
-    (.txt); also compressed with gzip (.txt.gz); - is standard input. Empty captions, those longer than 1,000 characters
-    and repeated ones are left out and counted. A caption that was ingested before adds nothing.
+    (.txt); also compressed with gzip (.txt.gz); - is standard input. Empty captions, those longer than 1,000
+    characters, those in another language than English and repeated ones are left out and counted. A caption that was
+    ingested before adds nothing.
 
     Quotes around fields are read as commas and semicolons have them (RFC 4180). In tables parted by tabs or bars, which
     are mostly written without, they are undone only where a field is quoted from end to end.
@@ -57,6 +59,7 @@ def ingest(
         format_name=format_name,
         column=column,
         separator=separator,
+        any_language=any_language,
         tally=tally,
         limit=limit,
         rules=settings.input_rules,

@@ -159,7 +159,7 @@ def parquet(folder: Path, array: pa.Array) -> list[str]:
 
 @pytest.mark.parametrize("inner", [pa.string(), pa.large_string(), pa.binary(), pa.large_binary(), pa.string_view()])
 def test_parquet_holds_texts_or_lists_of_texts(tmp_path: Path, inner: pa.DataType) -> None:
-    assert parquet(tmp_path, pa.array(["a dog", None, "une île"], inner)) == ["a dog", "une île"]
+    assert parquet(tmp_path, pa.array(["a dog", None, "a café"], inner)) == ["a dog", "a café"]
     lists = [["a dog", "a cat"], [], None, ["a boat", None]]
     for kind in (pa.list_(inner), pa.large_list(inner)):
         assert parquet(tmp_path, pa.array(lists, kind)) == ["a dog", "a cat", "a boat"]

@@ -39,6 +39,7 @@ def test_nouns_are_counted_over_captions(freeda: Freeda, home: Path, table: Path
             "empty": 1,
             "too long": 1,
             "malformed": 0,
+            "not English": 0,
             "repeated": 1,
             "parsed": 4,
             "without nouns": 1,
@@ -47,7 +48,7 @@ def test_nouns_are_counted_over_captions(freeda: Freeda, home: Path, table: Path
         "distinct nouns": 4,
     }
     assert list(ran.json["nouns"]) == ["cat", "dog", "light", "traffic light"]
-    assert ran.err == "nouns: 4 of 4\n"
+    assert ran.err == "nouns: 4 of 4 captions\n"
     assert not home.exists()
 
 
@@ -56,7 +57,7 @@ def test_nouns_are_shown_as_a_table(freeda: Freeda, table: Path) -> None:
     assert [line.split() for line in ran.out.splitlines()[:3]] == [["noun", "captions"], ["cat", "3"], ["dog", "2"]]
     assert ran.out.splitlines()[3:] == [
         "... and 2 more; --limit shows more.",
-        "captions: 7 read, 1 empty, 1 too long, 0 malformed, 1 repeated, 4 parsed, 1 without nouns",
+        "captions: 7 read, 1 empty, 1 too long, 0 malformed, 0 not English, 1 repeated, 4 parsed, 1 without nouns",
     ]
     assert ran.err == ""
 
@@ -115,3 +116,14 @@ def test_a_file_whose_name_is_not_utf8_is_ingested(freeda: Freeda, home: Path, t
     assert job.source.endswith("/caf\\xe9.txt")
     path.write_text("")
     assert freeda("ingest", path).err == f"Error: {job.source} has no captions\n"
+
+
+def test_captions_in_another_language_are_left_out_and_counted(freeda: Freeda, home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("a dog\nEin Hund auf dem Sofa\nle chat noir\n", encoding="utf-8")
+    ran = freeda("ingest", path)
+    assert ran.err == "captions left out: 2 not English by their looks (--any-language takes them)\n"
+    [job] = list_jobs(load_settings(home=home))
+    assert job.parameters["left_out"] == {"not English": 2}
+    ran = freeda("captions", "nouns", path, "--any-language", "--json")
+    assert (ran.json["captions"]["parsed"], ran.json["captions"]["not English"]) == (3, 0)
