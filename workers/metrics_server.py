@@ -6,7 +6,6 @@ unless the worker hangs, which nothing but starting it anew would help.
 
 import json
 import socket
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from freeda_svc.settings import Settings
 from workers.metrics import WorkerMetrics
 from workers.metrics_reports import LARGEST_REPORT, read_report
 from workers.metrics_state import StateWatch
+from workers.short_paths import short_path
 
 HANGING_SECONDS = 180.0
 """No look at database, broker and bank takes as long, even when none of them answers."""
@@ -61,13 +61,14 @@ class Measuring:
 
 
 @contextmanager
-def measuring(settings: Settings, broker_url: str, queues: Sequence[str]) -> Iterator[Measuring]:
+def measuring(settings: Settings, broker_url: str, queues: Sequence[str], folder: Path) -> Iterator[Measuring]:
     """Measure what a worker does; answer at ``metrics_port``, unless that is 0.
 
     Args:
         settings: the installation.
         broker_url: Redis address.
         queues: what the worker serves.
+        folder: the worker's own for temporary files.
 
     Raises:
         UnavailableError: the port cannot be had.
@@ -78,25 +79,24 @@ def measuring(settings: Settings, broker_url: str, queues: Sequence[str]) -> Ite
         return
     watch = StateWatch(settings, broker_url)
     metrics.registry.register(watch)
-    with tempfile.TemporaryDirectory(prefix="freeda-") as folder:  # short: a socket's path must be
-        measured = Measuring(metrics, str(Path(folder) / SOCKET_NAME))
-        ended = threading.Event()
-        with _bound_socket(measured.address) as reports, _bind(settings, _application(measured, watch)) as server:
-            threads = [
-                threading.Thread(target=_receive, args=(reports, metrics, ended), name="reports", daemon=True),
-                threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), name="metrics server", daemon=True),
-            ]
+    measured = Measuring(metrics, short_path(folder / SOCKET_NAME))
+    ended = threading.Event()
+    with _bind(settings, _application(measured, watch)) as server, _bound_socket(measured.address) as reports:
+        threads = [
+            threading.Thread(target=_receive, args=(reports, metrics, ended), name="reports", daemon=True),
+            threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), name="metrics server", daemon=True),
+        ]
+        for thread in threads:
+            thread.start()
+        watch.start()
+        try:
+            yield measured
+        finally:
+            ended.set()
+            server.shutdown()
+            watch.stop()
             for thread in threads:
-                thread.start()
-            watch.start()
-            try:
-                yield measured
-            finally:
-                ended.set()
-                server.shutdown()
-                watch.stop()
-                for thread in threads:
-                    thread.join()
+                thread.join()
 
 
 class _Server(ThreadingMixIn, WSGIServer):

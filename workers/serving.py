@@ -20,6 +20,7 @@ from workers.metrics_server import STARTING, Measuring, measuring
 from workers.reconciler import Reconciler, forget_turn, reconcile
 from workers.semaphore_tracker import survive_lost_tracker
 from workers.stopping import Stopping, kill_children
+from workers.temporary import temporary_folder
 
 
 def serve(
@@ -42,7 +43,10 @@ def serve(
         UnavailableError: database or broker do not answer at the start, ``metrics_port`` cannot be had, or it ended
             though nobody had told it to.
     """
-    with measuring(settings, broker_url, queues) as measured:
+    with (
+        temporary_folder(settings) as folder,
+        measuring(settings, broker_url, queues, folder) as measured,
+    ):
         _serve(settings, broker_url, queues, on_change, measured)
 
 

@@ -205,14 +205,14 @@ def test_a_registry_shows_what_was_seen_last(settings: Settings, eventually: Eve
 
 
 def test_nothing_listens_unless_a_port_is_given(settings: Settings) -> None:
-    with measuring(settings, "redis://127.0.0.1:1", ["ingest"]) as measured:
+    with measuring(settings, "redis://127.0.0.1:1", ["ingest"], settings.locks_folder) as measured:
         assert measured.address == ""
 
 
 def test_health_is_told_and_a_port_that_is_taken_is_one_line(make_settings: Callable[..., Settings]) -> None:
     settings = make_settings(metrics_port=free_port())
     address = f"http://127.0.0.1:{settings.metrics_port}"
-    with measuring(settings, "redis://127.0.0.1:1", ["ingest"]) as measured:
+    with measuring(settings, "redis://127.0.0.1:1", ["ingest"], settings.locks_folder) as measured:
         assert httpx.get(f"{address}/health/live").status_code == 200
         assert httpx.get(f"{address}/health/ready").status_code == 503
         assert "is starting" in httpx.get(f"{address}/health/ready").json()["because"]
@@ -221,7 +221,7 @@ def test_health_is_told_and_a_port_that_is_taken_is_one_line(make_settings: Call
         assert httpx.get(f"{address}/other").status_code == 404
         with (
             pytest.raises(UnavailableError, match=rf"^metrics_port {settings.metrics_port} at 127.0.0.1 cannot be had"),
-            measuring(settings, "redis://127.0.0.1:1", ["ingest"]),
+            measuring(settings, "redis://127.0.0.1:1", ["ingest"], settings.locks_folder),
         ):
             pass
     with pytest.raises(httpx.ConnectError):
