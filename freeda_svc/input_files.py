@@ -14,8 +14,6 @@ from freeda_svc.errors import InputError
 MOST_PIXELS = 100_000_000
 """Images with more pixels are refused where nobody says otherwise: see decision 26 for what a pixel costs."""
 
-NO_FILE = "is an address, and only files of this machine are read"
-
 MOST_ALLOWED_PIXELS = 1_000_000_000
 """No rules can allow more."""
 
@@ -68,7 +66,7 @@ def open_input(path: Path, rules: InputRules = ANYWHERE, what: str = "image file
     except InputError:
         raise
     except FileNotFoundError as error:
-        raise InputError(_missing(path, what)) from error
+        raise InputError(missing_file(path, what)) from error
     except PermissionError as error:
         raise InputError(f"{path} may not be read; check its permissions") from error
     except ValueError as error:
@@ -145,12 +143,16 @@ def _walk(root: Path, parts: Sequence[str]) -> int:
         os.close(place)
 
 
-def address_of(path: Path) -> str:
-    """Return what was typed where a path is an address of the web, which lost a slash as a path; empty where not."""
+def missing_file(path: Path, what: str, called: str = "") -> str:
+    """Return the message for a file that is not there, which may be an address of the web.
+
+    Args:
+        path: the file.
+        what: it was to be.
+        called: the file's name in messages; as it is when empty.
+    """
     address = _ADDRESS.fullmatch(str(path))
-    return "" if address is None else f"{address['scheme']}://{address['rest']}"
-
-
-def _missing(path: Path, what: str) -> str:
-    address = address_of(path)
-    return f"{address} {NO_FILE}; download it and name the {what}" if address else f"no such {what}: {path}"
+    if address is None:
+        return f"no such {what}: {called or path}"
+    typed = f"{address['scheme']}://{address['rest']}"  # a path has lost a slash
+    return f"{typed} is an address, and only files of this machine are read; download it and name the {what}"

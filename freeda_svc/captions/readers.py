@@ -12,7 +12,7 @@ from freeda_svc.captions.spool import CaptionSpool
 from freeda_svc.captions.tally import CaptionTally
 from freeda_svc.captions.wanted import Wanted
 from freeda_svc.errors import InputError
-from freeda_svc.input_files import ANYWHERE, InputRules
+from freeda_svc.input_files import ANYWHERE, InputRules, missing_file
 
 FORMAT_NAMES = tuple(FORMATS)
 _BY_ENDING = {ending: name for name, format_ in FORMATS.items() for ending in format_.endings}
@@ -116,7 +116,7 @@ def _find_format(path: Path, format_name: str, *, is_table: bool) -> str:
         if path.is_dir():
             raise InputError(f"{called(path)} is a directory; give a caption file, {_EXPECTED}")
         if not path.exists():
-            raise InputError(f"there is no caption file {called(path)}")
+            raise InputError(missing_file(path, "caption file", called(path)))
     if format_name and format_name not in FORMATS:
         raise InputError(f"there is no caption format '{format_name}'; the formats are {', '.join(FORMATS)}")
     if format_name:

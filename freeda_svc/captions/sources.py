@@ -13,7 +13,7 @@ from typing import IO, Any, cast
 
 from freeda_svc import text_files
 from freeda_svc.errors import InputError
-from freeda_svc.input_files import ANYWHERE, NO_FILE, InputRules, address_of, open_input
+from freeda_svc.input_files import ANYWHERE, InputRules, missing_file, open_input
 
 STANDARD_INPUT = Path("-")
 GZIP_ENDING = ".gz"
@@ -55,9 +55,9 @@ def opened(path: Path, rules: InputRules = ANYWHERE) -> Iterator[BufferedReader]
             yield stream
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{name}: its gzip compression is broken or cut off ({error})") from error
+    except FileNotFoundError as error:
+        raise InputError(missing_file(path, "file", name)) from error
     except OSError as error:
-        if address := address_of(path):
-            raise InputError(f"{address} {NO_FILE}; download it and name the file") from error
         raise InputError(f"{name} cannot be read: {error.strerror or error}") from error
 
 

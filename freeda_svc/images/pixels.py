@@ -82,7 +82,7 @@ def _to_rgb(image: Image.Image, fill: str = "") -> LoadedImage:
         return LoadedImage(pixels)
     if not visible.any():
         raise InputError(
-            "every pixel of the image is transparent; take its transparency away, or say what lies behind it"
+            "every pixel of the image is transparent; take that away, or fill it with a colour (fill_transparent)"
         )
     return LoadedImage(pixels, visible)
 

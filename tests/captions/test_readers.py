@@ -326,7 +326,7 @@ def test_a_column_or_format_that_there_is_not_is_refused(tmp_path: Path) -> None
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"there is no caption file .*missing\.txt"):
+    with pytest.raises(InputError, match=r"no such caption file: .*missing\.txt"):
         texts(tmp_path / "missing.txt")
     with pytest.raises(InputError, match="is a directory"):
         texts(tmp_path)

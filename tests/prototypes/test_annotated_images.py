@@ -369,7 +369,7 @@ def test_other_files_are_refused(folder: Path, value: object, message: str) -> N
 def test_files_and_folders_that_are_not_there_are_named(folder: Path) -> None:
     with pytest.raises(InputError, match="there is no folder of images"):
         list(read_annotated_images(written(folder, content()), folder / "none"))
-    with pytest.raises(InputError, match=r"none\.json cannot be read: No such file"):
+    with pytest.raises(InputError, match=r"no such file: .*none\.json"):
         list(read_annotated_images(folder / "none.json", folder))
     path = folder.parent / "latin.json"
     path.write_bytes(json.dumps(content(), ensure_ascii=False).replace("moon", "lün").encode("latin-1"))
