@@ -38,8 +38,10 @@ def _files(folder: Path) -> list[str]:
         (
             "ingest https://example.org/a.txt",
             1,
-            "https://example.org/a.txt is an address, and only files of this machine are read; "
-            "download it and name the caption file",
+            (
+                "https://example.org/a.txt is an address, and only files of this machine are read; "
+                "download it and name the caption file"
+            ),
         ),
         ("ingest {in}", 1, f"{{in}} is a directory; give a caption file, {CAPTION_ENDINGS}"),
         ("ingest {in}/blank.txt", 1, "{in}/blank.txt has no captions that can be used (2 empty)"),
