@@ -23,7 +23,6 @@ pytestmark = pytest.mark.end_to_end
 Start = Callable[..., "subprocess.Popen[str]"]
 START_SECONDS = 120.0
 CATEGORIES = ("sky", "water", "sand", "grass")
-UNKNOWN = ("channel", "local-before", "local-after")
 COCO = "captions_val2017.json"
 
 
@@ -174,17 +173,6 @@ def test_proposals_for_several_images_are_one_list(
     assert set(first) == proposed[0] | proposed[1]
     assert set(first) & set(scenes[0].nouns)
     assert [category["name"] for category in json.loads((tmp_path / "coco.json").read_text())["categories"]] == first
-
-
-def test_pixels_that_fit_no_category_are_unknown_when_asked_for(
-    command: Callable[..., Any], inputs: Path, scenes: list[Scene], tmp_path: Path
-) -> None:
-    asked = ("segment", inputs / "scene-0.png", "-c", scenes[0].nouns[0], "--out", tmp_path, "--quiet", "--json")
-    [plain] = command(*asked).json["images"]
-    shares = [command(*asked, "--unknown", way).json["images"][0]["unknown_share"] for way in UNKNOWN]
-    other = command(*asked, "--unknown", "channel", "--unknown-threshold", "0.4").json["images"][0]
-    assert plain["unknown_share"] == other["unknown_share"] == 0
-    assert all(0.1 < share < 1 for share in shares), shares
 
 
 def test_masks_that_are_older_than_the_bank_are_done_again(
