@@ -14,7 +14,6 @@ from freeda_svc.jobs import InputImage, ItemState
 from freeda_svc.jobs.results import SubmittedImage, result_folder, submitted_images
 from freeda_svc.jobs.states import OPEN_ITEM_STATES
 from freeda_svc.settings import Settings
-from workers.queries import bank_version
 
 BankVersion = Mapping[str, Any]
 """The content of a bank at a moment: ``additions`` and ``removals`` of ``freeda_svc.bank.store.Version``."""
@@ -75,6 +74,13 @@ class Target:
         from freeda_svc.outputs import files_for_all  # noqa: PLC0415 - submitting does without it
 
         return bool(files_for_all(self.formats))
+
+
+def bank_version(settings: Settings, bank: str) -> BankVersion:
+    """What is in a bank now, see ``workers.queries.bank_version``."""
+    from workers import queries  # noqa: PLC0415 - only resuming asks
+
+    return queries.bank_version(settings, bank)
 
 
 def plan_resumption(settings: Settings, images: Sequence[InputImage], target: Target, *, keep_older: bool) -> Plan:
