@@ -77,7 +77,7 @@ def _to_rgb(image: Image.Image, fill: str = "") -> LoadedImage:
             band = band.convert("RGBA")
             visible[start : start + rows] = np.asarray(band.getchannel("A")) >= _HALF_OPAQUE
             band = Image.alpha_composite(Image.new("RGBA", band.size, fill or PAPER), band)
-        pixels[start : start + rows] = np.asarray(band.convert("RGB"))
+        pixels[start : start + rows] = np.asarray(band if band.mode == "RGB" else band.convert("RGB"))
     if visible is None or fill or visible.all():
         return LoadedImage(pixels)
     if not visible.any():
