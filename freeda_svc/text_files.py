@@ -113,12 +113,22 @@ def _wide_encoding(start: bytes) -> str:
     return "UTF-16" if zeros in ([False, True, False, True], [True, False, True, False]) else ""
 
 
+def other_encoding(called: str, place: str = "") -> InputError:
+    """Return the error for bytes that are not UTF-8.
+
+    Args:
+        called: what to call the text.
+        place: in brackets, where they are, when that is known.
+    """
+    return InputError(
+        f"{called} is not UTF-8 text, it looks like Windows-1252, Latin-1 or another encoding of one language{place}; "
+        "save it as UTF-8"
+    )
+
+
 def _not_utf8(error: UnicodeDecodeError, called: str, line: int) -> InputError:
     """Say where a text stops to be UTF-8, given the line in which the bytes begin that could not be decoded."""
     line += len(_LINE_END.findall(error.object, 0, error.start))
     if error.reason == "unexpected end of data":
         return InputError(f"{called} is not UTF-8 text: it ends within a letter (line {line}); is it cut off?")
-    return InputError(
-        f"{called} is not UTF-8 text, it looks like Windows-1252, Latin-1 or another encoding of one language "
-        f"(byte {error.object[error.start]:02x} in line {line}); save it as UTF-8"
-    )
+    return other_encoding(called, f" (byte {error.object[error.start]:02x} in line {line})")

@@ -9,11 +9,14 @@ import ijson
 from freeda_svc.captions.json_events import json_events, plain
 
 ANNOTATIONS_DEPTH = 2
+CAPTION = "caption"
 DEEPEST = 200
 
 
 def coco_annotations(stream: BufferedReader) -> Iterator[Any]:
-    """Give each element of the list ``annotations``; what is nested in an annotation's fields comes as an empty dict.
+    """Give each element of the list ``annotations``, of objects only the field ``caption``.
+
+    What is nested in it comes as an empty dict; other fields are nobody's business and may be many.
 
     Built on the parser's plain events: those with paths take memory by the square of the depth, which a file of
     opening brackets turns against whoever reads it.
@@ -37,7 +40,7 @@ def coco_annotations(stream: BufferedReader) -> Iterator[Any]:
                 row = {}
             else:
                 yield row if is_end else plain(value)
-        elif listed and depth == ANNOTATIONS_DEPTH + 1 and not is_end:
+        elif listed and depth == ANNOTATIONS_DEPTH + 1 and not is_end and field == CAPTION:
             row[field] = {} if is_start else plain(value)
         depth += is_start
         if depth > DEEPEST:

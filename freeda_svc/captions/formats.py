@@ -17,7 +17,7 @@ from freeda_svc.captions.sources import measured_json, skip_byte_order_mark
 from freeda_svc.captions.tables import read_table
 from freeda_svc.captions.wanted import Wanted
 from freeda_svc.errors import InputError
-from freeda_svc.text_files import text_lines
+from freeda_svc.text_files import other_encoding, text_lines
 
 Texts = Generator[str | None, None, None]
 
@@ -67,7 +67,7 @@ def _read_coco(stream: BufferedReader, wanted: Wanted) -> Texts:
             yield _text_of(annotation["caption"], place)
     except ijson.JSONError as error:
         if "UTF8" in str(error):
-            raise InputError(f"{name} is not UTF-8 text; save it as UTF-8") from error
+            raise other_encoding(name) from error
         raise InputError(f"{name}: not valid JSON, perhaps cut off ({describe_fault(error)})") from error
     if number < 0:
         raise InputError(f"{name} has no captions; expected COCO captions, an object with a list 'annotations'")

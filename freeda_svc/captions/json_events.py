@@ -21,6 +21,12 @@ _PERHAPS_CUT = re.compile(rb"-?[A-Za-z]*\Z")
 _LONGEST_CUT = len(b"-Infinit")
 _NULL = b"null"
 
+MOST_DIGITS = 4300
+"""Python converts no more; the parser goes on with the error it got for that, and fails somewhere else."""
+
+_DIGITS_MARKED = bytes(b"0"[0] if chr(code).isdigit() else b" "[0] for code in range(128)) + b" " * 128
+_TOO_MANY_DIGITS = b"0" * MOST_DIGITS
+
 
 def json_events(stream: BufferedReader) -> Iterator[tuple[str, Any]]:
     """Parse JSON into events as ``ijson.basic_parse`` gives them; what is no number comes as null.
@@ -32,7 +38,7 @@ def json_events(stream: BufferedReader) -> Iterator[tuple[str, Any]]:
         Event and value; numbers are integers of any length, or decimals, of which ``plain`` makes floats.
 
     Raises:
-        ijson.JSONError: it is no JSON, or cut off.
+        ijson.JSONError: it is no JSON, cut off, or has a number of ``MOST_DIGITS`` digits.
     """
     # With floats from the parser itself, an integer beyond 64 bits would be an error.
     yield from ijson.basic_parse(NumbersOnly(stream), use_float=False)
@@ -58,6 +64,7 @@ class NumbersOnly:
         self._stream = stream
         self._held = b""
         self._in_text = False
+        self._end = b""
 
     def read(self, size: int = _BLOCK) -> bytes:
         """Return the next bytes, about as many; none at the end, and none when none are asked for."""
@@ -66,11 +73,18 @@ class NumbersOnly:
         data = b""
         while not data:
             block = self._stream.read(size)
+            self._count_digits(block)
             data, self._held = self._held + block, b""
             if not block:
                 break
             data, self._held = _divided(data)
         return self._replaced(data)
+
+    def _count_digits(self, block: bytes) -> None:
+        marked = self._end + block.translate(_DIGITS_MARKED)
+        if _TOO_MANY_DIGITS in marked:
+            raise ijson.JSONError(f"a number of {MOST_DIGITS:,} digits or more")
+        self._end = marked[-MOST_DIGITS:]
 
     def _replaced(self, data: bytes) -> bytes:
         begins_in_text = self._in_text

@@ -25,6 +25,7 @@ from freeda_svc.prototypes.annotation_tally import (
     AnnotationTally,
 )
 from freeda_svc.prototypes.exemplars import tidy_noun
+from freeda_svc.text_files import other_encoding
 
 IMAGES, ANNOTATIONS, CATEGORIES = "images", "annotations", "categories"
 _EXPECTED = "expected COCO annotations, an object with the lists 'images', 'annotations' and 'categories'"
@@ -116,7 +117,7 @@ def read_annotations(
                     tally.note(UNUSABLE, f"{place}: {error}")
         except ijson.JSONError as error:
             if "UTF8" in str(error):
-                raise InputError(f"{called(path)} is not UTF-8 text; save it as UTF-8") from error
+                raise other_encoding(called(path)) from error
             raise InputError(f"{called(path)}: not valid JSON, perhaps cut off ({describe_fault(error)})") from error
     for section, number in numbers.items():
         if not number:

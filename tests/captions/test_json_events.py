@@ -77,3 +77,14 @@ def test_what_is_wrong_is_said_in_one_line(content: bytes) -> None:
     said = describe_fault(caught.value)
     assert said.isprintable()
     assert "error" in said
+
+
+@pytest.mark.parametrize("before", [0, 70_000, (1 << 16) - 100])
+def test_numbers_that_python_does_not_convert_are_refused(before: int) -> None:
+    def events(digits: int) -> list[object]:
+        content = b'{"a": "' + b"x" * before + b'", "b": ' + b"9" * digits + b"}"
+        return [value for event, value in json_events(BufferedReader(BytesIO(content))) if event == "number"]
+
+    assert events(4299) == [10**4299 - 1]
+    with pytest.raises(ijson.JSONError, match="a number of 4,300 digits or more"):
+        events(4300)

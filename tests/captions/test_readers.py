@@ -263,6 +263,11 @@ def test_what_is_unpacked_to_a_temporary_file_has_a_limit(tmp_path: Path, monkey
         ("a.json", '{"annotations": {"a": {"caption": "a dog"}}}', "expected COCO captions"),
         ("a.json", coco(3), "annotation 0: a caption must be a text, not int"),
         ("a.json", coco(["a dog"]), "annotation 0: a caption must be a text, not dict"),
+        (
+            "a.json",
+            '{"annotations": [{"caption": "a dog", "n": ' + "9" * 5000 + "}]}",
+            "not valid JSON, .*a number of 4,300 digits or more",
+        ),
         ("a.json", '{"annotations": [3]}', "annotation 0: expected an object"),
         ("a.json", '{"annotations": [{"bbox": []}]}', "annotation 0: expected an object"),
         ("a.jsonl", '["a dog"]', "line 1: expected an object with a text"),
