@@ -42,7 +42,7 @@ from freeda_svc.cli.segment_words import tell_stray_words, tell_words
 from freeda_svc.cli.session import read_settings
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import InputImage, Priority
-from freeda_svc.jobs.results import submitted_images
+from freeda_svc.jobs.results import continue_colours, submitted_images
 
 
 def check_writable(folder: Path) -> None:
@@ -233,6 +233,7 @@ def _segment(asked: Request, plan: Plan, target: Target | None, *, quiet: bool) 
         job_id = asked.submit(plan.left)
         submitted += submitted_images(asked.settings, job_id)
         if target is not None:
+            continue_colours(asked.settings, job_id, [job for jobs in target.manifest.jobs.values() for job in jobs])
             target.manifest.note_job(target.request, job_id)
     try:
         return job_id, follow_images(asked.settings, submitted, target, quiet=quiet)

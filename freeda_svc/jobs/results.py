@@ -136,6 +136,28 @@ def pictures_of(settings: Settings, images: Sequence[SubmittedImage]) -> "list[P
     ]
 
 
+def continue_colours(settings: Settings, job_id: str, earlier: Sequence[str]) -> None:
+    """Let a new job show categories in the colours that the last of some earlier ones has shown them in.
+
+    Args:
+        settings: the installation.
+        job_id: of the new job, complete.
+        earlier: ids of jobs whose pictures are in the same folder; those whose results are gone do not count.
+
+    Raises:
+        UnavailableError: the artifacts cannot be written.
+    """
+    from freeda_svc.outputs.files import copy_whole, make_folder  # noqa: PLC0415 - listing jobs does without it
+    from freeda_svc.outputs.shown_colours import NOTES  # noqa: PLC0415 - as above
+
+    results = settings.artifacts_folder / "results"
+    noted = [results / job / NOTES for job in earlier if (results / job / NOTES).is_file()]
+    new = results / job_id / NOTES
+    if noted and not new.exists():  # a worker may have been faster
+        make_folder(new.parent)
+        copy_whole(noted[-1], new)
+
+
 def _colours_of_job(settings: Settings, job_id: str) -> "npt.NDArray[np.uint8]":
     with reading(settings) as session:
         return colours_of(get_job(session, job_id).parameters)

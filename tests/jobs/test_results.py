@@ -15,10 +15,11 @@ from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.jobs import InputImage, ItemState, export_results, submit_ingest, submit_segment
 from freeda_svc.jobs.database import writing
 from freeda_svc.jobs.input_images import RESERVED_STEMS, distinct_stems
-from freeda_svc.jobs.results import item_states, result_folder, submitted_images
+from freeda_svc.jobs.results import continue_colours, item_states, pictures_of, result_folder, submitted_images
 from freeda_svc.jobs.tables import WorkItem
 from freeda_svc.outputs import FORMATS, files_for_all, palette, write_mask
 from freeda_svc.outputs.scores import keep_scores, write_score_arrays
+from freeda_svc.outputs.shown_colours import NOTES
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
@@ -148,6 +149,23 @@ def test_an_image_whose_name_is_too_long_fails_alone(
     data_set = json.loads((tmp_path / "out" / "coco.json").read_text())
     assert [image["file_name"] for image in data_set["images"]] == ["x.png", "y.png"]
     assert len(list((tmp_path / "out/yolo/labels").iterdir())) == 2
+
+
+def test_a_later_job_continues_the_colours_of_an_earlier_one(
+    settings: Settings, outbox: "Outbox", image_file: Callable[..., Path], job_id: str
+) -> None:
+    later = submit_segment(settings, [image_file("new.png", 3)], CATEGORIES, dispatcher=outbox)
+    folders = {job: result_folder(settings, job, 1).parent for job in (job_id, later)}
+    continue_colours(settings, later, ["gone", job_id])
+    assert not (folders[later] / NOTES).exists()
+    (folders[job_id] / NOTES).write_text('["cat", 1, 2, 3]\n')
+    continue_colours(settings, later, [job_id, "gone"])
+    [picture] = pictures_of(settings, submitted_images(settings, later))
+    keep(picture.result.folder, label=0)
+    assert picture.shown_colours(np.zeros((1, 1), dtype=np.int32))[0].tolist() == [1, 2, 3]
+    (folders[job_id] / NOTES).write_text('["cat", 4, 5, 6]\n')
+    continue_colours(settings, later, [job_id])
+    assert picture.noted_colours()[0].tolist() == [1, 2, 3]
 
 
 def test_stems_leave_room_for_the_endings_of_results() -> None:
