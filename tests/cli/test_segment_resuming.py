@@ -13,6 +13,7 @@ from freeda_svc.cli import segment_plan, segment_run
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import list_jobs, segmentation_requests
 from freeda_svc.jobs.results import result_folder
+from freeda_svc.outputs.shown_colours import NOTES
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.settings import Settings, load_settings
 from tests.cli.brightness import Worker, files_in, labels_of
@@ -43,6 +44,17 @@ class TestResuming:
         assert worker.done == ["a.png", "c.png"]
         assert again.json["skipped"] == ["b.png", "deep/a.png"]
         assert labels_of(Path("out/a.mask.png")) == {1}
+
+    def test_new_images_are_shown_in_the_colours_of_those_before(
+        self, freeda: Freeda, worker: Worker, photos: Path, home: Path
+    ) -> None:
+        settings = load_settings(home=home)
+        [before] = list_jobs(settings)
+        notes = '["night", 1, 2, 3]\n["day", 250, 200, 150]\n'
+        (result_folder(settings, before.id, 1).parent / NOTES).write_text(notes)
+        Image.new("L", (6, 4), 251).save(photos / "c.png")
+        later = freeda(*self.COMMAND).json["job"]
+        assert (result_folder(settings, later, 1).parent / NOTES).read_text() == notes
 
     @pytest.mark.parametrize(
         "other", [("-c", "dusk"), ("--categories-file", "words.txt"), ("--beta", "0.5"), ("--synonyms", "mean")]
