@@ -96,6 +96,7 @@ def plan_resumption(settings: Settings, images: Sequence[InputImage], target: Ta
         UnavailableError: there are results, and what is in the bank now cannot be told.
     """
     plan = Plan([], [], [], keeps_older=keep_older)
+    submitted = _SubmittedBefore(settings)
     earlier = _earlier_images(settings, target)
     age = BankAge(settings, target.bank, must_know=not keep_older)
     for image in images:
@@ -103,7 +104,7 @@ def plan_resumption(settings: Settings, images: Sequence[InputImage], target: Ta
         written = target.manifest.images.get(image.stem)
         found = None
         if written is not None and target.manifest.holds(image.stem, digest, target.request, target.files(image.stem)):
-            before = SubmittedImage(written.job, written.number, ItemState.DONE, "", image.name, image.stem)
+            before = submitted.of(written, image)
             if not target.collects or _is_kept(settings, before):
                 found = before
         elif written is not None and written.image == digest and written.request != target.request:
@@ -182,6 +183,26 @@ class BankAge:
         return made != self._now
 
 
+class _SubmittedBefore:
+    """Finds the items of images whose files were written; each job is read once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._jobs: dict[str, dict[int, SubmittedImage]] = {}
+
+    def of(self, written: WrittenImage, image: InputImage) -> SubmittedImage:
+        """The item of an image; without its copy where the job is of another home, or removed."""
+        if written.job not in self._jobs:
+            try:
+                items = submitted_images(self._settings, written.job)
+            except (NotFoundError, InputError):
+                items = []
+            self._jobs[written.job] = {item.number: item for item in items}
+        item = self._jobs[written.job].get(written.number)
+        kept = "" if item is None else item.kept
+        return SubmittedImage(written.job, written.number, ItemState.DONE, kept, image.name, image.stem)
+
+
 def _earlier_images(settings: Settings, target: Target) -> Mapping[str, SubmittedImage]:
     """Return the images of earlier jobs for the folder that are done or will be, by the SHA-256 of their files."""
     found: dict[str, SubmittedImage] = {}
@@ -200,9 +221,12 @@ def _earlier_images(settings: Settings, target: Target) -> Mapping[str, Submitte
 
 
 def _is_kept(settings: Settings, image: SubmittedImage) -> bool:
+    """Whether everything is there that files of an image can be made of: its copy, and what was kept of its result."""
     from freeda_svc.outputs import KeptResult  # noqa: PLC0415 - submitting does without it
 
-    return KeptResult(result_folder(settings, image.job, image.number)).whole
+    return (settings.artifacts_folder / image.kept).is_file() and KeptResult(
+        result_folder(settings, image.job, image.number)
+    ).whole
 
 
 def _made_from(settings: Settings, image: SubmittedImage, written: WrittenImage | None) -> BankVersion | None:

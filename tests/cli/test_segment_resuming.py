@@ -85,6 +85,26 @@ class TestResuming:
         tasks = json.loads(Path("out/label-studio.json").read_text())
         assert [task["data"]["image"].rpartition("=")[2] for task in tasks] == ["a.png", "b.png", "c.png", "deep/a.png"]
 
+    @pytest.mark.parametrize("collection", ["coco", "label-studio", "yolo", "voc", "index"])
+    def test_files_for_all_images_are_made_of_what_was_done_before(
+        self, freeda: Freeda, worker: Worker, collection: str
+    ) -> None:
+        ran = freeda(*self.COMMAND, "--format", f"mask,{collection}")
+        assert (ran.code, worker.done, ran.json["job"]) == (0, [], None)
+        before = {name: (Path("out") / name).read_bytes() for name in files_in(Path("out"))}
+        again = freeda(*self.COMMAND, "--format", f"mask,{collection}")
+        assert (again.code, len(again.json["skipped"])) == (0, 3)
+        assert {name: (Path("out") / name).read_bytes() for name in files_in(Path("out"))} == before
+
+    def test_an_image_whose_copy_is_needed_and_gone_is_done_anew(
+        self, freeda: Freeda, worker: Worker, home: Path
+    ) -> None:
+        for copy in (load_settings(home=home).artifacts_folder / "inputs").iterdir():
+            copy.unlink()
+        assert freeda(*self.COMMAND).json["skipped"] == ["a.png", "b.png", "deep/a.png"]
+        assert freeda(*self.COMMAND, "--format", "mask,index").code == 0
+        assert worker.done == ["a.png", "b.png", "deep/a.png"]
+
     def test_an_image_whose_kept_result_is_needed_and_gone_is_done_anew(
         self, freeda: Freeda, worker: Worker, home: Path
     ) -> None:
