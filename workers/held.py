@@ -124,6 +124,10 @@ class Held:
         """
         self.banks.create(bank, self.pack.fingerprint, self.pack.image_text.dimension, self.pack.backbone.dimension)
 
+    def is_open(self, bank: BankName) -> bool:
+        """Tell whether this process has a bank open."""
+        return bank in self._open
+
     def let_go(self, bank: BankName) -> None:
         """Close a bank if it is open."""
         self._segmenters.pop(bank, None)  # it knows the bank that is closed

@@ -65,6 +65,8 @@ class Stopping:
                 ability = read_ability(settings)
                 is_able = ability is None or ability.able
                 if (spent > IDLE_SECONDS or not is_able) and not has_item_in_hand(settings, worker_identity(settings)):
+                    if not is_able:  # it reads its models, or waits for a part; Celery would wait for it
+                        kill_children()
                     break
             except UnavailableError as error:
                 log.warning("cannot tell whether an item is in hand", reason=str(error))

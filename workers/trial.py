@@ -101,10 +101,15 @@ def _try_bank(held: Held) -> str:
         bank = held.banks.resolve(held.settings.bank)
     except NotFoundError:
         return "there is none yet"
+    was_open = held.is_open(bank)
     store = held.existing_bank(bank)
-    count = store.count()
-    if count:
-        store.nearest(np.ones((1, store.key_dimension), dtype=np.float32), 1)
+    try:
+        count = store.count()
+        if count:
+            store.nearest(np.ones((1, store.key_dimension), dtype=np.float32), 1)
+    finally:
+        if not was_open:  # until an item needs it, a command may open it
+            held.let_go(bank)
     return f"{bank}, {count:,} prototypes"
 
 

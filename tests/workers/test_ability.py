@@ -3,6 +3,8 @@
 import os
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import follow_job, job_items, submit_ingest, submit_segment
 from freeda_svc.settings import Settings
 from tests.workers.conftest import UNTRIED
-from workers import CeleryDispatcher, background_stack, bank_stats, ready_worker
+from workers import CeleryDispatcher, background_stack, bank_stats, ready_worker, running_broker_url
 from workers.ability import FILE_BYTES, Ability, begin_ability, read_ability, worker_fault, write_ability
 from workers.held import Held
 from workers.locks import worker_lock
@@ -188,6 +190,23 @@ def test_a_failed_device_is_used_again_by_a_new_process(
     assert "illegal memory access" in log
 
 
+def test_a_bank_is_searched_and_let_go_unless_it_was_open(
+    make_settings: Callable[..., Settings], tiny_pack_folder: Path
+) -> None:
+    settings = make_settings(pack=str(tiny_pack_folder))
+    first, second = Held(settings), Held(settings)
+    bank = BankName("default", 1)
+    first.create(bank)
+    assert [tried.works for tried in try_parts(settings, first)] == [True] * 4
+    second.bank(bank)  # nobody else holds it
+    [broken] = [tried for tried in try_parts(settings, first) if not tried.works]
+    assert (broken.part, broken.passes) == ("bank", True)
+    assert all(tried.works for tried in try_parts(settings, second))
+    assert second.is_open(bank)
+    second.close()
+    first.close()
+
+
 def test_a_bank_that_is_broken_is_found(make_settings: Callable[..., Settings], tiny_pack_folder: Path) -> None:
     settings = make_settings(pack=str(tiny_pack_folder))
     held = Held(settings)
@@ -197,3 +216,37 @@ def test_a_bank_that_is_broken_is_found(make_settings: Callable[..., Settings], 
     manifest.write_text("{")
     [broken] = [tried for tried in try_parts(settings) if not tried.works]
     assert (broken.part, broken.passes) == ("bank", False)
+
+
+SLOW_TRIAL = """
+import pathlib
+import time
+import workers.trial
+
+def try_slowly(*given, **named):
+    pathlib.Path({flag!r}).touch()
+    time.sleep(300)
+    return []
+
+workers.trial.try_parts = try_slowly
+"""
+
+
+@pytest.mark.end_to_end
+def test_a_worker_that_still_tries_its_parts_stops_at_once(
+    make_settings: Callable[..., Settings],
+    described_pack: str,
+    run_first: Callable[[str], None],
+    tmp_path: Path,
+    eventually: Eventually,
+) -> None:
+    run_first(SLOW_TRIAL.format(flag=str(tmp_path / "flag")))
+    settings = make_settings(pack=described_pack)
+    environment = {**os.environ, **settings.as_environment()}
+    with subprocess.Popen([sys.executable, "-m", "workers"], env=environment, start_new_session=True) as process:
+        eventually((tmp_path / "flag").exists)
+        assert ready_worker(settings) is None
+        assert worker_fault(settings) == ""
+        process.terminate()
+        assert process.wait(60) == 0
+    assert running_broker_url(settings) is None
