@@ -9,7 +9,7 @@ from freeda_svc.addresses import shown_address
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.jobs import JobKind
 from freeda_svc.settings import Settings
-from workers.broker import answers, running_broker_url
+from workers.broker import CLIENT_SECONDS, answers, running_broker_url
 
 BANK_QUEUE = "bank"
 QUEUES = (BANK_QUEUE, JobKind.SEGMENT.value, JobKind.EXEMPLARS.value, JobKind.INGEST.value)
@@ -85,6 +85,7 @@ def make_app(settings: Settings, broker_url: str, queues: Sequence[str] = QUEUES
                 "queue_order_strategy": "priority",
                 "visibility_timeout": settings.item_time_limit_seconds + REDELIVERY_SPARE_SECONDS,
                 "socket_connect_timeout": 4,
+                "socket_timeout": CLIENT_SECONDS,  # longer than a pop waits; a frozen broker must not hold up stopping
                 "socket_keepalive": True,
             },
         }

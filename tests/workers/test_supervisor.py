@@ -22,6 +22,7 @@ from workers import (
     running_broker_url,
     worker_pid,
 )
+from workers.broker import broker_process
 from workers.broker_server import start_broker
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.usefixtures("untried")]
@@ -184,6 +185,21 @@ def test_a_console_for_machines_is_json_throughout_and_a_killed_pool_comes_back(
     assert any("exited with 'signal 9 (SIGKILL)'" in event for event in events)
     assert events[-1] == "Stopped; what is queued waits for the next `freeda up`."
     assert not any("Warm shutdown" in event for event in events)
+
+
+def test_a_stack_stops_with_its_broker_though_that_is_frozen(
+    make_settings: Callable[..., Settings], described_pack: str, eventually: Callable[..., None]
+) -> None:
+    settings = make_settings(pack=described_pack)
+    with _up(settings) as process:
+        eventually(lambda: ready_worker(settings) == process.pid)
+        broker = broker_process(settings)
+        assert broker
+        os.kill(broker, signal.SIGSTOP)
+        process.terminate()
+        process.communicate(timeout=100)
+        assert process.returncode == 0
+    assert broker_process(settings) is None
 
 
 def test_people_are_told_that_it_is_ready_and_what_to_type_next(
