@@ -135,7 +135,7 @@ def _proposed_before(
     found: dict[str, Mapping[str, Any]] = {}
     waiting = []
     for image in images:
-        content = digest_of_file(image.path)
+        content = digest_of_file(image.path, settings.input_rules)
         if content in going:
             waiting.append(replace(going[content], name=image.name, stem=image.stem))
         elif content in done and (keep_older or not age.is_older(done[content].get("bank_version"))):

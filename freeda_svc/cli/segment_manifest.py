@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.input_files import ANYWHERE, InputRules, open_input
 
 NAME = ".freeda-segment.jsonl"
 
@@ -163,10 +164,10 @@ class Manifest:
         self._take(entry)
 
 
-def digest_of_file(path: Path) -> str:
-    """Return the SHA-256 of a file; nothing when it cannot be read."""
+def digest_of_file(path: Path, rules: InputRules = ANYWHERE) -> str:
+    """Return the SHA-256 of a file; nothing when it cannot be read, or lies elsewhere than the rules say."""
     try:
-        with path.open("rb") as file:
+        with open_input(path, rules, "file") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+    except (InputError, OSError):
         return ""

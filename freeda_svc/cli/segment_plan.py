@@ -100,7 +100,7 @@ def plan_resumption(settings: Settings, images: Sequence[InputImage], target: Ta
     earlier = _earlier_images(settings, target)
     age = BankAge(settings, target.bank, must_know=not keep_older)
     for image in images:
-        digest = digest_of_file(image.path)
+        digest = digest_of_file(image.path, settings.input_rules)
         written = target.manifest.images.get(image.stem)
         found = None
         if written is not None and target.manifest.holds(image.stem, digest, target.request, target.files(image.stem)):
