@@ -17,6 +17,7 @@ from interference import reach
 
 if TYPE_CHECKING:
     from freeda_svc.captions.caption import Caption
+    from freeda_svc.images.pixels import LoadedImage
     from freeda_svc.prototypes.record import Prototype
 
 DIMENSION = 8
@@ -109,11 +110,11 @@ class QuickSegmenter:
     def __init__(self, pack: SimpleNamespace, store: object, bank: str) -> None:
         self._pack, self._bank = pack, bank
 
-    def segment(self, image: npt.NDArray[np.uint8], categories: Sequence[Any], parameters: object) -> SimpleNamespace:
+    def segment(self, image: "LoadedImage", categories: Sequence[Any], parameters: object) -> SimpleNamespace:
         time.sleep(SECONDS_AN_IMAGE)
         reach("segmenting")
-        labels = image[..., 0].astype(np.int32) % len(categories)
-        scores = (image[..., 1] / 255).astype(np.float32)
+        labels = image.pixels[..., 0].astype(np.int32) % len(categories)
+        scores = (image.pixels[..., 1] / 255).astype(np.float32)
         return SimpleNamespace(
             labels=labels,
             categories=tuple(categories),
@@ -125,6 +126,7 @@ class QuickSegmenter:
             bank=self._bank,
             bank_version=None,
             unknown_share=0.0,
+            transparent_share=0.0,
             timings={},
             pixel_scores=scores,
             words=(),
