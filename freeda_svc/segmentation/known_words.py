@@ -35,6 +35,10 @@ class KnownWord:
     nearest: Mapping[str, int]
 
 
+Words = tuple[tuple[KnownWord, ...], ...]
+"""What a bank knows of the texts of each of several categories."""
+
+
 class WordKnowledge:
     """Tells what a bank knows of words; counts are kept as long as they hold. Not for several threads at once."""
 
@@ -45,10 +49,9 @@ class WordKnowledge:
         self._version: Version | None = None
         self._totals: Mapping[str, int] = {}
         self._counts: dict[tuple[str, str | None], tuple[int, str, int]] = {}
+        self._last: tuple[object, Words] | None = None
 
-    def of(
-        self, categories: Sequence[Category], parameters: SegmentationParameters, version: Version
-    ) -> tuple[tuple[KnownWord, ...], ...]:
+    def of(self, categories: Sequence[Category], parameters: SegmentationParameters, version: Version) -> Words:
         """Say what the bank knows of categories.
 
         Args:
@@ -63,6 +66,12 @@ class WordKnowledge:
             InputError: the bank is empty or nothing in it is to be retrieved.
             UnavailableError: the engine does not answer.
         """
+        asked = (tuple(categories), parameters.k, parameters.origins, version)
+        if self._last is None or self._last[0] != asked:  # hundreds of categories retrieve ten thousands of prototypes
+            self._last = asked, self._look_up(categories, parameters, version)
+        return self._last[1]
+
+    def _look_up(self, categories: Sequence[Category], parameters: SegmentationParameters, version: Version) -> Words:
         if version != self._version:
             self._totals, self._version = self._store.nouns(), version
         texts = [text for category in categories for text in category.retrieval_texts]
