@@ -63,7 +63,7 @@ def check_writable(folder: Path) -> None:
     "lists",
     multiple=True,
     type=click.Path(path_type=Path, allow_dash=True),
-    help="A file with a path of an image a line; - is standard input.",
+    help="A file with a path of an image a line; - is standard input. May be repeated.",
 )
 @click.option("-r", "--recursive", is_flag=True, help="Also look into the folders inside of folders.")
 @category_options

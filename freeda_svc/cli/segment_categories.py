@@ -72,7 +72,9 @@ def category_options(command: Command) -> Command:
                 "--auto", is_flag=True, help="Name no categories: the bank proposes some, one list for all images."
             ),
             click.option(
-                "--per-image", is_flag=True, help="With --auto: a list for each image; masks then mean other things."
+                "--per-image",
+                is_flag=True,
+                help="With --auto: a list for each image; a pixel value then means something else in each mask.",
             ),
         )
     ):

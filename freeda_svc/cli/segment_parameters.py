@@ -61,7 +61,11 @@ _OPTIONS = (
         help="Lay transparent images over a colour, such as white or #ff8000; otherwise such pixels are unknown.",
     ),
     click.option(
-        "--origin", "origins", multiple=True, type=click.Choice(ORIGINS), help="Use prototypes of this origin only."
+        "--origin",
+        "origins",
+        multiple=True,
+        type=click.Choice(ORIGINS),
+        help="Use prototypes of this origin only; may be repeated.",
     ),
     click.option(
         "--exemplar-share",
