@@ -12,6 +12,9 @@ from typing import Any
 
 import ijson
 
+LONGEST_TEXT = 1 << 26
+"""Bytes of the longest text that is read; a parser holds it in memory."""
+
 _BLOCK = 1 << 16
 _NO_NUMBERS = (b"NaN", b"Infinity")
 # A text, whole or cut off where the block ends; else a word that is no number.
@@ -65,9 +68,14 @@ class NumbersOnly:
         self._held = b""
         self._in_text = False
         self._end = b""
+        self._in_one_text = 0
 
     def read(self, size: int = _BLOCK) -> bytes:
-        """Return the next bytes, about as many; none at the end, and none when none are asked for."""
+        """Return the next bytes, about as many; none at the end, and none when none are asked for.
+
+        Raises:
+            ijson.JSONError: a text is longer than ``LONGEST_TEXT``.
+        """
         if not size:
             return b""
         data = b""
@@ -90,6 +98,9 @@ class NumbersOnly:
         begins_in_text = self._in_text
         quotes = data.replace(b"\\\\", b"").replace(b'\\"', b"").count(b'"')
         self._in_text ^= quotes % 2 == 1
+        self._in_one_text = self._in_one_text + len(data) if self._in_text and not quotes else 0
+        if self._in_one_text > LONGEST_TEXT:
+            raise ijson.JSONError(f"error: a text takes more than {LONGEST_TEXT:,} bytes")
         if not any(word in data for word in _NO_NUMBERS):
             return data
         first = _REST_OF_TEXT.match(data) if begins_in_text else None

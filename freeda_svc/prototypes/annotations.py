@@ -29,6 +29,9 @@ from freeda_svc.text_files import other_encoding
 
 IMAGES, ANNOTATIONS, CATEGORIES = "images", "annotations", "categories"
 _EXPECTED = "expected COCO annotations, an object with the lists 'images', 'annotations' and 'categories'"
+MOST_MARKED = 1 << 31
+"""Characters of all segmentations together, which are kept in memory; those of COCO's training images have a fifth."""
+
 _NO_CROWD = frozenset(("", "0", "false", "no"))
 
 Id = int | str
@@ -115,6 +118,7 @@ def read_annotations(
                     adders[section](row, number, place)
                 except InputError as error:
                     tally.note(UNUSABLE, f"{place}: {error}")
+                reading.check_size(path)
         except ijson.JSONError as error:
             if "UTF8" in str(error):
                 raise other_encoding(called(path)) from error
@@ -143,9 +147,10 @@ class _Reading:
         self._take_crowds = take_crowds
         self._images_twice: set[Id] = set()
         self._categories_twice: set[Id] = set()
+        self._kept = 0
 
     def add_image(self, row: dict[str, Any], _number: int, place: str) -> None:
-        identifier, name = _id(row, "id"), _text(row, "file_name")
+        identifier, name = _id(row, "id"), _file_name(row)
         if not is_below(name) or not name.isprintable():
             raise InputError(f"{name!r:.200} is no path inside the folder of images; expected one, with slashes")
         entry = AnnotatedImage(name, _size(row), self._caption(row, place))
@@ -171,8 +176,19 @@ class _Reading:
             self._tally.note(CROWDS, place)
             return
         marks = self._found.marks.setdefault((image, _id(row, "category_id")), Marks())
-        marks.segmentations.append((number, json.dumps(row["segmentation"])))
+        segmentation = json.dumps(row["segmentation"])
+        marks.segmentations.append((number, segmentation))
+        self._kept += len(segmentation)
         marks.caption = marks.caption or caption
+
+    def check_size(self, path: Path) -> None:
+        """See that what is kept has room.
+
+        Raises:
+            InputError: there is more than ``MOST_MARKED``.
+        """
+        if self._kept > MOST_MARKED:
+            raise InputError(f"{called(path)} marks more than fits into memory; divide it into several files")
 
     def end(self) -> Annotations:
         """Return what was read, without what refers to nothing, or to one of several."""
@@ -211,6 +227,13 @@ def _id(row: dict[str, Any], key: str) -> Id:
     if number is None:
         raise InputError(f"its {key} is {value!r:.40}, expected a whole number or a text")
     return number
+
+
+def _file_name(row: dict[str, Any]) -> str:
+    """Return an image's file name; LVIS only gives the address of COCO's image, which ends with it."""
+    if "file_name" not in row and row.get("coco_url"):
+        return _text(row, "coco_url").rpartition("/")[2]
+    return _text(row, "file_name")
 
 
 def _size(row: dict[str, Any]) -> tuple[int, int] | None:

@@ -23,6 +23,10 @@ class Pieces:
     def __init__(self, content: bytes, size: int) -> None:
         self._content, self._size = BytesIO(content), size
 
+    @property
+    def position(self) -> int:
+        return self._content.tell()
+
     def read(self, _size: int) -> bytes:
         return self._content.read(self._size)
 
@@ -88,3 +92,13 @@ def test_numbers_that_python_does_not_convert_are_refused(before: int) -> None:
     assert events(4299) == [10**4299 - 1]
     with pytest.raises(ijson.JSONError, match="a number of 4,300 digits or more"):
         events(4300)
+
+
+def test_a_text_without_an_end_is_not_held_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("freeda_svc.captions.json_events.LONGEST_TEXT", 1000)
+    content = b'["' + b"a" * 400_000 + b'"]'
+    read = Pieces(content, 100)
+    with pytest.raises(ijson.JSONError, match="a text takes more than 1,000 bytes"):
+        read_all(NumbersOnly(read))
+    assert read.position < 2000
+    assert read_all(NumbersOnly(Pieces(b'["' + b"a" * 900 + b'"]', 100)))

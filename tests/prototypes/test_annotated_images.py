@@ -232,6 +232,19 @@ def test_numbers_that_nobody_uses_may_be_anything(folder: Path) -> None:
     assert [one.image.name for one in found] == ["b.png", "a.png"]  # told apart, which floats would not be
 
 
+def test_an_address_of_coco_ends_with_the_file_name(folder: Path) -> None:
+    value = content()
+    del value["images"][0]["file_name"]
+    value["images"][0]["coco_url"] = "http://images.example.org/val2017/b.png"
+    assert [one.image.name for one in read_annotated_images(written(folder, value), folder)] == ["b.png", "a.png"]
+
+
+def test_more_than_fits_into_memory_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("freeda_svc.prototypes.annotations.MOST_MARKED", 50)
+    with pytest.raises(InputError, match=r"annotations\.json marks more than fits into memory; divide it"):
+        list(read_annotated_images(written(folder, content()), folder))
+
+
 def test_a_size_of_zero_says_nothing(folder: Path) -> None:
     value = content()
     value["images"][0].update(height=0, width=0)
