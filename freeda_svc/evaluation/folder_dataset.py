@@ -1,5 +1,6 @@
 """A person's own images and masks as a dataset."""
 
+import re
 from pathlib import Path
 
 from freeda_svc.errors import InputError
@@ -11,6 +12,8 @@ from freeda_svc.vocabularies import list_vocabularies, load_vocabulary
 
 BACKGROUND = "background"
 
+_NUMBERED = re.compile(r"\d+\s*[\s,;:=.)]\s*\S")
+
 
 def read_classes(source: str) -> tuple[str, ...]:
     """Read a list of classes: a vocabulary's, or those of a text file, one a line in the order of the labels.
@@ -19,14 +22,18 @@ def read_classes(source: str) -> tuple[str, ...]:
         source: the name of a vocabulary, or the path of a file.
 
     Raises:
-        InputError: it is neither, or the file cannot be read or is empty.
+        InputError: it is neither, or the file cannot be read, is empty, or numbers its lines.
     """
     if source in list_vocabularies():
         return load_vocabulary(source).names
     path = Path(source)
-    if not path.is_file():
+    try:
+        is_file = path.is_file()
+    except (OSError, ValueError):  # no file can be called so
+        is_file = False
+    if not is_file:
         raise InputError(
-            f"there is no file of classes {source}; give one with a class a line, or a vocabulary: "
+            f"there is no file of classes {source:.200}; give one with a class a line, or a vocabulary: "
             f"{', '.join(list_vocabularies())}"
         )
     try:
@@ -36,6 +43,11 @@ def read_classes(source: str) -> tuple[str, ...]:
     classes = tuple(line.strip() for line in lines if line.strip())
     if not classes:
         raise InputError(f"the file of classes {source} is empty; write one class a line, in the order of the labels")
+    if len(classes) > 1 and all(_NUMBERED.match(name) for name in classes[1:]):  # there may be a header
+        raise InputError(
+            f"the lines of the file of classes {source} begin with numbers, as {classes[-1]!r:.40}; write the names "
+            "alone, in the order of the labels"
+        )
     return classes
 
 

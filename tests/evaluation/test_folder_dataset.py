@@ -72,6 +72,13 @@ def test_what_cannot_be_used_is_said(places: tuple[Path, Path, str], write_photo
     write_photo(images / "a.png")
     with pytest.raises(InputError, match="holds a 2 times, with different suffixes"):
         folder_dataset(images, masks, classes)
+    for text in ("0 cat\n1 dog\n2 grass\n", "id,name\n0,cat\n1,dog\n", "1: cat\n2: dog\n"):
+        Path(classes).write_text(text)
+        with pytest.raises(InputError, match=r"lines of the file of classes .* begin with numbers, as .*; write the"):
+            folder_dataset(images, masks, classes)
+    for unusable in ("c" * 3000, "a\0b"):
+        with pytest.raises(InputError, match=r"there is no file of classes .*; give one"):
+            folder_dataset(images, masks, unusable)
     Path(classes).write_text("\n")
     with pytest.raises(InputError, match="is empty; write one class a line"):
         folder_dataset(images, masks, classes)
