@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.errors import UnavailableError
 from freeda_svc.outputs.coco import FIRST_ID, CategoryMask, coco_categories, coco_masks, coco_result, piece_mask
-from freeda_svc.outputs.files import write_whole
+from freeda_svc.outputs.files import not_written, write_whole
 from freeda_svc.outputs.label_studio import label_studio_configuration, label_studio_task
 from freeda_svc.outputs.picture import Picture
 from freeda_svc.outputs.pieces import PieceParameters, find_pieces, join_pieces
@@ -45,7 +44,7 @@ def _text_file(path: Path) -> Iterator[TextIOWrapper]:
         with placed_whole(path) as aside, aside.open("w", encoding="utf-8") as file:
             yield file
     except OSError as error:
-        raise UnavailableError(f"cannot write {path}: {error.strerror or error}; name another folder") from error
+        raise not_written(path, error) from error
 
 
 def write_coco(

@@ -76,7 +76,7 @@ def test_a_format_that_would_change_labels_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnavailableError, match="cannot write"):
+    with pytest.raises(UnavailableError, match="cannot be written"):
         write_mask(tmp_path / "nowhere" / "mask.png", np.zeros((2, 2), dtype=int), palette())
 
 
