@@ -23,10 +23,12 @@ class Stub:
 
     answers: dict[str, np.ndarray]
     asked: list[str] = field(default_factory=list)
+    parameters: list[object] = field(default_factory=list)
 
     def segment_many(
         self, images: Iterable[Path], categories: Sequence[Category], parameters: object
     ) -> Iterator[SimpleNamespace]:
+        self.parameters.append(parameters)
         for image in images:
             self.asked.append(image.name)
             yield SimpleNamespace(labels=self.answers[image.name])
@@ -78,6 +80,12 @@ def test_with_a_background_what_is_unknown_becomes_it(dataset: Dataset, stub: St
     moved = Stub({name: labels - 1 for name, labels in stub.answers.items()})  # -1 is unknown
     expected = evaluate(stub, dataset, PARAMETERS)  # type: ignore[arg-type]
     assert evaluate(moved, less, CHANNEL) == expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("fill", "expected"), [("", "white"), ("black", "black")])
+def test_transparent_pixels_get_a_class_like_all_others(dataset: Dataset, stub: Stub, fill: str, expected: str) -> None:
+    evaluate(stub, dataset, replace(PARAMETERS, fill_transparent=fill))  # type: ignore[arg-type]
+    assert stub.parameters == [replace(PARAMETERS, fill_transparent=expected)]
 
 
 def test_unknown_pixels_need_a_background(dataset: Dataset, stub: Stub) -> None:

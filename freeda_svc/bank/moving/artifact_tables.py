@@ -9,6 +9,7 @@ from typing import Any
 from freeda_svc.bank.moving.archive import ROWS_A_PART
 from freeda_svc.bank.moving.extras import load_parquet
 from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.input_files import InputRules, open_input
 from freeda_svc.packs.places import is_below
 from freeda_svc.parquet_files import open_parquet
 from freeda_svc.prototypes.record import Prototype
@@ -141,7 +142,8 @@ def _groups(root: Path, paths: Iterable[str]) -> Iterator[list[tuple[str, bytes]
         try:
             if not source.is_file():
                 continue
-            content = source.read_bytes()
+            with open_input(source, InputRules((root,)), "thumbnail") as file:
+                content = file.read()
         except OSError as error:
             raise UnavailableError(f"the artifact {source} cannot be read: {error.strerror or error}") from error
         group.append((path, content))
