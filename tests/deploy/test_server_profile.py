@@ -31,13 +31,13 @@ from freeda_svc.errors import NotFoundError
 from freeda_svc.jobs import EventKind
 from freeda_svc.jobs.database import close_databases, reading
 from freeda_svc.jobs.tables import Event, Job
-from freeda_svc.settings import Settings, load_settings, prepare_home
+from freeda_svc.settings import Settings, load_settings
 from tests.bank.conftest import LocalConnection
 from tests.bank.server.conftest import API_KEY, StubServer
 from tests.deploy.documents import COMPOSE, DEPLOY, read_compose, seconds
 from tests.postgresql import PostgresServer
+from tests.tcp_broker import tcp_broker
 from workers.broker import answers
-from workers.broker_server import start_broker, stop_broker
 
 pytestmark = pytest.mark.end_to_end
 SERVICES = read_compose(COMPOSE)["services"]
@@ -158,22 +158,20 @@ def qdrant() -> Iterator[tuple[str, str]]:
 def deployment(
     tmp_path: Path, qdrant: tuple[str, str], postgres_server: PostgresServer, tiny_pack_folder: Path
 ) -> Iterator[Deployment]:
-    broker_home = load_settings(home=tmp_path / "broker", broker_url="", database_url="")
-    prepare_home(broker_home)
     (tmp_path / "inputs").mkdir()
     (tmp_path / "secrets").mkdir()
-    values = {
-        "broker_url": start_broker(broker_home),
-        "database_url": postgres_server.new_database(),
-        "qdrant_api_key": qdrant[1],
-    }
-    for name, value in values.items():
-        (tmp_path / "secrets" / name).write_text(f"{value}\n")
-    made = Deployment(tmp_path, tiny_pack_folder, qdrant[0])
-    yield made
-    made.end()
-    stop_broker(broker_home)
-    close_databases()
+    with tcp_broker(tmp_path / "broker") as broker_url:
+        values = {
+            "broker_url": broker_url,
+            "database_url": postgres_server.new_database(),
+            "qdrant_api_key": qdrant[1],
+        }
+        for name, value in values.items():
+            (tmp_path / "secrets" / name).write_text(f"{value}\n")
+        made = Deployment(tmp_path, tiny_pack_folder, qdrant[0])
+        yield made
+        made.end()
+        close_databases()
 
 
 def _wait(is_so: Any, what: str) -> None:  # noqa: ANN401 - anything that can be called
