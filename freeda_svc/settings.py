@@ -272,6 +272,16 @@ class _SecretFiles(PydanticBaseSettingsSource):
         return {name: value for name, value in values.items() if value is not None}
 
 
+class GivenValueError(InputError):
+    """A setting that was given to `load_settings` itself is not usable."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        """Say which, and why."""
+        super().__init__(f"settings: {reason}")
+        self.key = key
+        self.reason = reason
+
+
 def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - values are checked by the model
     """Read the settings.
 
@@ -287,7 +297,10 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - values are ch
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{_source_of(key, given)}: {_reason(first['type'], key, first['msg'])}") from error
+        reason = _reason(first["type"], key, first["msg"])
+        if key in given:
+            raise GivenValueError(key, reason) from error
+        raise InputError(f"{_source_of(key)}: {reason}") from error
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{TOML_NAME} of the home is not valid TOML: {error}") from error
     except OSError as error:
@@ -348,9 +361,7 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - links are kept as the person wrote them
 
 
-def _source_of(key: str, given: dict[str, Any]) -> str:
-    if key in given:
-        return "settings"
+def _source_of(key: str) -> str:
     variable = f"{ENVIRONMENT_PREFIX}{key.upper()}"
     if variable in {name.upper() for name in os.environ}:
         return "environment"

@@ -28,6 +28,12 @@ def _separator(_context: click.Context, _parameter: click.Parameter, value: str)
         raise click.BadParameter(str(error)) from error
 
 
+def _format(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if value and value not in FORMAT_NAMES:
+        raise click.BadParameter(f"there is no caption format {value!r}; the formats are {', '.join(FORMAT_NAMES)}")
+    return value
+
+
 def caption_file_options(command: Command) -> Command:
     """Add FILES, --format, --column, --separator and --any-language to a command."""
     formats = ", ".join(FORMAT_NAMES)
@@ -53,6 +59,8 @@ def caption_file_options(command: Command) -> Command:
             "--format",
             "format_name",
             default="",
+            metavar="NAME",
+            callback=_format,
             help=f"Read the files as one of {formats}; otherwise by their ending, and - as text.",
         ),
         click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True)),

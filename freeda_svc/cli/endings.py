@@ -25,7 +25,20 @@ def show_usage_error(error: click.UsageError) -> None:
         error.show()
         return
     command = error.ctx.command_path if error.ctx is not None else "freeda"
-    message = " ".join(error.format_message().split())
+    message = _misplaced(error) or " ".join(error.format_message().split())
     if not message.endswith((".", "?")):
         message += "."
     click.echo(f"Error: {message} See `{command} --help`.", err=True)
+
+
+def _misplaced(error: click.UsageError) -> str:
+    """Say that an option of ``freeda`` itself goes before the command; empty when the error is another one."""
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None or error.ctx.parent is None:
+        return ""
+    root = error.ctx.find_root()
+    option = next((found for found in root.command.params if error.option_name in found.opts), None)
+    if option is None:
+        return ""
+    value = "" if getattr(option, "is_flag", False) else f" {option.make_metavar(root)}"
+    after = error.ctx.command_path.removeprefix(f"{root.info_name} ")
+    return f"{error.option_name} goes before the command: {root.info_name} {error.option_name}{value} {after} ..."

@@ -5,6 +5,8 @@ from datetime import timedelta
 import click
 
 from freeda_svc.cli.completing import complete_jobs
+from freeda_svc.cli.options import checked_by
+from freeda_svc.jobs.acceptance import check_key
 from freeda_svc.jobs.states import Priority
 
 LONGEST_AGE = timedelta(days=36_500)
@@ -31,6 +33,7 @@ idempotency_key_option = click.option(
     "--idempotency-key",
     default="",
     metavar="KEY",
+    callback=checked_by(check_key),
     help="Your own name for this request: asking again under it gives the same job.",
 )
 

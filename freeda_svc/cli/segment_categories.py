@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from freeda_svc.cli.completing import complete_vocabularies
+from freeda_svc.cli.options import option_value
 from freeda_svc.errors import InputError
 from freeda_svc.jobs.segmentation_requests import Colour
 from freeda_svc.text_files import read_text
@@ -95,9 +96,9 @@ def ask_categories(
     The background's words take the place of the vocabulary's own background, where it has one.
 
     Raises:
-        UsageError: nothing was asked for, or something beside proposals of the bank.
-        InputError: a name is empty, or the file has none or cannot be read.
-        NotFoundError: there is no such vocabulary.
+        UsageError: nothing was asked for, something beside proposals of the bank, an empty name, or a vocabulary that
+            is not there.
+        InputError: the file has no categories or cannot be read.
     """
     if auto:
         if categories or categories_files or background or vocabulary is not None:
@@ -107,13 +108,16 @@ def ask_categories(
         raise click.UsageError("Say what to look for with --categories, --categories-file, --vocabulary or --auto.")
     asked: list[dict[str, Any]] = []
     colours: list[Colour] = []
-    folded = _background(background)
+    with option_value("--background"):
+        folded = _background(background)
     has_background = bool(folded)
     if vocabulary is not None:
-        asked, colours, folded, has_background = _of_vocabulary(vocabulary, folded)
+        with option_value("--vocabulary"):
+            asked, colours, folded, has_background = _of_vocabulary(vocabulary, folded)
     classes = len(asked)
     for typed in categories:
-        asked += read_categories(typed)
+        with option_value("--categories"):
+            asked += read_categories(typed)
     for file in categories_files:
         asked += _read_file(file)
     asked += folded

@@ -5,6 +5,8 @@ from typing import Any, TypeVar
 
 import click
 
+from freeda_svc.cli.options import option_value
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 _OF_PIECES = ("coco", "yolo", "voc")
 
@@ -83,11 +85,12 @@ def read_formats(given: Sequence[str]) -> tuple[str, ...]:
     """Return the formats that were asked for, each option perhaps with several between commas.
 
     Raises:
-        InputError: there is no such format.
+        UsageError: there is no such format.
     """
     from freeda_svc.outputs import check_formats  # noqa: PLC0415 - submitting does without it
 
-    return check_formats(_names(given))
+    with option_value("--format"):
+        return check_formats(_names(given))
 
 
 def read_formats_of_segment(given: Sequence[str], *, explain: bool, own_lists: bool) -> tuple[str, ...]:
@@ -99,8 +102,7 @@ def read_formats_of_segment(given: Sequence[str], *, explain: bool, own_lists: b
         own_lists: whether each image has categories of its own, which files for all images cannot have.
 
     Raises:
-        UsageError: a format does not go with the other options.
-        InputError: there is no such format.
+        UsageError: there is no such format, or it does not go with the other options.
     """
     from freeda_svc.outputs import DEFAULT_FORMATS, EVIDENCE_FORMATS, formats_of_one_list  # noqa: PLC0415 - as above
 

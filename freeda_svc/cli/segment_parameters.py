@@ -6,7 +6,9 @@ from typing import Any, TypeVar
 
 import click
 
+from freeda_svc.cli.options import option_value
 from freeda_svc.errors import InputError
+from freeda_svc.images.pixels import check_colour
 from freeda_svc.jobs.overrides import (
     AGGREGATIONS,
     LOCAL_SIMILARITIES,
@@ -16,6 +18,7 @@ from freeda_svc.jobs.overrides import (
     SYNONYM_WAYS,
     UNKNOWN_WAYS,
     WINDOW_WAYS,
+    check_override,
 )
 from freeda_svc.prototypes.record import ORIGINS
 
@@ -97,8 +100,8 @@ def read_overrides(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the options of ``parameter_options`` change, as ``apply_overrides`` takes it.
 
     Raises:
-        UsageError: a threshold for what is unknown without a way of telling it.
-        InputError: ``--set`` names no parameter, or one that has an option.
+        UsageError: a threshold for what is unknown without a way of telling it; ``--set`` names no parameter, or one
+            that has an option; or a value is not of its parameter's kind.
     """
     if given["unknown_threshold"] is not None and given["unknown"] is None:
         raise click.UsageError("--unknown-threshold goes with --unknown; name a way, such as --unknown channel.")
@@ -109,10 +112,16 @@ def read_overrides(given: Mapping[str, Any]) -> dict[str, Any]:
         elif isinstance(value, tuple):
             changes[name] = list(value)
     for typed in given["settings_of_parameters"]:
-        name, value = _read_setting(typed)
-        if name in changes:
-            raise InputError(f"the parameter {name} is given twice; leave one of them out")
+        with option_value("--set"):
+            name, value = _read_setting(typed)
+            if name in changes:
+                raise InputError(f"the parameter {name} is given twice; leave one of them out")
         changes[name] = value
+    for name, value in changes.items():
+        with option_value(f"--{name.replace('_', '-')}" if given.get(name) is not None else "--set"):
+            check_override(name, value)
+            if name == "fill_transparent":
+                check_colour(value)
     return changes
 
 

@@ -6,16 +6,28 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from freeda_svc.cli.log_lines import configure_command_logs
-from freeda_svc.settings import Settings, load_settings
+from freeda_svc.settings import GivenValueError, Settings, load_settings
 
 if TYPE_CHECKING:
     from freeda_svc.jobs import Dispatcher
 
 
+_OPTIONS = {"worker_name": "--name"}
+
+
 def read_settings(context: click.Context, **options: Any) -> Settings:  # noqa: ANN401 - settings check them
-    """Return the settings with the options of the command line put over them; None means not given."""
+    """Return the settings with the options of the command line put over them; None means not given.
+
+    Raises:
+        click.BadParameter: the value of an option is not usable.
+        InputError: what the environment or the settings file says is not.
+    """
     configure_command_logs()
-    return load_settings(**given_options(context), **options)
+    try:
+        return load_settings(**given_options(context), **options)
+    except GivenValueError as error:
+        option = _OPTIONS.get(error.key, f"--{error.key}")
+        raise click.BadParameter(error.reason, context, param_hint=f"'{option}'") from error
 
 
 def given_options(context: click.Context) -> dict[str, Any]:

@@ -67,6 +67,15 @@ def apply_overrides(parameters: SegmentationParameters, overrides: Mapping[str, 
     return changed
 
 
+def check_override(key: str, value: object) -> None:
+    """See that a value is one that a parameter can have, whatever the others are.
+
+    Raises:
+        InputError: it is not.
+    """
+    _READERS[key][2](key, value)
+
+
 Read = Callable[[str, object], object]
 
 

@@ -57,8 +57,11 @@ def _files(folder: Path) -> list[str]:
         ),
         (
             "ingest {in}/captions.txt --format poem",
-            1,
-            "there is no caption format 'poem'; the formats are coco, jsonl, csv, tsv, parquet, text",
+            2,
+            (
+                "Invalid value for '--format': there is no caption format 'poem'; the formats are coco, jsonl, csv, "
+                "tsv, parquet, text. See `freeda ingest --help`."
+            ),
         ),
         (
             "ingest {in}/captions.txt {in}/table.csv --column alt",
@@ -168,13 +171,19 @@ def _files(folder: Path) -> list[str]:
         ),
         (
             "segment {in}/scene-0.png -c ,",
-            1,
-            "the list of categories is empty; name at least one, such as --categories 'ball, sky'",
+            2,
+            (
+                "Invalid value for '--categories': the list of categories is empty; name at least one, such as "
+                f"--categories 'ball, sky'. {SEE_SEGMENT}"
+            ),
         ),
         (
             "segment {in}/scene-0.png -c ball,,sky",
-            1,
-            "a category between two commas is missing in 'ball,,sky'; write 'ball, sky'",
+            2,
+            (
+                "Invalid value for '--categories': a category between two commas is missing in 'ball,,sky'; write "
+                f"'ball, sky'. {SEE_SEGMENT}"
+            ),
         ),
         ("segment {in}/scene-0.png -c ball,Ball", 1, "the category 'Ball' is given twice; name every category once"),
         (

@@ -5,7 +5,7 @@ import click
 import pytest
 
 from freeda_svc.cli.segment_categories import ask_categories
-from freeda_svc.errors import InputError, NotFoundError
+from freeda_svc.errors import InputError
 from freeda_svc.jobs.categories import check_categories
 from freeda_svc.vocabularies import load_vocabulary
 
@@ -100,7 +100,7 @@ def test_files_that_cannot_be_used_are_one_line(tmp_path: Path, content: bytes |
 
 
 def test_an_unknown_vocabulary_is_one_line() -> None:
-    with pytest.raises(NotFoundError, match="there is no vocabulary 'voc'; there are voc20, "):
+    with pytest.raises(click.BadParameter, match="there is no vocabulary 'voc'; there are voc20, "):
         ask_categories([], [], "voc", [])
 
 
@@ -111,7 +111,7 @@ def test_nothing_to_look_for_is_a_wrong_use() -> None:
 
 @pytest.mark.parametrize("typed", ["", " ", ",", " , ,"])
 def test_an_empty_list_is_one_line(typed: str) -> None:
-    with pytest.raises(InputError, match="the list of categories is empty"):
+    with pytest.raises(click.BadParameter, match="the list of categories is empty"):
         ask_categories([typed], [], None, [])
 
 
@@ -126,7 +126,7 @@ def test_an_empty_list_is_one_line(typed: str) -> None:
     ],
 )
 def test_categories_that_cannot_be_are_one_line(typed: str, message: str) -> None:
-    with pytest.raises(InputError, match=message) as caught:
+    with pytest.raises((InputError, click.BadParameter), match=message) as caught:
         check_categories(ask_categories([typed], [], None, []).categories)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 250

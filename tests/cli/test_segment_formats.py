@@ -3,7 +3,6 @@ import pytest
 
 from freeda_svc.cli.segment_categories import ask_categories
 from freeda_svc.cli.segment_formats import read_formats, read_formats_of_segment
-from freeda_svc.errors import InputError
 from freeda_svc.outputs import DEFAULT_FORMATS, EVIDENCE_FORMATS
 
 COLLECTIONS = ("coco", "label-studio", "yolo", "voc")
@@ -35,7 +34,7 @@ def test_files_for_all_images_do_not_go_with_categories_of_their_own(name: str) 
 
 
 def test_unknown_formats_are_refused() -> None:
-    with pytest.raises(InputError, match="there is no format 'evidenze'"):
+    with pytest.raises(click.BadParameter, match="there is no format 'evidenze'"):
         read_formats_of_segment(("evidenze",), explain=True, own_lists=False)
 
 

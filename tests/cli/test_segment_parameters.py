@@ -5,7 +5,6 @@ import pytest
 from click.testing import CliRunner
 
 from freeda_svc.cli.segment_parameters import PARAMETER_NAMES, parameter_options, read_overrides
-from freeda_svc.errors import InputError
 from freeda_svc.jobs.overrides import OVERRIDE_KEYS
 
 
@@ -63,10 +62,10 @@ def test_a_threshold_needs_a_way() -> None:
 
 @pytest.mark.parametrize("typed", ["short_side", "=3", "shortside=3", "short side=3"])
 def test_other_parameters_are_refused(typed: str) -> None:
-    with pytest.raises(InputError, match="--set takes NAME=VALUE with one of beta, k, "):
+    with pytest.raises(click.BadParameter, match="--set takes NAME=VALUE with one of beta, k, "):
         read("--set", typed)
 
 
 def test_a_parameter_is_given_once() -> None:
-    with pytest.raises(InputError, match="the parameter beta is given twice"):
+    with pytest.raises(click.BadParameter, match="the parameter beta is given twice"):
         read("--beta", "1", "--set", "beta=0.5")

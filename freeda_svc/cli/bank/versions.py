@@ -2,10 +2,11 @@
 
 import click
 
+from freeda_svc.bank.names import split_bank_name
 from freeda_svc.cli.completing import complete_banks
 from freeda_svc.cli.confirming import confirm
 from freeda_svc.cli.console import print_json, print_table
-from freeda_svc.cli.options import json_option, outcome_option
+from freeda_svc.cli.options import checked_by, json_option, outcome_option
 from freeda_svc.cli.session import read_settings
 from workers.queries import ask_bank, bank_stats
 
@@ -34,7 +35,7 @@ def list_command(context: click.Context, *, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name", metavar="NAME[@VERSION]")
+@click.argument("name", metavar="NAME[@VERSION]", callback=checked_by(split_bank_name))
 @outcome_option
 @click.pass_context
 def create(context: click.Context, name: str, *, as_json: bool) -> None:
@@ -53,7 +54,7 @@ def create(context: click.Context, name: str, *, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name", metavar="NAME@VERSION", shell_complete=complete_banks)
+@click.argument("name", metavar="NAME@VERSION", shell_complete=complete_banks, callback=checked_by(split_bank_name))
 @outcome_option
 @click.pass_context
 def switch(context: click.Context, name: str, *, as_json: bool) -> None:
@@ -70,7 +71,7 @@ def switch(context: click.Context, name: str, *, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name", metavar="NAME@VERSION", shell_complete=complete_banks)
+@click.argument("name", metavar="NAME@VERSION", shell_complete=complete_banks, callback=checked_by(split_bank_name))
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @outcome_option
 @click.pass_context
