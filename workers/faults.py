@@ -56,7 +56,7 @@ def fault_behind(error: Exception, held: Held, claim: Claim) -> Fault | None:
     if may_pass(error):
         return Fault(line)
     if _is_out_of_memory(error):
-        return _memory_fault(line)
+        return _memory_fault(line, held.settings.device)
     if _is_device_error(error):
         often = times_handed_back(held.settings, claim, DEVICE_FAILED) >= held.settings.max_attempts
         return None if often else Fault(f"{DEVICE_FAILED}: {type(error).__name__}: {line}", renew=True)
@@ -77,15 +77,19 @@ def _is_device_error(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and _DEVICE_ERROR.search(str(error)) is not None
 
 
-def _memory_fault(line: str) -> Fault | None:
+def _memory_fault(line: str, device: str) -> Fault | None:
     """Blame the item only where it had the card nearly to itself."""
     gc.collect()
     torch = _torch()
     if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
         return Fault(f"out of memory: {line}")
-    torch.cuda.empty_cache()
-    free, total = torch.cuda.mem_get_info()
-    others = total - free - torch.cuda.memory_reserved()
+    card = device if ":" in device else None  # or else the current one
+    try:
+        torch.cuda.empty_cache()
+        free, total = torch.cuda.mem_get_info(card)
+        others = total - free - torch.cuda.memory_reserved(card)
+    except RuntimeError as error:
+        return Fault(f"{DEVICE_FAILED}: {type(error).__name__}: {error}", renew=True)
     return Fault(f"out of memory, of which others use some: {line}") if others > OTHERS_SHARE * total else None
 
 

@@ -145,8 +145,11 @@ def gpu_memory() -> dict[str, list[int]]:
     if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
         return {}
     measured = {}
-    for device in range(torch.cuda.device_count()):
-        if torch.cuda.memory_reserved(device):
-            free, total = torch.cuda.mem_get_info(device)
-            measured[str(device)] = [total - free, total]
+    try:
+        for device in range(torch.cuda.device_count()):
+            if torch.cuda.memory_reserved(device):
+                free, total = torch.cuda.mem_get_info(device)
+                measured[str(device)] = [total - free, total]
+    except RuntimeError as error:  # a card that has failed must not keep the worker from saying so
+        log.warning("the memory of the graphics cards is not known", reason=str(error))
     return measured

@@ -74,11 +74,14 @@ def _do_next(held: Held, worker: str, kinds: Sequence[JobKind], reports: str) ->
     report.kind, report.again = claim.kind, claim.attempt > 1
     with structlog.contextvars.bound_contextvars(job=claim.job_id, item=claim.item_id, attempt=claim.attempt):
         log.info("item begun", kind=claim.kind, number=claim.number)
-        with in_hand(report if reports else None):
-            report.outcome = _do(held, claim, report)
-        if reports:
-            report.gpu_bytes = gpu_memory()
-            send_report(reports, report)
+        report.outcome = HANDED_BACK  # also where this process ends itself
+        try:
+            with in_hand(report if reports else None):
+                report.outcome = _do(held, claim, report)
+        finally:
+            if reports:
+                report.gpu_bytes = gpu_memory()
+                send_report(reports, report)
     return report.outcome == DONE
 
 
@@ -101,7 +104,8 @@ def _do(held: Held, claim: Claim, report: Report) -> str:
     except SoftTimeLimitExceeded as error:
         _failed(settings, claim, error, "took longer than item_time_limit_seconds allows", final=False)
     except Exception as error:  # noqa: BLE001 - whatever the method raised is recorded
-        fault = fault_behind(error, held, claim)
+        with lease_keeper_of_this_process(held).keeping(claim, report):  # it takes a while to find out
+            fault = fault_behind(error, held, claim)
         if fault is not None:
             _put_back(held, claim, fault)
             return HANDED_BACK

@@ -19,6 +19,7 @@ from freeda_svc.settings import Settings
 from workers import ability, child, faults, tasks
 from workers.ability import begin_ability, read_ability
 from workers.app import QUEUES, QUEUES_KEY, SETTINGS_KEY
+from workers.metrics_reports import gpu_memory
 from workers.patience import Patience
 from workers.trial import Tried
 
@@ -188,9 +189,28 @@ def test_who_runs_out_of_a_cards_memory_alone_is_to_blame(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
-    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 20)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (100 - 20 - others, 100))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _card: 20)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _card: (100 - 20 - others, 100))
     process.raises = [torch.OutOfMemoryError("CUDA out of memory")]
     process.message()
     assert _outcomes(settings) == ["failed" if is_to_blame else "handed back"]
     assert job_items(settings, job_id)[0].state == "queued"
+
+
+def test_a_card_that_does_not_even_tell_its_memory_is_left_to_another_process(
+    process: Process, settings: Settings, monkeypatch: pytest.MonkeyPatch, *, job_id: str
+) -> None:
+    def fail(_card: object) -> None:
+        raise torch.AcceleratorError("CUDA error: unspecified launch failure")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _card: 20)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", fail)
+    process.raises = [torch.OutOfMemoryError("CUDA out of memory")]
+    with pytest.raises(SystemExit):
+        process.message()
+    assert _outcomes(settings) == ["handed back"]
+    assert gpu_memory() == {}
