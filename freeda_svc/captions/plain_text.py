@@ -15,7 +15,7 @@ LINES_LOOKED_AT = 20
 _IMAGE_NAME = re.compile(
     r"""["']?\S*\.(?:avif|bmp|gif|heic|jpe?g|jp2|png|tiff?|webp)(?:#\d+)?["']?\s*(\W)""", re.IGNORECASE
 )
-_HEADINGS = {*USUAL_COLUMNS, "comment"}
+_HEADINGS = (*USUAL_COLUMNS, "comment")
 _HEADING = re.compile(r"\s*[\"']?[A-Za-z_][\w .-]{0,40}[\"']?\s*")
 
 
@@ -39,11 +39,11 @@ def _refuse_what_is_no_caption(lines: Sequence[str], called: str) -> None:
             f"{called}: its lines are JSON, not captions; say --format jsonl, or coco if it is one document"
         )
     shown = f"{lines[0].strip()!r:.60}"
-    separator = _separator_of_table(lines)
+    separator, column = _table_of(lines)
     if separator:
+        name_it = "" if column in USUAL_COLUMNS else f" --column {column}"
         raise InputError(
-            f"{called} is a table, not plain text: it begins with {shown}; say {_as_table(separator)} and which "
-            "--column the captions are in"
+            f"{called} is a table, not plain text: it begins with {shown}; say {_as_table(separator)}{name_it}"
         )
     named = [found for line in lines if (found := _IMAGE_NAME.match(line))]
     if len(named) * 2 > len(lines):
@@ -67,16 +67,15 @@ def _is_json(line: str) -> bool:
     return True
 
 
-def _separator_of_table(lines: Sequence[str]) -> str:
-    """Return what parts the columns when the first line names them, one as captions are called, and the next has it."""
-    if len(lines) == 1:
-        return ""
-    for separator in SEPARATORS:
+def _table_of(lines: Sequence[str]) -> tuple[str, str]:
+    """Return what parts the columns and which has the captions, where the first line says it and the next has them."""
+    for separator in SEPARATORS if len(lines) > 1 else ():
         fields = lines[0].split(separator)
         names = {field.strip().strip("\"'").casefold() for field in fields}
-        if len(fields) > 1 and names & _HEADINGS and all(map(_HEADING.fullmatch, fields)) and separator in lines[1]:
-            return separator
-    return ""
+        column = next((heading for heading in _HEADINGS if heading in names), "")
+        if len(fields) > 1 and column and all(map(_HEADING.fullmatch, fields)) and separator in lines[1]:
+            return separator, column
+    return "", ""
 
 
 def _without_names(named: Sequence[re.Match[str]]) -> str:

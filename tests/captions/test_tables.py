@@ -131,8 +131,8 @@ def test_columns_are_found_in_any_case(tmp_path: Path, heading: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("image,caption\n1.jpg,A boat .\n", "is a table, .*'image,caption'; say --format csv and which --column"),
-        ("image_name| comment\n1.jpg| A boat\n", r"say --format csv --separator '\|' and which --column"),
+        ("image,caption\n1.jpg,A boat .\n", "is a table, .*'image,caption'; say --format csv$"),
+        ("image_name| comment\n1.jpg| A boat\n", r"say --format csv --separator '\|' --column comment$"),
         ("1.jpg#0\tA boat .\n1.jpg#1\tA dog .\n", "begin with names of images: .*; say --format tsv --column 2,"),
         ("a/1.png,A boat\nb/2.png,A dog\n", "begin with names of images: .*; say --format csv --column 2,"),
         ("1.JPG A boat\n2.JPG A dog\n", "begin with names of images: .*; cut the names off"),
