@@ -1,9 +1,14 @@
+import html
+import json
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from freeda_svc.outputs import UNKNOWN_COLOUR, write_collections, write_image_files
@@ -115,3 +120,65 @@ def test_it_is_written_again_for_other_images(tmp_path: Path) -> None:
     write_collections([picture], tmp_path / "out", ["index"])
     assert [path.name for path in (tmp_path / "out/index").iterdir()] == ["three.jpg"]
     assert "1 image<" in (tmp_path / "out/index.html").read_text()
+
+
+STEPS = """
+const tell = [];
+const at = (id) => document.getElementById(id);
+const state = () => [at("viewer").open, at("viewer-name").textContent, at("place").textContent, at("previous").disabled,
+  at("next").disabled, at("picture").naturalWidth > 0, location.hash];
+const press = (key) => at("viewer").dispatchEvent(new KeyboardEvent("keydown", { key, cancelable: true }));
+addEventListener("load", () => steps().catch((error) => tell.push(String(error))).finally(() => {
+  const result = document.createElement("pre");
+  result.id = "told";
+  result.textContent = JSON.stringify(tell);
+  document.body.append(result);
+}));
+const loaded = () => at("picture").complete || new Promise((done) => at("picture").addEventListener("load", done));
+async function steps() {
+  const image = (number) => document.querySelector(`#image-${number} .shot`);
+  image(1).click();
+  await loaded();
+  tell.push(state());
+  press("ArrowRight");
+  await loaded();
+  tell.push(state(), at("about").querySelectorAll("a").length);
+  press("ArrowRight");
+  press("ArrowLeft");
+  tell.push(at("viewer-name").textContent);
+  at("close").click();
+  tell.push([at("viewer").open, location.hash]);
+  at("filter").value = "СОБАКА";
+  at("filter").dispatchEvent(new Event("input"));
+  tell.push([at("found").textContent, image(1).checkVisibility(), image(2).checkVisibility()]);
+  at("filter").value = "";
+  document.querySelector("#categories button").click();
+  tell.push(at("found").textContent);
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
+def test_a_browser_goes_from_image_to_image_and_filters(tmp_path: Path) -> None:
+    _, text = make(tmp_path)
+    page = tmp_path / "out/steps.html"
+    # the page as it is, but for its policy, which lets no further script run
+    page.write_text(re.sub(r"<meta http-equiv.*?>", "", text).replace("</body>", f"<script>{STEPS}</script></body>"))
+    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
+    command += [
+        "--disable-background-networking",
+        "--disable-component-update",
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ]
+    command += ["--virtual-time-budget=5000", "--dump-dom", page.as_uri()]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    found = re.search(r'<pre id="told">(.*?)</pre>', ran.stdout)
+    assert found, ran.stdout[-2000:]
+    first, second, links, back, closed, filtered, of_category = json.loads(html.unescape(found.group(1)))
+    assert first == [True, "a b/#1 100%?<x>.png", "1 / 2", True, False, True, "#image-1"]
+    assert second == [True, "two.png", "2 / 2", False, True, True, "#image-2"]
+    assert links == 2
+    assert back == "a b/#1 100%?<x>.png"
+    assert closed == [False, ""]
+    assert filtered == ["1 of 2", False, True]
+    assert of_category == "1 of 2"

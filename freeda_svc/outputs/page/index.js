@@ -56,15 +56,20 @@
   }
   at("previous").addEventListener("click", () => step(-1));
   at("next").addEventListener("click", () => step(1));
-  at("close").addEventListener("click", () => viewer.close());
-  viewer.addEventListener("click", (event) => {
-    if (event.target === viewer) viewer.close();
-  });
-  viewer.addEventListener("close", () => {
+  function leave() {
+    if (viewer.open) viewer.close();
+    if (current === null) return;
     history.replaceState(null, "", location.pathname + location.search);
-    current?.scrollIntoView({ block: "nearest" });
-    current?.querySelector(".shot").focus();
+    current.scrollIntoView({ block: "nearest" });
+    current.querySelector(".shot").focus();
+    current = null;
+  }
+
+  at("close").addEventListener("click", leave);
+  viewer.addEventListener("click", (event) => {
+    if (event.target === viewer) leave();
   });
+  viewer.addEventListener("close", leave); // by the Escape key
   viewer.addEventListener("keydown", (event) => {
     if (event.key === "ArrowLeft") step(-1);
     else if (event.key === "ArrowRight") step(1);
