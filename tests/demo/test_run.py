@@ -79,6 +79,10 @@ def test_everything_went_through_jobs_and_the_worker_is_gone(out: Path) -> None:
     assert not worker_is_running(settings)
 
 
+def test_no_file_has_a_blank_in_its_name(out: Path) -> None:
+    assert [str(path.relative_to(out)) for path in out.rglob("*") if " " in path.name] == []
+
+
 def test_pictures_are_written(out: Path) -> None:
     with Image.open(out / "gallery.png") as gallery:
         assert gallery.width > 800
