@@ -13,6 +13,9 @@ from freeda_svc.cli.options import outcome_option
 from freeda_svc.jobs import result_totals
 from freeda_svc.settings import Settings
 
+NOT_FINITE = "images that are not finite"
+"""What the builder counts them as; it brings the models with it, and is not imported here."""
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -63,4 +66,10 @@ def end_growing(
     else:
         counted = ", ".join(f"{value} {name}" for name, value in totals.items())
         click.echo(f"job {job_id}: {counted or 'nothing was added'}")
+    if totals.get(NOT_FINITE):
+        click.echo(
+            "hint: a generator that overflows in half precision, or a damaged pack, gives images that are not finite; "
+            "try float32 (the setting precision), and `freeda packs verify`",
+            err=True,
+        )
     end_with(context, settings, job)

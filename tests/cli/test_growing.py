@@ -1,0 +1,28 @@
+"""How commands that add to the bank end."""
+
+import click
+import pytest
+
+from freeda_svc.cli import growing
+from freeda_svc.diffusion import Unusable
+from freeda_svc.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("totals", "hinted"),
+    [({"images": 2, Unusable.NOT_FINITE.value: 1}, True), ({"images": 2, Unusable.FLAT.value: 1}, False)],
+)
+def test_images_that_are_not_finite_come_with_a_hint(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    totals: dict[str, int],
+    hinted: bool,
+) -> None:
+    monkeypatch.setattr(growing, "follow_submitted", lambda *_given, **_named: None)
+    monkeypatch.setattr(growing, "end_with", lambda *_given: None)
+    monkeypatch.setattr(growing, "result_totals", lambda *_given: totals)
+    context = click.Context(click.Command("ingest"))
+    growing.end_growing(context, Settings(), "j", "ingest", left_out={}, wait=True, quiet=True, as_json=False)
+    said = capsys.readouterr()
+    assert said.out == f"job j: {', '.join(f'{count} {name}' for name, count in totals.items())}\n"
+    assert ("hint: a generator that overflows" in said.err) == hinted
