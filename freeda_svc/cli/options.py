@@ -29,8 +29,8 @@ def checked_by(check: Callable[[str], object]) -> Callable[[click.Context, click
     """Return a callback for an option or argument whose values a function checks; an empty one means not given."""
 
     def callback(_context: click.Context, parameter: click.Parameter, value: str) -> str:
-        if value:
-            is_option = isinstance(parameter, click.Option)
+        is_option = isinstance(parameter, click.Option)
+        if value or not is_option:
             with option_value(parameter.opts[0] if is_option else parameter.make_metavar(_context)):
                 check(value)
         return value

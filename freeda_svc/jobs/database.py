@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
+from urllib.parse import unquote
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
@@ -138,6 +139,9 @@ def database_address(settings: Settings) -> URL:
     """Return the database's address; the embedded one's is made from its path, which may hold any character."""
     if settings.embedded_database:
         return URL.create("sqlite", database=str(settings.database_file))
+    scheme, _, path = settings.database_url.partition(":///")
+    if scheme == "sqlite":  # the library decodes the path since its release 2.1 only
+        return URL.create("sqlite", database=unquote(path))
     return make_url(settings.database_url)
 
 
