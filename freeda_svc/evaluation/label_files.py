@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from freeda_svc.errors import InputError
 from freeda_svc.images import check_lossless, opened_image
+from freeda_svc.images.files import turn_upright
 
 IGNORED = -1
 """The class of pixels that are not counted."""
@@ -20,6 +21,8 @@ _MOST_VALUES = 65_536
 def read_labels(path: Path) -> npt.NDArray[np.int32]:
     """Read the values of a label map as they are stored: in an indexed image the index, whatever its palette shows.
 
+    An EXIF orientation is obeyed as in images.
+
     Args:
         path: an indexed or grey image, 8 or 16 bit, of a format that is read here, without losses, such as PNG.
 
@@ -31,10 +34,9 @@ def read_labels(path: Path) -> npt.NDArray[np.int32]:
     """
     with opened_image(path) as image:
         check_lossless(image, f"the label map {path}")
-        image.load()
         if image.mode not in _INDEXED_MODES:
             raise InputError(f"the labels {path} are a {image.mode} image; expected an indexed or grey one")
-        return np.asarray(image).astype(np.int32)
+        return np.asarray(turn_upright(image)).astype(np.int32)
 
 
 class LabelValues:

@@ -23,7 +23,7 @@ def read_truth(dataset: Dataset, image: LabelledImage, drawn_on: DrawnOn | None 
     Args:
         dataset: says what the values of label maps mean.
         image: one of its images; only its header is read.
-        drawn_on: on what the label maps were drawn of images that have an EXIF orientation.
+        drawn_on: on what the label maps were drawn of images that have an EXIF orientation, where they have none.
 
     Returns:
         (H, W) int64 of the upright image's size, from 0, or ``IGNORED``.
@@ -34,7 +34,9 @@ def read_truth(dataset: Dataset, image: LabelledImage, drawn_on: DrawnOn | None 
     """
     truth, frame = dataset.values.read(image.labels), read_frame(image.image)
     size = truth.shape[0], truth.shape[1]
-    stored = is_drawn_on_stored(frame, size, drawn_on, image=image.image, marks=f"the label map {image.labels}")
+    # a label map with an orientation of its own is upright by now
+    said = "upright" if read_frame(image.labels).is_turned else drawn_on
+    stored = is_drawn_on_stored(frame, size, said, image=image.image, marks=f"the label map {image.labels}")
     check_same_size(frame.stored_size if stored else frame.size, size, image)
     return frame.turn(truth) if stored else truth
 

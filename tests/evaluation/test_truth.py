@@ -56,6 +56,33 @@ def test_labels_of_stored_pixels_are_turned_with_them(tmp_path: Path, write_labe
     assert look_through(dataset, dataset.images, "stored").classes.tolist() == [2, 4, 0]
 
 
+@pytest.mark.parametrize("kind", ["png", "tif"])
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_labels_that_are_turned_as_their_image_need_no_word(tmp_path: Path, kind: str, orientation: int) -> None:
+    dataset = make_dataset(tmp_path, orientation)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    labels = Image.fromarray(np.array(LABELS, dtype=np.uint8))
+    labels.save(tmp_path / f"m.{kind}", exif=exif)
+    image = LabelledImage("a", tmp_path / "a.png", tmp_path / f"m.{kind}")
+    expected = np.rot90(np.array(LABELS), k=2 if orientation == 3 else -1).copy()
+    expected[expected == 255] = IGNORED
+    for drawn_on in (None, "stored", "upright"):
+        assert np.array_equal(read_truth(dataset, image, drawn_on), expected)
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_labels_are_turned_with_a_tiff(tmp_path: Path, write_labels: Write, orientation: int) -> None:
+    dataset = make_dataset(tmp_path)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", (4, 2), "teal").save(tmp_path / "a.tif", exif=exif)
+    image = LabelledImage("a", tmp_path / "a.tif", write_labels(tmp_path / "m.png", LABELS))
+    expected = np.rot90(np.array(LABELS), k=2 if orientation == 3 else -1).copy()
+    expected[expected == 255] = IGNORED
+    assert np.array_equal(read_truth(dataset, image, "stored"), expected)
+
+
 def test_labels_of_another_size_are_refused(tmp_path: Path, write_labels: Write) -> None:
     dataset = make_dataset(tmp_path)
     write_labels(tmp_path / "m.png", [[0, 1]])
