@@ -45,7 +45,6 @@ _RULES = (
     *(("men", "man"), ("ies", "y"), ("ies", "ie")),
 )
 _ENDINGS_OF_SINGULARS = ("ss", "us", "is")
-_ENDINGS_OF_VERBS = ("ed", "en", "ing")
 _SHORTEST = 3
 _NO_THINGS = frozenset(
     (
@@ -67,7 +66,6 @@ class WordDictionary:
         self._known = {part: frozenset(index[part]) | frozenset(exceptions[part]) for part in parts}
         self._rules = {part: rules.get(part, []) for part in parts}
         self._nouns = frozenset(index["noun"])
-        self._verb_forms = frozenset(exceptions["verb"])
         self._irregular: dict[str, str] = {word: forms[0] for word, forms in exceptions["noun"].items()}
         self.is_only_a_noun = lru_cache(maxsize=1 << 16)(self._is_only_a_noun)
 
@@ -82,12 +80,6 @@ class WordDictionary:
         """
         if len(word) < _SHORTEST or word in _NO_THINGS or not self._can_be(word, "noun"):
             return False
-        if (
-            tag != "VERB"
-            and (word in self._verb_forms or word.endswith(_ENDINGS_OF_VERBS))
-            and self._can_be(word, "verb")
-        ):
-            return False  # a participle
         return not self._can_be(word, tag.lower())
 
     def is_irregular(self, word: str) -> bool:

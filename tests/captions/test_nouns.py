@@ -79,6 +79,7 @@ def words(parser: NounParser, text: str) -> list[str]:
         ("a brick building", ["building", "brick building"]),
         ("a urinal next to a pedestal sink", ["urinal", "sink", "pedestal sink"]),
         ("it stands upside down", []),
+        ("A moped and utility truck next to a small building.", ["moped", "truck", "utility truck", "building"]),
         ("", []),
     ],
 )
