@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 OTHERS = 0o007
@@ -28,11 +29,15 @@ def make_private_folder(folder: Path) -> None:
 def make_private_file(path: Path) -> None:
     """Make an empty file where there is none, for those who may enter its folder as `make_private_folder` has it.
 
+    A file that is there is never opened: closing it would release the locks that SQLite holds on it in this process,
+    and another process would then remove the write-ahead log below its feet.
+
     Raises:
         OSError: it cannot be made.
     """
     mode = 0o660 if _is_shared(path.parent.stat().st_mode) else 0o600
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode))
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
 
 
 def rights_of_others(folder: Path) -> int:

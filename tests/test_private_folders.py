@@ -1,5 +1,8 @@
+import fcntl
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,3 +109,15 @@ def test_what_is_there_stays_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "kept"
     with pytest.raises(OSError, match="File exists"):
         make_private_folder(tmp_path / "file")
+
+
+def test_locks_on_a_file_that_is_there_stay(tmp_path: Path) -> None:
+    """POSIX releases all of a process's locks on a file when it closes any descriptor of it."""
+    file = tmp_path / "file"
+    ask = f"import fcntl; fcntl.lockf(open({str(file)!r}, 'r+b'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+    make_private_file(file)
+    with file.open("r+b") as held:
+        fcntl.lockf(held, fcntl.LOCK_EX)
+        make_private_file(file)
+        refused = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=False)
+    assert "BlockingIOError" in refused.stderr
