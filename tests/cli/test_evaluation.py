@@ -166,7 +166,6 @@ def test_a_bank_that_a_worker_holds_is_said(freeda: Freeda, home: Path, banks: E
     [
         (("--bank", "birds"), "there is no bank birds"),
         (("--unknown", "channel"), "has no class for what is unknown"),
-        (("--set", "stride=0"), "stride"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
@@ -176,6 +175,11 @@ def test_what_cannot_be_done_is_said_in_one_line(
     assert ran.code == 1
     assert message in ran.err
     assert ran.err.count("\n") == 1
+
+
+def test_a_value_that_no_parameter_has_is_wrong_usage(freeda: Freeda, banks: object, folders: Path) -> None:
+    ran = freeda(*arguments(folders), "--set", "stride=0")
+    assert (ran.code, "stride" in ran.err, ran.err.count("\n")) == (2, True, 1)
 
 
 def test_a_file_of_classes_that_is_not_there_is_said(freeda: Freeda, banks: object, folders: Path) -> None:

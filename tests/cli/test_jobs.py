@@ -273,7 +273,7 @@ def test_what_a_segmentation_has_done_so_far_can_be_exported(
     ran = freeda("jobs", "export", job, "--out", tmp_path / "out", "--json")
     assert ran.json == {"job": job, "images": 0, "left_out": 1, "files": []}
     unknown = freeda("jobs", "export", job, "--out", tmp_path / "out", "--format", "poem")
-    assert (unknown.code, unknown.out, unknown.err.count("\n")) == (1, "", 1)
+    assert (unknown.code, unknown.out, unknown.err.count("\n")) == (2, "", 1)
 
 
 def test_a_reader_that_has_had_enough_is_no_mistake(freeda: Freeda, settings: Settings, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_a_worker_gets_its_queues_name_and_device(
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [("worker --queue poems", 2), ("worker --device toaster", 1), ("worker --name a/b", 1), ("worker", 1)],
+    [("worker --queue poems", 2), ("worker --device toaster", 2), ("worker --name a/b", 2), ("worker", 1)],
 )
 def test_a_worker_that_cannot_be(freeda: Freeda, home: object, arguments: str, code: int) -> None:
     ran = freeda(*arguments.split())
