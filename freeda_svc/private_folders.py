@@ -1,5 +1,6 @@
 """Folders that nobody else on the machine may enter: a home holds captions, images, messages and logs."""
 
+import errno
 import os
 import stat
 from collections.abc import Collection
@@ -21,6 +22,8 @@ def make_private_folder(folder: Path) -> None:
     """
     if folder.is_dir():
         return
+    if folder.parent.is_file():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     make_private_folder(folder.parent)
     mode = 0o770 if _is_shared(folder.parent.stat().st_mode) else 0o700
     folder.mkdir(mode=mode, exist_ok=True)

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from freeda_svc.bank.curation import MARK, CurationRule, apply_curation, assess, uncurate
-from freeda_svc.bank.embedded import EmbeddedBanks
-from freeda_svc.bank.embedded.lock import LOCK_NAME, FolderLock
 from freeda_svc.bank.names import BankName, split_bank_name
 from freeda_svc.bank.store import Selection
 from freeda_svc.errors import InputError, UnavailableError
@@ -54,6 +52,9 @@ def drop_bank(held: Held, bank: str) -> Answer:
 
 def copy_bank(held: Held, bank: str, folder: str) -> Answer:
     """Copy the files of an embedded bank into a new folder, with nobody writing; the name and SHA-256 of each."""
+    from freeda_svc.bank.embedded import EmbeddedBanks  # noqa: PLC0415 - commands do without the engine
+    from freeda_svc.bank.embedded.lock import LOCK_NAME, FolderLock  # noqa: PLC0415 - as above
+
     chosen = BankName.parse(bank)
     if not isinstance(held.banks, EmbeddedBanks):
         raise InputError("the banks lie on a Qdrant server: it makes backups of its own")

@@ -161,6 +161,9 @@ def _run() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except FreedaError as error:  # before the command was invoked
+        click.ClickException(" ".join(str(error).split())).show()
+        sys.exit(EXIT_FAILED)
     except BrokenPipeError:  # the reader, such as `head`, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be flushed at the exit
         sys.exit(EXIT_FAILED)

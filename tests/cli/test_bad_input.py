@@ -377,8 +377,8 @@ def test_control_c_while_waiting_ends_the_command_and_not_the_job(
     start: Start, freeda: Freeda, home: Path, inputs: Path
 ) -> None:
     submitted = start(home, "ingest", inputs / "captions.txt", "--limit", "2", "--wait")
-    job = _interrupted(submitted, "ingest: 0 of 1\n")
-    _interrupted(start(home, "jobs", "watch", job), "ingest: 0 of 1\n")
+    job = _interrupted(submitted, "ingest: 0 of 2 captions\n")
+    _interrupted(start(home, "jobs", "watch", job), "ingest: 0 of 2 captions\n")
     shown = freeda("jobs", "show", job, "--json").json
     assert (shown["state"], shown["progress"]["queued"]) == ("queued", 1)
 
