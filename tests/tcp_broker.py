@@ -21,7 +21,8 @@ def tcp_broker(folder: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     password = secrets.token_urlsafe(12)
-    options = ["--bind", "127.0.0.1", "--port", str(port), "--requirepass", password, "--save", ""]
+    options = ["--bind", "127.0.0.1", "--port", str(port), "--requirepass", password]
+    options += ["--save", "", "--appendonly", "yes"]
     url = f"redis://:{password}@127.0.0.1:{port}/0"
     with (folder / "log").open("ab") as told:
         server = subprocess.Popen([get_binary_path(), *options], cwd=folder, stdout=told, stderr=told)
