@@ -51,7 +51,7 @@ def drop_bank(held: Held, bank: str) -> Answer:
 
 
 def copy_bank(held: Held, bank: str, folder: str) -> Answer:
-    """Copy the files of an embedded bank into a new folder, with nobody writing; the name and SHA-256 of each."""
+    """Copy an embedded bank into a new folder, with nobody writing: how many prototypes, and files with SHA-256."""
     from freeda_svc.bank.embedded import EmbeddedBanks  # noqa: PLC0415 - commands do without the engine
     from freeda_svc.bank.embedded.lock import LOCK_NAME, FolderLock  # noqa: PLC0415 - as above
 
@@ -64,11 +64,14 @@ def copy_bank(held: Held, bank: str, folder: str) -> Answer:
     try:
         files = sorted(path for path in place.rglob("*") if path.is_file() and not path.name.endswith("-shm"))
         names = [path.relative_to(place).as_posix() for path in files]
-        return [[name, copy_file(place / name, Path(folder) / name)] for name in names if name != LOCK_NAME]
+        copied = [[name, copy_file(place / name, Path(folder) / name)] for name in names if name != LOCK_NAME]
+        found = [summary.prototypes for summary in held.banks.summaries() if summary.bank == chosen]
+        answer = {"prototypes": sum(found), "files": copied}
     except OSError as error:
         raise UnavailableError(f"the bank {chosen} cannot be copied: {error.strerror} ({error.filename})") from error
     finally:
         lock.release()
+    return answer
 
 
 def describe_bank(held: Held, bank: str) -> Answer:

@@ -114,10 +114,10 @@ def _fill(settings: Settings, aside: Path, on_progress: Callable[[int, int], obj
         summaries = there.summaries()
     patient = settings.model_copy(update={"query_timeout_seconds": BANK_PATIENCE_SECONDS})
     for summary in summaries:
-        folder = aside / BANKS_NAME / summary.bank.name / str(summary.bank.version)
-        copied = ask_bank(patient, "copy_bank", bank=str(summary.bank), folder=str(folder))
-        sums += [(f"{BANKS_NAME}/{summary.bank.name}/{summary.bank.version}/{name}", digest) for name, digest in copied]
-        banks[str(summary.bank)] = summary.prototypes
+        place = f"{BANKS_NAME}/{summary.bank.name}/{summary.bank.version}"
+        copied = ask_bank(patient, "copy_bank", bank=str(summary.bank), folder=str(aside / place))
+        sums += [(f"{place}/{name}", digest) for name, digest in copied["files"]]
+        banks[str(summary.bank)] = copied["prototypes"]
     for current in sorted(settings.banks_folder.glob("*/current")):
         name = f"{BANKS_NAME}/{current.parent.name}/{current.name}"
         sums.append((name, copy_file(current, aside / name)))
