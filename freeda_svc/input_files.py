@@ -12,7 +12,7 @@ from pathlib import Path
 from freeda_svc.errors import InputError
 
 MOST_PIXELS = 100_000_000
-"""Images with more pixels are refused where nobody says otherwise: see decision 26 for what a pixel costs."""
+"""Images with more pixels are refused where nobody says otherwise: see decision 24 for what a pixel costs."""
 
 MOST_ALLOWED_PIXELS = 1_000_000_000
 """No rules can allow more."""

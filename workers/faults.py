@@ -1,7 +1,7 @@
 """Whose fault it is that an item was not done: the item's own, or that of the worker that had it in hand.
 
 Only the item's own fault counts against it. A worker whose device, models, bank or folders do not work would otherwise
-fail every item that waits (decision 22).
+fail every item that waits (decision 21).
 """
 
 import gc

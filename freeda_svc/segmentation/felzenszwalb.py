@@ -2,7 +2,7 @@
 
 Felzenszwalb and Huttenlocher, Efficient Graph-Based Image Segmentation, IJCV 2004. Pixels are joined along the edges
 between neighbours, cheapest first; two regions are joined when the edge costs less than what either of them has inside
-plus ``scale / size``. Decision 20 says why this is not scikit-image's function, and how it is the same.
+plus ``scale / size``. Decision 19 says why this is not scikit-image's function, and how it is the same.
 """
 
 import math

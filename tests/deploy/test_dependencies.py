@@ -18,7 +18,7 @@ PROJECT = "freeda-svc"
 EXTRAS = frozenset({"server", "parquet", "seeds", "fonts"})
 EXTRA_WITH_GPL_PARTS = "heic"
 """Its own licence asks for a notice, but its wheels hold an encoder under the GPL: whoever installs it asks for it by
-name, and no image of ours holds it (decision 27)."""
+name, and no image of ours holds it (decision 25)."""
 REPORT = Path(sys.prefix) / "installed.json"
 ASKS_FOR_NO_MORE_THAN_A_NOTICE = re.compile(
     r"\b(Apache|MIT|BSD|0BSD|BSL-1\.0|ISC|PSF|Python Software Foundation|Zlib|CC0|CNRI|MPL|Mozilla|Unlicense|OFL)\b"
