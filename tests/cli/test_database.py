@@ -36,7 +36,7 @@ def test_a_database_of_a_later_version_is_one_line(freeda: Freeda, home: Path, c
 
 @pytest.mark.parametrize("command", ["db upgrade", "db check", "jobs list", "queue", "top", "jobs prune"])
 def test_a_file_that_is_no_database_is_one_line(freeda: Freeda, home: Path, command: str) -> None:
-    home.mkdir()
+    home.mkdir(mode=0o700)
     load_settings().database_file.write_bytes(b"something else entirely" * 99)
     ran = freeda(*command.split())
     assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)

@@ -271,7 +271,7 @@ def test_what_a_segmentation_has_done_so_far_can_be_exported(
     freeda("bank", "create", "default")
     job = freeda("segment", tmp_path / "a.png", "-c", "sky").out.strip()
     ran = freeda("jobs", "export", job, "--out", tmp_path / "out", "--json")
-    assert ran.json == {"job": job, "images": 0, "left_out": 1, "files": []}
+    assert ran.json == {"job": job, "images": 0, "left_out": 1, "errors": [], "files": []}
     unknown = freeda("jobs", "export", job, "--out", tmp_path / "out", "--format", "poem")
     assert (unknown.code, unknown.out, unknown.err.count("\n")) == (2, "", 1)
 

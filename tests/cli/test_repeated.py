@@ -16,6 +16,7 @@ ADD_UP = {
         *("--format", "--origin", "--set"),
     },
     "freeda jobs export": {"--format"},
+    "freeda jobs list": {"--kind", "--state"},
     "freeda bank add-exemplars": {"--noun", "--image", "--mask"},
     "freeda eval miniature": set(),
 }

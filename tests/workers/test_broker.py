@@ -136,7 +136,7 @@ def test_a_home_that_is_moved_takes_its_broker_along(
     assert stop_broker(moved)
 
 
-@pytest.mark.parametrize("name", ["run?a", "h%41b", "a b#c@d;e", "straße", "deep" * 50, "line\nbreak", "na\udcffme"])
+@pytest.mark.parametrize("name", ["run?a", "h%41b", "a b#c@d;e", "straße", "deep" * 50, "line\nbreak"])
 def test_it_works_in_any_home(make_settings: Callable[..., Settings], tmp_path: Path, name: str) -> None:
     settings = make_settings(home=tmp_path / name)
     url = start_broker(settings)
