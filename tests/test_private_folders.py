@@ -64,9 +64,9 @@ def test_a_home_of_before_is_narrowed_and_that_is_said_once(tmp_path: Path, caps
     capsys.readouterr()
     prepare_home(settings)
     assert _mode(settings.home) == 0o700
-    assert "others could enter the home; now nobody else can" in capsys.readouterr().out
+    assert "others could enter the home; now nobody else can" in "".join(capsys.readouterr())
     prepare_home(settings)
-    assert capsys.readouterr().out == ""
+    assert "".join(capsys.readouterr()) == ""
 
 
 @pytest.mark.parametrize(("mode", "after"), [(0o775, 0o770), (0o2770, 0o2770), (0o750, 0o700), (0o701, 0o700)])

@@ -19,6 +19,7 @@ Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 
 # Bounds memory: this many categories' prototypes are held at once (350 x 1024 float32 each).
 _QUERIES_AT_ONCE = 64
+EMPTY_BANK = "the bank is empty: run `freeda ingest FILE` first, with --bank NAME@VERSION where it is not the current one"
 _LARGEST_WEIGHT = 1e6
 _ATTEMPTS = 3
 
@@ -350,7 +351,7 @@ def _mean(vectors: npt.NDArray[np.float32], ranking: Ranking, retrieval: Retriev
 def _nothing_found(store: PrototypeStore, retrieval: Retrieval) -> InputError:
     count = store.count()
     if count == 0:
-        return InputError("the bank is empty: run `freeda ingest FILE` first")
+        return InputError(EMPTY_BANK)
     if retrieval.origins is None:
         return InputError(f"all {count} prototypes of the bank are marked as outliers: take marks back or add others")
     return InputError(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from freeda_svc.bank.class_prototypes import EMPTY_BANK
 from freeda_svc.bank.store import PrototypeStore, Selection, Version
 from freeda_svc.errors import InputError, NotFoundError
 
@@ -70,7 +71,7 @@ class KeptNounCentres:
 
     def _gather(self, totals: Mapping[str, int]) -> NounCentres:
         if not totals:
-            raise InputError("the bank is empty: run `freeda ingest FILE` first")
+            raise InputError(EMPTY_BANK)
         found = {noun: kept for noun, kept in self._kept.items() if kept[0]}
         if not found:
             raise InputError(

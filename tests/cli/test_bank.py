@@ -91,7 +91,9 @@ def test_another_version_becomes_current_and_the_old_one_goes(freeda: Freeda, ba
     refused = freeda("bank", "drop", "default@1", "--yes")
     assert refused.code == 1
     assert "freeda bank switch default@2" in refused.err
-    assert freeda("bank", "switch", "default@2").out == "default@2 is current\n"
+    switched = freeda("bank", "switch", "default@2")
+    assert switched.out == "default@2 is current\n"
+    assert switched.err == "default@2 is empty: nothing can be segmented with it before `freeda ingest FILE`\n"
     assert freeda("bank", "stats", "--json").json["bank"] == "default@2"
     assert freeda("bank", "drop", "default@1", "--yes").code == 0
     missing = freeda("bank", "stats", "--bank", "default@1")

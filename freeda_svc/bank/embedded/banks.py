@@ -51,7 +51,8 @@ class EmbeddedBanks:
         if wanted not in versions:
             there = ", ".join(f"{name}@{number}" for number in versions)
             what = f"bank {text}" if version is not None else f"current version of {name}"
-            raise NotFoundError(f"there is no {what}, only {there}: name one of them, or make one of them current")
+            otherwise = "make one of them current" if version is None else f"make it with `freeda bank create {text}`"
+            raise NotFoundError(f"there is no {what}, only {there}: name one of them, or {otherwise}")
         return BankName(name, wanted)
 
     def open(self, bank: BankName) -> EmbeddedStore:

@@ -41,7 +41,8 @@ class FolderLock:
             holder = os.pread(self._descriptor, 32, 0).decode("ascii", errors="replace").strip()
             self._close()
             raise BusyError(
-                f"the bank {folder} is in use by process {holder or 'unknown'}: wait until it ends, or stop it"
+                f"the bank {folder} is in use by process {holder or 'unknown'}: wait until it ends, or stop it "
+                "(Ctrl-C, where it is `freeda up`)"
             ) from error
         except OSError as error:
             self._close()

@@ -66,7 +66,10 @@ def switch(context: click.Context, name: str, *, as_json: bool) -> None:
     Example:
       freeda bank switch animals@2
     """
-    chosen = ask_bank(read_settings(context), "switch_bank", bank=name)
+    settings = read_settings(context)
+    chosen = ask_bank(settings, "switch_bank", bank=name)
+    if not bank_stats(settings, chosen)["prototypes"]:
+        click.echo(f"{chosen} is empty: nothing can be segmented with it before `freeda ingest FILE`", err=True)
     print_json({"bank": chosen, "current": True}) if as_json else click.echo(f"{chosen} is current")
 
 
