@@ -19,7 +19,7 @@ Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 
 # Bounds memory: this many categories' prototypes are held at once (350 x 1024 float32 each).
 _QUERIES_AT_ONCE = 64
-EMPTY_BANK = "the bank is empty: run `freeda ingest FILE` first, with --bank NAME@VERSION where it is not the current one"
+EMPTY_BANK = "the bank is empty: run `freeda ingest FILE` first, with --bank NAME@VERSION where it is not current"
 _LARGEST_WEIGHT = 1e6
 _ATTEMPTS = 3
 

@@ -45,7 +45,7 @@ def test_a_small_bank_gives_the_mean_of_all(make_store: MakeStore, make_prototyp
 
 
 def test_an_empty_bank_says_what_to_do_first(make_store: MakeStore) -> None:
-    with pytest.raises(InputError, match=r"^the bank is empty: run `freeda ingest FILE` first, with --bank NAME@VERSION"):
+    with pytest.raises(InputError, match=r"^the bank is empty: run `freeda ingest FILE` first, with --bank NAME"):
         class_prototypes(make_store(), np.ones((1, 5), dtype=np.float32), 350)
 
 
