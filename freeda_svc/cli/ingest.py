@@ -38,7 +38,7 @@ def ingest(
     FILES are COCO captions (.json), JSON Lines (.jsonl), tables (.csv, .tsv, .parquet) or plain text, a caption a line
     (.txt); also compressed with gzip (.txt.gz); - is standard input. Empty captions, those longer than 1,000
     characters, those in another language than English and repeated ones are left out and counted. A caption that was
-    ingested before adds nothing.
+    ingested before is generated again and adds nothing new.
 
     Quotes around fields are read as commas and semicolons have them (RFC 4180). In tables parted by tabs or bars, which
     are mostly written without, they are undone only where a field is quoted from end to end.
