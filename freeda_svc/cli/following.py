@@ -8,7 +8,9 @@ from freeda_svc import jobs
 from freeda_svc.cli.console import track
 from freeda_svc.cli.endings import EXIT_FAILED, EXIT_PARTLY, Interrupted
 from freeda_svc.cli.interrupts import remembered_interrupts
-from freeda_svc.jobs import ItemState, JobState, JobSummary, job_items, job_summary
+from freeda_svc.jobs import ItemState, JobKind, JobState, JobSummary, job_items, job_summary
+from freeda_svc.jobs.segmentation_requests import ONLY_PROPOSE
+from freeda_svc.jobs.states import ENDED_JOB_STATES
 from freeda_svc.settings import Settings
 
 POLL_SECONDS = 0.2
@@ -68,6 +70,27 @@ def note_missing_worker(settings: Settings) -> None:
         click.echo("No worker is running on this home: start one with `freeda up` in another terminal.", err=True)
     elif fault := worker_fault(settings):
         click.echo(f"The worker takes no items: {fault}.", err=True)
+
+
+def ended_as(settings: Settings, job_id: str) -> str:
+    """Say in a line how a job ended and what can be done with it now; empty when it has not ended.
+
+    Raises:
+        NotFoundError: there is no such job.
+        UnavailableError: the database does not answer.
+    """
+    job = job_summary(settings, job_id)
+    if job.state not in ENDED_JOB_STATES:
+        return ""
+    ways = []
+    if job.progress.failed:
+        ways.append(f"`freeda jobs errors {job.id}` lists what failed")
+        if job.state != JobState.CANCELLED:
+            ways.append(f"`freeda jobs retry {job.id}` tries it again")
+    if job.progress.done and job.kind == JobKind.SEGMENT and not job.parameters.get(ONLY_PROPOSE):
+        ways.append(f"`freeda jobs export {job.id} --out DIR` writes what is done")
+    ways = ways or [f"`freeda jobs show {job.id}` shows it"]
+    return f"Job {job.id} is {job.state}: {', '.join(ways)}."
 
 
 def end_with(context: click.Context, settings: Settings, job: JobSummary) -> None:

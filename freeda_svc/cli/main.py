@@ -99,7 +99,9 @@ class FreedaGroup(click.Group):
         try:
             return super().invoke(ctx)
         except FreedaError as error:
-            raise click.ClickException(" ".join([*str(error).split(), *_jobs_to_tell(str(error))])) from error
+            raise click.ClickException(
+                "\n".join([" ".join(str(error).split()), *_jobs_left(ctx, str(error))])
+            ) from error
         except KeyboardInterrupt:
             raise Interrupted(_last_words()) from None
 
@@ -171,17 +173,33 @@ def _run() -> None:
 
 
 def _last_words() -> str:
-    return " ".join(["Interrupted.", *_jobs_to_tell()])
+    return " ".join(["Interrupted.", *(_as_accepted(job, known) for job, known in _jobs_made().items())])
 
 
-def _jobs_to_tell(told: str = "") -> list[str]:
-    """What is to be said of jobs that this command has made, unless they are told already."""
+def _jobs_made() -> dict[str, bool]:
+    """The jobs that this command has made; False for those of which nobody knows whether they were accepted."""
     acceptance = sys.modules.get(ACCEPTANCE)  # commands that make none do without it
-    if acceptance is None:
-        return []
-    return [
+    return {} if acceptance is None else acceptance.jobs_of_this_process()
+
+
+def _as_accepted(job_id: str, is_accepted: bool) -> str:
+    return (
         f"Job {job_id} {'was' if is_accepted else 'may have been'} accepted: `freeda jobs show {job_id}` tells how far "
         f"it is, `freeda jobs cancel {job_id}` ends it."
-        for job_id, is_accepted in acceptance.jobs_of_this_process().items()
-        if job_id not in told
-    ]
+    )
+
+
+def _jobs_left(context: click.Context, told: str) -> list[str]:
+    """A line for each job that a command which fails has made, unless it is told already: how far it came."""
+    made = {job_id: is_accepted for job_id, is_accepted in _jobs_made().items() if job_id not in told}
+    lines = []
+    for job_id, is_accepted in made.items():
+        from freeda_svc.cli.following import ended_as  # noqa: PLC0415 - who has made a job has imported most of it
+        from freeda_svc.cli.session import read_settings  # noqa: PLC0415 - as above
+
+        try:
+            ended = ended_as(read_settings(context), job_id)
+        except FreedaError:  # the database, mostly; the command's own error says why
+            ended = ""
+        lines.append(ended or _as_accepted(job_id, is_accepted))
+    return lines

@@ -14,6 +14,7 @@ from sqlalchemy import update
 
 from freeda_svc.cli.console import duration_text, size_text
 from freeda_svc.cli.job_options import read_age
+from freeda_svc.errors import InputError
 from freeda_svc.jobs import JobKind
 from freeda_svc.jobs.claims import Claim, claim_next, fail_item, finish_item
 from freeda_svc.jobs.database import writing
@@ -120,6 +121,43 @@ def test_errors_are_listed_and_can_be_tried_again(
     assert watched.err.splitlines()[-1].startswith(f"3 of 4 items failed; `freeda jobs errors {job}` lists them")
     assert freeda("jobs", "retry", job, "--json").json == {"job": job, "queued": 3}
     assert freeda("jobs", "errors", job).out == f"No item of job {job} has failed.\n"
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [
+        (
+            "not yet",
+            "Job {0} was accepted: `freeda jobs show {0}` tells how far it is, `freeda jobs cancel {0}` ends it.",
+        ),
+        ("done", "Job {0} is done: `freeda jobs show {0}` shows it."),
+        (
+            "failed",
+            "Job {0} is failed: `freeda jobs errors {0}` lists what failed, `freeda jobs retry {0}` tries it again.",
+        ),
+    ],
+)
+def test_a_command_that_fails_tells_of_its_job_on_a_line_of_its_own(  # noqa: PLR0917 - pytest passes them by name
+    freeda: Freeda,
+    settings: Settings,
+    take: Callable[[], Claim],
+    inputs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ends: str,
+    told: str,
+) -> None:
+    def fail_afterwards(*_given: object, **_named: object) -> None:
+        if ends == "done":
+            finish_item(settings, take(), {})
+        elif ends == "failed":
+            fail_item(settings, take(), "no luck", final=True)
+        raise InputError("it\nbroke")
+
+    monkeypatch.setattr("freeda_svc.cli.growing.follow_submitted", fail_afterwards)
+    ran = freeda("ingest", inputs / "captions.txt", "--limit", 1, "--wait")
+    [job] = freeda("jobs", "list", "--json").json
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == f"Error: it broke\n{told.format(job['id'])}\n"
 
 
 def test_a_job_of_which_all_failed_is_code_1(
