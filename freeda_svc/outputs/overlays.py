@@ -15,8 +15,8 @@ from freeda_svc.outputs.files import check_suffix, write_whole
 from freeda_svc.outputs.fonts import is_readable, letter
 from freeda_svc.outputs.legends import PAPER, Entry, draw_legend, percent, short_name
 from freeda_svc.outputs.masks import UNKNOWN, check_labels
-from freeda_svc.outputs.palettes import UNKNOWN_COLOUR
-from freeda_svc.outputs.patterns import PLAIN, choose_patterns, draw_pattern
+from freeda_svc.outputs.palettes import UNKNOWN_SHOWN
+from freeda_svc.outputs.patterns import PLAIN, UNKNOWN_PATTERN, choose_patterns, draw_pattern
 from freeda_svc.outputs.region_names import place_names
 
 LEAST_LONG_SIDE = 512
@@ -29,7 +29,9 @@ _ROWS_AT_ONCE = 256
 _FAST = 1  # the best compression takes ten times as long for a tenth of the bytes
 _LEAST_FONT, _FONTS_A_LONG_SIDE = 17, 40
 _NAME_SIZES = (1.15, 0.95, 0.75)  # of names on regions, in sizes of the legend's letters
+_UNKNOWN_NAME = "unknown"
 _MORE_FONTS = "more scripts: freeda-svc[fonts]"
+_LUMINANCE = np.array((0.2126, 0.7152, 0.0722), dtype=np.float32)
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 
 
@@ -54,15 +56,27 @@ def _scaled(
     return enlarged, labels.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def _blend(
+def blend(
     image: npt.NDArray[np.uint8], labels: npt.NDArray[np.integer], colours: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.uint8]:
-    """Lay the colours over the image."""
-    tints = np.vstack((colours, [UNKNOWN_COLOUR])).astype(np.float32) * TINT  # UNKNOWN, -1, is the last one
+    """Lay the colours over the image; what is unknown loses its own colours and becomes grey.
+
+    Args:
+        image: (H, W, 3) uint8, RGB.
+        labels: (H, W) integers, -1 where unknown.
+        colours: (N, 3) uint8, RGB.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    tints = np.vstack((colours, [UNKNOWN_SHOWN])).astype(np.float32) * TINT  # UNKNOWN, -1, is the last one
     blended = np.empty_like(image)
     for start in range(0, len(image), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
-        mixed = image[rows].astype(np.float32) * (1 - TINT) + tints[labels[rows]]
+        under = image[rows].astype(np.float32)
+        unknown = labels[rows] == UNKNOWN
+        under[unknown] = (under[unknown] @ _LUMINANCE)[:, None]
+        mixed = under * (1 - TINT) + tints[labels[rows]]
         blended[rows] = mixed.round().astype(np.uint8)
     return blended
 
@@ -115,9 +129,9 @@ def draw_overlay(
     """Draw an image under the colours of its labels, with a legend at its right.
 
     The legend lists the categories in the picture by area, each beside its mean colour as it is shown, half of it the
-    image's. Large regions have their names on them. Where colours are too much alike as they are shown, the smaller
-    category is hatched. Small images are enlarged so that it can be read, and very large ones reduced so that viewers
-    can open them.
+    image's; what is unknown is grey and hatched. Large regions have their names on them. Where colours are too much
+    alike as they are shown, the smaller category is hatched, too. Small images are enlarged so that it can be read,
+    and very large ones reduced so that viewers can open them.
 
     Args:
         image: (H, W, 3) uint8, RGB.
@@ -139,7 +153,7 @@ def draw_overlay(
             f"the image must be (H, W, 3) like the labels {labels.shape} and uint8, not {image.shape} {image.dtype}"
         )
     shown, of_shown = _scaled(image, labels)
-    blended = _blend(shown, of_shown, palette[: len(names)])
+    blended = blend(shown, of_shown, palette[: len(names)])
     size = max(_LEAST_FONT, min(max(labels.shape), MOST_LONG_SIDE) // _FONTS_A_LONG_SIDE)
     pixels = np.bincount(labels.ravel() + 1, minlength=len(names) + 1)
     present = [int(index) for index in np.argsort(-pixels[1:], kind="stable") if pixels[index + 1]]
@@ -147,15 +161,15 @@ def draw_overlay(
     means = _mean_colours(blended, of_shown, len(names))
     # a category of a few pixels may be lost where a picture is reduced
     looks = {n: _on_grey(palette, n) if np.isnan(means[n + 1, 0]) else means[n + 1] for n in present}
-    patterns = choose_patterns(looks, sorted(present, key=lambda label: label != UNKNOWN))
+    patterns = choose_patterns(looks, sorted(present, key=lambda label: label != UNKNOWN), {UNKNOWN: UNKNOWN_PATTERN})
     for label in [label for label in present if patterns[label] != PLAIN]:
         draw_pattern(blended, of_shown == label, patterns[label], looks[label], size // 2)
     _draw_borders(blended, of_shown)
     picture = Image.fromarray(blended)
-    _draw_names(picture, of_shown, {label: names[label] for label in present if label != UNKNOWN}, size)
+    _draw_names(picture, of_shown, {n: _UNKNOWN_NAME if n == UNKNOWN else names[n] for n in present}, size)
     entries = [
         Entry(
-            "unknown" if label == UNKNOWN else short_name(names[label]),
+            _UNKNOWN_NAME if label == UNKNOWN else short_name(names[label]),
             percent(pixels[label + 1] / labels.size),
             _swatch(looks[label], patterns[label], size),
             instead=f"category {label + 1}",
@@ -181,7 +195,7 @@ def _swatch(colour: npt.NDArray[np.float64], pattern: int, size: int) -> npt.NDA
 
 
 def _on_grey(palette: npt.NDArray[np.uint8], label: int) -> npt.NDArray[np.float64]:
-    colour = np.array(UNKNOWN_COLOUR if label == UNKNOWN else palette[label], dtype=np.float64)
+    colour = np.array(UNKNOWN_SHOWN if label == UNKNOWN else palette[label], dtype=np.float64)
     return np.asarray(colour * TINT + 128 * (1 - TINT))
 
 

@@ -14,6 +14,9 @@ MOST_COLOURS = 255
 UNKNOWN_COLOUR = (224, 224, 192)
 """The cream in which PASCAL VOC shows what belongs to no class; far from the first colours of the palette."""
 
+UNKNOWN_SHOWN = (128, 128, 128)
+"""The grey that pictures to look at mix with what is unknown, the image itself in grey; no category is grey."""
+
 _FILE = "palette.csv"
 _STEPS = 18
 _LIGHTNESS = (22.0, 92.0)

@@ -11,6 +11,9 @@ LEAST_DISTINCTNESS = 0.45
 """Of colours that are mixed with a picture, as ``distinctness`` tells it; below that one of two gets a pattern."""
 
 PLAIN = 0
+UNKNOWN_PATTERN = 2
+"""Of what is unknown, always: also where an image is grey itself it must not look as if nothing were laid over it."""
+
 _BRIGHT = 128.0
 _LIGHTER, _DARKER = 0.55, 0.6
 _LUMINANCE = (0.2126, 0.7152, 0.0722)
@@ -24,12 +27,15 @@ _PATTERNS = (
 )
 
 
-def choose_patterns(colours: Mapping[int, npt.NDArray[np.generic]], order: Sequence[int]) -> dict[int, int]:
+def choose_patterns(
+    colours: Mapping[int, npt.NDArray[np.generic]], order: Sequence[int], given: Mapping[int, int] | None = None
+) -> dict[int, int]:
     """Give each category a pattern, the plain one if possible.
 
     Args:
         colours: (3,) RGB, 0 to 255, in which a picture shows each category.
         order: of the categories; the first of two that are alike stays plain.
+        given: patterns that are settled, by category; the others avoid them.
 
     Returns:
         For each category the number of its pattern: no two have the same one that are alike. Where there are more
@@ -37,10 +43,12 @@ def choose_patterns(colours: Mapping[int, npt.NDArray[np.generic]], order: Seque
     """
     looks = seen(np.array([colours[category] for category in order]))
     alike = distinctness(looks, looks) < LEAST_DISTINCTNESS
+    settled = given or {}
     chosen: list[int] = []
-    for place in range(len(order)):
+    for place, category in enumerate(order):
         taken = {chosen[other] for other in range(place) if alike[place, other]}
-        chosen.append(next((number for number in range(len(_PATTERNS) + 1) if number not in taken), len(_PATTERNS)))
+        free = (number for number in range(len(_PATTERNS) + 1) if number not in taken)
+        chosen.append(settled[category] if category in settled else next(free, len(_PATTERNS)))
     return dict(zip(order, chosen, strict=True))
 
 

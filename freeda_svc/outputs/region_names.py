@@ -47,7 +47,7 @@ def place_names(labels: npt.NDArray[np.integer], boxes: Mapping[int, Sequence[Bo
     """
     step = ceil(max(labels.shape) / _MOST_SIDE)
     looked = np.ascontiguousarray(labels[::step, ::step])
-    components = connected_components(looked, background=UNKNOWN, connectivity=1)
+    components = connected_components(looked, background=UNKNOWN - 1, connectivity=1)
     sizes = np.bincount(components.ravel())
     components[(sizes < _LEAST_SHARE * looked.size)[components]] = 0
     named: set[int] = set()

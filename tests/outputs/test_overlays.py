@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from freeda_svc.errors import InputError
-from freeda_svc.outputs import UNKNOWN_COLOUR, draw_overlay, palette, write_overlay
+from freeda_svc.outputs import draw_overlay, palette, write_overlay
 from freeda_svc.outputs.legends import Entry, draw_legend
 from freeda_svc.outputs.overlays import MOST_LONG_SIDE
 
@@ -195,11 +195,27 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
         write_overlay(tmp_path / "overlay.gif", grey(), halves(), NAMES, palette())
 
 
-def test_unknown_pixels_have_their_own_colour_and_line_in_the_legend(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_pixels_are_grey_and_hatched_in_the_picture_and_in_the_legend(monkeypatch: pytest.MonkeyPatch) -> None:
     labels = halves() - 1
     assert texts(monkeypatch, labels, NAMES) == [("ball", "75 %"), ("unknown", "25 %"), ("not found: 2 of 3", "")]
-    sheet = np.asarray(draw_overlay(grey(), labels, NAMES, palette())).astype(float)
-    assert np.abs(sheet[100, 100] - (128 * 0.45 + np.array(UNKNOWN_COLOUR) * 0.55)).max() <= 1
+    image = np.full((64, 64, 3), (250, 10, 90), dtype=np.uint8)
+    sheet = np.asarray(draw_overlay(image, labels, NAMES, palette())).astype(int)
+    unknown = sheet[8:60, 8:60].reshape(-1, 3)  # beside its name
+    assert (unknown.max(axis=1) == unknown.min(axis=1)).all()
+    plain = round((250 * 0.2126 + 10 * 0.7152 + 90 * 0.0722) * 0.45 + 128 * 0.55)
+    assert 0.2 < (np.abs(unknown[:, 0] - plain) > 20).mean() < 0.3
+    assert np.abs(np.median(unknown) - plain) <= 1
+    swatch = swatches(sheet, 512)[1]
+    assert np.array_equal(np.unique(swatch), np.unique(unknown))
+    assert sheet[400, 400].max() != sheet[400, 400].min()
+
+
+def test_grey_images_with_nothing_found_do_not_look_untouched_and_say_unknown() -> None:
+    sheet = np.asarray(draw_overlay(grey(), np.full((64, 64), -1), NAMES, palette()))[:, :512].astype(int)
+    assert (np.abs(sheet - 128).max(axis=2) > 20).mean() > 0.2
+    name = sheet[240:272, 150:362]
+    assert (name == 255).all(axis=2).sum() > 100
+    assert (name == 0).all(axis=2).sum() > 100
 
 
 @pytest.mark.parametrize("more", [9, 10, 11])

@@ -23,6 +23,12 @@ def test_red_and_green_that_some_confuse_get_patterns() -> None:
     assert choose_patterns({0: red, 1: green}, [0, 1])[1] != PLAIN
 
 
+def test_a_settled_pattern_stays_and_those_alike_avoid_it() -> None:
+    grey = np.array((128, 128, 128))
+    patterns = choose_patterns({-1: grey, 0: grey, 1: grey, 2: grey}, [-1, 0, 1, 2], {-1: 2})
+    assert [patterns[number] for number in (-1, 0, 1, 2)] == [2, 0, 1, 3]
+
+
 def test_more_than_there_are_patterns_share_the_last() -> None:
     patterns = choose_patterns(dict.fromkeys(range(9), np.array((90, 90, 90))), list(range(9)))
     assert [patterns[number] for number in range(9)] == [0, 1, 2, 3, 4, 4, 4, 4, 4]
