@@ -34,7 +34,7 @@ def follow_job(settings: Settings, job_id: str, label: str, *, quiet: bool = Fal
         def counts() -> Iterator[tuple[int, int]]:
             for job in jobs.follow_job(settings, job_id, every_seconds=POLL_SECONDS):
                 raise_if_interrupted()
-                yield job.progress.units.ended, job.progress.units.total
+                yield job.progress.units.done, job.progress.units.total
 
         unit = "" if quiet else job_summary(settings, job_id).progress.units.name
         track(label, counts(), unit=unit, quiet=quiet)

@@ -74,9 +74,9 @@ def follow_images(
                     if state not in OPEN_ITEM_STATES and (job, number) in waiting:
                         image, picture = waiting.pop((job, number))
                         _end(outcome, image, picture, state, target)
-                        tell(len(images) - len(waiting), len(images))
+                        tell(len(images) - len(waiting) - len(outcome.failed), len(images))
             raise_if_interrupted()
-            tell(len(images) - len(waiting), len(images))
+            tell(len(images) - len(waiting) - len(outcome.failed), len(images))
             if waiting and not noted:
                 note_missing_worker(settings)
                 noted = True

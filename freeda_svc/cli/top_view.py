@@ -126,11 +126,11 @@ def _jobs_table(jobs: Sequence[JobSummary], width: int) -> RenderableType:
 
 def _job_row(job: JobSummary, width: int) -> Row:
     units = job.progress.units
-    share = units.ended / units.total if units.total else 1.0
+    share = units.done / units.total if units.total else 1.0
     length = BARS[width >= WIDE]
-    full = int(share * length)  # full only at the end
+    full = int(share * length)  # full only when all is done
     left = "" if job.progress.seconds_left is None else duration_text(job.progress.seconds_left)
-    done = f"{units.ended:,}/{units.total:,}" + (f" {units.name}" if width >= WIDE else "")  # the kind says it, too
+    done = f"{units.done:,}/{units.total:,}" + (f" {units.name}" if width >= WIDE else "")  # the kind says it, too
     bar = f"[{'#' * full}{'.' * (length - full)}]"
     return (_short(job.id, width), job.kind, job.state, bar, done, job.progress.failed, left, job.source)
 

@@ -197,6 +197,7 @@ def _summary(session: Session, job: Job) -> JobSummary:
     query = select(WorkItem.state, func.count()).where(WorkItem.job_id == job.id).group_by(WorkItem.state)
     counts = {ItemState(state): count for state, count in session.execute(query)}
     left = counts.get(ItemState.QUEUED, 0) + counts.get(ItemState.RUNNING, 0)
+    lost = counts.get(ItemState.FAILED, 0) + counts.get(ItemState.CANCELLED, 0)
     total = sum(counts.values())
     progress = Progress(
         total=total,
@@ -206,7 +207,7 @@ def _summary(session: Session, job: Job) -> JobSummary:
         failed=counts.get(ItemState.FAILED, 0),
         cancelled=counts.get(ItemState.CANCELLED, 0),
         seconds_left=_seconds_left(session, job.id, left, at_once=max(1, counts.get(ItemState.RUNNING, 0))),
-        units=count_units(session, job, items=total, ended_items=total - left),
+        units=count_units(session, job, items=total, ended_items=total - left, lost_items=lost),
     )
     return JobSummary(
         id=job.id,

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from freeda_svc.jobs.states import OPEN_ITEM_STATES, ItemState, JobKind
 from freeda_svc.jobs.tables import Job, WorkItem
 
+LOST_ITEM_STATES = (ItemState.FAILED, ItemState.CANCELLED)
 SO_FAR = "so far"
 """In the result of an item in hand: how many of its captions or exemplars are done."""
 _NAMES = {JobKind.INGEST: "captions", JobKind.EXEMPLARS: "exemplars", JobKind.SEGMENT: "images"}
@@ -21,14 +22,16 @@ class Units:
         name: ``captions``, ``exemplars`` or ``images``.
         total: how many the job has.
         ended: how many are done, failed or cancelled; also in items in hand, as far as their workers have said so.
+        done: those of them that are neither failed nor cancelled.
     """
 
     name: str
     total: int
     ended: int
+    done: int
 
 
-def count_units(session: Session, job: Job, *, items: int, ended_items: int) -> Units:
+def count_units(session: Session, job: Job, *, items: int, ended_items: int, lost_items: int) -> Units:
     """Count what a job holds, without reading all of its items.
 
     All items of a job hold as much as its first one; only the last may hold less.
@@ -38,22 +41,22 @@ def count_units(session: Session, job: Job, *, items: int, ended_items: int) -> 
         job: the job.
         items: how many items it has.
         ended_items: how many of them have ended.
+        lost_items: how many of those failed or were cancelled.
     """
     name = _NAMES[JobKind(job.kind)]
     total = int(job.parameters.get(name, 0))
     if name == "images" or not total:  # of jobs that were accepted before that was noted, too
-        return Units(name if name == "images" else "items", items, ended_items)
-    if ended_items == items:
-        return Units(name, total, total)
+        return Units(name if name == "images" else "items", items, ended_items, ended_items - lost_items)
+    if ended_items == items and not lost_items:
+        return Units(name, total, total, total)
     of_job = select(WorkItem.input).where(WorkItem.job_id == job.id)
     first = session.scalar(of_job.where(WorkItem.number == 1))
     size = len((first or {}).get(name, ())) or 1
-    last_is_open = session.scalar(
-        select(func.count()).where(
-            WorkItem.job_id == job.id, WorkItem.number == items, WorkItem.state.in_(OPEN_ITEM_STATES)
-        )
-    )
-    ended = ended_items * size - (0 if last_is_open else items * size - total)
+    short = items * size - total  # what the last item holds less
+    last = session.scalar(select(WorkItem.state).where(WorkItem.job_id == job.id, WorkItem.number == items))
+    ended = ended_items * size - (0 if last in OPEN_ITEM_STATES else short)
+    lost = lost_items * size - (short if last in LOST_ITEM_STATES else 0)
     running = select(WorkItem.result).where(WorkItem.job_id == job.id, WorkItem.state == ItemState.RUNNING)
     ended += sum(int((result or {}).get(SO_FAR, 0)) for result in session.scalars(running))
-    return Units(name, total, min(max(ended, 0), total))
+    ended = min(max(ended, 0), total)
+    return Units(name, total, ended, max(ended - lost, 0))

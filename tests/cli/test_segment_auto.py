@@ -101,7 +101,7 @@ def test_an_image_without_proposals_is_told_and_the_rest_goes_on(freeda: Freeda,
     nothing = freeda(*COMMAND, "--format", "mask")
     assert (nothing.code, nothing.out) == (1, "")
     assert nothing.err.startswith(f"Error: no category could be proposed: item 1 (a.png): {BLACK} (and 3 more)")
-    assert nothing.err.count("\n") == 1
+    assert [line.split()[0] for line in nothing.err.splitlines()] == ["Error:", "Job"]
 
 
 class TestResuming:

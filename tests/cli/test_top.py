@@ -62,7 +62,7 @@ def test_everything_is_shown_once_where_there_is_no_terminal(freeda: Freeda, job
     ran = freeda("top")
     assert (ran.code, ran.err) == (0, "")
     assert "1 open job: 2 queued, 1 running, 1 done, 1 failed" in ran.out
-    assert f"{job}  ingest  running  [########............]  2/5 captions" in ran.out
+    assert f"{job}  ingest  running  [####................]  1/5 captions" in ran.out
     assert "bank default@1: 0 prototypes" in ran.out
     assert "worker-1" in ran.out
     assert "no worker on this home; 1 with items in hand" in ran.out
@@ -217,7 +217,7 @@ def test_waiting_shows_a_bar_on_a_terminal(
     terminal: Callable[..., tuple["subprocess.Popen[bytes]", int]], job: str
 ) -> None:
     process, shown = terminal("jobs", "watch", job)
-    seen = _read_until(process, shown, b"2/5")
+    seen = _read_until(process, shown, b"1/5")
     assert b"ingest" in seen
     process.send_signal(signal.SIGINT)
     assert _wait(process, shown) == 130

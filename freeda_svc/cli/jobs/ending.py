@@ -15,7 +15,7 @@ from freeda_svc.cli.segment_formats import format_option, piece_options, prefix_
 from freeda_svc.cli.segment_report import LINES_SHOWN, tell_errors
 from freeda_svc.cli.segment_words import tell_unknown_words
 from freeda_svc.cli.session import read_settings
-from freeda_svc.jobs import export_results, job_summary
+from freeda_svc.jobs import JobState, export_results, job_summary
 
 
 @click.command()
@@ -36,6 +36,8 @@ def watch(context: click.Context, job_id: str, *, quiet: bool, as_json: bool) ->
     job = job_summary(settings, job_id)
     ended = follow_submitted(settings, job.id, job.kind, quiet=quiet)
     print_json(job_as_json(ended)) if as_json else click.echo(f"job {job.id} is {ended.state}")
+    if ended.state == JobState.CANCELLED:  # which is said by now
+        context.exit(EXIT_FAILED)
     end_with(context, settings, ended)
 
 
