@@ -310,8 +310,30 @@ def test_what_a_segmentation_has_done_so_far_can_be_exported(
     job = freeda("segment", tmp_path / "a.png", "-c", "sky").out.strip()
     ran = freeda("jobs", "export", job, "--out", tmp_path / "out", "--json")
     assert ran.json == {"job": job, "images": 0, "left_out": 1, "errors": [], "files": []}
+    plain = freeda("jobs", "export", job, "--out", tmp_path / "out")
+    assert (plain.code, plain.out, plain.err.count("\n")) == (1, "", 1)
+    assert plain.err.startswith(f"Error: nothing was written to {tmp_path / 'out'}: no image of job {job} is done yet")
     unknown = freeda("jobs", "export", job, "--out", tmp_path / "out", "--format", "poem")
     assert (unknown.code, unknown.out, unknown.err.count("\n")) == (2, "", 1)
+
+
+@pytest.mark.parametrize(
+    ("ends", "why"), [("failed", "no image of job {} could be"), ("cancelled", "job {} was cancelled")]
+)
+def test_an_export_of_nothing_says_why(  # noqa: PLR0917 - pytest passes them by name
+    freeda: Freeda, settings: Settings, take: Callable[[], Claim], tmp_path: Path, ends: str, why: str
+) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    freeda("bank", "create", "default")
+    job = freeda("segment", tmp_path / "a.png", "-c", "sky").out.strip()
+    if ends == "failed":
+        fail_item(settings, take(), "no luck", final=True)
+    else:
+        freeda("jobs", "cancel", job)
+    ran = freeda("jobs", "export", job, "--out", tmp_path / "out", "--format", "mask,coco")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+    assert ran.err.startswith(f"Error: nothing was written to {tmp_path / 'out'}: {why.format(job)}")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_reader_that_has_had_enough_is_no_mistake(freeda: Freeda, settings: Settings, tmp_path: Path) -> None:

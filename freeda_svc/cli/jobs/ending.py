@@ -15,7 +15,8 @@ from freeda_svc.cli.segment_formats import format_option, piece_options, prefix_
 from freeda_svc.cli.segment_report import LINES_SHOWN, tell_errors
 from freeda_svc.cli.segment_words import tell_unknown_words
 from freeda_svc.cli.session import read_settings
-from freeda_svc.jobs import JobState, export_results, job_summary
+from freeda_svc.errors import InputError
+from freeda_svc.jobs import JobState, JobSummary, export_results, job_summary
 
 
 @click.command()
@@ -82,8 +83,19 @@ def export(
     if as_json:
         told = {"job": job.id, "images": len(written), "left_out": left, "files": files, "errors": errors}
         print_json(told)
+    elif not exported:
+        raise InputError(f"nothing was written to {out}: {_why_nothing(job)}")
     else:
         click.echo(f"results of {len(written)} images in {out}" + (f"; {left} items are not done" if left else ""))
     tell_errors(errors, len(exported), None)
     if errors:
         context.exit(EXIT_PARTLY if written else EXIT_FAILED)
+
+
+def _why_nothing(job: JobSummary) -> str:
+    """Say why a job has no results, and what to do."""
+    if job.state == JobState.CANCELLED:
+        return f"job {job.id} was cancelled before an image was done"
+    if job.state == JobState.FAILED:
+        return f"no image of job {job.id} could be segmented; `freeda jobs errors {job.id}` tells why"
+    return f"no image of job {job.id} is done yet; `freeda jobs watch {job.id}` follows it"
