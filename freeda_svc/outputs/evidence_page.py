@@ -16,6 +16,8 @@ from PIL import Image
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.outputs.files import check_suffix, content_digest, page_part, write_whole
 from freeda_svc.outputs.masks import check_labels
+from freeda_svc.outputs.overlays import mean_colours
+from freeda_svc.outputs.palettes import UNKNOWN_SHOWN
 from freeda_svc.outputs.prototype_pictures import compose_prototype
 
 MOST_SIDE = 1280
@@ -24,6 +26,7 @@ MOST_SIDE = 1280
 _LOSSLESS_SIDE = 320
 _THUMBNAIL_WIDTH = 288
 _QUALITY = 82
+_GREY = 128
 
 
 def write_evidence(path: Path, evidence: Mapping[str, Any]) -> None:
@@ -74,8 +77,12 @@ def write_evidence_page(
             f"the image must be (H, W, 3) uint8 like the labels {labels.shape}, with a colour for each of {len(names)} "
             f"names, not {image.shape} {image.dtype} with {len(colours)} colours"
         )
+    shown, of_shown = _reduced(image), _reduced_labels(labels)
+    under = np.nan_to_num(mean_colours(shown, of_shown, len(names)), nan=_GREY)
     pictures = {
         "colours": colours[: len(names)].tolist(),
+        "unknown": UNKNOWN_SHOWN,
+        "under": np.roll(under, -1, axis=0).round().astype(int).tolist(),  # of what is unknown last
         "prototypes": {
             prototype["id"]: _thumbnail(artifacts, prototype)
             for category in evidence["categories"]
@@ -89,8 +96,8 @@ def write_evidence_page(
         script=script,
         style_hash=content_digest(style),
         script_hash=content_digest(script),
-        picture=_shown(image),
-        mask=_mask(labels, colours),
+        picture=_as_uri(Image.fromarray(shown), "PNG" if max(shown.shape) <= _LOSSLESS_SIDE else "JPEG"),
+        mask=_mask(of_shown, colours),
         evidence=_inside_script(evidence),
         pictures=_inside_script(pictures),
     )
@@ -109,23 +116,26 @@ def _size(height: int, width: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _shown(image: npt.NDArray[np.uint8]) -> str:
+def _reduced(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     picture = Image.fromarray(image)
     size = _size(picture.height, picture.width)
     if size != picture.size:
         picture = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
-    return _as_uri(picture, "PNG" if max(picture.size) <= _LOSSLESS_SIDE else "JPEG")
+    return np.asarray(picture)
 
 
-def _mask(labels: npt.NDArray[np.integer], colours: npt.NDArray[np.uint8]) -> str:
-    """Colours of the labels; what is unknown is transparent."""
+def _reduced_labels(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
     height, width = labels.shape
     across, down = _size(height, width)
     rows = np.minimum((np.arange(down) + 0.5) * height / down, height - 1).astype(np.int64)
     columns = np.minimum((np.arange(across) + 0.5) * width / across, width - 1).astype(np.int64)
-    table = np.zeros((len(colours) + 1, 4), dtype=np.uint8)  # the last is for what is unknown, -1
-    table[:-1, :3], table[:-1, 3] = colours, 255
-    return _as_uri(Image.fromarray(table[labels[rows[:, None], columns[None, :]]]), "PNG")
+    return np.asarray(labels[rows[:, None], columns[None, :]])
+
+
+def _mask(labels: npt.NDArray[np.integer], colours: npt.NDArray[np.uint8]) -> str:
+    """Colours of the labels; what is unknown is grey."""
+    table = np.vstack((colours, [UNKNOWN_SHOWN])).astype(np.uint8)  # the last is for what is unknown, -1
+    return _as_uri(Image.fromarray(table[labels]), "PNG")
 
 
 def _thumbnail(artifacts: Path, prototype: Mapping[str, Any]) -> str | None:

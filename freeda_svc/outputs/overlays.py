@@ -81,7 +81,7 @@ def blend(
     return blended
 
 
-def _mean_colours(
+def mean_colours(
     blended: npt.NDArray[np.uint8], labels: npt.NDArray[np.integer], categories: int
 ) -> npt.NDArray[np.float64]:
     """Return the (N + 1, 3) mean colour of each category as it is shown, of what is unknown first; NaN where absent."""
@@ -158,7 +158,7 @@ def draw_overlay(
     pixels = np.bincount(labels.ravel() + 1, minlength=len(names) + 1)
     present = [int(index) for index in np.argsort(-pixels[1:], kind="stable") if pixels[index + 1]]
     present += [UNKNOWN] if pixels[0] else []
-    means = _mean_colours(blended, of_shown, len(names))
+    means = mean_colours(blended, of_shown, len(names))
     # a category of a few pixels may be lost where a picture is reduced
     looks = {n: _on_grey(palette, n) if np.isnan(means[n + 1, 0]) else means[n + 1] for n in present}
     patterns = choose_patterns(looks, sorted(present, key=lambda label: label != UNKNOWN), {UNKNOWN: UNKNOWN_PATTERN})

@@ -27,6 +27,7 @@ global.document = {
   getElementById: (id) => (elements[id] ??= new Element(id === "parts" ? "table" : "div")),
 };
 for (const name of ["evidence", "pictures"]) document.getElementById(name).textContent = fs.readFileSync(`${name}.json`, "utf8");
+document.getElementById("opacity").value = "55";
 /* the script of the page */
 const stage = elements.stage.listeners;
 const shown = () => ({
@@ -34,7 +35,10 @@ const shown = () => ({
   rows: elements.parts.tBodies[0].children.map((row) => row.children.filter((_, place) => place !== 1).map((cell) => cell.textContent)),
   cards: elements.spoken.children.map((card) => card.querySelectorAll("p")[0].textContent),
 });
-const answer = { legend: elements.legend.children.map((item) => item.textContent) };
+const answer = {
+  legend: elements.legend.children.map((item) => item.textContent),
+  swatches: elements.legend.querySelectorAll("span").filter((box) => box.className === "swatch").map((box) => box.style.background),
+};
 stage.pointermove({ clientX: 12, clientY: 25 });
 answer.first = shown();
 stage.click({ clientX: 12, clientY: 25 });

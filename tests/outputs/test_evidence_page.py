@@ -160,19 +160,27 @@ def test_its_policy_allows_its_own_style_and_script_and_nothing_else(tmp_path: P
         assert f"{directive} 'sha256-{digest}'" in policy
 
 
-def test_the_mask_has_the_colours_of_the_labels_and_is_transparent_where_unknown(tmp_path: Path) -> None:
+def test_the_mask_has_the_colours_of_the_labels_and_is_grey_where_unknown(tmp_path: Path) -> None:
     page = Page(write(tmp_path, evidence()))
     assert (pixels_of(page.attribute("picture", "src")) == image()).all()
     mask = pixels_of(page.attribute("mask", "src"))
-    assert (mask[:2] == [*palette(1)[0], 255]).all()
-    assert (mask[2:, :, 3] == 0).all()
+    assert (mask[:2] == palette(1)[0]).all()
+    assert (mask[2:] == 128).all()
+
+
+def test_swatches_are_mixed_with_what_is_under_them(tmp_path: Path) -> None:
+    pictures = Page(write(tmp_path, evidence())).values("pictures")
+    assert len(pictures["under"]) == 3  # of what is unknown last; the second is in no pixel
+    assert np.abs(image()[:2].mean(axis=(0, 1)) - pictures["under"][0]).max() <= 0.5
+    assert pictures["under"][1] == [128, 128, 128] == pictures["unknown"]
+    assert np.abs(image()[2:].mean(axis=(0, 1)) - pictures["under"][2]).max() <= 0.5
 
 
 def test_a_large_photo_is_shown_reduced(tmp_path: Path) -> None:
     text = write(tmp_path, evidence(), image=image(1000, 3000), labels=labels(1000, 3000))
     page = Page(text)
     assert pixels_of(page.attribute("picture", "src")).shape == (427, MOST_SIDE, 3)
-    assert pixels_of(page.attribute("mask", "src")).shape == (427, MOST_SIDE, 4)
+    assert pixels_of(page.attribute("mask", "src")).shape == (427, MOST_SIDE, 3)
     assert len(text) < 1_000_000
 
 
@@ -246,3 +254,7 @@ def test_the_script_shows_the_region_under_the_pointer(tmp_path: Path) -> None:
     assert shown["second"]["title"] == "Region 1: unknown"
     assert shown["second"]["rows"][0] == ["sky", "0.4000", "0.5000", "not known", ""]
     assert shown["legend"] == [f"{HOSTILE}  50.0 %  sure 0.76", "unknown 50.0 %", "not found: 1 of 2"]
+    under, unknown = image()[:2].mean(axis=(0, 1)).round(), image()[2:].mean(axis=(0, 1)).round()
+    for told, over, below in zip(shown["swatches"], (palette(1)[0], 128), (under, unknown), strict=True):
+        mixed = np.array([int(channel) for channel in told[4:-1].split()])
+        assert np.abs(mixed - (over * 0.55 + below * 0.45)).max() <= 1

@@ -21,10 +21,15 @@
   };
   const number = (value, digits = 4) => (value === null ? "not known" : value.toFixed(digits));
   const percent = (share) => (share > 0 && share < 0.001 ? "< 0.1 %" : `${(100 * share).toFixed(1)} %`);
-  const colour = (index) => (index < 0 ? "transparent" : `rgb(${pictures.colours[index].join(" ")})`);
+  // As the picture shows it on average: the colour over what is under it, as opaque as the mask is.
+  const colour = (index) => {
+    const over = index < 0 ? pictures.unknown : pictures.colours[index], under = pictures.under.at(index), opacity = at("opacity").value / 100;
+    return `rgb(${over.map((channel, place) => Math.round(channel * opacity + under[place] * (1 - opacity))).join(" ")})`;
+  };
   const swatch = (index) => {
     const box = make("span");
     box.className = "swatch";
+    box.dataset.index = index;
     box.style.background = colour(index);
     return box;
   };
@@ -217,6 +222,7 @@
   });
   at("opacity").addEventListener("input", (event) => {
     at("mask").style.opacity = event.target.value / 100;
+    for (const box of document.querySelectorAll(".swatch")) box.style.background = colour(Number(box.dataset.index));
   });
 
   const proposed = new Map((data.proposals?.categories ?? []).map((proposal) => [proposal.noun, proposal]));
@@ -230,7 +236,7 @@
     button.addEventListener("click", () => choose(category.index));
     at("legend").append(make("li", null, button));
   }
-  if (data.unknown_share > 0) at("legend").append(make("li", `unknown ${percent(data.unknown_share)}`));
+  if (data.unknown_share > 0) at("legend").append(make("li", null, swatch(-1), make("span", `unknown ${percent(data.unknown_share)}`)));
   const absent = data.names.length - data.categories.length;
   if (absent > 0) at("legend").append(make("li", `not found: ${absent} of ${data.names.length}`));
   const kind = data.local_similarity === "sigmoid" ? "sigmoid of the local cosine" : "local cosine";
