@@ -82,6 +82,11 @@ def outcome_as_json(job_id: str | None, plan: Plan, outcome: Outcome, errors: Se
     }
 
 
+def _percent(share: float) -> str:
+    """What is there is never told as 0 %."""
+    return f"{round(100 * share) or '<1'}%"
+
+
 def print_outcome(plan: Plan, outcome: Outcome, out: Path | None) -> None:
     """Print, for each image, the categories that it shows with their share of its area."""
     rows = []
@@ -89,11 +94,13 @@ def print_outcome(plan: Plan, outcome: Outcome, out: Path | None) -> None:
         summary = picture.result.summary
         shown = [(entry["name"], entry["area_share"]) for entry in summary["categories"] if not entry["absent"]]
         transparent = summary.get("transparent_share", 0)
-        unknown = f"unknown ({transparent:.0%} transparent)" if transparent else "unknown"
+        unknown = f"unknown ({_percent(transparent)} transparent)" if transparent else "unknown"
         shown += [(unknown, summary["unknown_share"])] if summary["unknown_share"] else []
         ranked = sorted(shown, key=lambda entry: -entry[1])
         sure = {entry["noun"]: entry["sureness"] for entry in summary.get("proposals", {}).get("categories", ())}
-        told = (f"{name} {share:.0%}{f' (sure {sure[name]:.2f})' if name in sure else ''}" for name, share in ranked)
+        told = (
+            f"{name} {_percent(share)}{f' (sure {sure[name]:.2f})' if name in sure else ''}" for name, share in ranked
+        )
         rows.append((image.name, ", ".join(told)))
     if rows:
         print_table(("image", "shows"), rows)
