@@ -47,7 +47,7 @@ class _Demonstration:
 
     def ingest(self, captions: Sequence[str], name: str) -> int:
         """Ingest captions through a file, as anybody would; return how many images were generated."""
-        path = self.out / f"{name}.txt"
+        path = self.out / f"{name.replace(' ', '-')}.txt"
         path.write_text("\n".join(captions) + "\n", encoding="utf-8")
         job_id = submit_ingest(self.settings, read_captions(path), source=path.name, dispatcher=self.dispatcher)
         self._finish(job_id, name)
