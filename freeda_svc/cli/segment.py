@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -46,7 +47,7 @@ from freeda_svc.jobs.results import continue_colours, submitted_images
 
 
 def check_writable(folder: Path) -> None:
-    """See that a folder can be made or written, before work is done for it; nothing is made yet.
+    """See that a folder can be made or written, before work is done for it; what is made for trying is removed.
 
     Raises:
         InputError: it cannot.
@@ -54,6 +55,11 @@ def check_writable(folder: Path) -> None:
     nearest = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         raise InputError(f"{folder} cannot be written: {nearest} is no folder that can; give another --out")
+    try:  # file systems that hold no files of ours, and those that are full, refuse only then
+        TemporaryDirectory(prefix=".freeda-", dir=nearest).cleanup()
+    except OSError as error:
+        reason = f"nothing can be made in {nearest} ({error.strerror})"
+        raise InputError(f"{folder} cannot be written: {reason}; give another --out") from error
 
 
 @click.command()

@@ -167,3 +167,13 @@ def test_the_help_names_every_format(freeda: Freeda) -> None:
     for command in (("segment",), ("jobs", "export")):
         shown = " ".join(freeda(*command, "--help").out.split())
         assert ", ".join(FORMATS) in shown.replace("scores- png", "scores-png").replace("label- studio", "label-studio")
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc here, where nothing can be made")
+def test_a_folder_for_results_that_cannot_be_made_is_refused_before_anything_is_accepted(
+    freeda: Freeda, worker: Worker, photos: Path, home: Path
+) -> None:
+    ran = freeda("segment", photos / "a.png", "-c", "night", "--out", "/proc/freeda-out")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+    assert ran.err.startswith("Error: /proc/freeda-out cannot be written: ")
+    assert list_jobs(load_settings(home=home)) == []
