@@ -21,15 +21,22 @@ from freeda_svc.outputs.differences import TINT
 from freeda_svc.outputs.files import content_digest, page_part, write_whole
 from freeda_svc.outputs.masks import UNKNOWN
 from freeda_svc.outputs.names import flat_names, plain_name
-from freeda_svc.outputs.palettes import UNKNOWN_COLOUR
+from freeda_svc.outputs.overlays import blend
+from freeda_svc.outputs.palettes import UNKNOWN_SHOWN
+from freeda_svc.outputs.patterns import UNKNOWN_PATTERN, draw_pattern
 from freeda_svc.outputs.picture import Picture
 
 INDEX = "index.html"
 _FOLDER = "index"
 _SIDE = 360
 _QUALITY = 80
+_TINY = 180
+_HATCH = 8
 _GREY = 128
 _OVERLAY = "overlay"
+_LINES = '<path d="M0 .4.6 1M.1-.1 1.1.9M.7-.1 1.1.3" stroke="#bbb" stroke-width=".12"/>'
+"""The hatching of what is unknown, in a swatch."""
+
 _FILES = {
     "evidence": ".evidence.html",
     _OVERLAY: ".overlay.png",
@@ -94,7 +101,8 @@ class _Part:
     def as_html(self) -> str:
         colour = "#{:02x}{:02x}{:02x}".format(*self.colour)
         percent = f"{round(100 * self.share) or '&lt;1'} %"
-        swatch = f'<svg class="swatch" viewBox="0 0 1 1"><rect width="1" height="1" fill="{colour}"/></svg>'
+        shape = f'<rect width="1" height="1" fill="{colour}"/>{"" if self.known else _LINES}'
+        swatch = f'<svg class="swatch" viewBox="0 0 1 1">{shape}</svg>'
         return f'<li>{swatch}<bdi>{_escaped(self.name)}</bdi> <span class="share">{percent}</span></li>'
 
 
@@ -113,7 +121,8 @@ class _Image:
         return (
             f'<li class="image" id="image-{number}" data-categories="{categories}">'
             f'<a class="shot" href="{_url(self.files.get(_OVERLAY, self.small))}">'
-            f'<img loading="lazy" decoding="async" src="{_url(self.small)}" width="{self.size[0]}" '
+            f'<img class="{"tiny" if max(self.size) < _TINY else "photo"}" loading="lazy" decoding="async" '
+            f'src="{_url(self.small)}" width="{self.size[0]}" '
             f'height="{self.size[1]}" alt="{name}"></a><h2><bdi>{name}</bdi></h2>'
             f'<ul class="legend">{"".join(part.as_html() for part in self.parts)}</ul><p class="files">{links}</p></li>'
         )
@@ -130,10 +139,13 @@ def _show(picture: Picture, out: Path, small: str, path: Path) -> _Image:
     rows = np.minimum((np.arange(down) + 0.5) * height / down, height - 1).astype(np.int64)
     columns = np.minimum((np.arange(across) + 0.5) * width / across, width - 1).astype(np.int64)
     reduced = labels[rows[:, None], columns[None]]
-    tints = np.vstack((picture.shown_colours(labels), [UNKNOWN_COLOUR])).astype(np.float32)  # UNKNOWN, -1, is the last
-    mixed = np.asarray(image) * (1 - TINT) + tints[reduced] * TINT
+    colours = picture.shown_colours(labels)
+    tints = np.vstack((colours, [UNKNOWN_SHOWN])).astype(np.float32)  # UNKNOWN, -1, is the last
+    mixed = blend(np.asarray(image), reduced, colours)
+    drawn = mixed.copy()
+    draw_pattern(drawn, reduced == UNKNOWN, UNKNOWN_PATTERN, np.array(UNKNOWN_SHOWN), _HATCH)
     content = BytesIO()
-    Image.fromarray(mixed.round().astype(np.uint8)).save(content, format="JPEG", quality=_QUALITY)
+    Image.fromarray(drawn).save(content, format="JPEG", quality=_QUALITY)
     write_whole(path, content.getvalue())
     pixels = np.bincount(labels.ravel() + 1, minlength=len(names) + 1)
     order = [int(index) for index in np.argsort(-pixels[1:], kind="stable") if pixels[index + 1]]
