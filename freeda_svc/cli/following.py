@@ -47,9 +47,7 @@ def follow_submitted(settings: Settings, job_id: str, label: str, *, quiet: bool
     Raises:
         Interrupted: at Ctrl-C; says how to come back to the job.
     """
-    progress = job_summary(settings, job_id).progress
-    if progress.ended < progress.total:
-        note_missing_worker(settings)
+    note_waiting_job(settings, job_id)
     try:
         return follow_job(settings, job_id, label, quiet=quiet)
     except KeyboardInterrupt:
@@ -57,6 +55,13 @@ def follow_submitted(settings: Settings, job_id: str, label: str, *, quiet: bool
             f"Interrupted; job {job_id} goes on: `freeda jobs watch {job_id}` follows it, "
             f"`freeda jobs cancel {job_id}` ends it."
         ) from None
+
+
+def note_waiting_job(settings: Settings, job_id: str) -> None:
+    """Say that nothing will happen yet to a job that was just accepted, where that is so."""
+    progress = job_summary(settings, job_id).progress
+    if progress.ended < progress.total:
+        note_missing_worker(settings)
 
 
 def note_missing_worker(settings: Settings) -> None:

@@ -7,7 +7,7 @@ import click
 
 from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.console import print_json
-from freeda_svc.cli.following import end_with, follow_submitted
+from freeda_svc.cli.following import end_with, follow_submitted, note_waiting_job
 from freeda_svc.cli.job_options import idempotency_key_option, priority_option
 from freeda_svc.cli.options import outcome_option
 from freeda_svc.jobs import result_totals
@@ -23,7 +23,7 @@ def growing_options(command: Command) -> Command:
     """Add --bank, --priority, --idempotency-key, --wait, --quiet and --json to a command."""
     for decorate in (
         outcome_option,
-        click.option("--quiet", is_flag=True, help="With --wait: no progress."),
+        click.option("--quiet", is_flag=True, help="No progress, and no note that no worker is running."),
         click.option("--wait", is_flag=True, help="Follow the job to its end; otherwise only its id is printed."),
         idempotency_key_option,
         priority_option,
@@ -58,6 +58,8 @@ def end_growing(
     """
     if not wait:
         print_json({"job": job_id, "left_out": left_out}) if as_json else click.echo(job_id)
+        if not quiet:
+            note_waiting_job(settings, job_id)
         return
     job = follow_submitted(settings, job_id, label, quiet=quiet)
     totals = result_totals(settings, job_id)

@@ -12,6 +12,7 @@ import click
 from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.console import print_json
 from freeda_svc.cli.endings import EXIT_FAILED, EXIT_PARTLY, Interrupted
+from freeda_svc.cli.following import note_waiting_job
 from freeda_svc.cli.job_options import idempotency_key_option, priority_option
 from freeda_svc.cli.options import outcome_option, quiet_option
 from freeda_svc.cli.segment_auto import CommonList, propose_for_all
@@ -163,6 +164,8 @@ def segment(
     if out is None and not wait:
         job_id = work.request.submit(work.images)
         print_json({"job": job_id, "refused": work.problems}) if as_json else click.echo(job_id)
+        if not quiet:
+            note_waiting_job(settings, job_id)
         context.exit(EXIT_PARTLY if work.problems else 0)
     target = None
     if out is not None and manifest is not None:

@@ -325,7 +325,7 @@ def test_a_second_worker_is_refused(freeda: Freeda, home: Path) -> None:
 def test_what_has_ended_or_gone_well_cannot_be_cancelled_or_tried_again(
     freeda: Freeda, inputs: Path, tmp_path: Path
 ) -> None:
-    submitted = freeda("ingest", inputs / "captions.txt", "--limit", 1)
+    submitted = freeda("ingest", inputs / "captions.txt", "--limit", 1, "--quiet")
     job = submitted.out.strip()
     assert (submitted.code, submitted.err) == (0, "")
     assert freeda("jobs", "retry", job).err == f"Error: job {job} has no failed items\n"

@@ -63,7 +63,7 @@ def test_nouns_are_shown_as_a_table(freeda: Freeda, table: Path) -> None:
 
 
 def test_ingest_says_what_it_left_out(freeda: Freeda, home: Path, table: Path) -> None:
-    ran = freeda("ingest", table, "--column", "alt")
+    ran = freeda("ingest", table, "--column", "alt", "--quiet")
     assert ran.code == 0
     assert ran.err == "captions left out: 1 empty, 1 longer than 1,000 characters, 1 repeated\n"
     [job] = list_jobs(load_settings(home=home))
@@ -78,7 +78,7 @@ def test_ingest_says_what_it_left_out(freeda: Freeda, home: Path, table: Path) -
 def test_a_caption_of_two_files_is_one(freeda: Freeda, home: Path, tmp_path: Path) -> None:
     for name in ("a.txt", "b.txt"):
         (tmp_path / name).write_text(f"a dog\n{name}\n")
-    ran = freeda("ingest", tmp_path / "a.txt", tmp_path / "b.txt", "--json")
+    ran = freeda("ingest", tmp_path / "a.txt", tmp_path / "b.txt", "--json", "--quiet")
     assert ran.json["left_out"] == {"repeated": 1}
     [job] = list_jobs(load_settings(home=home))
     assert job.parameters["captions"] == 3
@@ -87,7 +87,7 @@ def test_a_caption_of_two_files_is_one(freeda: Freeda, home: Path, tmp_path: Pat
 def test_ingest_reads_standard_input(freeda: Freeda, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = "".join(json.dumps({"text": f"a dog {number}"}) + "\n" for number in range(5))
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
-    ran = freeda("ingest", "-", "--format", "jsonl", "--limit", 3)
+    ran = freeda("ingest", "-", "--format", "jsonl", "--limit", 3, "--quiet")
     assert (ran.code, ran.err) == (0, "")
     [job] = list_jobs(load_settings(home=home))
     assert (job.source, job.parameters) == ("standard input", {"bank": "default@1", "captions": 3, "left_out": {}})
@@ -121,7 +121,7 @@ def test_a_file_whose_name_is_not_utf8_is_ingested(freeda: Freeda, home: Path, t
 def test_captions_in_another_language_are_left_out_and_counted(freeda: Freeda, home: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("a dog\nEin Hund auf dem Sofa\nle chat noir\n", encoding="utf-8")
-    ran = freeda("ingest", path)
+    ran = freeda("ingest", path, "--quiet")
     assert ran.err == "captions left out: 2 not English by their looks (--any-language takes them)\n"
     [job] = list_jobs(load_settings(home=home))
     assert job.parameters["left_out"] == {"not English": 2}

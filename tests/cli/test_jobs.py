@@ -35,7 +35,7 @@ def settings(home: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 @pytest.fixture
 def submit(freeda: Freeda, settings: Settings, inputs: Path) -> Callable[..., str]:
     def run(count: int, *options: object) -> str:
-        ran = freeda("ingest", inputs / "captions.txt", "--limit", count, *options)
+        ran = freeda("ingest", inputs / "captions.txt", "--limit", count, "--quiet", *options)
         assert (ran.code, ran.err) == (0, "")
         job: str = ran.out.strip()
         return job
@@ -54,7 +54,7 @@ def take(settings: Settings) -> Callable[[], Claim]:
 
 
 def test_without_wait_the_id_is_printed_and_nothing_else(freeda: Freeda, settings: Settings, inputs: Path) -> None:
-    ran = freeda("ingest", inputs / "captions.txt")
+    ran = freeda("ingest", inputs / "captions.txt", "--quiet")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.strip().isalnum()
     assert ran.out.count("\n") == 1
@@ -285,7 +285,7 @@ def test_a_warning_goes_to_standard_error(
     """The broker answers the first question and is gone when messages are sent."""
     monkeypatch.setattr("workers.dispatcher.CeleryDispatcher.check", lambda _self: None)
     monkeypatch.setenv("FREEDA_BROKER_URL", "redis://127.0.0.1:1/0")
-    ran = freeda("ingest", inputs / "captions.txt", "--json")
+    ran = freeda("ingest", inputs / "captions.txt", "--json", "--quiet")
     assert set(ran.json) == {"job", "left_out"}
     assert ran.err.startswith("warning: ")
     assert ran.err.count("\n") == 1

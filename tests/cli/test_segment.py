@@ -15,6 +15,7 @@ from freeda_svc.settings import load_settings
 from tests.cli.brightness import BLACK, Worker, files_in, labels_of
 
 Freeda = Callable[..., Any]
+NO_WORKER = "No worker is running on this home: start one with `freeda up` in another terminal.\n"
 PLAIN_FORMATS = tuple(name for name in FORMATS if not name.startswith("evidence"))  # that needs a real worker
 
 
@@ -110,10 +111,13 @@ def test_when_all_fail_the_code_says_so(freeda: Freeda, worker: Worker, photos: 
 
 
 def test_without_waiting_the_id_is_printed_and_nothing_else(freeda: Freeda, home: Path, photos: Path) -> None:
-    ran = freeda("segment", photos / "a.png", "-c", "night")
+    ran = freeda("segment", photos / "a.png", "-c", "night", "--quiet")
     assert (ran.code, ran.err) == (0, "")
     [job] = list_jobs(load_settings(home=home))
     assert ran.out == f"{job.id}\n"
+    told = freeda("segment", photos / "a.png", "-c", "night")
+    assert (told.code, told.out.count("\n")) == (0, 1)
+    assert told.err == NO_WORKER
     partly = freeda("segment", photos / "a.png", "none.png", "-c", "night", "--json")
     assert (partly.code, partly.json["refused"]) == (3, ["no such image file: none.png"])
 
