@@ -18,7 +18,8 @@ from freeda_svc.miniature.scenes import NOUNS
 from freeda_svc.settings import Settings, load_settings
 from workers import worker_is_running
 
-pytestmark = pytest.mark.end_to_end
+# Minutes on an idle machine; a busy one may take several times as long.
+pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(1800)]
 
 PLAN = DemoPlan(captions=160, extension_captions=24, scenes=40)
 ROOT = Path(__file__).parents[2]
