@@ -353,15 +353,14 @@ def test_an_item_that_takes_too_long_to_stop_is_handed_back(
             bank_stats(settings)
     assert job_summary(settings, job_id).progress.queued == 1
     assert _outcomes(settings, job_id) == [["handed back"]]
-    with pytest.raises(NotFoundError):
-        bank_stats(settings)
 
 
 def test_an_item_beyond_its_time_limit_fails_and_the_worker_goes_on(
     make_settings: Callable[..., Settings], tiny_pack_folder: Path, captions: Captions
 ) -> None:
-    settings = make_settings(pack=str(tiny_pack_folder), item_time_limit_seconds=1, max_attempts=1, lease_seconds=1)
-    job_id = submit_ingest(settings, captions(2), source="dogs", dispatcher=CeleryDispatcher(settings))
+    limits = {"item_time_limit_seconds": 1, "max_attempts": 1, "lease_seconds": 1}
+    settings = make_settings(pack=str(tiny_pack_folder), captions_per_item=300, **limits)
+    job_id = submit_ingest(settings, captions(600), source="dogs", dispatcher=CeleryDispatcher(settings))
     with background_stack(settings):
         assert _ended(settings, job_id).state == "failed"
     assert [len(attempts) for attempts in _outcomes(settings, job_id)] == [1, 1]
