@@ -6,7 +6,6 @@ equation 21 with severity 1.0.
 
 import numpy as np
 import numpy.typing as npt
-from skimage.color import deltaE_ciede2000, rgb2lab
 
 LEAST_DIFFERENCE, LEAST_DIFFERENCE_RED_GREEN = 12.0, 8.0
 """CIEDE2000 between colours that are told apart at a glance: by most people, and by those who confuse red and green."""
@@ -42,6 +41,8 @@ def seen(colours: npt.NDArray[np.generic]) -> Seen:
     Returns:
         (3, n, 3) float64, CIELAB.
     """
+    from skimage.color import rgb2lab  # noqa: PLC0415 - slow to import, and commands that draw nothing do without it
+
     encoded = np.asarray(colours, dtype=np.float64).reshape(-1, 3) / 255
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)  # noqa: PLR2004 - sRGB
     looks = np.clip(np.einsum("sij,nj->sni", _SIGHTS, linear), 0, 1)
@@ -73,6 +74,8 @@ def distinctness(some: Seen, others: Seen) -> npt.NDArray[np.float64]:
         (n, m) float64: CIEDE2000 divided by the least difference, the smallest of all sights; of mixtures so much less
             is asked for as there is of the colour in them.
     """
+    from skimage.color import deltaE_ciede2000  # noqa: PLC0415 - as above
+
     apart = [
         np.asarray(deltaE_ciede2000(one[:, None], other[None])) / least
         for one, other, least in zip(some, others, _LEAST[: len(some)], strict=True)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.errors import InputError
+from freeda_svc.outputs.differences import distinctness, seen_as_tints
 
 MOST_COLOURS = 255
 """How many different colours there are: an indexed PNG holds one more, which is for what is unknown."""
@@ -33,8 +34,6 @@ def choose_colours(colours: int = MOST_COLOURS) -> npt.NDArray[np.uint8]:
         (colours, 3) uint8, RGB.
     """
     from skimage.color import rgb2lab  # noqa: PLC0415 - slow to import, and needed only here
-
-    from freeda_svc.outputs.differences import distinctness, seen_as_tints  # noqa: PLC0415 - as above
 
     levels = np.linspace(0, 255, _STEPS).round().astype(np.uint8)
     grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3)

@@ -6,9 +6,6 @@ from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import binary_fill_holes
-from skimage.measure import label as connected_components
-from skimage.measure import regionprops
 
 from freeda_svc.outputs.masks import UNKNOWN
 
@@ -76,6 +73,10 @@ def find_pieces(labels: npt.NDArray[np.integer], parameters: PieceParameters) ->
     Returns:
         By category, the largest of each first.
     """
+    from scipy.ndimage import binary_fill_holes  # noqa: PLC0415 - slow to import, and few commands need it
+    from skimage.measure import label as connected_components  # noqa: PLC0415 - as above
+    from skimage.measure import regionprops  # noqa: PLC0415 - as above
+
     components = connected_components(labels, background=UNKNOWN, connectivity=1)
     sizes = np.bincount(components.ravel())
     components[(sizes < parameters.least_area)[components]] = 0

@@ -6,8 +6,6 @@ from math import ceil
 
 import numpy as np
 import numpy.typing as npt
-from skimage.measure import label as connected_components
-from skimage.measure import regionprops
 
 from freeda_svc.outputs.masks import UNKNOWN
 
@@ -45,6 +43,9 @@ def place_names(labels: npt.NDArray[np.integer], boxes: Mapping[int, Sequence[Bo
         labels: (H, W) integers, -1 where unknown.
         boxes: for each category that is to be named, widths and heights of its name, pixels, the best first.
     """
+    from skimage.measure import label as connected_components  # noqa: PLC0415 - slow to import, few commands need it
+    from skimage.measure import regionprops  # noqa: PLC0415 - as above
+
     step = ceil(max(labels.shape) / _MOST_SIDE)
     looked = np.ascontiguousarray(labels[::step, ::step])
     components = connected_components(looked, background=UNKNOWN - 1, connectivity=1)

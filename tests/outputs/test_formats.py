@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from freeda_svc.errors import InputError
@@ -25,3 +28,12 @@ def test_every_format_makes_files_of_names_of_its_own() -> None:
     endings = [name.removeprefix("a/x") for name in per_image.values()]
     within = {(one, other) for one in endings for other in endings if one != other and one.endswith(other)}
     assert within <= {(".evidence.json", ".json")}  # images are never called so that this matters
+
+
+def test_names_of_formats_and_files_need_no_library_for_pictures() -> None:
+    code = (
+        "import sys; from freeda_svc.outputs import check_formats, files_of_image; check_formats(['overlay']); "
+        "print(sorted({'skimage', 'scipy', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
