@@ -9,7 +9,7 @@ import numpy.typing as npt
 from freeda_svc.errors import InputError
 from freeda_svc.evaluation.datasets import Dataset, LabelledImage
 from freeda_svc.evaluation.label_files import IGNORED
-from freeda_svc.images.orientation import DrawnOn, is_drawn_on_stored, read_frame
+from freeda_svc.images.orientation import DrawnOn, is_drawn_on_stored, is_upright, read_frame
 
 OnProgress = Callable[[int, int], None]
 
@@ -35,7 +35,7 @@ def read_truth(dataset: Dataset, image: LabelledImage, drawn_on: DrawnOn | None 
     truth, frame = dataset.values.read(image.labels), read_frame(image.image)
     size = truth.shape[0], truth.shape[1]
     # a label map with an orientation of its own is upright by now
-    said = "upright" if read_frame(image.labels).is_turned else drawn_on
+    said = drawn_on if is_upright(image.labels) else "upright"
     stored = is_drawn_on_stored(frame, size, said, image=image.image, marks=f"the label map {image.labels}")
     check_same_size(frame.stored_size if stored else frame.size, size, image)
     return frame.turn(truth) if stored else truth

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from freeda_svc.images.coco_masks import coco_mask
     from freeda_svc.images.compression import check_lossless
-    from freeda_svc.images.files import check_image_file, opened_image, upright_size
+    from freeda_svc.images.files import check_image_file, opened_image
     from freeda_svc.images.formats import image_endings
     from freeda_svc.images.masks import doubt_about_mask, read_mask
     from freeda_svc.images.pixels import (
@@ -35,14 +35,13 @@ __all__ = [
     "opened_image",
     "read_image",
     "read_mask",
-    "upright_size",
     "voc_colours",
 ]
 
 _PLACES = {
     "freeda_svc.images.coco_masks": ("coco_mask",),
     "freeda_svc.images.compression": ("check_lossless",),
-    "freeda_svc.images.files": ("check_image_file", "opened_image", "upright_size"),
+    "freeda_svc.images.files": ("check_image_file", "opened_image"),
     "freeda_svc.images.formats": ("image_endings",),
     "freeda_svc.images.masks": ("doubt_about_mask", "read_mask"),
     "freeda_svc.images.pixels": (

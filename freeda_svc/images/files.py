@@ -26,7 +26,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_TURNED_ASIDE = frozenset((5, 6, 7, 8))
 _RAW_VERSION_TAG, _SUBFILE_TYPE_TAG, _PREVIEW = 50706, 254, 1
 _MARK_BYTES = 64
 
@@ -138,20 +137,6 @@ def read_orientation(image: Image.Image) -> int:
     except Exception:  # noqa: BLE001 - broken metadata raise anything; the pixels are whole
         orientation = None
     return orientation if orientation in _TURNS else 1
-
-
-def upright_size(path: Path, rules: InputRules = ANYWHERE) -> tuple[int, int]:
-    """Return the height and width of an image file, upright, mostly without decoding it.
-
-    Raises:
-        InputError: as ``opened_image`` raises it; damage that only decoding shows may go unnoticed.
-    """
-    with opened_image(path, rules) as image:
-        if image.format == "TIFF":
-            image.load()  # which turns it, and takes the orientation away
-        width, height = image.size
-        aside = read_orientation(image) in _TURNED_ASIDE
-    return (width, height) if aside else (height, width)
 
 
 def check_image_file(path: Path, rules: InputRules = ANYWHERE) -> None:

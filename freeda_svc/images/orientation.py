@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.errors import InputError
-from freeda_svc.images.files import opened_image, read_orientation, upright_size
+from freeda_svc.images.files import opened_image, read_orientation
 from freeda_svc.input_files import ANYWHERE, InputRules
 
 DrawnOn = Literal["upright", "stored"]
@@ -66,11 +66,25 @@ def read_frame(path: Path, rules: InputRules = ANYWHERE) -> Frame:
     """Read an image's size and EXIF orientation, mostly without decoding it.
 
     Raises:
-        InputError: as ``opened_image`` raises it.
+        InputError: as ``opened_image`` raises it; damage that only decoding shows may go unnoticed.
     """
     with opened_image(path, rules) as image:
         orientation = read_orientation(image)
-    return Frame(*upright_size(path, rules), orientation)
+        if image.format == "TIFF":
+            image.load()  # which turns it, and takes the orientation away
+        width, height = image.size
+        aside = read_orientation(image) >= _FIRST_TURNED_ASIDE
+    return Frame(*((width, height) if aside else (height, width)), orientation)
+
+
+def is_upright(path: Path, rules: InputRules = ANYWHERE) -> bool:
+    """Tell whether an image file notes no EXIF orientation, which some readers obey and some do not.
+
+    Raises:
+        InputError: as ``opened_image`` raises it.
+    """
+    with opened_image(path, rules) as image:
+        return read_orientation(image) == _AS_STORED
 
 
 def is_drawn_on_stored(

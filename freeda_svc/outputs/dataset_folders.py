@@ -9,7 +9,6 @@ from PIL import Image
 
 from freeda_svc.errors import InputError
 from freeda_svc.images import opened_image, read_image
-from freeda_svc.images.files import read_orientation
 from freeda_svc.input_files import KEPT
 from freeda_svc.outputs.files import make_folder, write_whole
 
@@ -78,16 +77,6 @@ def _read_notes(path: Path) -> set[str]:
 
 def _stays_inside(name: PurePosixPath) -> bool:
     return bool(name.parts) and not name.is_absolute() and ".." not in name.parts
-
-
-def is_upright(path: Path) -> bool:
-    """Whether an image file notes no orientation, which some readers obey and some do not.
-
-    Raises:
-        InputError: it cannot be read any more.
-    """
-    with opened_image(path, KEPT) as image:
-        return read_orientation(image) == 1
 
 
 def is_plain_jpeg(path: Path) -> bool:

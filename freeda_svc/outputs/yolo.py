@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from freeda_svc.outputs.dataset_folders import DatasetFolder, is_upright, write_upright
+from freeda_svc.images.orientation import is_upright
+from freeda_svc.input_files import KEPT
+from freeda_svc.outputs.dataset_folders import DatasetFolder, write_upright
 from freeda_svc.outputs.files import copy_whole, write_whole
 from freeda_svc.outputs.names import flat_names, plain_name
 from freeda_svc.outputs.picture import Picture
@@ -47,7 +49,7 @@ def write_yolo(
     """
     names = flat_names([picture.stem for picture in pictures])
     as_they_are = [
-        picture.image.suffix.lower() in _READ_AS_THEY_ARE and is_upright(picture.image) for picture in pictures
+        picture.image.suffix.lower() in _READ_AS_THEY_ARE and is_upright(picture.image, KEPT) for picture in pictures
     ]
     images = [
         f"images/{name}{picture.image.suffix.lower() if as_it_is else '.png'}"

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from freeda_svc.errors import InputError
 from freeda_svc.images import LoadedImage, doubt_about_mask, load_visible, read_mask
-from freeda_svc.images.orientation import DrawnOn, is_drawn_on_stored, read_frame
+from freeda_svc.images.orientation import DrawnOn, is_drawn_on_stored, is_upright, read_frame
 from freeda_svc.input_files import ANYWHERE, InputRules
 from freeda_svc.prototypes.exemplars import Exemplar, make_exemplar, tidy_caption, tidy_noun
 
@@ -97,7 +97,7 @@ def read_marked_images(
     for image, mask_file in zip(images, masks, strict=True):
         frame, mask = read_frame(image, rules), read_mask(mask_file, rules)
         # a mask with an orientation of its own is upright by now
-        said = "upright" if read_frame(mask_file, rules).is_turned else drawn_on
+        said = drawn_on if is_upright(mask_file, rules) else "upright"
         stored = is_drawn_on_stored(frame, mask.shape, said, image=image, marks=f"the mask {mask_file}")
         height, width = frame.stored_size if stored else frame.size
         if mask.shape != (height, width):

@@ -13,7 +13,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from freeda_svc.errors import InputError
-from freeda_svc.images import check_image_file, read_image, upright_size
+from freeda_svc.images import check_image_file, read_image
+from freeda_svc.images.orientation import read_frame
 from freeda_svc.images.pixel_streams import pixel_stream
 
 NOISE = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -62,7 +63,7 @@ def test_a_png_is_read_whatever_its_metadata(tmp_path: Path, chunks: list[bytes]
     path = tmp_path / "a.png"
     path.write_bytes(put_in(*chunks))
     assert np.array_equal(read_image(path), NOISE)
-    assert upright_size(path) == (20, 30)
+    assert read_frame(path).size == (20, 30)
     check_image_file(path)
 
 
@@ -71,7 +72,7 @@ def test_an_orientation_that_cannot_be_read_counts_as_none(tmp_path: Path, suffi
     path = tmp_path / f"a{suffix}"
     Image.fromarray(NOISE).save(path, exif=BROKEN_EXIF)
     assert read_image(path).shape == NOISE.shape
-    assert upright_size(path) == (20, 30)
+    assert read_frame(path).size == (20, 30)
 
 
 def test_an_avif_with_broken_exif_data_is_read_as_its_own_properties_turn_it(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from freeda_svc.errors import InputError, UnavailableError
-from freeda_svc.outputs.dataset_folders import NOTES, DatasetFolder, is_plain_jpeg, is_upright, write_upright
+from freeda_svc.images.orientation import is_upright
+from freeda_svc.outputs.dataset_folders import NOTES, DatasetFolder, is_plain_jpeg, write_upright
 
 
 def write(root: Path, *names: str) -> list[Path]:

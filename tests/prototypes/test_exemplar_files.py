@@ -5,6 +5,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from freeda_svc.errors import InputError
+from freeda_svc.images.orientation import DrawnOn
 from freeda_svc.prototypes.exemplar_files import MarkedImage, read_marked_images
 
 ORIENTATION = 0x0112
@@ -47,6 +48,18 @@ def test_a_mask_fits_the_image_as_it_is_seen(tmp_path: Path) -> None:
     turned = saved(tmp_path / "c.png", box(), exif=exif)
     [found] = read_marked_images("moon", [image], [turned])
     assert np.array_equal(found.mask, np.rot90(box() == 1, k=-1))
+
+
+@pytest.mark.parametrize("drawn_on", [None, "stored", "upright"])
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_a_mask_that_is_turned_as_its_image_needs_no_word(
+    tmp_path: Path, orientation: int, drawn_on: DrawnOn | None
+) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    image, mask = saved(tmp_path / "a.png", photo(), exif=exif), saved(tmp_path / "m.png", box(), exif=exif)
+    [found] = read_marked_images("moon", [image], [mask], drawn_on=drawn_on)
+    assert np.array_equal(found.mask, np.rot90(box() == 1, k=2 if orientation == 3 else -1))
 
 
 @pytest.mark.parametrize("orientation", range(2, 9))

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from freeda_svc.errors import InputError
-from freeda_svc.images import read_image, upright_size
+from freeda_svc.images import read_image
+from freeda_svc.images.orientation import read_frame
 
 ORIENTATION = 0x0112
 
@@ -17,7 +18,7 @@ def test_the_size_is_that_of_the_image_as_it_is_read(tmp_path: Path, orientation
     exif[ORIENTATION] = orientation
     path = tmp_path / f"picture{suffix}"
     Image.fromarray(np.zeros((20, 30, 3), dtype=np.uint8)).save(path, exif=exif)
-    assert upright_size(path) == read_image(path).shape[:2] == ((30, 20) if orientation > 4 else (20, 30))
+    assert read_frame(path).size == read_image(path).shape[:2] == ((30, 20) if orientation > 4 else (20, 30))
 
 
 def test_a_size_is_told_although_the_pixels_are_damaged(tmp_path: Path) -> None:
@@ -25,7 +26,7 @@ def test_a_size_is_told_although_the_pixels_are_damaged(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     Image.fromarray(noise).save(path)
     path.write_bytes(path.read_bytes()[:-400])
-    assert upright_size(path) == (20, 30)
+    assert read_frame(path).size == (20, 30)
     with pytest.raises(InputError, match="cut off or damaged"):
         read_image(path)
 
@@ -35,4 +36,4 @@ def test_the_size_of_what_is_no_image_is_refused(tmp_path: Path) -> None:
     path.write_text("none")
     for place, message in [(path, "is not an image"), (tmp_path, "is a folder"), (tmp_path / "x", "no such image")]:
         with pytest.raises(InputError, match=message):
-            upright_size(place)
+            read_frame(place)
