@@ -22,6 +22,7 @@ _CHECKSUM_BYTES = 4
 
 _AVIF = re.compile(rb"....ftypavi[fs]", re.DOTALL)
 _EXIF_ITEM = re.compile(rb"(infe\x02.{7})Exif", re.DOTALL)
+_MARK_BYTES = 12
 _MOST_BOXES = 1 << 16
 
 
@@ -43,9 +44,10 @@ def without_exif(file: IO[bytes]) -> BytesIO | None:
     Its own properties, which stay, also say how it is turned.
     """
     file.seek(0)
-    content = file.read()
-    if not _AVIF.match(content):
-        return None
+    beginning = file.read(_MARK_BYTES)
+    if not _AVIF.match(beginning):
+        return None  # a film, perhaps, which is not read whole for that
+    content = beginning + file.read()
     boxes, found = _EXIF_ITEM.subn(rb"\1skip", content[:_MOST_BOXES])
     return BytesIO(boxes + content[_MOST_BOXES:]) if found else None
 

@@ -1,6 +1,7 @@
 """Pixels are read although the metadata around them are broken or large."""
 
 import struct
+import tracemalloc
 import zlib
 from io import BufferedReader, BytesIO
 from pathlib import Path
@@ -82,6 +83,19 @@ def test_an_avif_with_broken_exif_data_is_read_as_its_own_properties_turn_it(tmp
     Image.fromarray(NOISE).save(path, exif=exif.tobytes())
     path.write_bytes(path.read_bytes().replace(b"MM\0*", b"b'XX").replace(b"II*\0", b"b'XX"))
     assert read_image(path).shape == (30, 20, 3)
+
+
+def test_what_is_no_image_is_told_without_reading_it_whole(tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    with path.open("wb") as file:
+        file.write(b"\0\0\0\x18ftypisom")
+        file.truncate(64 << 20)
+    tracemalloc.start()
+    with pytest.raises(InputError, match="is a video file, a format that is not read here"):
+        check_image_file(path)
+    reached = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert reached < 8 << 20
 
 
 @pytest.mark.parametrize(
