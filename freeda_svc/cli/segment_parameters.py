@@ -8,7 +8,6 @@ import click
 
 from freeda_svc.cli.options import option_value
 from freeda_svc.errors import InputError
-from freeda_svc.images.pixels import check_colour
 from freeda_svc.jobs.overrides import (
     AGGREGATIONS,
     LOCAL_SIMILARITIES,
@@ -120,8 +119,6 @@ def read_overrides(given: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in changes.items():
         with option_value(f"--{name.replace('_', '-')}" if given.get(name) is not None else "--set"):
             check_override(name, value)
-            if name == "fill_transparent":
-                check_colour(value)
     return changes
 
 

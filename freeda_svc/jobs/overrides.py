@@ -103,7 +103,9 @@ def _one_of(known: Sequence[str]) -> Read:
 def _colour(key: str, value: object) -> str:
     if not isinstance(value, str):
         raise InputError(f"{key} is a colour such as white or #ff8000, not {value!r}")
-    return value
+    from freeda_svc.images import check_colour  # noqa: PLC0415 - listing jobs does without it
+
+    return check_colour(value)
 
 
 def _origins(key: str, value: object) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from typing import get_args
 
 from freeda_svc.errors import InputError
-from freeda_svc.images import check_colour
 from freeda_svc.packs.parameters import (
     Aggregation,
     LocalSimilarity,
@@ -67,6 +66,8 @@ def check_parameters(parameters: SegmentationParameters) -> None:
     for threshold in (parameters.unknown.threshold, parameters.unknown.local_threshold):
         _require(-1 <= threshold <= 1, "unknown_threshold", threshold, "from -1 to 1")
     if parameters.fill_transparent:
+        from freeda_svc.images import check_colour  # noqa: PLC0415 - commands that only look do without Pillow
+
         check_colour(parameters.fill_transparent)
     _check_refinement(parameters.refinement)
     _check_superpixels(parameters.superpixels)

@@ -1,6 +1,8 @@
 """Every command explains itself, and all keep the same conventions."""
 
 import inspect
+import subprocess
+import sys
 
 import click
 import pytest
@@ -91,3 +93,10 @@ def test_an_example_has_options_that_exist() -> None:
 def test_a_command_that_looks_like_another_is_answered_with_it(typed: str, meant: str) -> None:
     with pytest.raises(click.UsageError, match=f"Did you mean '{meant}'"):
         freeda.main([typed], standalone_mode=False)
+
+
+@pytest.mark.parametrize("module", ["bank", "ingest", "jobs", "queue", "segment"])
+def test_libraries_of_images_are_left_to_what_needs_them(module: str) -> None:
+    code = f"import sys, freeda_svc.cli.{module}; print({{'PIL', 'skimage', 'scipy', 'torch'}} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert ran.stdout.strip() == "set()"

@@ -273,7 +273,7 @@ def test_a_server_that_restarts_is_found_again(tmp_path: Path) -> None:
 def test_jobs_import_neither_celery_nor_model_libraries() -> None:
     code = (
         "import sys, freeda_svc.jobs, freeda_svc.settings, migrations, workers\n"
-        "heavy = ('celery', 'kombu', 'torch', 'spacy', 'skimage', 'qdrant_edge', 'alembic')\n"
+        "heavy = ('celery', 'kombu', 'torch', 'spacy', 'skimage', 'PIL', 'qdrant_edge', 'alembic')\n"
         "print([name for name in heavy if name in sys.modules])"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

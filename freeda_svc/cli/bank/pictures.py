@@ -12,7 +12,6 @@ from freeda_svc.cli.console import print_json, print_table
 from freeda_svc.cli.options import json_option
 from freeda_svc.cli.session import read_settings
 from freeda_svc.errors import InputError
-from freeda_svc.outputs import compose_prototype
 from freeda_svc.settings import Settings
 from freeda_svc.whole_files import placed_whole
 from workers.queries import ask_bank
@@ -76,6 +75,8 @@ def _show_prototype(
         print_table(("what", "value"), [(name, "" if value is None else str(value)) for name, value in rows])
     if out is None and not opened:
         return
+    from freeda_svc.outputs import compose_prototype  # noqa: PLC0415 - other commands do without its libraries
+
     picture = compose_prototype(root, prototype["image"], prototype["mask"], prototype["attribution"])
     place = out or root / "shown" / f"{prototype['id']}.png"
     try:
