@@ -33,8 +33,6 @@ START_SECONDS = 20.0
 """For how long a server that is there may say nothing at all; while it reads its file it says so."""
 STOP_SECONDS = 5.0
 KILL_SECONDS = 2.0
-PATIENCE_SECONDS = 0.5
-"""Who only looks holds the lock for an instant."""
 POLL_SECONDS = 0.05
 LOG_FILE = "valkey.log"
 LONG_LOG_BYTES = 1 << 20
@@ -72,12 +70,16 @@ def start_broker(settings: Settings, *, patience_seconds: float = START_SECONDS)
         UnavailableError: it does not start, or lives and does not answer.
     """
     url = embedded_broker_url(settings)
+    deadline = time.monotonic() + patience_seconds
     with opened_lock(broker_lock(settings)) as lock:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not try_lock(lock):
-            if time.monotonic() > deadline:
-                _await_living(settings, url, patience_seconds)
+        while not try_lock(lock):  # one lives, or somebody is just looking; a time-out is not a death
+            if answers(url):
                 return url
+            if time.monotonic() > deadline:
+                raise UnavailableError(
+                    f"the embedded broker of {settings.home} is there but does not answer: wait for it, or end it with "
+                    f"`kill -9 {broker_process(settings) or 'ITS PROCESS'}`"
+                )
             time.sleep(POLL_SECONDS)
         _start(settings, url, lock)
     return url
@@ -104,21 +106,6 @@ def stop_broker(settings: Settings) -> bool:
             raise UnavailableError(f"the embedded broker of {settings.home} (process {process}) does not end")
     _let_go(settings.broker_folder)
     return process is not None
-
-
-def _await_living(settings: Settings, url: str, seconds: float) -> None:
-    """Wait for one that lives: a time-out is not a death, and two must not write one file."""
-    deadline = time.monotonic() + seconds
-    while not answers(url):
-        process = broker_process(settings)
-        if process is None:
-            raise UnavailableError(f"the embedded broker of {settings.home} ended just now: see {_log_file(settings)}")
-        if time.monotonic() > deadline:
-            raise UnavailableError(
-                f"the embedded broker of {settings.home} is there but does not answer: wait for it, or end it with "
-                f"`kill -9 {process or 'ITS PROCESS'}`"
-            )
-        time.sleep(POLL_SECONDS)
 
 
 def _start(settings: Settings, url: str, lock: int) -> None:
