@@ -11,6 +11,7 @@ import structlog
 from freeda_svc import errors
 from freeda_svc.errors import FreedaError, InputError, UnavailableError
 from freeda_svc.settings import Settings
+from workers.ability import worker_fault
 from workers.answers import ANSWERS, CHANGES, Answer
 from workers.broker import broker_client
 from workers.held import Held
@@ -116,8 +117,7 @@ def answer(held: Held, question: str, arguments: dict[str, Any]) -> Answer:
 
 
 def _ask_worker(settings: Settings, question: str, arguments: dict[str, Any]) -> Answer:
-    from workers.ability import worker_fault  # noqa: PLC0415 - a direct answer does without Celery
-    from workers.app import broker_address, make_app  # noqa: PLC0415 - as above
+    from workers.app import broker_address, make_app  # noqa: PLC0415 - a direct answer does without Celery
 
     fault = worker_fault(settings)
     if fault:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -18,11 +17,9 @@ from freeda_svc.jobs.claims import hand_back_items
 from freeda_svc.jobs.database import open_database
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.settings import Settings, load_settings, prepare_home
+from workers.ability import Ability, begin_ability
 from workers.broker_server import start_broker, stop_broker
 from workers.locks import already_running, worker_identity, worker_lock, worker_pid
-
-if TYPE_CHECKING:
-    from workers.ability import Ability
 
 START_SECONDS = 600.0
 """For large models on a slow disk."""
@@ -56,8 +53,7 @@ def run_stack(
         NotFoundError: there is no such pack.
         UnavailableError: home, database or broker do not answer, or the worker ended by itself.
     """
-    from workers.ability import begin_ability  # noqa: PLC0415 - Celery takes a while to import
-    from workers.app import check_broker, check_queues  # noqa: PLC0415 - as above
+    from workers.app import check_broker, check_queues  # noqa: PLC0415 - Celery takes a while to import
     from workers.bank_place import take_bank_place  # noqa: PLC0415 - as above
     from workers.logs import configure_logs  # noqa: PLC0415 - as above
     from workers.parents import stop_with_parent  # noqa: PLC0415 - as above
@@ -188,7 +184,7 @@ def _leave(settings: Settings, broker_url: str) -> None:
         log.info("the broker went first", reason=str(error))
 
 
-def _tell(settings: Settings, ability: "Ability", greeting: Iterator[Callable[[], None]]) -> None:
+def _tell(settings: Settings, ability: Ability, greeting: Iterator[Callable[[], None]]) -> None:
     """Say whether the worker takes items; why not was told by the working process."""
     if not ability.able:
         _ready_file(settings).unlink(missing_ok=True)

@@ -97,3 +97,12 @@ def test_who_follows_sees_each_line_once_also_when_the_file_is_put_aside(log: Pa
     finally:
         following.send_signal(signal.SIGINT)
         assert following.wait(30) == 130
+
+
+def test_reading_a_log_needs_neither_broker_nor_database() -> None:
+    code = (
+        "import sys, freeda_svc.cli.logs, workers.shared_log_file\n"
+        "print([name for name in ('redis', 'valkey', 'sqlalchemy', 'numpy', 'celery') if name in sys.modules])"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "[]"
