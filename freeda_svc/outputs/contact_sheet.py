@@ -14,14 +14,12 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 
-from freeda_svc.images import read_image
-from freeda_svc.input_files import KEPT
+from freeda_svc.outputs.blending import blend, looks, reduce_to
 from freeda_svc.outputs.dataset_folders import DatasetFolder
-from freeda_svc.outputs.differences import TINT
 from freeda_svc.outputs.files import content_digest, page_part, write_whole
-from freeda_svc.outputs.masks import UNKNOWN
+from freeda_svc.outputs.legends import UNKNOWN_NAME, percent
+from freeda_svc.outputs.masks import UNKNOWN, pixels_by_label
 from freeda_svc.outputs.names import flat_names, plain_name
-from freeda_svc.outputs.overlays import blend
 from freeda_svc.outputs.palettes import UNKNOWN_SHOWN
 from freeda_svc.outputs.patterns import UNKNOWN_PATTERN, draw_pattern
 from freeda_svc.outputs.picture import Picture
@@ -32,7 +30,6 @@ _SIDE = 360
 _QUALITY = 80
 _TINY = 180
 _HATCH = 8
-_GREY = 128
 _OVERLAY = "overlay"
 _LINES = '<path d="M0 .4.6 1M.1-.1 1.1.9M.7-.1 1.1.3" stroke="#bbb" stroke-width=".12"/>'
 """The hatching of what is unknown, in a swatch."""
@@ -100,10 +97,10 @@ class _Part:
 
     def as_html(self) -> str:
         colour = "#{:02x}{:02x}{:02x}".format(*self.colour)
-        percent = f"{round(100 * self.share) or '&lt;1'} %"
         shape = f'<rect width="1" height="1" fill="{colour}"/>{"" if self.known else _LINES}'
         swatch = f'<svg class="swatch" viewBox="0 0 1 1">{shape}</svg>'
-        return f'<li>{swatch}<bdi>{_escaped(self.name)}</bdi> <span class="share">{percent}</span></li>'
+        share = _escaped(percent(self.share))
+        return f'<li>{swatch}<bdi>{_escaped(self.name)}</bdi> <span class="share">{share}</span></li>'
 
 
 @dataclass(frozen=True)
@@ -131,34 +128,23 @@ class _Image:
 def _show(picture: Picture, out: Path, small: str, path: Path) -> _Image:
     """Write the small picture of an image, under its colours, and tell what it shows."""
     labels, names = picture.result.labels, picture.result.names
-    height, width = labels.shape
-    scale = min(1.0, _SIDE / max(height, width))
-    across, down = max(1, round(width * scale)), max(1, round(height * scale))
-    image = Image.fromarray(read_image(picture.image, KEPT))
-    image = image.resize((across, down), Image.Resampling.LANCZOS, reducing_gap=2.0)
-    rows = np.minimum((np.arange(down) + 0.5) * height / down, height - 1).astype(np.int64)
-    columns = np.minimum((np.arange(across) + 0.5) * width / across, width - 1).astype(np.int64)
-    reduced = labels[rows[:, None], columns[None]]
+    image, reduced = reduce_to(_SIDE, picture.pixels(), labels)
     colours = picture.shown_colours(labels)
-    tints = np.vstack((colours, [UNKNOWN_SHOWN])).astype(np.float32)  # UNKNOWN, -1, is the last
-    mixed = blend(np.asarray(image), reduced, colours)
-    drawn = mixed.copy()
-    draw_pattern(drawn, reduced == UNKNOWN, UNKNOWN_PATTERN, np.array(UNKNOWN_SHOWN), _HATCH)
+    mixed = blend(image, reduced, colours)
+    pixels = pixels_by_label(labels)
+    colour = looks(mixed, reduced, colours, pixels)
+    draw_pattern(mixed, reduced == UNKNOWN, UNKNOWN_PATTERN, np.array(UNKNOWN_SHOWN), _HATCH)
     content = BytesIO()
-    Image.fromarray(drawn).save(content, format="JPEG", quality=_QUALITY)
+    Image.fromarray(mixed).save(content, format="JPEG", quality=_QUALITY)
     write_whole(path, content.getvalue())
-    pixels = np.bincount(labels.ravel() + 1, minlength=len(names) + 1)
-    order = [int(index) for index in np.argsort(-pixels[1:], kind="stable") if pixels[index + 1]]
     parts = []
-    for label in [*order, *([UNKNOWN] if pixels[0] else [])]:
-        inside = reduced == label
-        colour = mixed[inside].mean(axis=0) if inside.any() else tints[label] * TINT + _GREY * (1 - TINT)
-        red, green, blue = (int(channel) for channel in np.round(colour))
-        name = "unknown" if label == UNKNOWN else plain_name(names[label])
-        parts.append(_Part(name, label != UNKNOWN, (red, green, blue), pixels[label + 1] / labels.size))
+    for label, count in pixels.items():
+        red, green, blue = (int(channel) for channel in np.round(colour[label]))
+        name = UNKNOWN_NAME if label == UNKNOWN else plain_name(names[label])
+        parts.append(_Part(name, label != UNKNOWN, (red, green, blue), count / labels.size))
     files = {word: f"{picture.stem}{ending}" for word, ending in _FILES.items()}
     there = {word: file for word, file in files.items() if os.path.isfile(out / file)}  # noqa: PTH113 - or a name is too long
-    return _Image(plain_name(picture.file), small, (across, down), parts, there)
+    return _Image(plain_name(picture.file), small, (image.shape[1], image.shape[0]), parts, there)
 
 
 def _escaped(text: str) -> str:

@@ -25,7 +25,9 @@ _DEUTERANOPIA = (
 )
 _SIGHTS = np.array((np.eye(3), _PROTANOPIA, _DEUTERANOPIA))
 
-_GREY = 128.0
+GREY = 128.0
+"""Of a picture of which nothing is known, 0 to 255."""
+
 _LEAST_OF_SIGHTS = np.array((LEAST_DIFFERENCE, LEAST_DIFFERENCE_RED_GREEN, LEAST_DIFFERENCE_RED_GREEN))
 _LEAST = np.concatenate((_LEAST_OF_SIGHTS, _LEAST_OF_SIGHTS * TINT))
 
@@ -59,8 +61,12 @@ def seen_as_tints(colours: npt.NDArray[np.generic]) -> Seen:
     Returns:
         (6, n, 3) float64, CIELAB: three as ``seen`` returns them, and three of the mixture.
     """
-    plain = np.asarray(colours, dtype=np.float64).reshape(-1, 3)
-    return np.concatenate((seen(plain), seen(plain * TINT + _GREY * (1 - TINT))))
+    return np.concatenate((seen(colours), seen(on_grey(colours))))
+
+
+def on_grey(colours: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+    """Return (n, 3) colours, 0 to 255, as they look when they are laid over a grey picture."""
+    return np.asarray(colours, dtype=np.float64).reshape(-1, 3) * TINT + GREY * (1 - TINT)
 
 
 def distinctness(some: Seen, others: Seen) -> npt.NDArray[np.float64]:

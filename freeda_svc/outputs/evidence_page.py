@@ -14,9 +14,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from freeda_svc.errors import InputError, NotFoundError
+from freeda_svc.outputs.blending import mean_colours, reduce_to
+from freeda_svc.outputs.differences import GREY
 from freeda_svc.outputs.files import check_suffix, content_digest, page_part, write_whole
 from freeda_svc.outputs.masks import check_labels
-from freeda_svc.outputs.overlays import mean_colours
 from freeda_svc.outputs.palettes import UNKNOWN_SHOWN
 from freeda_svc.outputs.prototype_pictures import compose_prototype
 
@@ -26,7 +27,6 @@ MOST_SIDE = 1280
 _LOSSLESS_SIDE = 320
 _THUMBNAIL_WIDTH = 288
 _QUALITY = 82
-_GREY = 128
 
 
 def write_evidence(path: Path, evidence: Mapping[str, Any]) -> None:
@@ -77,8 +77,8 @@ def write_evidence_page(
             f"the image must be (H, W, 3) uint8 like the labels {labels.shape}, with a colour for each of {len(names)} "
             f"names, not {image.shape} {image.dtype} with {len(colours)} colours"
         )
-    shown, of_shown = _reduced(image), _reduced_labels(labels)
-    under = np.nan_to_num(mean_colours(shown, of_shown, len(names)), nan=_GREY)
+    shown, of_shown = reduce_to(MOST_SIDE, image, labels)
+    under = np.nan_to_num(mean_colours(shown, of_shown, len(names)), nan=GREY)
     pictures = {
         "colours": colours[: len(names)].tolist(),
         "unknown": UNKNOWN_SHOWN,
@@ -108,28 +108,6 @@ def _inside_script(values: object) -> str:
     """JSON that no HTML parser takes for markup, whatever text is in it."""
     text = json.dumps(values, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _size(height: int, width: int) -> tuple[int, int]:
-    """Width and height of the picture on the page."""
-    scale = min(1.0, MOST_SIDE / max(height, width))
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _reduced(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    picture = Image.fromarray(image)
-    size = _size(picture.height, picture.width)
-    if size != picture.size:
-        picture = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
-    return np.asarray(picture)
-
-
-def _reduced_labels(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
-    height, width = labels.shape
-    across, down = _size(height, width)
-    rows = np.minimum((np.arange(down) + 0.5) * height / down, height - 1).astype(np.int64)
-    columns = np.minimum((np.arange(across) + 0.5) * width / across, width - 1).astype(np.int64)
-    return np.asarray(labels[rows[:, None], columns[None, :]])
 
 
 def _mask(labels: npt.NDArray[np.integer], colours: npt.NDArray[np.uint8]) -> str:

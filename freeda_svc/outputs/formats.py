@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from freeda_svc.errors import InputError
-from freeda_svc.images import PAPER, load_visible
-from freeda_svc.input_files import KEPT
 from freeda_svc.outputs.collected import COCO, LABEL_STUDIO, write_coco, write_label_studio
 from freeda_svc.outputs.contact_sheet import INDEX, write_index
 from freeda_svc.outputs.files import copy_whole, make_folder, write_whole
@@ -37,10 +35,7 @@ def _write_summary(path: Path, picture: Picture) -> None:
 def _write_overlay(path: Path, picture: Picture) -> None:
     result = picture.result
     labels, names = result.labels, result.names
-    fill = result.summary.get("parameters", {}).get("fill_transparent", "")
-    write_overlay(
-        path, load_visible(picture.image, fill or PAPER, KEPT).pixels, labels, names, picture.shown_colours(labels)
-    )
+    write_overlay(path, picture.pixels(), labels, names, picture.shown_colours(labels))
 
 
 def _write_score_image(path: Path, picture: Picture) -> None:
@@ -195,7 +190,7 @@ def write_collections(
     """
     chosen = [name for name in formats if name in _COLLECTIONS] if pictures else []
     of_one_list = formats_of_one_list(chosen)
-    if of_one_list and any(picture.result.names != pictures[0].result.names for picture in pictures[1:]):
+    if of_one_list and not _have_one_list(pictures):
         raise InputError(
             "the images have different categories, and files for all images hold those of one list; "
             f"leave out {' and '.join(of_one_list)}"
@@ -208,3 +203,8 @@ def write_collections(
             out / collection.folder, pictures, image_prefix=image_prefix, pieces=pieces or PieceParameters()
         )
     return written
+
+
+def _have_one_list(pictures: Sequence[Picture]) -> bool:
+    names = pictures[0].result.names
+    return all(picture.result.names == names for picture in pictures[1:])

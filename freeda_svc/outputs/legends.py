@@ -12,6 +12,8 @@ from PIL import Image, ImageDraw
 from freeda_svc.outputs.fonts import Lettering, letter
 
 PAPER = (255, 255, 255)
+UNKNOWN_NAME = "unknown"
+
 _INK, _MUTED = (32, 32, 32), (120, 120, 120)
 _LEAST_ROWS = 8
 _LONGEST_NAME = 28

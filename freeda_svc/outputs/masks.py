@@ -42,6 +42,13 @@ def check_labels(labels: npt.NDArray[np.integer], categories: int) -> None:
         )
 
 
+def pixels_by_label(labels: npt.NDArray[np.integer]) -> dict[int, int]:
+    """Count the pixels of each label that a map, (H, W) integers from -1 on, holds; the largest first, unknown last."""
+    pixels = np.bincount(labels.ravel() + 1)
+    order = (np.argsort(-pixels[1:], kind="stable") + 1).tolist()
+    return {place - 1: int(pixels[place]) for place in (*order, 0) if pixels[place]}
+
+
 def unknown_value(categories: int) -> int:
     """Return the pixel value of what is unknown in the mask of so many categories.
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from freeda_svc.outputs.blending import LUMINANCE
 from freeda_svc.outputs.differences import distinctness, seen
 
 LEAST_DISTINCTNESS = 0.45
@@ -16,7 +17,6 @@ UNKNOWN_PATTERN = 2
 
 _BRIGHT = 128.0
 _LIGHTER, _DARKER = 0.55, 0.6
-_LUMINANCE = (0.2126, 0.7152, 0.0722)
 
 # each stripe or dot is there where this is below its share of the period
 _PATTERNS = (
@@ -74,6 +74,6 @@ def draw_pattern(
     rows, columns = np.arange(height)[:, None], np.arange(width)[None]
     lines = inside & (_PATTERNS[pattern - 1](rows, columns) % period < max(2, period // 4))
     old = pixels[lines].astype(np.float32)
-    bright = float(np.dot(colour, _LUMINANCE)) > _BRIGHT
+    bright = float(np.dot(colour, LUMINANCE)) > _BRIGHT
     new = old * _DARKER if bright else old + (255 - old) * _LIGHTER
     pixels[lines] = new.round().astype(np.uint8)

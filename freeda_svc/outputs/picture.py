@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from freeda_svc.images import PAPER, load_visible
+from freeda_svc.input_files import KEPT
 from freeda_svc.outputs.kept import KeptResult
 from freeda_svc.outputs.shown_colours import noted_colours, shown_colours
 
@@ -27,6 +29,16 @@ class Picture:
     image: Path
     result: KeptResult
     colours: npt.NDArray[np.uint8]
+
+    def pixels(self) -> npt.NDArray[np.uint8]:
+        """Return the (H, W, 3) uint8 pixels that were segmented; what is transparent is white where nothing fills it.
+
+        Raises:
+            InputError: the image cannot be read any more.
+            NotFoundError: what was kept of the result is gone.
+        """
+        fill = self.result.summary.get("parameters", {}).get("fill_transparent", "")
+        return load_visible(self.image, fill or PAPER, KEPT).pixels
 
     def shown_colours(self, labels: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
         """Return the (N, 3) uint8 colours to show its (H, W) labels in, as the job's other pictures do."""

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.outputs.differences import Seen, distinctness, seen_as_tints
+from freeda_svc.outputs.masks import UNKNOWN, pixels_by_label
 from freeda_svc.outputs.palettes import UNKNOWN_COLOUR, palette
 
 NOTES = "colours.jsonl"
@@ -39,8 +40,7 @@ def shown_colours(
     Returns:
         (N, 3) uint8, RGB; of categories that the job has not shown yet, those preferred.
     """
-    pixels = np.bincount(labels.ravel() + 1, minlength=len(names) + 1)[1:]
-    shown = [int(index) for index in np.argsort(-pixels, kind="stable") if pixels[index]]
+    shown = [label for label in pixels_by_label(labels) if label != UNKNOWN]
     try:
         with (folder / NOTES).open("ab+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
