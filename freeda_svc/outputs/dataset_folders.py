@@ -8,9 +8,10 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from freeda_svc.errors import InputError
-from freeda_svc.images import opened_image, read_image
+from freeda_svc.images import opened_image
 from freeda_svc.input_files import KEPT
-from freeda_svc.outputs.files import make_folder, write_whole
+from freeda_svc.outputs.files import copy_whole, make_folder, write_whole
+from freeda_svc.outputs.picture import Picture
 
 NOTES = ".freeda-files.json"
 """The names of the files that were written, so that they can be replaced by others."""
@@ -89,19 +90,24 @@ def is_plain_jpeg(path: Path) -> bool:
         return image.format == "JPEG" and image.mode in {"L", "RGB"}
 
 
-def write_upright(image: Path, path: Path) -> None:
-    """Write the pixels of an image file as they were segmented, as PNG, or as JPEG of high quality.
+def write_image(picture: Picture, path: Path, *, as_it_is: bool) -> None:
+    """Write a copy of an image's file, or the pixels that were segmented, as PNG, or as JPEG of high quality.
 
     Args:
-        image: of any format.
-        path: ends in .png or .jpg.
+        picture: whose image.
+        path: ends in .png or .jpg where it is no copy.
+        as_it_is: whether it is a copy.
 
     Raises:
         InputError: the image cannot be read any more.
+        NotFoundError: what was kept of the result is gone.
         UnavailableError: the file cannot be written.
     """
+    if as_it_is:
+        copy_whole(picture.image, path)
+        return
     content = BytesIO()
-    pixels = Image.fromarray(read_image(image, KEPT))
+    pixels = Image.fromarray(picture.pixels())
     if path.suffix == ".jpg":
         pixels.save(content, format="JPEG", quality=_QUALITY, subsampling=0)
     else:

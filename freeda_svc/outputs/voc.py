@@ -13,8 +13,8 @@ from freeda_svc.errors import InputError
 from freeda_svc.images import voc_colours
 from freeda_svc.images.orientation import is_upright
 from freeda_svc.input_files import KEPT
-from freeda_svc.outputs.dataset_folders import DatasetFolder, is_plain_jpeg, write_upright
-from freeda_svc.outputs.files import copy_whole, write_whole
+from freeda_svc.outputs.dataset_folders import DatasetFolder, is_plain_jpeg, write_image
+from freeda_svc.outputs.files import write_whole
 from freeda_svc.outputs.names import flat_names, plain_name
 from freeda_svc.outputs.picture import Picture
 from freeda_svc.outputs.pieces import Piece, PieceParameters, find_pieces
@@ -60,7 +60,7 @@ def write_voc(
     folder = DatasetFolder(root, [*(file for of_picture in files for file in of_picture), *_LISTS, FILE])
     for picture, (image, classes, objects) in zip(pictures, files, strict=True):
         as_it_is = is_plain_jpeg(picture.image) and is_upright(picture.image, KEPT)
-        (copy_whole if as_it_is else write_upright)(picture.image, folder.path(image))
+        write_image(picture, folder.path(image), as_it_is=as_it_is)
         labels = picture.result.labels
         of_classes, of_objects = paint(find_pieces(labels, pieces), values, labels.shape)
         _write_indexed(folder.path(classes), of_classes)

@@ -14,8 +14,8 @@ import yaml
 
 from freeda_svc.images.orientation import is_upright
 from freeda_svc.input_files import KEPT
-from freeda_svc.outputs.dataset_folders import DatasetFolder, write_upright
-from freeda_svc.outputs.files import copy_whole, write_whole
+from freeda_svc.outputs.dataset_folders import DatasetFolder, write_image
+from freeda_svc.outputs.files import write_whole
 from freeda_svc.outputs.names import flat_names, plain_name
 from freeda_svc.outputs.picture import Picture
 from freeda_svc.outputs.pieces import Piece, PieceParameters, as_text, find_pieces
@@ -58,7 +58,7 @@ def write_yolo(
     labels = [f"labels/{name}.txt" for name in names]
     folder = DatasetFolder(root, [*images, *labels, FILE])
     for picture, image, label, as_it_is in zip(pictures, images, labels, as_they_are, strict=True):
-        (copy_whole if as_it_is else write_upright)(picture.image, folder.path(image))
+        write_image(picture, folder.path(image), as_it_is=as_it_is)
         of_picture = picture.result.labels
         lines = (f"{polygon_line(piece, of_picture.shape)}\n" for piece in find_pieces(of_picture, pieces))
         write_whole(folder.path(label), "".join(lines).encode("ascii"))

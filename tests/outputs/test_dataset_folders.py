@@ -1,12 +1,16 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.images.orientation import is_upright
-from freeda_svc.outputs.dataset_folders import NOTES, DatasetFolder, is_plain_jpeg, write_upright
+from freeda_svc.outputs import write_collections
+from freeda_svc.outputs.dataset_folders import NOTES, DatasetFolder, is_plain_jpeg, write_image
+from tests.outputs.kept_results import make_picture
 
 
 def write(root: Path, *names: str) -> list[Path]:
@@ -75,8 +79,24 @@ def test_only_images_that_every_reader_sees_alike_are_copied(tmp_path: Path) -> 
     picture.save(deep)
     assert (is_upright(turned), is_upright(plain)) == (False, True)
     assert [is_plain_jpeg(path) for path in (turned, plain, tmp_path / "cmyk.jpg", deep)] == [True, True, False, False]
+    made = replace(make_picture(tmp_path, np.zeros((8, 4), dtype=np.int32), ["a"]), image=turned)
     for suffix in (".png", ".jpg"):
-        write_upright(turned, tmp_path / f"out{suffix}")
+        write_image(made, tmp_path / f"out{suffix}", as_it_is=False)
         with Image.open(tmp_path / f"out{suffix}") as image:
             assert (image.size, image.mode) == ((4, 8), "RGB")
             assert image.getexif().get(0x0112, 1) == 1
+
+
+def test_an_image_shows_what_was_filled_in(tmp_path: Path) -> None:
+    made = make_picture(tmp_path, np.zeros((8, 4), dtype=np.int32), ["a"])
+    Image.new("RGBA", (4, 8)).save(made.image)
+    for fill, expected in (("", (255, 255, 255)), ("blue", (0, 0, 255))):
+        summary = {**made.result.summary, "parameters": {"fill_transparent": fill}}
+        (made.result.folder / "summary.json").write_text(json.dumps(summary))
+        write_image(made, tmp_path / "out.png", as_it_is=False)
+        with Image.open(tmp_path / "out.png") as image:
+            assert image.getcolors() == [(32, expected)]
+        write_collections([made], tmp_path / "sheet", ["index"])
+        with Image.open(tmp_path / "sheet" / "index" / "cat.jpg") as image:
+            red, green, blue = (int(low) for low, _ in image.getextrema())
+            assert (red > 100, green > 100, blue > 100) == (fill == "", fill == "", True)
