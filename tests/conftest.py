@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 import freeda_svc.torchvision_operators  # noqa: F401
 from tests.described_pack import write_described_pack
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     from transformers import CLIPTokenizer
 
     from tests.postgresql import PostgresServer
+
+
+@pytest.fixture(autouse=True)
+def log_as_before() -> Iterator[None]:
+    """A command that ran in the test's process leaves its way of logging to no other test."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

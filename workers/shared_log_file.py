@@ -64,7 +64,7 @@ class SharedLogFile(logging.Handler):
                     younger = aside(self.path, number - 1)
                     if younger.exists():
                         younger.replace(aside(self.path, number))
-        except BlockingIOError:
+        except (BlockingIOError, FileNotFoundError):
             pass
         finally:
             os.close(lock)

@@ -42,13 +42,40 @@ def test_lines_of_several_processes_neither_mix_nor_get_lost(tmp_path: Path) -> 
     assert len(log_files(tmp_path / "log")) > 1
 
 
-def test_no_more_than_some_files_of_some_size_are_kept(tmp_path: Path) -> None:
-    lines = _write_together(tmp_path / "log", largest=200_000, kept=2)
-    files = log_files(tmp_path / "log")
-    assert {file.name for file in files} <= {"log", "log.1", "log.2"}
-    assert all(file.stat().st_size < 200_000 + 3 * 20_100 for file in files)
+def test_no_more_than_some_files_are_kept_of_several_processes(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lines = _write_together(tmp_path / "log", largest=100_000, kept=2)
+    assert {file.name for file in log_files(tmp_path / "log")} == {"log", "log.1", "log.2"}
     assert all(map(_as_written, lines))
     assert {line[0] for line in lines} <= set("abc")
+    assert not capfd.readouterr().err
+
+
+def test_no_file_outgrows_its_size_by_more_than_a_line(tmp_path: Path) -> None:
+    handler = SharedLogFile(tmp_path / "log", largest_bytes=1000, kept_files=2)
+    for number in range(100):
+        handler.emit(logging.LogRecord("test", logging.INFO, "", 0, f"{number:099}", None, None))
+    assert [file.name for file in log_files(tmp_path / "log")] == ["log.2", "log.1"]
+    assert [file.stat().st_size for file in log_files(tmp_path / "log")] == [1000, 1000]
+    assert (tmp_path / "log.1").read_text().splitlines()[-1] == f"{99:099}"
+
+
+def test_a_file_that_another_process_has_just_put_aside_is_no_trouble(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    handler = SharedLogFile(tmp_path / "log", largest_bytes=10)
+    append = handler._append  # noqa: SLF001
+
+    def append_and_lose(line: bytes) -> int:
+        size = append(line)
+        (tmp_path / "log").rename(tmp_path / "log.1")
+        return size
+
+    handler._append = append_and_lose  # type: ignore[method-assign] # noqa: SLF001
+    handler.emit(logging.LogRecord("test", logging.INFO, "", 0, "longer than that", None, None))
+    assert not caplog.records
+    assert (tmp_path / "log.1").read_text() == "longer than that\n"
 
 
 def test_it_takes_a_file_that_somebody_moved_away_for_no_trouble(tmp_path: Path) -> None:
