@@ -28,6 +28,7 @@ from workers.broker import (
     embedded_broker_url,
 )
 from workers.locks import opened_lock, try_lock
+from workers.patience import wait_until
 
 START_SECONDS = 20.0
 """For how long a server that is there may say nothing at all; while it reads its file it says so."""
@@ -100,7 +101,7 @@ def stop_broker(settings: Settings) -> bool:
         for number, seconds in ((None, STOP_SECONDS), (signal.SIGTERM, KILL_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
             if number is not None and process:
                 _signal(process, number)
-            if _has_ended(settings, seconds):
+            if wait_until(lambda: broker_process(settings) is None, seconds):
                 break
         else:
             raise UnavailableError(f"the embedded broker of {settings.home} (process {process}) does not end")
@@ -187,15 +188,6 @@ def _shut_down(url: str) -> None:
             client.shutdown(nosave=True, force=True)  # what waits is in the file; a full disk must not keep it alive
     except (redis.RedisError, OSError) as error:
         log.warning("the embedded broker does not end when it is asked to", reason=str(error))
-
-
-def _has_ended(settings: Settings, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while broker_process(settings) is not None:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL_SECONDS)
-    return True
 
 
 def _let_go(folder: Path) -> None:

@@ -7,7 +7,6 @@ it, each under a name of its own.
 import fcntl
 import os
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from freeda_svc.errors import BusyError, UnavailableError
 from freeda_svc.private_folders import make_private_folder
 from freeda_svc.settings import Settings
+from workers.patience import wait_until
 
 PATIENCE_SECONDS = 0.5
 """Who only looks holds the lock for an instant; a worker waits that long before it believes in another."""
@@ -28,12 +28,9 @@ def worker_lock(settings: Settings) -> Iterator[None]:
         BusyError: another worker holds it; names its process.
     """
     with opened_lock(settings.worker_lock) as descriptor:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not try_lock(descriptor):
-            if time.monotonic() > deadline:
-                holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
-                raise BusyError(already_running(settings, holder))
-            time.sleep(0.02)
+        if not wait_until(lambda: try_lock(descriptor), PATIENCE_SECONDS):
+            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+            raise BusyError(already_running(settings, holder))
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
         yield

@@ -1,4 +1,4 @@
-"""Waiting for a part that does not answer, longer each time."""
+"""Waiting: for what is to be so soon, and for a part that does not answer, longer each time."""
 
 import errno
 import time
@@ -11,6 +11,7 @@ from freeda_svc.errors import BusyError, UnavailableError
 
 FIRST_SECONDS = 0.5
 LONGEST_SECONDS = 30.0
+LOOK_SECONDS = 0.02
 PASSING = frozenset(
     {
         *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE),
@@ -48,6 +49,16 @@ class Patience:
     def calm(self) -> None:
         """Begin with the shortest time again: what was missed is there."""
         self._next = FIRST_SECONDS
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float) -> bool:
+    """Wait until something is so; False when it was not in time."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(LOOK_SECONDS)
+    return True
 
 
 def until_available(action: Callable[[], Result], what: str, patience: Patience) -> Result:

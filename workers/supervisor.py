@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from freeda_svc.settings import Settings, load_settings, prepare_home
 from workers.ability import Ability, begin_ability
 from workers.broker_server import start_broker, stop_broker
 from workers.locks import already_running, worker_identity, worker_lock, worker_pid
+from workers.patience import wait_until
 
 START_SECONDS = 600.0
 """For large models on a slow disk."""
@@ -200,12 +200,10 @@ def _ready_file(settings: Settings) -> Path:
 
 
 def _wait_until_ready(settings: Settings, process: "subprocess.Popen[bytes]", seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and process.poll() is None:
-        if ready_worker(settings) == process.pid:
-            return True
-        time.sleep(0.05)
-    return False
+    def has_begun_or_ended() -> bool:
+        return process.poll() is not None or ready_worker(settings) == process.pid
+
+    return wait_until(has_begun_or_ended, seconds) and process.poll() is None
 
 
 def _stop_now(settings: Settings, process: "subprocess.Popen[bytes]") -> None:

@@ -3,7 +3,7 @@ import errno
 import pytest
 
 from freeda_svc.errors import BusyError, InputError, NotFoundError, UnavailableError
-from workers.patience import LONGEST_SECONDS, Patience, may_pass, until_available
+from workers.patience import LONGEST_SECONDS, Patience, may_pass, until_available, wait_until
 
 
 def test_it_waits_longer_each_time_and_calms_down_when_something_works() -> None:
@@ -30,6 +30,13 @@ def test_it_tries_until_the_part_answers() -> None:
     patience = Patience(waited.append)
     assert until_available(ask, "asking", patience) == "there"
     assert waited == [0.5, 1]
+
+
+def test_what_is_so_in_time_is_waited_for_and_no_longer() -> None:
+    answers = iter([False, False, True])
+    assert wait_until(lambda: next(answers), 60)
+    assert list(answers) == []
+    assert not wait_until(lambda: False, 0.05)
 
 
 def test_other_errors_are_not_waited_for() -> None:
