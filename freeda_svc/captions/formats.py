@@ -7,17 +7,14 @@ from functools import partial
 from io import BufferedReader
 from typing import Any
 
-import ijson
-
-from freeda_svc.captions.annotations import coco_annotations
-from freeda_svc.captions.json_events import describe_fault
+from freeda_svc.captions.annotations import CAPTION, coco_captions
 from freeda_svc.captions.parquet_column import read_parquet
 from freeda_svc.captions.plain_text import read_lines
-from freeda_svc.captions.sources import measured_json, skip_byte_order_mark
+from freeda_svc.captions.sources import measured_json
 from freeda_svc.captions.tables import read_table
 from freeda_svc.captions.wanted import Wanted
 from freeda_svc.errors import InputError
-from freeda_svc.text_files import other_encoding, text_lines
+from freeda_svc.text_files import text_lines
 
 Texts = Generator[str | None, None, None]
 
@@ -56,19 +53,13 @@ def _read_objects(stream: BufferedReader, wanted: Wanted) -> Texts:
 
 
 def _read_coco(stream: BufferedReader, wanted: Wanted) -> Texts:
-    skip_byte_order_mark(stream, wanted.path)
     name = wanted.called
     number = -1
-    try:
-        for number, annotation in enumerate(coco_annotations(measured_json(stream, name))):
-            place = f"{name}, annotation {number}"
-            if not isinstance(annotation, dict) or "caption" not in annotation:
-                raise InputError(f"{place}: expected an object with a text in 'caption'")
-            yield _text_of(annotation["caption"], place)
-    except ijson.JSONError as error:
-        if "UTF8" in str(error):
-            raise other_encoding(name) from error
-        raise InputError(f"{name}: not valid JSON, perhaps cut off ({describe_fault(error)})") from error
+    for number, annotation in enumerate(coco_captions(measured_json(stream, name), name)):
+        place = f"{name}, annotation {number}"
+        if not isinstance(annotation, dict) or CAPTION not in annotation:
+            raise InputError(f"{place}: expected an object with a text in '{CAPTION}'")
+        yield _text_of(annotation[CAPTION], place)
     if number < 0:
         raise InputError(f"{name} has no captions; expected COCO captions, an object with a list 'annotations'")
 

@@ -44,7 +44,8 @@ def json_events(stream: BufferedReader) -> Iterator[tuple[str, Any]]:
         ijson.JSONError: it is no JSON, cut off, or has a number of ``MOST_DIGITS`` digits.
     """
     # With floats from the parser itself, an integer beyond 64 bits would be an error.
-    yield from ijson.basic_parse(NumbersOnly(stream), use_float=False)
+    events: Iterator[tuple[str, Any]] = ijson.basic_parse(NumbersOnly(stream), use_float=False)
+    return events
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401  (of any event)

@@ -11,7 +11,6 @@ from io import BufferedReader, RawIOBase
 from pathlib import Path
 from typing import IO, Any, cast
 
-from freeda_svc import text_files
 from freeda_svc.errors import InputError
 from freeda_svc.input_files import ANYWHERE, InputRules, missing_file, open_input
 
@@ -86,15 +85,6 @@ def seekable(stream: BufferedReader, name: str) -> Iterator[IO[bytes]]:
             yield copy
     else:
         yield stream
-
-
-def skip_byte_order_mark(stream: BufferedReader, path: Path) -> None:
-    """Step over the mark that some programs put before UTF-8.
-
-    Raises:
-        InputError: the text begins in another encoding.
-    """
-    text_files.skip_byte_order_mark(stream, called(path))
 
 
 class _Measured(RawIOBase):

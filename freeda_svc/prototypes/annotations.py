@@ -5,15 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import ijson
-
-from freeda_svc.captions.json_events import describe_fault
-from freeda_svc.captions.sources import called, opened, skip_byte_order_mark
+from freeda_svc.captions.annotations import ANNOTATIONS, coco_rows
+from freeda_svc.captions.sources import called, opened
 from freeda_svc.errors import InputError
 from freeda_svc.images.coco_masks import whole_number
 from freeda_svc.input_files import ANYWHERE, InputRules
 from freeda_svc.packs.places import is_below
-from freeda_svc.prototypes.annotation_rows import annotation_rows
 from freeda_svc.prototypes.annotation_tally import (
     CAPTION,
     CROWDS,
@@ -25,9 +22,8 @@ from freeda_svc.prototypes.annotation_tally import (
     AnnotationTally,
 )
 from freeda_svc.prototypes.exemplars import tidy_noun
-from freeda_svc.text_files import other_encoding
 
-IMAGES, ANNOTATIONS, CATEGORIES = "images", "annotations", "categories"
+IMAGES, CATEGORIES = "images", "categories"
 _EXPECTED = "expected COCO annotations, an object with the lists 'images', 'annotations' and 'categories'"
 MOST_MARKED = 1 << 31
 """Characters of all segmentations together, which are kept in memory; those of COCO's training images have a fifth."""
@@ -105,24 +101,18 @@ def read_annotations(
     adders = {IMAGES: reading.add_image, ANNOTATIONS: reading.add_annotation, CATEGORIES: reading.add_category}
     numbers = dict.fromkeys(adders, 0)
     with opened(path, rules) as stream:
-        skip_byte_order_mark(stream, path)
-        try:
-            for section, row in annotation_rows(stream, numbers):
-                place = f"{section}[{numbers[section]}]"
-                number = numbers[section]
-                numbers[section] += 1
-                if not isinstance(row, dict):
-                    tally.note(UNUSABLE, f"{place}: expected an object, not {type(row).__name__}")
-                    continue
-                try:
-                    adders[section](row, number, place)
-                except InputError as error:
-                    tally.note(UNUSABLE, f"{place}: {error}")
-                reading.check_size(path)
-        except ijson.JSONError as error:
-            if "UTF8" in str(error):
-                raise other_encoding(called(path)) from error
-            raise InputError(f"{called(path)}: not valid JSON, perhaps cut off ({describe_fault(error)})") from error
+        for section, row in coco_rows(stream, called(path), numbers):
+            place = f"{section}[{numbers[section]}]"
+            number = numbers[section]
+            numbers[section] += 1
+            if not isinstance(row, dict):
+                tally.note(UNUSABLE, f"{place}: expected an object, not {type(row).__name__}")
+                continue
+            try:
+                adders[section](row, number, place)
+            except InputError as error:
+                tally.note(UNUSABLE, f"{place}: {error}")
+            reading.check_size(path)
     for section, number in numbers.items():
         if not number:
             raise InputError(f"{called(path)} has no {section}; {_EXPECTED}")

@@ -1,13 +1,12 @@
 import json
 from io import BufferedReader, BytesIO
 
-import ijson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from freeda_svc.captions.annotations import DEEPEST
-from freeda_svc.prototypes.annotation_rows import annotation_rows
+from freeda_svc.captions.annotations import DEEPEST, coco_rows
+from freeda_svc.errors import InputError
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e9, 1e9) | st.text(max_size=5),
@@ -17,7 +16,7 @@ VALUES = st.recursive(
 
 
 def rows_of(content: bytes) -> list[tuple[str, object]]:
-    return list(annotation_rows(BufferedReader(BytesIO(content)), {"images", "annotations"}))
+    return list(coco_rows(BufferedReader(BytesIO(content)), "a.json", {"images", "annotations"}))
 
 
 @given(st.dictionaries(st.sampled_from(["images", "annotations", "info", "x"]), VALUES))
@@ -43,5 +42,5 @@ def test_what_lies_elsewhere_is_passed_over(content: bytes) -> None:
     "content", [b"", b"{", b'{"images": [1', b"no", b'{"images": ' + b"[" * (DEEPEST + 1), b'{"x": ' + b"[" * DEEPEST]
 )
 def test_what_is_broken_or_too_deep_is_refused(content: bytes) -> None:
-    with pytest.raises(ijson.JSONError):
+    with pytest.raises(InputError, match=r"^a\.json: not valid JSON, perhaps cut off \("):
         rows_of(content)
