@@ -6,7 +6,6 @@ With a list for each image the pixel values of masks would mean other things in 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,11 +14,11 @@ from freeda_svc.cli.console import counted
 from freeda_svc.cli.endings import Interrupted
 from freeda_svc.cli.segment_categories import AskedCategories
 from freeda_svc.cli.segment_manifest import Manifest, digest_of_file
-from freeda_svc.cli.segment_plan import BankAge
+from freeda_svc.cli.segment_plan import BankAge, earlier_images
 from freeda_svc.cli.segment_report import reasons_of
 from freeda_svc.cli.segment_request import Request
 from freeda_svc.cli.segment_run import follow_images
-from freeda_svc.errors import InputError, NotFoundError
+from freeda_svc.errors import InputError
 from freeda_svc.jobs import InputImage
 from freeda_svc.jobs.results import SubmittedImage, proposals_of, submitted_images
 from freeda_svc.jobs.states import OPEN_ITEM_STATES
@@ -36,13 +35,11 @@ class CommonList:
         names: the categories, in the order of their numbers.
         images: those to be segmented, with what was proposed for each.
         errors: one line for each image for which nothing could be proposed.
-        job: id of the job that proposed; None where all was proposed before.
     """
 
     names: list[str]
     images: list[InputImage]
     errors: list[str]
-    job: str | None
 
     def request(self, asked: Request) -> Request:
         """The request with these categories in the place of none."""
@@ -84,7 +81,6 @@ def propose_for_all(
         first = manifest.lists.get(request, ())
     under_way = found.keys() | {image.stem for image in waiting}
     left = [image for image in images if image.stem not in under_way]
-    job = None
     if left:
         job = proposing.submit(left)
         waiting += submitted_images(asked.settings, job)
@@ -100,7 +96,7 @@ def propose_for_all(
         manifest.note_list(request, names)
     shown = ", ".join(names[:NAMES_SHOWN]) + (f", ... ({len(names)} categories)" if len(names) > NAMES_SHOWN else "")
     click.echo(f"proposed for {counted(len(usable), 'image')} together: {shown}", err=True)
-    return CommonList(names, usable, errors, job)
+    return CommonList(names, usable, errors)
 
 
 def _own_key(key: str) -> str:
@@ -121,17 +117,12 @@ def _proposed_before(
     done: dict[str, Mapping[str, Any]] = {}
     going: dict[str, SubmittedImage] = {}
     for job in jobs:
-        try:
-            submitted = submitted_images(settings, job)
-        except (NotFoundError, InputError):
-            continue  # of another home, or removed
-        results = proposals_of(settings, submitted[0].job)
-        for before in submitted:
-            content = Path(before.kept).stem
+        results = proposals_of(settings, job)
+        for before in earlier_images(settings, job):
             if before.state in OPEN_ITEM_STATES:
-                going[content] = before
+                going[before.content] = before
             elif before.number in results:
-                done[content] = results[before.number]
+                done[before.content] = results[before.number]
     found: dict[str, Mapping[str, Any]] = {}
     waiting = []
     for image in images:

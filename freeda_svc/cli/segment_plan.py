@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -96,15 +97,23 @@ def plan_resumption(settings: Settings, images: Sequence[InputImage], target: Ta
         UnavailableError: there are results, and what is in the bank now cannot be told.
     """
     plan = Plan([], [], [], keeps_older=keep_older)
-    submitted = _SubmittedBefore(settings)
-    earlier = _earlier_images(settings, target)
+
+    @cache  # each job is read once
+    def items_of(job: str) -> Mapping[int, SubmittedImage]:
+        return {item.number: item for item in earlier_images(settings, job)}
+
+    jobs = target.manifest.jobs.get(target.request, ())
+    items = (item for job in jobs for item in items_of(job).values())
+    earlier = {item.content: item for item in items if _is_usable(settings, item)}
     age = BankAge(settings, target.bank, must_know=not keep_older)
     for image in images:
         digest = digest_of_file(image.path, settings.input_rules)
         written = target.manifest.images.get(image.stem)
         found = None
         if written is not None and target.manifest.holds(image.stem, digest, target.request, target.files(image.stem)):
-            before = submitted.of(written, image)
+            item = items_of(written.job).get(written.number)  # its copy is gone with the job
+            kept = "" if item is None else item.kept
+            before = SubmittedImage(written.job, written.number, ItemState.DONE, kept, image.name, image.stem)
             if not target.collects or _is_kept(settings, before):
                 found = before
         elif written is not None and written.image == digest and written.request != target.request:
@@ -183,41 +192,17 @@ class BankAge:
         return made != self._now
 
 
-class _SubmittedBefore:
-    """Finds the items of images whose files were written; each job is read once."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._jobs: dict[str, dict[int, SubmittedImage]] = {}
-
-    def of(self, written: WrittenImage, image: InputImage) -> SubmittedImage:
-        """The item of an image; without its copy where the job is of another home, or removed."""
-        if written.job not in self._jobs:
-            try:
-                items = submitted_images(self._settings, written.job)
-            except (NotFoundError, InputError):
-                items = []
-            self._jobs[written.job] = {item.number: item for item in items}
-        item = self._jobs[written.job].get(written.number)
-        kept = "" if item is None else item.kept
-        return SubmittedImage(written.job, written.number, ItemState.DONE, kept, image.name, image.stem)
+def earlier_images(settings: Settings, job: str) -> list[SubmittedImage]:
+    """The images of a job that a manifest names; none where it is of another home, or was removed."""
+    try:
+        return submitted_images(settings, job)
+    except (NotFoundError, InputError):
+        return []
 
 
-def _earlier_images(settings: Settings, target: Target) -> Mapping[str, SubmittedImage]:
-    """Return the images of earlier jobs for the folder that are done or will be, by the SHA-256 of their files."""
-    found: dict[str, SubmittedImage] = {}
-    for job in target.manifest.jobs.get(target.request, ()):
-        try:
-            images = submitted_images(settings, job)
-        except (NotFoundError, InputError):
-            continue  # of another home, or removed
-        for image in images:
-            open_or_kept = image.state in OPEN_ITEM_STATES or (
-                image.state == ItemState.DONE and _is_kept(settings, image)
-            )
-            if open_or_kept:
-                found[Path(image.kept).stem] = image
-    return found
+def _is_usable(settings: Settings, image: SubmittedImage) -> bool:
+    """Whether an image of an earlier job is done, and all of it there, or will be done."""
+    return image.state in OPEN_ITEM_STATES or (image.state == ItemState.DONE and _is_kept(settings, image))
 
 
 def _is_kept(settings: Settings, image: SubmittedImage) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from freeda_svc.cli.segment_categories import AskedCategories
@@ -58,13 +59,13 @@ class Request:
 
     def digest(self) -> str:
         """Equal for requests of which one image gets equal results, as long as nothing changes in the bank."""
-        checked = self._checked()
-        return checked.digest(bank_created(self.settings, checked.bank))
+        return self._checked.digest(bank_created(self.settings, self._checked.bank))
 
     def bank_name(self) -> str:
         """Name and version of the bank."""
-        return str(self._checked().bank)
+        return str(self._checked.bank)
 
+    @cached_property
     def _checked(self) -> SegmentationRequest:
         return segmentation_request(
             self.settings,

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from freeda_svc.cli.console import shown_progress
@@ -105,10 +104,9 @@ def _write(image: SubmittedImage, picture: "Picture", target: Target) -> int:
 
     files = write_image_files(picture, target.out, target.formats)
     digests = {path.relative_to(target.out).as_posix(): digest_of_file(path) for path in files.values()}
-    content = Path(image.kept).stem
     version = picture.result.summary.get("bank_version")
     target.manifest.note_image(
-        WrittenImage(image.stem, content, target.request, image.job, image.number, digests, version)
+        WrittenImage(image.stem, image.content, target.request, image.job, image.number, digests, version)
     )
     return len(files)
 

@@ -16,7 +16,7 @@ from freeda_svc.errors import InputError
 from freeda_svc.jobs.control import find_job
 from freeda_svc.jobs.database import reading, writing
 from freeda_svc.jobs.input_images import INPUTS
-from freeda_svc.jobs.results import result_folder
+from freeda_svc.jobs.results import results_of_job
 from freeda_svc.jobs.states import ENDED_JOB_STATES, OPEN_ITEM_STATES, JobKind, JobState
 from freeda_svc.jobs.tables import Job, WorkItem, now
 from freeda_svc.settings import Settings
@@ -84,7 +84,7 @@ def prune_jobs(settings: Settings, older_than: timedelta, dry_run: bool = True, 
         jobs = tuple(job for job in jobs if _remove_rows(settings, job))
     chosen = frozenset(job.id for job in jobs)
     # Rows go first: files without rows are found the next time, rows without files would be broken jobs.
-    folders = [result_folder(settings, job.id, 1).parent for job in jobs]
+    folders = [results_of_job(settings, job.id) for job in jobs]
     of_jobs = [file for folder in folders for file in _files(folder)]
     ended = {name: job.ended_at for job in jobs for name in inputs[job.id]}
     unused = _unused_inputs(settings, ended, without=chosen, only_named=bool(only))

@@ -64,10 +64,20 @@ class SubmittedImage:
     name: str
     stem: str
 
+    @property
+    def content(self) -> str:
+        """SHA-256 of the image file, after which its copy is called."""
+        return Path(self.kept).stem
+
+
+def results_of_job(settings: Settings, job_id: str) -> Path:
+    """Return the folder with the results of a job's items."""
+    return settings.artifacts_folder / RESULTS / job_id
+
 
 def result_folder(settings: Settings, job_id: str, number: int) -> Path:
     """Return where an item's results lie."""
-    return settings.artifacts_folder / RESULTS / job_id / str(number)
+    return results_of_job(settings, job_id) / str(number)
 
 
 def colours_of(parameters: Mapping[str, Any]) -> "npt.NDArray[np.uint8]":
@@ -150,9 +160,8 @@ def continue_colours(settings: Settings, job_id: str, earlier: Sequence[str]) ->
     from freeda_svc.outputs.files import copy_whole, make_folder  # noqa: PLC0415 - listing jobs does without it
     from freeda_svc.outputs.shown_colours import NOTES  # noqa: PLC0415 - as above
 
-    results = settings.artifacts_folder / "results"
-    noted = [results / job / NOTES for job in earlier if (results / job / NOTES).is_file()]
-    new = results / job_id / NOTES
+    noted = [notes for job in earlier if (notes := results_of_job(settings, job) / NOTES).is_file()]
+    new = results_of_job(settings, job_id) / NOTES
     if noted and not new.exists():  # a worker may have been faster
         make_folder(new.parent)
         copy_whole(noted[-1], new)
