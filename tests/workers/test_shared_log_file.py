@@ -65,14 +65,14 @@ def test_a_file_that_another_process_has_just_put_aside_is_no_trouble(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     handler = SharedLogFile(tmp_path / "log", largest_bytes=10)
-    append = handler._append  # noqa: SLF001
+    append = handler._append
 
     def append_and_lose(line: bytes) -> int:
         size = append(line)
         (tmp_path / "log").rename(tmp_path / "log.1")
         return size
 
-    handler._append = append_and_lose  # type: ignore[method-assign] # noqa: SLF001
+    handler._append = append_and_lose  # type: ignore[method-assign]
     handler.emit(logging.LogRecord("test", logging.INFO, "", 0, "longer than that", None, None))
     assert not caplog.records
     assert (tmp_path / "log.1").read_text() == "longer than that\n"
