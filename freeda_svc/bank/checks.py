@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.errors import InputError
-from freeda_svc.prototypes.record import LARGEST_VALUE
+from freeda_svc.prototypes.record import LARGEST_VALUE, UNIT_LENGTH_TOLERANCE
 
 if TYPE_CHECKING:
     from freeda_svc.prototypes.record import Prototype
@@ -45,6 +45,8 @@ def check_prototypes(
             raise InputError(
                 f"{name}: its vector has a value beyond {LARGEST_VALUE:.0f}, the largest the bank can hold (float16)"
             )
+        if prototype.appearance is not None:
+            _check_appearance(f"{name}: its appearance", prototype.appearance, key_dimension)
 
 
 def _check_values(name: str, values: npt.NDArray[np.float32], dimension: int) -> None:
@@ -52,6 +54,13 @@ def _check_values(name: str, values: npt.NDArray[np.float32], dimension: int) ->
         raise InputError(f"{name} has shape {values.shape}, expected ({dimension},): was it made with another model?")
     if not np.isfinite(values).all():
         raise InputError(f"{name} has values that are not finite; leave this prototype out")
+
+
+def _check_appearance(name: str, appearance: npt.NDArray[np.float32], dimension: int) -> None:
+    _check_values(name, appearance, dimension)
+    length = float(np.linalg.norm(appearance.astype(np.float64)))
+    if abs(length - 1) > UNIT_LENGTH_TOLERANCE:
+        raise InputError(f"{name} has length {length:.4g}, expected 1: scale it to unit length, or leave it out")
 
 
 def check_queries(queries: npt.NDArray[np.float32], k: int, key_dimension: int) -> None:

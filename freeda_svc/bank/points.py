@@ -39,7 +39,7 @@ def distinct_points(prototypes: Sequence[Prototype]) -> dict[str, Prototype]:
 
 
 def make_payload(prototype: Prototype) -> Payload:
-    """All of a prototype but key and vector, in types that JSON has (spans become lists of two)."""
+    """All of a prototype but its vectors, in types that JSON has (spans become lists of two)."""
     return {
         "noun": prototype.noun,
         "caption_id": prototype.caption_id,
@@ -74,4 +74,5 @@ def read_prototype(
     return Prototype(key=key, vector=vector, **given)
 
 
-_PAYLOAD_FIELDS = tuple(name for name in Prototype.__dataclass_fields__ if name not in {"key", "vector"})
+_VECTORS = {"key", "vector", "appearance"}
+_PAYLOAD_FIELDS = tuple(name for name in Prototype.__dataclass_fields__ if name not in _VECTORS)

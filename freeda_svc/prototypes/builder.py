@@ -179,6 +179,7 @@ class PrototypeBuilder:
                     image_text_score=float(scores[number]),
                     pack=self._pack.fingerprint,
                     job=job,
+                    appearance=None,
                     **shown,
                 )
             )

@@ -122,6 +122,7 @@ class ExemplarBuilder:
                     pack=pack.fingerprint,
                     job=job,
                     origin=EXEMPLAR,
+                    appearance=None,
                     **shown,
                 )
             )

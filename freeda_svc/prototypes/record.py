@@ -15,6 +15,9 @@ ORIGINS = (GENERATED, EXEMPLAR, IMPORTED)
 LARGEST_VALUE = float(np.finfo(np.float16).max)
 """Of a prototype's vector: banks keep it in half precision."""
 
+UNIT_LENGTH_TOLERANCE = 1e-3
+"""How far the length of an appearance may be from 1: rounding its values to float16 changes it by 5e-4 at most."""
+
 
 @dataclass(frozen=True)
 class Prototype:
@@ -39,6 +42,8 @@ class Prototype:
         image: path of the generated image's thumbnail below the artifact root; empty when not kept.
         mask: path of the weak mask's thumbnail below the artifact root; empty when not kept.
         attribution: path of the attribution's thumbnail below the artifact root; empty when not kept.
+        appearance: (Dt,) float32 of unit length, the image-text model's feature of the image region under the mask;
+            banks keep it in half precision and do not search it. None where none was made.
     """
 
     noun: str
@@ -58,6 +63,7 @@ class Prototype:
     image: str = ""
     mask: str = ""
     attribution: str = ""
+    appearance: npt.NDArray[np.float32] | None = None
 
 
 def is_storable(vector: npt.NDArray[np.float32], key: npt.NDArray[np.float32]) -> bool:

@@ -46,7 +46,8 @@ def scanned(store: PrototypeStore, selection: Selection = ALL, at_once: int = 10
 
 
 def everything_but_arrays(prototype: Prototype) -> dict[str, object]:
-    return {f.name: getattr(prototype, f.name) for f in fields(Prototype) if f.name not in {"key", "vector"}}
+    arrays = {"key", "vector", "appearance"}
+    return {f.name: getattr(prototype, f.name) for f in fields(Prototype) if f.name not in arrays}
 
 
 def lay_out_keys(layout: str, number: int, dimension: int, generator: np.random.Generator) -> Array:
