@@ -183,3 +183,6 @@ CHANGES = {
     )
 }
 """Those that change something, each with the command that shows whether it has happened."""
+
+UNDISTURBED = frozenset({copy_bank.__name__})
+"""Those that close a bank, so that they wait until no item is in hand."""

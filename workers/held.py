@@ -24,8 +24,15 @@ BANK_PATIENCE_SECONDS = 10.0
 class Held:
     """The models and the banks of one process, as long as it lives."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, broker_url: str = "") -> None:
+        """Hold nothing yet.
+
+        Args:
+            settings: the installation.
+            broker_url: where questions to a worker come in; empty in a process that is none.
+        """
         self.settings = settings
+        self.broker_url = broker_url
         self._open: dict[BankName, PrototypeStore] = {}
         self._segmenters: dict[BankName, Segmenter] = {}
         self.generates = False

@@ -17,6 +17,7 @@ from freeda_svc.jobs.kept_exemplars import read_kept_exemplar
 from freeda_svc.jobs.overrides import apply_overrides
 from freeda_svc.jobs.results import colours_of, result_folder
 from freeda_svc.jobs.segmentation_requests import ONLY_PROPOSE
+from workers.answering import answer_meanwhile
 from workers.held import Held
 from workers.metrics_reports import STORE, note_bank, stage
 
@@ -77,7 +78,7 @@ def _add_exemplars(held: Held, claim: Claim) -> dict[str, Any]:
 
 
 class _Noting:
-    """Notes how far the item in hand is, not too often; nobody waits for a database that is away."""
+    """Notes how far the item in hand is, not too often, and answers questions; nobody waits for a database."""
 
     def __init__(self, held: Held, claim: Claim) -> None:
         self._held, self._claim = held, claim
@@ -91,6 +92,7 @@ class _Noting:
             note_progress(self._held.settings, self._claim, done)
         except UnavailableError as error:
             log.warning("progress not noted", reason=str(error))
+        answer_meanwhile(self._held)
 
 
 def _add(held: Held, claim: Claim, bank: BankName, built: "BuildResult") -> dict[str, int]:

@@ -15,6 +15,7 @@ from freeda_svc.jobs import JobKind
 from freeda_svc.jobs.claims import Claim, claim_next, fail_item, finish_item, hand_back_item
 from freeda_svc.settings import Settings
 from workers.ability import become_able, note_success, read_ability
+from workers.answering import answer_task
 from workers.app import ASK_BANK, BANK_QUEUE, QUEUES_KEY, RUN_ITEM
 from workers.child import REPORTS_KEY, held_by_this_process, lease_keeper_of_this_process
 from workers.faults import Fault, fault_behind
@@ -35,7 +36,6 @@ from workers.metrics_reports import (
 )
 from workers.patience import Patience, until_available
 from workers.performing import perform
-from workers.queries import answer_task
 
 if TYPE_CHECKING:
     from celery import Task

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -31,6 +32,22 @@ workers.performing.perform = perform
 workers.answers.ANSWERS["list_banks"] = lambda held: 1 / 0
 workers.answers.ANSWERS["create_bank"] = lambda held, bank: 1 / 0
 workers.answers.ANSWERS["count_nouns"] = lambda held, bank: {{1, 2}}
+"""
+
+
+LONG_ITEM = f"""{UNTRIED}
+import time
+from pathlib import Path
+import workers.performing
+
+def perform(held, claim):
+    noting = workers.performing._Noting(held, claim)
+    while not Path({{flag!r}}).exists():
+        time.sleep(0.05)
+        noting(1)
+    return {{{{"images": 1}}}}
+
+workers.performing.perform = perform
 """
 
 
@@ -64,6 +81,33 @@ def test_a_busy_worker_answers_when_it_can_and_says_what_it_cannot(
         assert "\n" not in str(caught.value)
         with pytest.raises(FreedaError, match="could not answer"):
             ask_bank(settings, "describe_bank", wrong="argument")
+        *_, last = follow_job(settings, job_id)
+        assert last.state == "done"
+
+
+@pytest.mark.end_to_end
+def test_a_worker_answers_in_the_midst_of_a_long_item(
+    make_settings: Callable[..., Settings],
+    described_pack: str,
+    run_first: Callable[[str], None],
+    captions: Callable[..., list[Caption]],
+    tmp_path: Path,
+) -> None:
+    flag = tmp_path / "flag"
+    run_first(LONG_ITEM.format(flag=str(flag)))
+    settings = make_settings(pack=described_pack)
+    with background_stack(settings):
+        job_id = submit_ingest(settings, captions(1), source="x", dispatcher=CeleryDispatcher(settings))
+        with pytest.raises(NotFoundError):  # which the worker said
+            bank_stats(settings)
+        assert ask_bank(settings, "list_banks") == []
+        hasty = settings.model_copy(update={"query_timeout_seconds": 3})
+        with pytest.raises(UnavailableError, match="did not answer"):  # what closes a bank waits for the item's end
+            ask_bank(hasty, "copy_bank", bank="default@1", folder=str(tmp_path / "copy"))
+        assert job_summary(settings, job_id).progress.running == 1
+        flag.touch()
+        with pytest.raises(FreedaError, match="default/1"):  # there is none
+            ask_bank(settings, "copy_bank", bank="default@1", folder=str(tmp_path / "copy"))
         *_, last = follow_job(settings, job_id)
         assert last.state == "done"
 

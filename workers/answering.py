@@ -1,0 +1,134 @@
+"""Answering: questions lie in the broker until the process that holds the banks comes to them.
+
+Celery's message only wakes that process, as the messages of items do (decision 13). So it can also look by itself in
+the midst of a long item, and who asks does not wait until that has ended.
+"""
+
+import json
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
+
+import structlog
+
+from freeda_svc.errors import FreedaError, InputError
+from workers.answers import ANSWERS, CHANGES, UNDISTURBED, Answer
+from workers.broker import broker_client
+from workers.held import Held
+
+if TYPE_CHECKING:
+    import redis
+    from celery import Task
+
+WAITING = "freeda:questions"
+"""A list of the ids of questions, oldest first; each lies beside it until nobody waits for its answer any more."""
+QUESTION, REPLY = "freeda:question:", "freeda:reply:"
+REPLY_KEPT_SECONDS = 60
+
+log = structlog.get_logger(__name__)
+
+
+def answer(held: Held, question: str, arguments: dict[str, Any]) -> Answer:
+    """Answer a question with the banks in hand.
+
+    Raises:
+        InputError: there is no such question, or its arguments are others.
+    """
+    if question not in ANSWERS:
+        raise InputError(f"a bank answers {', '.join(ANSWERS)}, not {question!r}")
+    return ANSWERS[question](held, **arguments)
+
+
+def unknown_change(question: str) -> str:
+    """What is to be said when a change was asked for and no answer came; empty where nothing was to change."""
+    if question not in CHANGES:
+        return ""
+    return f". Whether the change has happened, or still will, is not known: `{CHANGES[question]}` shows it"
+
+
+def put_question(client: "redis.Redis", question: str, arguments: dict[str, Any], seconds: float) -> str:
+    """Put a question where the worker finds it.
+
+    Args:
+        client: of the broker.
+        question: the name of one of `ANSWERS`.
+        arguments: what it asks for.
+        seconds: for so long somebody waits for the answer; later it is not answered any more.
+
+    Returns:
+        The name of the list in which the answer will be: ``answer``, or ``error`` and ``message``, as JSON.
+    """
+    identifier = uuid4().hex
+    with client.pipeline() as pipeline:
+        pipeline.set(f"{QUESTION}{identifier}", json.dumps([question, arguments]), px=max(1, int(1000 * seconds)))
+        pipeline.rpush(WAITING, identifier)
+        pipeline.execute()
+    return f"{REPLY}{identifier}"
+
+
+def answer_task(task: "Task") -> None:
+    """Answer in the worker's process what was asked by now."""
+    from workers.child import held_by_this_process  # noqa: PLC0415 - only the worker's process holds anything
+
+    _answer_waiting(held_by_this_process(task.app))
+
+
+def answer_meanwhile(held: Held) -> None:
+    """Answer in the midst of an item what does not need the banks for itself; whatever happens, the item goes on.
+
+    Raises:
+        SoftTimeLimitExceeded: the item's time is over.
+    """
+    from celery.exceptions import SoftTimeLimitExceeded  # noqa: PLC0415 - commands that do it themselves lack a worker
+
+    if not held.broker_url:
+        return
+    try:
+        _answer_waiting(held, later=UNDISTURBED)
+    except SoftTimeLimitExceeded:
+        raise
+    except FreedaError as error:
+        log.warning("questions must wait", reason=str(error))
+    except Exception:  # it is none of the item's business
+        log.exception("questions must wait")
+
+
+def _answer_waiting(held: Held, *, later: Collection[str] = ()) -> None:
+    """Answer all questions that lie there but those that are to wait.
+
+    Raises:
+        UnavailableError: the broker does not answer.
+    """
+    with broker_client(held.broker_url) as client:
+        for identifier in map(bytes.decode, cast("list[bytes]", client.lrange(WAITING, 0, -1))):
+            name = f"{QUESTION}{identifier}"
+            content = client.get(name)
+            if content is not None and json.loads(content)[0] in later:
+                continue
+            client.lrem(WAITING, 1, identifier)
+            if content is None or not client.delete(name):  # nobody waits for it any more
+                continue
+            _reply(held, client, *json.loads(content), place=f"{REPLY}{identifier}")
+
+
+def _reply(held: Held, client: "redis.Redis", question: str, arguments: dict[str, Any], *, place: str) -> None:
+    """Answer a question; an error travels as its name and message."""
+    from celery.exceptions import SoftTimeLimitExceeded  # noqa: PLC0415 - as above
+
+    over: SoftTimeLimitExceeded | None = None
+    try:
+        content = json.dumps({"answer": answer(held, question, arguments)})
+    except FreedaError as error:
+        content = json.dumps({"error": type(error).__name__, "message": str(error)})
+    except Exception as error:  # who asked must be told; what the code did not foresee is told to the log in full
+        over = error if isinstance(error, SoftTimeLimitExceeded) else None
+        log.exception("a question could not be answered", question=question)
+        line = " ".join(str(error).split())
+        message = f"the worker could not answer ({type(error).__name__}: {line}); its log says more"
+        content = json.dumps({"error": FreedaError.__name__, "message": f"{message}{unknown_change(question)}"})
+    with client.pipeline() as pipeline:
+        pipeline.rpush(place, content)
+        pipeline.expire(place, REPLY_KEPT_SECONDS)  # who asked may have gone
+        pipeline.execute()
+    if over is not None:
+        raise over
