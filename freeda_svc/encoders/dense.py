@@ -1,10 +1,16 @@
 """The dense backbone: one feature vector for each patch of an image (v(I) of eq. 2)."""
 
-import torch
-from transformers import Dinov2Model, Dinov2WithRegistersModel
+from collections.abc import Sequence
+from typing import TypeAlias
 
-from freeda_svc.encoders.images import channel_constants, check_images, squash
+import torch
+from transformers import Dinov2Model, Dinov2WithRegistersModel, DINOv3ViTModel
+
+from freeda_svc.encoders.images import channel_constants, check_images, check_size, squash
 from freeda_svc.errors import InputError
+
+DenseModel: TypeAlias = Dinov2Model | Dinov2WithRegistersModel | DINOv3ViTModel
+"""What can be a backbone: its tokens are the class, then registers where it has any, then the patches row by row."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -12,7 +18,7 @@ _PATCHES_TRIED = 2
 
 
 class DenseBackbone:
-    """A DINOv2 model that gives the last layer's normalised patch features.
+    """A DINOv2 or DINOv3 model that gives the last layer's normalised patch features.
 
     Attributes:
         size: side, in pixels, to which every image is squashed.
@@ -20,14 +26,19 @@ class DenseBackbone:
         grid: patches along a side, h and w.
     """
 
-    def __init__(self, model: Dinov2Model | Dinov2WithRegistersModel, size: int) -> None:
-        patch = int(model.config.patch_size)
-        if size < patch or size % patch:
-            raise InputError(f"backbone_size is {size}, but must be a multiple of the backbone's patches of {patch}")
+    def __init__(
+        self,
+        model: DenseModel,
+        size: int,
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+    ) -> None:
+        patch = _patch_side(model)
+        check_size("backbone_size", size, patch, "backbone")
         self._model = model.eval()
         self._parameter = next(self._model.parameters())
-        self._mean = channel_constants(IMAGENET_MEAN).to(self._parameter.device)
-        self._std = channel_constants(IMAGENET_STD).to(self._parameter.device)
+        self._mean = channel_constants(mean).to(self._parameter.device)
+        self._std = channel_constants(std).to(self._parameter.device)
         self._leading_tokens = 1 + int(getattr(model.config, "num_register_tokens", 0))
         self.size = size
         self.dimension = int(model.config.hidden_size)
@@ -62,3 +73,14 @@ class DenseBackbone:
         pixels = torch.zeros(1, 3, side, side, device=self._parameter.device, dtype=self._parameter.dtype)
         output: torch.Tensor = self._model(pixel_values=pixels).last_hidden_state
         return output.to(device="cpu", dtype=torch.float32)
+
+
+def _patch_side(model: DenseModel) -> int:
+    """Return the side of a model's patches, pixels."""
+    configured = model.config.patch_size
+    sides = {int(side) for side in configured} if isinstance(configured, list | tuple) else {int(configured)}
+    if len(sides) != 1:
+        raise InputError(
+            f"the backbone has patches of {' x '.join(map(str, configured))} pixels, but needs square ones"
+        )
+    return sides.pop()

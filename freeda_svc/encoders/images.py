@@ -8,6 +8,8 @@ from torch.nn import functional
 
 from freeda_svc.errors import InputError
 
+Interpolation = Literal["bilinear", "bicubic"]
+
 RGB_CHANNELS = 3
 
 
@@ -26,7 +28,23 @@ def check_images(images: torch.Tensor) -> None:
         )
 
 
-def squash(images: torch.Tensor, size: int, mode: Literal["bilinear", "bicubic"]) -> torch.Tensor:
+def check_size(key: str, size: int, patch: int, what: str) -> None:
+    """Refuse a side that patches do not cover exactly; the libraries would leave its last pixels out without a word.
+
+    Args:
+        key: what the side is called in a pack.
+        size: the side to which images are squashed, pixels.
+        patch: the side of a patch, pixels.
+        what: whose patches they are.
+
+    Raises:
+        InputError: the side is no multiple of the patches.
+    """
+    if size < patch or size % patch:
+        raise InputError(f"{key} is {size}, but must be a multiple of the {what}'s patches of {patch}")
+
+
+def squash(images: torch.Tensor, size: int, mode: Interpolation) -> torch.Tensor:
     """Resize images (B, 3, H, W) to (B, 3, size, size), corners not aligned, without antialiasing or cropping."""
     if images.shape[-2:] == (size, size):
         return images

@@ -31,7 +31,7 @@ class Source:
         origin: where it was taken from, with its revision.
         repository: ``owner/name`` on the model hub; empty when it did not come from there.
         revision: the commit it was fetched at.
-        activation: of an image-text model, ``gelu`` or ``quick_gelu``; empty when nobody said.
+        activation: of an image-text model, ``gelu``, ``quick_gelu`` or ``gelu_tanh``; empty when nobody said.
     """
 
     description: str

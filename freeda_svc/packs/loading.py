@@ -69,7 +69,7 @@ class Pack:
     @cached_property
     def image_text(self) -> "ImageTextModel":
         """The image-text model (raises InputError when its files are not as listed)."""
-        from freeda_svc.packs.models import read_image_text  # noqa: PLC0415
+        from freeda_svc.packs.image_text_model import read_image_text  # noqa: PLC0415
 
         source = self.description.sources["image_text"]
         size = self.parameters.image_text_size

@@ -13,7 +13,7 @@ from freeda_svc.packs.places import BUNDLED, MANIFEST, PARTS, bundled_recipes, i
 from freeda_svc.packs.tables import read_table
 from freeda_svc.text_files import read_text
 
-ACTIVATIONS = ("gelu", "quick_gelu")
+ACTIVATIONS = ("gelu", "quick_gelu", "gelu_tanh")
 FETCHED_ENDINGS = (".safetensors", ".json", ".txt", ".model")
 """Weights come as safetensors only: what else holds weights can hold a program."""
 
@@ -32,7 +32,8 @@ class HubSource:
         files: paths in the repository; they keep their places below the part's folder.
         revision: branch, tag or commit; the repository's main branch when empty.
         megabytes: about how much is fetched; 0 when nobody knows.
-        activation: of an image-text model, ``gelu`` or ``quick_gelu``; a model that computes with another is refused.
+        activation: of an image-text model, ``gelu``, ``quick_gelu`` or ``gelu_tanh`` (of its text encoder); a model
+            that computes with another is refused.
     """
 
     description: str

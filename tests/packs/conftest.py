@@ -3,13 +3,16 @@
 import hashlib
 import json
 import re
+import shutil
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from freeda_svc.packs import Source, read_pack_parameters, write_pack_manifest
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -156,3 +159,22 @@ def recipe_file(hub: Hub, tiny_pack_folder: Path, tmp_path: Path) -> Path:
     path = tmp_path / "own.toml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def pack_folder(tiny_pack_folder: Path, tmp_path: Path) -> Path:
+    """A pack that a test may change or spoil; ``sign`` afterwards."""
+    return Path(shutil.copytree(tiny_pack_folder, tmp_path / "pack"))
+
+
+@pytest.fixture
+def sign(tiny_pack_folder: Path, pack_folder: Path) -> Callable[..., None]:
+    """Write the manifest of the changed pack, with another source of the image-text model or other sizes if given."""
+
+    def write(image_text: Source | None = None, **sizes: int) -> None:
+        had = read_pack_parameters(str(tiny_pack_folder))
+        sources = {**had.sources, "image_text": image_text or had.sources["image_text"]}
+        words = {"name": "tiny", "version": "1", "description": "x", "parameters": replace(had.parameters, **sizes)}
+        write_pack_manifest(pack_folder, sources=sources, **words)
+
+    return write

@@ -14,7 +14,7 @@ from transformers import Dinov2Config, Dinov2Model, Dinov2WithRegistersConfig, D
 
 from freeda_svc.captions.caption import Noun, make_caption
 from freeda_svc.errors import InputError
-from freeda_svc.packs import Source, load_pack, read_pack_parameters, write_pack_manifest
+from freeda_svc.packs import Source, load_pack
 
 CHECKPOINTS = {
     "backbone": "backbone/model.safetensors",
@@ -23,25 +23,6 @@ CHECKPOINTS = {
     "vae": "generator/vae/diffusion_pytorch_model.safetensors",
     "text_encoder": "generator/text_encoder/model.safetensors",
 }
-
-
-@pytest.fixture
-def pack_folder(tiny_pack_folder: Path, tmp_path: Path) -> Path:
-    """A pack that a test may change; ``sign`` afterwards."""
-    return Path(shutil.copytree(tiny_pack_folder, tmp_path / "pack"))
-
-
-@pytest.fixture
-def sign(tiny_pack_folder: Path, pack_folder: Path) -> Callable[..., None]:
-    """Write the manifest of the changed pack, with another source of the image-text model if one is given."""
-
-    def write(image_text: Source | None = None) -> None:
-        had = read_pack_parameters(str(tiny_pack_folder))
-        sources = {**had.sources, "image_text": image_text or had.sources["image_text"]}
-        words = {"name": "tiny", "version": "1", "description": "x", "parameters": had.parameters}
-        write_pack_manifest(pack_folder, sources=sources, **words)
-
-    return write
 
 
 def openai_like(folder: Path, *, quick_gelu: bool = True, written: bool | None = None) -> open_clip.CLIP:
@@ -215,6 +196,13 @@ def test_a_tokenizer_of_words_and_merges_alone_is_read(
     ]
     assert (images[0].pixels == images[1].pixels).all()
     assert [noun.text for noun in images[1].nouns] == ["ball"]
+
+
+def test_a_tokenizer_without_its_words_is_refused(pack_folder: Path, sign: Callable[..., None]) -> None:
+    (pack_folder / "generator" / "tokenizer" / "tokenizer.json").unlink()
+    sign()
+    with pytest.raises(InputError, match=r"the tokenizer in .*generator/tokenizer knows no words: its tokenizer\.json"):
+        _ = load_pack(str(pack_folder)).generator
 
 
 def test_the_whole_pack_computes_in_bfloat16(tiny_pack_folder: Path) -> None:

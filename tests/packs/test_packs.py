@@ -20,12 +20,6 @@ from freeda_svc.packs import (
 )
 
 
-@pytest.fixture
-def pack_folder(tiny_pack_folder: Path, tmp_path: Path) -> Path:
-    """A pack that a test may spoil."""
-    return Path(shutil.copytree(tiny_pack_folder, tmp_path / "pack"))
-
-
 def edit(folder: Path, old: str, new: str) -> None:
     manifest = folder / "pack.toml"
     text = manifest.read_text(encoding="utf-8")
@@ -178,7 +172,9 @@ def test_pickled_weights_are_never_read(pack_folder: Path, part: str, weights: s
     [
         ("generator/model_index.json", "StableDiffusionPipeline", "FluxPipeline", "holds a FluxPipeline"),
         ("backbone/config.json", '"dinov2"', '"vit"', "holds a vit"),
-        ("backbone/config.json", '"dinov2"', '"nonsense"', "backbone cannot be loaded"),
+        ("backbone/config.json", '"dinov2"', '"dinov3_convnext"', "holds a dinov3_convnext, but a backbone must be"),
+        ("backbone/config.json", '"dinov2"', "[]", r"holds a \[\], but a backbone must be one of dinov2, "),
+        ("backbone/config.json", "{", "", "config.json cannot be read as JSON"),
         ("image_text/open_clip_config.json", "embed_dim", "embed_dims", "image_text cannot be loaded"),
     ],
 )
