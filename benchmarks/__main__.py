@@ -15,6 +15,7 @@ NAMES = (
     "nouns",
     "curation",
     "exemplars",
+    "appearance",
     "retrieval",
     "retrieval_depth",
     "segmentation",

@@ -21,8 +21,8 @@ from freeda_svc.packs import Pack, load_pack
 from freeda_svc.prototypes import Prototype
 from freeda_svc.prototypes.builder import PrototypeBuilder
 from freeda_svc.prototypes.exemplar_builder import ExemplarBuilder
-from freeda_svc.prototypes.exemplar_windows import show_to_backbone
 from freeda_svc.prototypes.exemplars import Exemplar, make_exemplar
+from freeda_svc.prototypes.object_windows import make_photo
 from freeda_svc.prototypes.pooling import pool_prototype
 
 TAUGHT = ("moon", "car", "flower")
@@ -68,7 +68,7 @@ def _of_whole_images(pack: Pack, exemplars: Sequence[Exemplar], made: Sequence[P
     """Pool the exemplars anew without windows: the whole image squashed to the backbone's size."""
     whole = []
     for exemplar, prototype in zip(exemplars, made, strict=True):
-        photo = show_to_backbone(exemplar.pixels, pack.backbone.size)
+        photo = make_photo(exemplar.pixels, pack.backbone.size)
         vector = pool_prototype(pack.backbone.features(photo[None])[0], exemplar.mask)
         if vector is not None:
             whole.append(replace(prototype, vector=vector))

@@ -22,6 +22,7 @@ from freeda_svc.demo.world import distinct_captions
 from freeda_svc.diffusion import weak_mask
 from freeda_svc.miniature.scenes import EASY, HARD, NOUNS, paint_scene
 from freeda_svc.packs import Pack, load_pack
+from freeda_svc.prototypes.appearance import embed_regions
 from freeda_svc.prototypes.builder import PrototypeBuilder
 from freeda_svc.prototypes.pooling import pool_prototype
 from freeda_svc.segmentation import Category, Segmenter
@@ -29,6 +30,8 @@ from freeda_svc.segmentation import Category, Segmenter
 CAPTIONS = 48
 SCENES = 60
 BENCHMARK_SPLIT = 4
+REGIONS_AT_ONCE = 24
+"""As many as a batch of eight captions has."""
 
 T = TypeVar("T")
 
@@ -85,7 +88,16 @@ def ingest_stages(pack: Pack, store: EmbeddedStore, captions: Sequence[Caption])
                 pool_prototype(dense, weak_mask(attribution, pack.parameters.prototypes.gamma))
 
     _timed(seconds, "image_text", embed)
+    gamma = pack.parameters.prototypes.gamma
+    weak = [(image.pixels, weak_mask(attribution, gamma)) for image in images for attribution in image.attributions]
+    regions = [(pixels, mask) for pixels, mask in weak if mask.any()]
+
+    def embed_appearances() -> None:
+        for start in range(0, len(regions), REGIONS_AT_ONCE):
+            embed_regions(pack.image_text, regions[start : start + REGIONS_AT_ONCE])
+
     _timed(seconds, "masks_and_pooling", pool)
+    _timed(seconds, "appearances", embed_appearances)
     built = PrototypeBuilder(pack, parser).build(captions)
     _timed(seconds, "bank", lambda: store.add(built.prototypes))
     return _shares("ingest", seconds, len(captions), "caption")

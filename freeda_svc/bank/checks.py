@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.errors import InputError
-from freeda_svc.prototypes.record import LARGEST_VALUE, UNIT_LENGTH_TOLERANCE
+from freeda_svc.prototypes.record import LARGEST_VALUE, is_unit
 
 if TYPE_CHECKING:
     from freeda_svc.prototypes.record import Prototype
@@ -58,8 +58,8 @@ def _check_values(name: str, values: npt.NDArray[np.float32], dimension: int) ->
 
 def _check_appearance(name: str, appearance: npt.NDArray[np.float32], dimension: int) -> None:
     _check_values(name, appearance, dimension)
-    length = float(np.linalg.norm(appearance.astype(np.float64)))
-    if abs(length - 1) > UNIT_LENGTH_TOLERANCE:
+    if not is_unit(appearance):
+        length = np.linalg.norm(appearance.astype(np.float64))
         raise InputError(f"{name} has length {length:.4g}, expected 1: scale it to unit length, or leave it out")
 
 

@@ -27,6 +27,7 @@ class ImageTextModel:
     Attributes:
         size: side, in pixels, to which every image is squashed, bicubic or as the model was trained.
         dimension: length of an embedding, Dt.
+        mean_colour: red, green and blue, 0 to 1, that the model's normalisation makes zero.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class ImageTextModel:
         self._mean = channel_constants(mean).to(self._parameter.device)
         self._std = channel_constants(std).to(self._parameter.device)
         self._nouns: dict[str, torch.Tensor] = {}
+        self.mean_colour = tuple(mean)
         self.size = size
         self.dimension = _dimension(model)
 

@@ -1,11 +1,13 @@
 """Captions to prototypes: the offline stage of section 3.1."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.nn import functional
 
@@ -13,9 +15,10 @@ from freeda_svc.captions.caption import Caption, Noun
 from freeda_svc.captions.nouns import NounParser
 from freeda_svc.diffusion import GeneratedImage, contrast, weak_mask
 from freeda_svc.packs import Pack
+from freeda_svc.prototypes.appearance import embed_regions
 from freeda_svc.prototypes.keys import make_keys
 from freeda_svc.prototypes.pooling import pool_prototype
-from freeda_svc.prototypes.record import Prototype, is_storable
+from freeda_svc.prototypes.record import Prototype, is_storable, is_unit
 from freeda_svc.prototypes.thumbnails import (
     write_attribution_thumbnail,
     write_image_thumbnail,
@@ -117,70 +120,89 @@ class PrototypeBuilder:
         seen = functional.normalize(pack.image_text.embed_images(photos), dim=-1)
         said = functional.normalize(pack.image_text.embed_texts([image.caption.text for image in images]), dim=-1)
         embedded = iter(pack.image_text.embed_nouns([noun.text for image in images for noun in image.nouns]))
-        prototypes: list[Prototype] = []
+        pooled: list[_Pooled] = []
         for index, image in enumerate(images):
             counts[CUT_OFF] += len(image.cut_off)
             if not image.nouns:
                 continue
             names = torch.stack([next(embedded) for _ in image.nouns])
             keys = make_keys(names, said[index], pack.parameters.prototypes.alpha)
-            prototypes += self._build_image(
-                image,
-                features=features[index],
-                keys=keys,
-                scores=names @ seen[index],
-                job=job,
-                artifacts=artifacts,
-                counts=counts,
-            )
-        return prototypes
+            pooled += self._pool_image(image, features[index], keys, names @ seen[index], counts)
+        appearances = embed_regions(pack.image_text, [(one.image.pixels, one.mask) for one in pooled])
+        usable = [is_unit(appearance) for appearance in appearances]
+        counts[NOT_FINITE] += usable.count(False)
+        thumbnails: dict[str, str] = {}
+        return [
+            self._make_prototype(one, appearance, job, artifacts, thumbnails)
+            for one, appearance, finite in zip(pooled, appearances, usable, strict=True)
+            if finite
+        ]
 
-    def _build_image(
+    def _pool_image(
         self,
         image: GeneratedImage,
-        *,
         features: torch.Tensor,
         keys: torch.Tensor,
         scores: torch.Tensor,
-        job: str,
-        artifacts: Path | None,
         counts: Counter[str],
-    ) -> list[Prototype]:
-        prototypes: list[Prototype] = []
-        thumbnail = ""
-        for number, noun in enumerate(image.nouns):
+    ) -> list["_Pooled"]:
+        pooled: list[_Pooled] = []
+        for number, (key, score) in enumerate(zip(keys.numpy(), scores.tolist(), strict=True)):
             attribution = image.attributions[number]
             mask = weak_mask(attribution, self._pack.parameters.prototypes.gamma)
             vector = pool_prototype(features, mask)
-            key = keys[number].numpy().copy()
-            if vector is None or not is_storable(vector, key) or not bool(scores[number].isfinite()):
+            if vector is None or not is_storable(vector, key) or not math.isfinite(score):
                 empty = vector is None and np.isfinite(attribution).all() and bool(features.isfinite().all())
                 counts[EMPTY_MASK if empty else NOT_FINITE] += 1
                 continue
-            shown: dict[str, str] = {}
-            if artifacts is not None:
-                thumbnail = thumbnail or write_image_thumbnail(artifacts, image.caption.id, image.pixels)
-                shown = {
-                    "image": thumbnail,
-                    "mask": write_mask_thumbnail(artifacts, image.caption.id, noun.text, mask),
-                    "attribution": write_attribution_thumbnail(artifacts, image.caption.id, noun.text, attribution),
-                }
-            prototypes.append(
-                Prototype(
-                    noun=noun.text,
-                    caption_id=image.caption.id,
-                    caption=image.caption.text,
-                    spans=noun.spans,
-                    seed=image.seed,
-                    key=key,
-                    vector=vector,
-                    mask_area=float(mask.mean()),
-                    contrast=contrast(attribution, mask),
-                    image_text_score=float(scores[number]),
-                    pack=self._pack.fingerprint,
-                    job=job,
-                    appearance=None,
-                    **shown,
-                )
-            )
-        return prototypes
+            pooled.append(_Pooled(image, number, mask, vector, key.copy(), score))
+        return pooled
+
+    def _make_prototype(
+        self,
+        pooled: "_Pooled",
+        appearance: npt.NDArray[np.float32],
+        job: str,
+        artifacts: Path | None,
+        thumbnails: dict[str, str],
+    ) -> Prototype:
+        image, mask = pooled.image, pooled.mask
+        noun, attribution = image.nouns[pooled.number], image.attributions[pooled.number]
+        caption = image.caption
+        shown: dict[str, str] = {}
+        if artifacts is not None:
+            if caption.id not in thumbnails:
+                thumbnails[caption.id] = write_image_thumbnail(artifacts, caption.id, image.pixels)
+            shown = {
+                "image": thumbnails[caption.id],
+                "mask": write_mask_thumbnail(artifacts, caption.id, noun.text, mask),
+                "attribution": write_attribution_thumbnail(artifacts, caption.id, noun.text, attribution),
+            }
+        return Prototype(
+            noun=noun.text,
+            caption_id=caption.id,
+            caption=caption.text,
+            spans=noun.spans,
+            seed=image.seed,
+            key=pooled.key,
+            vector=pooled.vector,
+            mask_area=float(mask.mean()),
+            contrast=contrast(attribution, mask),
+            image_text_score=pooled.score,
+            pack=self._pack.fingerprint,
+            job=job,
+            appearance=appearance,
+            **shown,
+        )
+
+
+@dataclass(frozen=True)
+class _Pooled:
+    """A noun of an image with a usable vector, key and score; ``number`` is its place among the image's nouns."""
+
+    image: GeneratedImage
+    number: int
+    mask: npt.NDArray[np.bool_]
+    vector: npt.NDArray[np.float32]
+    key: npt.NDArray[np.float32]
+    score: float

@@ -11,12 +11,13 @@ from torch.nn import functional
 
 from freeda_svc.diffusion import is_flat
 from freeda_svc.packs import Pack
+from freeda_svc.prototypes.appearance import embed_regions
 from freeda_svc.prototypes.builder import EMPTY_MASK, NOT_FINITE, BuildResult
-from freeda_svc.prototypes.exemplar_windows import show_to_backbone, window_around
 from freeda_svc.prototypes.exemplars import Exemplar, find_mentions
 from freeda_svc.prototypes.keys import make_keys
+from freeda_svc.prototypes.object_windows import make_photo, window_around
 from freeda_svc.prototypes.pooling import pool_prototype
-from freeda_svc.prototypes.record import EXEMPLAR, Prototype, is_storable
+from freeda_svc.prototypes.record import EXEMPLAR, Prototype, is_storable, is_unit
 from freeda_svc.prototypes.thumbnails import write_image_thumbnail, write_mask_thumbnail
 
 EXEMPLARS_AT_ONCE = 8
@@ -83,7 +84,7 @@ class ExemplarBuilder:
             return []
         photos = torch.stack(
             [
-                show_to_backbone(window.cut(exemplar.pixels), pack.backbone.size)
+                make_photo(window.cut(exemplar.pixels), pack.backbone.size)
                 for exemplar, window in zip(batch, windows, strict=True)
             ]
         )
@@ -91,13 +92,15 @@ class ExemplarBuilder:
         seen = functional.normalize(pack.image_text.embed_images(photos), dim=-1)
         said = functional.normalize(pack.image_text.embed_texts([exemplar.caption for exemplar in batch]), dim=-1)
         names = pack.image_text.embed_nouns([exemplar.noun for exemplar in batch])
+        appearances = embed_regions(pack.image_text, [(exemplar.pixels, exemplar.mask) for exemplar in batch])
         prototypes: list[Prototype] = []
         for index, (exemplar, window) in enumerate(zip(batch, windows, strict=True)):
             mask = window.cut(exemplar.mask)
             vector = pool_prototype(features[index], mask)
             made = make_keys(names[index : index + 1], said[index], pack.parameters.prototypes.alpha)[0]
             key, score = made.numpy().copy(), float(names[index] @ seen[index])
-            if vector is None or not is_storable(vector, key) or not math.isfinite(score):
+            storable = vector is not None and is_storable(vector, key) and is_unit(appearances[index])
+            if vector is None or not storable or not math.isfinite(score):
                 empty = vector is None and bool(features[index].isfinite().all())
                 counts[EMPTY_MASK if empty else NOT_FINITE] += 1
                 continue
@@ -122,7 +125,7 @@ class ExemplarBuilder:
                     pack=pack.fingerprint,
                     job=job,
                     origin=EXEMPLAR,
-                    appearance=None,
+                    appearance=appearances[index],
                     **shown,
                 )
             )

@@ -42,8 +42,8 @@ class Prototype:
         image: path of the generated image's thumbnail below the artifact root; empty when not kept.
         mask: path of the weak mask's thumbnail below the artifact root; empty when not kept.
         attribution: path of the attribution's thumbnail below the artifact root; empty when not kept.
-        appearance: (Dt,) float32 of unit length, the image-text model's feature of the image region under the mask;
-            banks keep it in half precision and do not search it. None where none was made.
+        appearance: (Dt,) float32 of unit length, the image-text model's feature of the image region under the mask
+            (decision 29); banks keep it in half precision and do not search it. None where none was made.
     """
 
     noun: str
@@ -64,6 +64,12 @@ class Prototype:
     mask: str = ""
     attribution: str = ""
     appearance: npt.NDArray[np.float32] | None = None
+
+
+def is_unit(appearance: npt.NDArray[np.float32]) -> bool:
+    """Tell whether an appearance (Dt,) is finite and of unit length, up to rounding to float16."""
+    # a comparison with NaN is false
+    return abs(float(np.linalg.norm(appearance.astype(np.float64))) - 1) <= UNIT_LENGTH_TOLERANCE
 
 
 def is_storable(vector: npt.NDArray[np.float32], key: npt.NDArray[np.float32]) -> bool:

@@ -8,8 +8,10 @@ from PIL import Image
 
 from freeda_svc.captions import Caption, NounParser, make_caption
 from freeda_svc.diffusion import GeneratedImage, Unusable, contrast, weak_mask
+from freeda_svc.encoders import ImageTextModel
 from freeda_svc.packs import Pack, load_pack
-from freeda_svc.prototypes import Prototype
+from freeda_svc.prototypes import Prototype, builder
+from freeda_svc.prototypes.appearance import Region, embed_regions
 from freeda_svc.prototypes.builder import CUT_OFF, EMPTY_MASK, NOT_FINITE, WITHOUT_NOUNS, PrototypeBuilder
 from freeda_svc.prototypes.pooling import pool_prototype
 
@@ -91,6 +93,8 @@ def test_a_prototype_follows_from_equations_1_to_3(pack: Pack, parser: NounParse
     said, seen = pack.image_text.embed_texts([CAPTIONS[0].text])[0], pack.image_text.embed_images(photo)[0]
     np.testing.assert_allclose(prototype.key, (0.9 * noun + 0.1 * said / said.norm()).numpy(), atol=1e-5)
     assert prototype.image_text_score == pytest.approx(float(noun @ seen / seen.norm()), abs=1e-5)
+    [appearance] = embed_regions(pack.image_text, [(image.pixels, mask)])
+    np.testing.assert_allclose(prototype.appearance, appearance, atol=1e-5)
 
 
 def test_a_caption_gives_the_same_prototypes_alone_and_in_any_batch(parser: NounParser, tmp_path: Path) -> None:
@@ -110,6 +114,7 @@ def test_a_caption_gives_the_same_prototypes_alone_and_in_any_batch(parser: Noun
             assert (mask == other_mask).mean() > 0.999
             np.testing.assert_allclose(first.vector, other.vector, atol=1e-3 * np.abs(first.vector).max())
             np.testing.assert_allclose(first.key, other.key, atol=1e-3)
+            np.testing.assert_allclose(first.appearance, other.appearance, atol=5e-3)
             assert (first.seed, first.spans) == (other.seed, other.spans)
 
 
@@ -243,6 +248,22 @@ def test_a_vector_that_no_bank_can_hold_is_counted_and_spoils_no_other(pack: Pac
     result = PrototypeBuilder(other).build([CAPTIONS[0], CAPTIONS[3]])
     assert [one.noun for one in result.prototypes] == ["moon", "sky"]
     assert result.counts == {NOT_FINITE: 2}
+
+
+@pytest.mark.parametrize("value", [float("nan"), 0.0])
+def test_of_a_region_that_the_model_does_not_see_nothing_is_stored(
+    pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: float
+) -> None:
+    def spoiling(model: ImageTextModel, regions: list[Region]) -> np.ndarray:
+        rows = embed_regions(model, regions)
+        rows[1] = value
+        return rows
+
+    monkeypatch.setattr(builder, "embed_regions", spoiling)
+    result = PrototypeBuilder(pack).build([CAPTIONS[0], CAPTIONS[3]], artifacts=tmp_path)
+    assert [one.noun for one in result.prototypes] == ["ball", "moon", "sky"]
+    assert result.counts == {NOT_FINITE: 1}
+    assert len(list((tmp_path / "thumbnails").iterdir())) == 2 + 2 * 3
 
 
 def test_nouns_that_the_models_do_not_know_are_counted(pack: Pack, parser: NounParser) -> None:

@@ -10,10 +10,11 @@ from PIL import Image
 from freeda_svc.bank.points import point_id
 from freeda_svc.miniature.scenes import HARD, NOUNS, Scene, paint_scene
 from freeda_svc.packs import Pack, load_pack
+from freeda_svc.prototypes.appearance import embed_regions
 from freeda_svc.prototypes.builder import EMPTY_MASK, NOT_FINITE
 from freeda_svc.prototypes.exemplar_builder import EXEMPLARS_AT_ONCE, ExemplarBuilder
-from freeda_svc.prototypes.exemplar_windows import show_to_backbone
 from freeda_svc.prototypes.exemplars import Exemplar, make_exemplar
+from freeda_svc.prototypes.object_windows import make_photo
 from freeda_svc.prototypes.pooling import pool_prototype
 from freeda_svc.prototypes.record import EXEMPLAR
 
@@ -40,7 +41,7 @@ def box(height: int = 60, width: int = 90, top: int = 20, left: int = 30, side: 
 def test_a_prototype_follows_from_equations_2_and_3(pack: Pack) -> None:
     exemplar = make_exemplar("Excavator  Bucket", photo(), box(), "An excavator bucket in the sand.")
     [prototype] = ExemplarBuilder(pack).build([exemplar], job="j1").prototypes
-    seen = show_to_backbone(photo()[16:40, 26:50], 64)[None]  # 24 pixels around the object's 16
+    seen = make_photo(photo()[16:40, 26:50], 64)[None]  # 24 pixels around the object's 16
     mask = box()[16:40, 26:50]
     np.testing.assert_allclose(prototype.vector, pool_prototype(pack.backbone.features(seen)[0], mask), atol=1e-4)
     noun = pack.image_text.embed_nouns(["excavator bucket"])[0]
@@ -52,6 +53,8 @@ def test_a_prototype_follows_from_equations_2_and_3(pack: Pack) -> None:
     assert prototype.spans == ((3, 19),)
     assert prototype.mask_area == pytest.approx(16 * 16 / (24 * 24))
     assert (prototype.contrast, prototype.seed, prototype.origin) == (1.0, 0, EXEMPLAR)
+    [appearance] = embed_regions(pack.image_text, [(photo(), box())])
+    np.testing.assert_allclose(prototype.appearance, appearance, atol=1e-5)
     assert (prototype.pack, prototype.job, prototype.caption_id) == (pack.fingerprint, "j1", exemplar.id)
     assert prototype.image == prototype.mask == prototype.attribution == ""
     assert prototype.key.dtype == prototype.vector.dtype == np.float32
@@ -89,6 +92,7 @@ def test_an_exemplar_gives_the_same_prototype_alone_and_in_any_batch(pack: Pack)
         [alone] = builder.build([exemplar]).prototypes
         np.testing.assert_allclose(one.vector, alone.vector, atol=1e-3 * np.abs(alone.vector).max())
         np.testing.assert_allclose(one.key, alone.key, atol=1e-4)
+        np.testing.assert_allclose(one.appearance, alone.appearance, atol=1e-4)
         assert one.caption_id == alone.caption_id == exemplar.id
 
 
@@ -135,7 +139,7 @@ def test_masks_that_weigh_nothing_on_the_grid_are_counted(pack: Pack, tmp_path: 
 @pytest.mark.parametrize("part", ["backbone", "image_text"])
 def test_values_that_are_not_finite_never_leave(pack: Pack, part: str, number: float) -> None:
     class Spoilt:
-        size = pack.backbone.size
+        size, dimension, mean_colour = pack.backbone.size, pack.image_text.dimension, pack.image_text.mean_colour
         embed_texts, embed_images = pack.image_text.embed_texts, pack.image_text.embed_images
 
         def features(self, photos: torch.Tensor) -> torch.Tensor:

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from freeda_svc.prototypes.exemplar_windows import CONTEXT, ExemplarWindow, show_to_backbone, window_around
+from freeda_svc.prototypes.object_windows import CONTEXT, ObjectWindow, make_photo, window_around
 
 
 def box(size: tuple[int, int], corner: tuple[int, int], opposite: tuple[int, int]) -> np.ndarray:
@@ -14,16 +14,16 @@ def box(size: tuple[int, int], corner: tuple[int, int], opposite: tuple[int, int
 
 
 def test_a_window_is_square_and_around_the_object() -> None:
-    assert window_around(box((400, 600), (100, 200), (140, 300))) == ExemplarWindow(45, 175, 195, 325)
+    assert window_around(box((400, 600), (100, 200), (140, 300))) == ObjectWindow(45, 175, 195, 325)
 
 
 def test_at_the_border_it_is_moved_back() -> None:
-    assert window_around(box((400, 600), (0, 560), (40, 600))) == ExemplarWindow(0, 540, 60, 600)
+    assert window_around(box((400, 600), (0, 560), (40, 600))) == ObjectWindow(0, 540, 60, 600)
 
 
 def test_where_the_object_is_large_it_is_cut_off() -> None:
-    assert window_around(box((400, 600), (10, 20), (390, 580))) == ExemplarWindow(0, 0, 400, 600)
-    assert window_around(box((100, 600), (40, 200), (60, 340))) == ExemplarWindow(0, 165, 100, 375)
+    assert window_around(box((400, 600), (10, 20), (390, 580))) == ObjectWindow(0, 0, 400, 600)
+    assert window_around(box((100, 600), (40, 200), (60, 340))) == ObjectWindow(0, 165, 100, 375)
 
 
 @given(st.data(), st.integers(1, 60), st.integers(1, 60))
@@ -46,7 +46,7 @@ def test_parts_of_a_mask_that_lie_apart_are_all_in_the_window() -> None:
 
 def test_the_backbone_is_shown_the_pixels_themselves_where_they_fit() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    shown = show_to_backbone(pixels, 64)
+    shown = make_photo(pixels, 64)
     assert shown.dtype == torch.float32
     assert np.array_equal((shown * 255).round().to(torch.uint8).permute(1, 2, 0).numpy(), pixels)
 
@@ -54,13 +54,13 @@ def test_the_backbone_is_shown_the_pixels_themselves_where_they_fit() -> None:
 def test_what_is_shrunk_keeps_all_of_its_light() -> None:
     pixels = np.zeros((640, 320, 3), dtype=np.uint8)
     pixels[::10, ::10] = 255  # points that sampling without antialiasing would find or lose
-    shown = show_to_backbone(pixels, 64)
+    shown = make_photo(pixels, 64)
     assert shown.shape == (3, 64, 64)
     assert float(shown[:, 8:-8, 8:-8].mean()) == pytest.approx(0.01, rel=0.05)
 
 
 def test_what_is_enlarged_stays_between_black_and_white() -> None:
-    shown = show_to_backbone(np.array([[[0, 255, 7]], [[255, 0, 7]]], dtype=np.uint8), 32)
+    shown = make_photo(np.array([[[0, 255, 7]], [[255, 0, 7]]], dtype=np.uint8), 32)
     assert shown.shape == (3, 32, 32)
     assert float(shown.min()) == 0
     assert float(shown.max()) == 1

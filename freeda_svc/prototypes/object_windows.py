@@ -1,4 +1,4 @@
-"""The part of a person's image that the backbone is shown: a window around the object."""
+"""The part of an image in which an object is shown to an encoder: a window around it."""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -17,7 +17,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True)
-class ExemplarWindow:
+class ObjectWindow:
     """Rows ``top`` to ``bottom`` and columns ``left`` to ``right`` of an image, both exclusive."""
 
     top: int
@@ -30,8 +30,8 @@ class ExemplarWindow:
         return pixels[self.top : self.bottom, self.left : self.right]
 
 
-def window_around(mask: npt.NDArray[np.bool_]) -> ExemplarWindow:
-    """Return the window in which an object is shown to the backbone.
+def window_around(mask: npt.NDArray[np.bool_]) -> ObjectWindow:
+    """Return the window in which an object is shown to an encoder.
 
     It is square, ``CONTEXT`` times as large as the object and around its middle, as far as the image reaches: moved
     back where it would leave the image, and cut off where it is larger than it. In a whole photograph an object may
@@ -46,7 +46,7 @@ def window_around(mask: npt.NDArray[np.bool_]) -> ExemplarWindow:
     side = round(CONTEXT * max(bottom - top, right - left))
     first_row, height = _place(top + bottom, side, mask.shape[0])
     first_column, width = _place(left + right, side, mask.shape[1])
-    return ExemplarWindow(first_row, first_column, first_row + height, first_column + width)
+    return ObjectWindow(first_row, first_column, first_row + height, first_column + width)
 
 
 def _place(twice_middle: int, side: int, length: int) -> tuple[int, int]:
@@ -55,8 +55,8 @@ def _place(twice_middle: int, side: int, length: int) -> tuple[int, int]:
     return min(max((twice_middle - size) // 2, 0), length - size), size
 
 
-def show_to_backbone(pixels: npt.NDArray[np.uint8], size: int) -> torch.Tensor:
-    """Squash a window to the backbone's size, with antialiasing where it is shrunk.
+def make_photo(pixels: npt.NDArray[np.uint8], size: int) -> torch.Tensor:
+    """Squash a window to an encoder's size, with antialiasing where it is shrunk.
 
     A camera's pixels are many times those of a generated image; without antialiasing most of them would be passed
     over.
