@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
@@ -20,7 +21,9 @@ from freeda_svc.parquet_files import open_parquet
 from freeda_svc.prototypes.record import ORIGINS, Prototype
 
 ID = "id"
+APPEARANCE = "appearance"
 _TEXTS = ("noun", "caption_id", "caption", "pack", "job", "origin", "outlier", "image", "mask", "attribution")
+_VECTORS = (KEY, PROTOTYPE, APPEARANCE)
 _PATHS = ("image", "mask", "attribution")
 _NUMBERS = ("mask_area", "contrast", "image_text_score")
 
@@ -35,7 +38,10 @@ _SPANS_A_GROUP = 100 * ROWS_A_PART
 
 
 def prototype_schema(key_dimension: int, vector_dimension: int) -> Any:  # noqa: ANN401 (a pyarrow.Schema)
-    """The columns of a file with prototypes; none of them, nor of their elements, may be null."""
+    """The columns of a file with prototypes; none of them, nor of their elements, may be null.
+
+    A prototype without an appearance has an empty list. Archives made before there were appearances lack that column.
+    """
     pa, _ = load_parquet()
 
     def listed(element: Any, size: int = -1) -> Any:  # noqa: ANN401 (pyarrow types)
@@ -49,6 +55,7 @@ def prototype_schema(key_dimension: int, vector_dimension: int) -> Any:  # noqa:
         "spans": listed(listed(pa.int32(), 2)),
         **dict.fromkeys(_TEXTS, pa.string()),
         **dict.fromkeys(_NUMBERS, pa.float64()),
+        APPEARANCE: listed(pa.float16()),
     }
     return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()])
 
@@ -112,9 +119,11 @@ def read_prototypes(
         for batch in _batches(content, name, rows, key_dimension, vector_dimension):
             keys = _to_rows(batch.column(KEY), key_dimension)
             vectors = _to_rows(batch.column(PROTOTYPE), vector_dimension).astype(np.float32)
-            entries = batch.drop_columns([KEY, PROTOTYPE]).to_pylist()
-            for entry, key, vector in zip(entries, keys, vectors, strict=True):
-                prototype = read_prototype(entry, key, vector)
+            appearances = _read_appearances(batch, name, key_dimension)
+            vector_columns = [column for column in _VECTORS if column in batch.schema.names]
+            entries = batch.drop_columns(vector_columns).to_pylist()
+            for entry, key, vector, appearance in zip(entries, keys, vectors, appearances, strict=True):
+                prototype = replace(read_prototype(entry, key, vector), appearance=appearance)
                 _check_row(prototype, entry[ID], f"{name}, row {len(prototypes)}")
                 prototypes.append(prototype)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -129,7 +138,12 @@ def _batches(content: bytes, name: str, rows: int, key_dimension: int, vector_di
     _, parquet = load_parquet()
     source = BytesIO(content)
     schema = prototype_schema(key_dimension, vector_dimension)
-    values = {KEY: ROWS_A_PART * key_dimension, PROTOTYPE: ROWS_A_PART * vector_dimension, "spans": 2 * _SPANS_A_GROUP}
+    values = {
+        KEY: ROWS_A_PART * key_dimension,
+        PROTOTYPE: ROWS_A_PART * vector_dimension,
+        APPEARANCE: ROWS_A_PART * key_dimension,
+        "spans": 2 * _SPANS_A_GROUP,
+    }
     table = open_parquet(source, name, columns=schema.names, most_rows=ROWS_A_PART, most_values=values)
     # with texts as dictionaries the schema is another one
     _check_schema(parquet.ParquetFile(source, metadata=table.metadata).schema_arrow, schema, name)
@@ -164,6 +178,7 @@ def _make_table(prototypes: Sequence[Prototype], schema: Any) -> Any:  # noqa: A
             np.stack([prototype.vector for prototype in prototypes]).astype(np.float16), schema.field(PROTOTYPE).type
         ),
     }
+    columns[APPEARANCE] = _appearance_column(prototypes, schema.field(APPEARANCE).type)
     for field in schema:
         if field.name not in columns:
             columns[field.name] = pa.array([payload[field.name] for payload in payloads], type=field.type)
@@ -175,6 +190,29 @@ def _to_column(rows: npt.NDArray[Any], kind: Any) -> Any:  # noqa: ANN401 (pyarr
     return pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1)), type=kind)
 
 
+def _appearance_column(prototypes: Sequence[Prototype], kind: Any) -> Any:  # noqa: ANN401 (pyarrow types)
+    pa, _ = load_parquet()
+    found = [one.appearance for one in prototypes]
+    ends = np.cumsum([0, *(0 if appearance is None else len(appearance) for appearance in found)], dtype=np.int32)
+    values = np.concatenate([np.empty(0, np.float16), *(one.astype(np.float16) for one in found if one is not None)])
+    return pa.ListArray.from_arrays(pa.array(ends), pa.array(values), type=kind)
+
+
+def _read_appearances(
+    batch: Any,  # noqa: ANN401 (a pyarrow.RecordBatch)
+    name: str,
+    dimension: int,
+) -> list[npt.NDArray[np.float32] | None]:
+    if APPEARANCE not in batch.schema.names:
+        return [None] * len(batch)
+    column = batch.column(APPEARANCE)
+    lengths = column.value_lengths().to_pylist()
+    if wrong := sorted(set(lengths) - {0, dimension}):
+        raise InputError(f"{name}: an appearance of {wrong[0]:,} values, expected {dimension:,} or none")
+    rows = iter(_to_rows(column, dimension).astype(np.float32))
+    return [next(rows) if length else None for length in lengths]
+
+
 def _to_rows(column: Any, dimension: int) -> npt.NDArray[Any]:  # noqa: ANN401 (a pyarrow.Array)
     values = column.flatten().to_numpy(zero_copy_only=False)
     rows: npt.NDArray[Any] = values.reshape(-1, dimension)
@@ -182,6 +220,8 @@ def _to_rows(column: Any, dimension: int) -> npt.NDArray[Any]:  # noqa: ANN401 (
 
 
 def _check_schema(found: Any, expected: Any, name: str) -> None:  # noqa: ANN401 (pyarrow types)
+    if APPEARANCE not in found.names:
+        expected = expected.remove(expected.get_field_index(APPEARANCE))
     if found.equals(expected):
         return
     if found.names != expected.names:

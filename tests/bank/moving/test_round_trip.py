@@ -102,6 +102,7 @@ def test_an_archive_holds_everything_of_a_prototype(
         assert row.keys() == names
         np.testing.assert_array_equal(np.float32(row.pop("key")), unit_rows(prototype.key[np.newaxis])[0])
         np.testing.assert_array_equal(np.float16(row.pop("prototype")), prototype.vector.astype(np.float16))
+        assert row.pop("appearance") == []
         assert [tuple(span) for span in row.pop("spans")] == list(prototype.spans)
         assert row.pop("id") == point_id(prototype)
         for number in ("mask_area", "contrast", "image_text_score"):
