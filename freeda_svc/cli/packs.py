@@ -13,6 +13,7 @@ from freeda_svc.cli.options import json_option, outcome_option, quiet_option
 from freeda_svc.cli.session import read_settings
 from freeda_svc.errors import FreedaError, NotFoundError
 from freeda_svc.packs.description import PackDescription, find_pack, read_pack_parameters
+from freeda_svc.packs.kinds import NOT_ESTIMATED
 from freeda_svc.packs.places import BUNDLED, MANIFEST, PARTS, bundled_recipes
 from freeda_svc.packs.recipes import PackRecipe, is_recipe, read_recipe
 
@@ -32,6 +33,9 @@ def packs() -> None:
 def list_packs(context: click.Context, *, as_json: bool) -> None:
     """List the packs there are, and which of them are here.
 
+    KIND says which are the paper's, which are free for commercial use in every part, and which are fast (ten steps an
+    image at most). GPU GB is the memory of a GPU that generating and segmenting need, estimated.
+
     \b
     Example:
       freeda packs list
@@ -43,8 +47,18 @@ def list_packs(context: click.Context, *, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
-    rows = [(entry["name"], entry["state"], entry["megabytes"], entry["description"]) for entry in answer]
-    print_table(("pack", "state", "MB", "description"), rows)
+    rows = [
+        (
+            entry["name"],
+            entry["state"],
+            ", ".join(entry["kinds"]),
+            entry["megabytes"],
+            _memory(entry),
+            entry["description"],
+        )
+        for entry in answer
+    ]
+    print_table(("pack", "state", "kind", "MB", "GPU GB", "description"), rows)
 
 
 @packs.command()
@@ -64,12 +78,16 @@ def show(context: click.Context, name: str, *, as_json: bool) -> None:
         print_json(answer)
         return
     head = ("name", "version", "description", "state", "folder", "fingerprint")
-    print_table(("what", "value"), [(key, answer[key]) for key in head])
+    rows = [(key, answer[key]) for key in head]
+    rows += [("kind", ", ".join(answer["kinds"])), ("GPU memory", _memory_in_words(answer))]
+    print_table(("what", "value"), rows)
     click.echo()
-    columns = ("description", "licence", "repository", "revision", "origin")
+    columns = ("description", "licence", "commercial_use", "repository", "revision", "origin")
     for part in PARTS:
-        source = answer["sources"][part]
-        print_table((part, ""), [(key, source[key]) for key in columns if source.get(key)])
+        source = dict(answer["sources"][part])
+        if source["repository"] and not source["revision"]:
+            source["revision"] = "not pinned: the main branch when it is fetched"
+        print_table((part, ""), [(key.replace("_", " "), source[key]) for key in columns if source.get(key)])
         click.echo()
     print_table(("setting", "value"), list(_flat(answer["parameters"])))
 
@@ -98,7 +116,9 @@ def fetch(context: click.Context, name: str, *, quiet: bool, as_json: bool) -> N
         recipe = read_recipe(name)
         place, told = folder / recipe.name, f"{recipe.name} is in {folder / recipe.name}"
         for source in recipe.sources.values():
-            click.echo(f"{source.description}: {source.licence}", err=as_json)
+            use = source.commercial_use
+            told_use = f"; commercial use: {use}" if use and use != "free" else ""
+            click.echo(f"{source.description}: {source.licence}{told_use}", err=as_json)
         track(f"Fetching {recipe.name} (MB)", _in_megabytes(fetch_pack(recipe, folder)), quiet=quiet)
     print_json({"pack": place.name, "folder": str(place)}) if as_json else click.echo(told)
 
@@ -138,18 +158,32 @@ def _short(name: str, folder: Path) -> dict[str, Any]:
     try:
         long = _long(name, folder)
     except FreedaError as error:
-        return {"name": name, "state": "not valid", "megabytes": None, "description": str(error)}
-    return {key: long[key] for key in ("name", "state", "megabytes", "description")}
+        unknown: dict[str, Any] = {"kinds": [], "megabytes": None, "gpu_gigabytes": asdict(NOT_ESTIMATED)}
+        return {"name": name, "state": "not valid", **unknown, "description": str(error)}
+    return {key: long[key] for key in ("name", "state", "kinds", "megabytes", "gpu_gigabytes", "description")}
+
+
+def _memory(answer: dict[str, Any]) -> str:
+    memory = answer["gpu_gigabytes"]
+    return f"{memory['generating']} / {memory['segmenting']}" if memory["generating"] else ""
+
+
+def _memory_in_words(answer: dict[str, Any]) -> str:
+    memory = answer["gpu_gigabytes"]
+    if not memory["generating"]:
+        return ""
+    return f"{memory['generating']} GB to generate, {memory['segmenting']} GB to segment (estimated)"
 
 
 def _long(name: str, folder: Path) -> dict[str, Any]:
     recipe = read_recipe(name) if is_recipe(name) else None
     try:
-        return _of_description(read_pack_parameters(name, folder), name)
+        answer = _of_description(read_pack_parameters(name, folder), name)
     except NotFoundError:
         if recipe is None:
             raise
         return _of_recipe(recipe)
+    return answer if recipe is None else {**answer, **_only_in_recipe(recipe)}
 
 
 def _of_description(description: PackDescription, name: str) -> dict[str, Any]:
@@ -163,6 +197,8 @@ def _of_description(description: PackDescription, name: str) -> dict[str, Any]:
         "state": ("bundled" if name in BUNDLED else "here") if whole else "files are missing",
         "folder": str(description.folder),
         "fingerprint": description.fingerprint,
+        "kinds": list(description.kinds),
+        "gpu_gigabytes": asdict(NOT_ESTIMATED),
         "megabytes": round(here / _MEGABYTE),
         "sources": {part: asdict(source) for part, source in description.sources.items()},
         "parameters": asdict(description.parameters),
@@ -179,11 +215,17 @@ def _of_recipe(recipe: PackRecipe) -> dict[str, Any]:
         "state": "not fetched",
         "folder": None,
         "fingerprint": None,
+        **_only_in_recipe(recipe),
         "megabytes": sum(sizes) if all(sizes) else None,
         "sources": {part: asdict(source) for part, source in recipe.sources.items()},
         "parameters": asdict(recipe.parameters),
         "files": None,
     }
+
+
+def _only_in_recipe(recipe: PackRecipe) -> dict[str, Any]:
+    """Return what a fetched pack does not say of itself."""
+    return {"kinds": list(recipe.kinds), "gpu_gigabytes": asdict(recipe.gpu_gigabytes)}
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -4,6 +4,7 @@ Reading a description imports no model library; models are read when they are fi
 """
 
 from freeda_svc.packs.description import PackDescription, Source, read_pack_parameters
+from freeda_svc.packs.kinds import GpuMemory
 from freeda_svc.packs.loading import Pack, load_pack
 from freeda_svc.packs.manifest import check_files, verify_part, write_pack_manifest
 from freeda_svc.packs.parameters import (
@@ -29,6 +30,7 @@ __all__ = [
     "verify_part",
     "check_files",
     "PARTS",
+    "GpuMemory",
     "HubSource",
     "PackRecipe",
     "is_recipe",

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from freeda_svc.errors import InputError, NotFoundError
+from freeda_svc.packs.kinds import CommercialUse, kinds_of
 from freeda_svc.packs.parameters import PackParameters
 from freeda_svc.packs.places import BUNDLED, MANIFEST, PARTS, bundled_recipes, is_below
 from freeda_svc.packs.recipes import check_activation, is_recipe, read_parts, read_recipe, read_toml
@@ -32,6 +33,7 @@ class Source:
         repository: ``owner/name`` on the model hub; empty when it did not come from there.
         revision: the commit it was fetched at.
         activation: of an image-text model, ``gelu``, ``quick_gelu`` or ``gelu_tanh``; empty when nobody said.
+        commercial_use: ``free``, ``conditions`` or ``restricted``, as its licence says; empty when nobody said.
     """
 
     description: str
@@ -40,6 +42,7 @@ class Source:
     repository: str = ""
     revision: str = ""
     activation: str = ""
+    commercial_use: CommercialUse = ""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,12 @@ class PackDescription:
     files: Mapping[str, str]
     nouns: frozenset[str] | None = None
     remedy: str = "copy the pack again from where it came from"
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Which it is of: ``free``, ``fast``; that one is the paper's, only its recipe says."""
+        uses = [source.commercial_use for source in self.sources.values()]
+        return kinds_of(uses, self.parameters.generation.steps, paper=False)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -141,6 +141,7 @@ def _write_manifest(recipe: PackRecipe, files: dict[str, list[HubFile]], gatheri
             repository=source.repository,
             revision=files[part][0].revision,
             activation=source.activation,
+            commercial_use=source.commercial_use,
         )
         for part, source in recipe.sources.items()
     }

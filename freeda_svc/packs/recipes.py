@@ -8,14 +8,16 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from freeda_svc.errors import InputError, NotFoundError
+from freeda_svc.packs.kinds import NOT_ESTIMATED, CommercialUse, GpuMemory, kinds_of
 from freeda_svc.packs.parameters import PackParameters
 from freeda_svc.packs.places import BUNDLED, MANIFEST, PARTS, bundled_recipes, is_below
 from freeda_svc.packs.tables import read_table
 from freeda_svc.text_files import read_text
 
 ACTIVATIONS = ("gelu", "quick_gelu", "gelu_tanh")
-FETCHED_ENDINGS = (".safetensors", ".json", ".txt", ".model")
-"""Weights come as safetensors only: what else holds weights can hold a program."""
+FETCHED_ENDINGS = (".safetensors", ".json", ".txt", ".model", ".jinja")
+"""Weights come as safetensors only: what else holds weights can hold a program. A chat template (jinja) is a text that
+transformers fills in a sandbox."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -34,6 +36,7 @@ class HubSource:
         megabytes: about how much is fetched; 0 when nobody knows.
         activation: of an image-text model, ``gelu``, ``quick_gelu`` or ``gelu_tanh`` (of its text encoder); a model
             that computes with another is refused.
+        commercial_use: ``free``, ``conditions`` or ``restricted``, as its licence says; empty when nobody said.
     """
 
     description: str
@@ -43,6 +46,7 @@ class HubSource:
     revision: str = ""
     megabytes: int = 0
     activation: str = ""
+    commercial_use: CommercialUse = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class PackRecipe:
         parameters: all its numbers.
         sources: one for each of the three parts, keyed by its subfolder.
         named: what a person calls it on the command line: its name, or the path of its file.
+        paper: whether its models are those of the paper.
+        gpu_gigabytes: how much memory of a GPU it needs, estimated.
     """
 
     name: str
@@ -64,6 +70,14 @@ class PackRecipe:
     parameters: PackParameters
     sources: Mapping[str, HubSource]
     named: str
+    paper: bool = False
+    gpu_gigabytes: GpuMemory = NOT_ESTIMATED
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Which it is of: ``paper``, ``free``, ``fast``."""
+        uses = [source.commercial_use for source in self.sources.values()]
+        return kinds_of(uses, self.parameters.generation.steps, paper=self.paper)
 
 
 @dataclass(frozen=True)
@@ -71,6 +85,8 @@ class _Identity:
     name: str
     version: str
     description: str
+    paper: bool = False
+    gpu_gigabytes: GpuMemory = NOT_ESTIMATED
 
 
 def is_recipe(name_or_path: str) -> bool:
@@ -110,6 +126,8 @@ def read_recipe(name_or_path: str) -> PackRecipe:
         parameters=read_table(PackParameters, numbers, path, "parameters."),
         sources=_read_sources(sources, path),
         named=name_or_path,
+        paper=identity.paper,
+        gpu_gigabytes=identity.gpu_gigabytes,
     )
 
 

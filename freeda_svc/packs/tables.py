@@ -8,7 +8,7 @@ from freeda_svc.errors import InputError
 
 T = TypeVar("T")
 
-_NAMES = {int: "a positive whole number", float: "a number", str: "a text"}
+_NAMES = {int: "a positive whole number", float: "a number", str: "a text", bool: "true or false"}
 _LISTS = {str: "a list of texts", int: "a list of positive whole numbers"}
 _SHARES = frozenset({"gamma", "alpha", "beta"})
 
@@ -17,8 +17,8 @@ def read_table(kind: type[T], table: object, path: Path, prefix: str) -> T:
     """Build a dataclass from a table that has exactly its fields; those with a default may be left out.
 
     Args:
-        kind: a dataclass whose fields are whole numbers (all positive), numbers (none negative), texts, literals,
-            tuples of texts or of whole numbers, or such dataclasses.
+        kind: a dataclass whose fields are whole numbers (all positive), numbers (none negative), texts, truth values,
+            literals, tuples of texts or of whole numbers, or such dataclasses.
         table: what the file holds in that place.
         path: the file, for messages.
         prefix: the table's own key with a dot at its end; empty at the top.
@@ -50,7 +50,8 @@ def read_table(kind: type[T], table: object, path: Path, prefix: str) -> T:
 def _read_value(kind: Any, value: object, path: Path, key: str) -> object:  # noqa: ANN401  (a type hint)
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
-            raise InputError(f"{path}: {key} must be one of {', '.join(get_args(kind))}, not {value!r}")
+            known = ", ".join(filter(None, get_args(kind)))
+            raise InputError(f"{path}: {key} must be one of {known}, not {value!r}")
         return value
     if get_origin(kind) is tuple:
         entry_kind = get_args(kind)[0]
@@ -62,7 +63,7 @@ def _read_value(kind: Any, value: object, path: Path, key: str) -> object:  # no
         value = float(value)
     if type(value) is not kind:
         raise InputError(f"{path}: {key} must be {_NAMES[kind]}, not {value!r}")
-    if isinstance(value, int) and value < 1:
+    if kind is int and isinstance(value, int) and value < 1:
         raise InputError(f"{path}: {key} must be {_NAMES[int]}, not {value!r}")
     if isinstance(value, float) and not 0 <= value < float("inf"):
         raise InputError(f"{path}: {key} must be a number of at least 0, not {value!r}")

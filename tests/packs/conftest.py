@@ -21,13 +21,15 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 class Hub:
     """Repositories as folders, and what was asked for.
 
-    ``cut`` names files whose content ends too early, and after how many bytes; each is cut as often as it says.
+    ``gated`` names repositories that show what they hold, and give none of it. ``cut`` names files whose content ends
+    too early, and after how many bytes; each is cut as often as it says.
     """
 
     repositories: dict[str, Path] = field(default_factory=dict)
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     cut: dict[str, list[int]] = field(default_factory=dict)
     spoiled: set[str] = field(default_factory=set)
+    gated: set[str] = field(default_factory=set)
     commit: str = COMMIT
     address: str = ""
 
@@ -54,6 +56,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.hub.asked.append((self.command, self.path, self.headers.get("Range", "")))
         if found := re.fullmatch(r"/api/models/([^/]+/[^/]+)(/revision/.+)?", self.path):
             self._tell(found[1])
+        elif (found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/.+", self.path)) and found[1] in self.hub.gated:
+            self._refuse("GatedRepo", 401)
         elif found := re.fullmatch(r"/elsewhere/([^/]+/[^/]+)/(.+)", self.path):
             self._give(found[1], found[2], body=body)
         elif found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/[^/]+/(.+safetensors)", self.path):
@@ -63,8 +67,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._refuse("RepoNotFound")
 
-    def _refuse(self, code: str) -> None:
-        self.send_response(404)
+    def _refuse(self, code: str, status: int = 404) -> None:
+        self.send_response(status)
         self.send_header("X-Error-Code", code)
         self.send_header("Content-Length", "0")
         self.end_headers()

@@ -182,6 +182,13 @@ def test_what_is_not_on_the_hub_is_said_before_anything_is_fetched(
     assert not packs.exists()
 
 
+def test_what_asks_for_its_licence_to_be_accepted_says_so(hub: Hub, recipe_file: Path, packs: Path) -> None:
+    hub.gated.add("someone/backbone")
+    with pytest.raises(UnavailableError, match="someone/backbone is given only to who accepted its terms: accept them"):
+        list(fetch_pack(read_recipe(str(recipe_file)), packs))
+    assert not hub.downloads()
+
+
 def test_no_hub_at_all(recipe_file: Path, packs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(UnavailableError, match="someone/generator cannot be fetched") as caught:

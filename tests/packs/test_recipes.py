@@ -1,9 +1,11 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.packs import load_pack, read_recipe
+from freeda_svc.packs.kinds import CommercialUse, kinds_of
 from freeda_svc.packs.places import bundled_recipes
 
 
@@ -28,12 +30,43 @@ def test_the_papers_packs_have_the_papers_settings() -> None:
 def test_a_bundled_recipe_is_complete(name: str) -> None:
     recipe = read_recipe(name)
     assert recipe.name == name
-    assert recipe.sources["image_text"].activation == "quick_gelu"
+    assert recipe.sources["image_text"].activation
     for source in recipe.sources.values():
         assert source.licence
         assert source.megabytes
+        assert source.commercial_use
+        assert (source.commercial_use == "free") == bool(re.match(r"(Apache-2\.0|MIT)", source.licence))
+    encoders = sum(
+        recipe.sources[part].megabytes for part in ("backbone", "image_text")
+    )  # in full precision, all of it
+    assert recipe.gpu_gigabytes.segmenting * 1000 > encoders
+    assert recipe.gpu_gigabytes.generating > recipe.gpu_gigabytes.segmenting
     notice = (Path(__file__).parents[2] / "NOTICE").read_text(encoding="utf-8")
     assert all(source.repository in notice for source in recipe.sources.values())
+
+
+def test_which_recipes_are_the_papers_free_and_fast() -> None:
+    assert read_recipe("freeda-vit-b").kinds == read_recipe("freeda-vit-l").kinds == ("paper",)
+    assert read_recipe("freeda-vit-l-turbo").kinds == ("fast",)
+
+
+@pytest.mark.parametrize(
+    ("uses", "steps", "paper", "kinds"),
+    [
+        (("free", "free", "free"), 50, False, ("free",)),
+        (("free", "free", "free"), 10, True, ("paper", "free", "fast")),
+        (("free", "conditions", "free"), 11, False, ()),
+        (("free", "", "free"), 4, False, ("fast",)),
+        (("restricted", "free", "free"), 11, True, ("paper",)),
+    ],
+)
+def test_a_pack_is_free_where_all_its_parts_are(
+    uses: tuple[CommercialUse, ...],
+    steps: int,
+    paper: bool,
+    kinds: tuple[str, ...],
+) -> None:
+    assert kinds_of(uses, steps, paper=paper) == kinds
 
 
 @pytest.mark.parametrize("name", bundled_recipes())
@@ -63,6 +96,14 @@ def test_a_pack_that_is_not_fetched_says_what_to_run(name: str, tmp_path: Path) 
             r"sources\.backbone\.activation must be one of gelu, quick",
         ),
         ('"someone/backbone"', '"a/b"\ncolour = "red"', r"unknown key sources\.backbone\.colour"),
+        (
+            '"someone/backbone"',
+            '"a/b"\ncommercial_use = "maybe"',
+            r"backbone\.commercial_use must be one of free, conditions, restricted, not 'maybe'",
+        ),
+        ('name = "own"', 'name = "own"\npaper = 1', r"paper must be true or false, not 1"),
+        ('name = "own"', 'name = "own"\ngpu_gigabytes = 16', r"the table gpu_gigabytes is missing"),
+        ('name = "own"', 'name = "own"\ngpu_gigabytes = {generating = -1}', r"gpu_gigabytes\.generating must be a pos"),
         ('["config.json", "model.safetensors"]', '"config.json"', r"files must be a list of texts"),
         ('["config.json", "model.safetensors"]', "[1]", r"files must be a list of texts"),
         ('["config.json", "model.safetensors"]', "[]", r"files must list at least one file"),

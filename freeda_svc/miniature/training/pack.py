@@ -38,10 +38,20 @@ _LICENCE = "Apache-2.0"
 _ORIGIN = "trained by `make miniature` of this repository"
 SOURCES = {
     "generator": Source(
-        "latent text-to-image model of 2.4 million weights for painted 64 x 64 scenes", _LICENCE, _ORIGIN
+        "latent text-to-image model of 2.4 million weights for painted 64 x 64 scenes",
+        _LICENCE,
+        _ORIGIN,
+        commercial_use="free",
     ),
-    "backbone": Source("DINOv2 architecture of 0.4 million weights, trained on painted scenes", _LICENCE, _ORIGIN),
-    "image_text": Source("open_clip model of 0.5 million weights for painted scenes", _LICENCE, _ORIGIN),
+    "backbone": Source(
+        "DINOv2 architecture of 0.4 million weights, trained on painted scenes",
+        _LICENCE,
+        _ORIGIN,
+        commercial_use="free",
+    ),
+    "image_text": Source(
+        "open_clip model of 0.5 million weights for painted scenes", _LICENCE, _ORIGIN, commercial_use="free"
+    ),
 }
 
 
