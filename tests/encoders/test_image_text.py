@@ -119,6 +119,16 @@ def test_nothing_asked_is_nothing_answered(model: ImageTextModel) -> None:
     assert model.embed_texts([]).shape == model.embed_nouns([]).shape == (0, model.dimension)
 
 
+def test_its_mean_colour_is_nothing_to_the_model(
+    model: ImageTextModel, clip: open_clip.CLIP, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[torch.Tensor] = []
+    encode = clip.encode_image
+    monkeypatch.setattr(clip, "encode_image", lambda pixels: (shown.append(pixels), encode(pixels))[1])
+    model.embed_images(torch.tensor(model.mean_colour).view(1, 3, 1, 1).expand(1, 3, 64, 64))
+    torch.testing.assert_close(shown[0], torch.zeros(1, 3, 64, 64))
+
+
 def test_images_are_squashed_bicubic_and_normalised(model: ImageTextModel, clip: open_clip.CLIP) -> None:
     photos = torch.rand(2, 3, 80, 100, generator=torch.Generator().manual_seed(2))
     squashed = torch.nn.functional.interpolate(photos, size=(64, 64), mode="bicubic", antialias=False)

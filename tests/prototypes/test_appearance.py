@@ -1,10 +1,16 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
+from freeda_svc.packs import Source
+from freeda_svc.packs.image_text_model import read_image_text
+from freeda_svc.packs.precision import Computing
 from freeda_svc.prototypes.appearance import embed_regions
 from freeda_svc.prototypes.object_windows import window_around
+from tests.encoders.newer_models import write_image_text
 
 SIZE = 8
 MEAN = (0.2, 0.4, 0.6)
@@ -97,3 +103,17 @@ def test_a_region_that_the_model_does_not_see_costs_no_other(value: float) -> No
     found = embed_regions(Spoilt(), [(image(1), corner()), (image(2), corner())])
     assert not np.isfinite(found[0]).all()
     assert np.isfinite(found[1]).all()
+
+
+@pytest.mark.parametrize(("kind", "activation"), [("siglip2", "gelu_tanh"), ("pe_core", "gelu")])
+def test_models_other_than_clip_see_regions_too(tmp_path: Path, kind: str, activation: str) -> None:
+    write_image_text(tmp_path, kind)
+    computing = Computing(device="cpu", generator="float32", encoders="float32")
+    model = read_image_text(tmp_path, 32, computing, Source("x", "x", "x", activation=activation))
+    pixels, mask = image(side=90), corner(90, 20)
+    [found] = embed_regions(model, [(pixels, mask)])
+    assert found.shape == (model.dimension,)
+    assert np.linalg.norm(found) == pytest.approx(1, abs=1e-5)
+    other = pixels.copy()
+    other[:20, :20] = 255 - other[:20, :20]
+    assert np.abs(embed_regions(model, [(other, mask)])[0] - found).max() > 1e-4
