@@ -2,25 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from diffusers import DiffusionPipeline, StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel
+from diffusers import DiffusionPipeline
 
 from freeda_svc.captions.caption import Caption, Noun
-from freeda_svc.diffusion.attribution import AttentionRecorder
-from freeda_svc.diffusion.columns import find_shared_token_columns
 from freeda_svc.diffusion.decoding import DecodedImages, Unusable, watching, what_is_wrong
-from freeda_svc.diffusion.recording import FAMILY, cross_attention_layers, recording
+from freeda_svc.diffusion.observed import AttributionSettings, observed_pipeline
 from freeda_svc.errors import InputError
 
 _SEEDS = 2**63
-_PIPELINE_MULTIPLE = 8
 _WHITE = 255
-_LATENT_TRIED = 8
-"""Side of the smallest latent that every level of a U-Net can halve."""
 
 
 class GenerationSettings(Protocol):
@@ -32,7 +27,7 @@ class GenerationSettings(Protocol):
 
     @property
     def guidance_scale(self) -> float:
-        """Classifier-free guidance; 1 and below means none."""
+        """Classifier-free guidance, as the pipeline counts it."""
 
     @property
     def height(self) -> int:
@@ -41,6 +36,10 @@ class GenerationSettings(Protocol):
     @property
     def width(self) -> int:
         """Width of the image, pixels."""
+
+    @property
+    def attribution(self) -> AttributionSettings:
+        """Which attention tells where nouns are."""
 
 
 @dataclass(frozen=True)
@@ -71,60 +70,37 @@ def caption_seed(caption: Caption, number: int = 0) -> int:
     return (int(caption.id, 16) + number) % _SEEDS
 
 
-def check_architecture(pipeline: DiffusionPipeline) -> None:
-    """Refuse what eq. 1 is not defined for.
-
-    Raises:
-        InputError: the pipeline is not of the Stable Diffusion family with a U-Net, or its U-Net cannot be observed.
-    """
-    unet = getattr(pipeline, "unet", None)
-    if not isinstance(pipeline, (StableDiffusionPipeline, StableDiffusionXLPipeline)) or not isinstance(
-        unet, UNet2DConditionModel
-    ):
-        denoiser = unet if unet is not None else getattr(pipeline, "transformer", None)
-        part = "" if denoiser is None else f" with a {type(denoiser).__name__}"
-        raise InputError(f"the generator is a {type(pipeline).__name__}{part}, where nouns cannot be located; {FAMILY}")
-    cross_attention_layers(unet)
-
-
 class Generator:
-    """A Stable Diffusion pipeline, 1.x, 2.x or XL, whose cross-attention is observed."""
+    """A pipeline whose attention is observed."""
 
-    def __init__(
-        self, pipeline: StableDiffusionPipeline | StableDiffusionXLPipeline, parameters: GenerationSettings
-    ) -> None:
+    def __init__(self, pipeline: DiffusionPipeline, parameters: GenerationSettings) -> None:
         """Take a pipeline, on its device and in its precision.
 
         Raises:
-            InputError: the image size does not suit the pipeline, or its architecture cannot be observed.
+            InputError: the image size does not suit the pipeline, or its attention cannot be observed.
         """
-        check_architecture(pipeline)
-        multiple = max(_PIPELINE_MULTIPLE, int(pipeline.vae_scale_factor))
+        self._observed = observed_pipeline(pipeline, parameters.attribution, parameters.steps)
+        multiple = self._observed.multiple
         if parameters.height % multiple or parameters.width % multiple:
             raise InputError(
                 f"generated images of {parameters.width} x {parameters.height} pixels do not suit the generator: "
                 f"both sides must be multiples of {multiple}"
             )
         pipeline.set_progress_bar_config(disable=True)
-        if isinstance(pipeline, StableDiffusionXLPipeline):
-            pipeline.watermark = None  # put on only where another package is installed: images would differ
-        self._pipeline = pipeline
-        # an XL pipeline gives the caption to both its encoders and joins their embeddings token by token
-        tokenizers = [pipeline.tokenizer, getattr(pipeline, "tokenizer_2", None)]
-        self._tokenizers = [tokenizer for tokenizer in tokenizers if tokenizer is not None]
+        self._pipeline: Any = pipeline
         self.parameters = parameters
 
     def try_out(self) -> npt.NDArray[np.float32]:
         """Generate the smallest image in one step, to see that all parts compute: (1, H, W, 3) float32."""
-        side = _LATENT_TRIED * int(self._pipeline.vae_scale_factor)
+        side = self._observed.smallest_side
         images: npt.NDArray[np.float32] = self._pipeline(
             prompt=["a"],
             height=side,
             width=side,
             num_inference_steps=1,
-            guidance_scale=1.0,
             generator=torch.Generator().manual_seed(0),
             output_type="np",
+            **self._observed.arguments(1.0),
         ).images
         return images
 
@@ -154,33 +130,34 @@ class Generator:
             raise InputError(f"at least one image a caption must be asked for, not {images_per_caption}")
         if not captions:
             return []
-        height, width = self.parameters.height, self.parameters.width
-        pipeline = self._pipeline
-        columns = [
+        height, width, scale = self.parameters.height, self.parameters.width, self.parameters.guidance_scale
+        located = [
             found
             for caption, mentioned in zip(captions, nouns, strict=True)
-            for found in [find_shared_token_columns(self._tokenizers, caption, mentioned)] * images_per_caption
+            for found in [self._observed.locate(caption, mentioned)] * images_per_caption
         ]
-        latent_size = (height // pipeline.vae_scale_factor, width // pipeline.vae_scale_factor)
-        recorder = AttentionRecorder(columns, self._tokenizers[0].model_max_length, latent_size)
         drawn = [(caption, number) for caption in captions for number in range(images_per_caption)]
         seeds = [caption_seed(caption, number) for caption, number in drawn]
-        # drawn in main memory, so that the noise is the same on every device
+        # drawn in main memory and in full precision, so that the noise is the same on every device
         noises = [torch.Generator().manual_seed(seed) for seed in seeds]
-        shape = (1, pipeline.unet.config.in_channels, *latent_size)
+        shape = (1, *self._observed.noise_shape(height, width))
         latents = torch.cat([torch.randn(shape, generator=noise) for noise in noises])
         decoded = DecodedImages(len(drawn))
-        with recording(pipeline.unet, recorder), watching(pipeline.vae, decoded):
-            output = pipeline(
-                prompt=[caption.text for caption in captions],
+        with (
+            self._observed.observing(located, height, width, scale) as recorder,
+            watching(self._pipeline.vae, decoded),
+        ):
+            output = self._pipeline(
+                # a caption stands here once for each of its images: where pipelines repeat captions, some give an image
+                # the mask of another caption
+                prompt=[caption.text for caption, _ in drawn],
                 height=height,
                 width=width,
                 num_inference_steps=self.parameters.steps,
-                guidance_scale=self.parameters.guidance_scale,
-                num_images_per_prompt=images_per_caption,
                 generator=noises,
-                latents=latents.to(pipeline.unet.dtype),
+                latents=latents.to(self._observed.noise_dtype),
                 output_type="np",
+                **self._observed.arguments(scale),
             )
         finite = decoded.finite & np.isfinite(output.images).all(axis=(1, 2, 3))
         pixels = (np.where(finite[:, None, None, None], output.images, 0.0) * _WHITE).round().astype(np.uint8)
@@ -191,12 +168,12 @@ class Generator:
                 caption=caption,
                 seed=seed,
                 pixels=image,
-                nouns=found.nouns,
+                nouns=found.columns.nouns,
                 attributions=attributions.numpy(),
-                cut_off=found.cut_off,
+                cut_off=found.columns.cut_off,
                 unusable=unusable,
             )
             for (caption, _), seed, image, found, attributions, unusable in zip(
-                drawn, seeds, pixels, columns, recorder.attributions(height, width), wrong, strict=True
+                drawn, seeds, pixels, located, recorder.attributions(height, width), wrong, strict=True
             )
         ]

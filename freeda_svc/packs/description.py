@@ -10,7 +10,7 @@ from typing import Any
 
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.packs.kinds import CommercialUse, kinds_of
-from freeda_svc.packs.parameters import PackParameters
+from freeda_svc.packs.parameters import AttributionParameters, PackParameters
 from freeda_svc.packs.places import BUNDLED, MANIFEST, PARTS, bundled_recipes, is_below
 from freeda_svc.packs.recipes import check_activation, is_recipe, read_parts, read_recipe, read_toml
 from freeda_svc.packs.tables import read_table
@@ -95,6 +95,8 @@ class PackDescription:
         # and a bank that a GPU filled must answer on a machine without one.
         numbers = asdict(self.parameters)
         del numbers["segmentation"], numbers["generation"]["batch_size"]
+        if self.parameters.generation.attribution == AttributionParameters():
+            del numbers["generation"]["attribution"]  # banks that were filled before it could be chosen
         content = json.dumps([PROTOTYPE_RECIPE, sorted(self.files.items()), numbers], sort_keys=True)
         return hashlib.sha256(content.encode("utf-8")).hexdigest()[:16]
 

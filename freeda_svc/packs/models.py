@@ -3,16 +3,17 @@
 import freeda_svc.torchvision_operators  # noqa: F401  (before the model libraries)
 
 # isort: split
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import diffusers
 import torch
 import transformers
-from diffusers import ModelMixin, StableDiffusionPipeline, StableDiffusionXLPipeline
+from diffusers import ModelMixin
 from transformers import Dinov2Model, Dinov2WithRegistersModel, DINOv3ViTModel, PreTrainedModel
 
-from freeda_svc.diffusion import Generator
+from freeda_svc.diffusion import PIPELINES, Generator
 from freeda_svc.encoders import DenseBackbone
 from freeda_svc.encoders.dense import IMAGENET_MEAN, IMAGENET_STD
 from freeda_svc.errors import InputError
@@ -26,36 +27,39 @@ _BACKBONES: dict[str, Any] = {
     "dinov3_vit": DINOv3ViTModel,
 }
 _NORMALISATION = "preprocessor_config.json"
-_PIPELINES = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
-_COMPONENTS = ("unet", "vae", "text_encoder", "text_encoder_2")
+_COMPONENTS = ("unet", "transformer", "vae", "text_encoder")  # and text_encoder_2 and so on
+_UNUSED = ("safety_checker", "feature_extractor", "image_encoder")
 
 
 @in_one_line
 def read_generator(folder: Path, parameters: GenerationParameters, computing: Computing) -> Generator:
-    """Read a Stable Diffusion pipeline.
+    """Read a pipeline of Stable Diffusion or of one of the known families of transformers.
 
     Raises:
         InputError: the folder holds something else, or a checkpoint has not exactly its model's tensors.
     """
     index = read_json(folder / "model_index.json")
     kind = index.get("_class_name")
-    if kind not in _PIPELINES:
-        raise InputError(f"{folder} holds a {kind}, but a generator must be a {' or '.join(_PIPELINES)}")
+    if kind not in PIPELINES:
+        raise InputError(f"{folder} holds a {kind}, but a generator must be a {' or '.join(PIPELINES)}")
     precision = getattr(torch, computing.generator)
-    parts = {name: _read_component(folder / name, index[name], precision) for name in _COMPONENTS if index.get(name)}
-    unused = dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"))
+    parts = {name: _read_component(folder / name, found, precision) for name, found in _components(index)}
+    unused: dict[str, Any] = dict.fromkeys(name for name in _UNUSED if name in index)
     if kind == "StableDiffusionPipeline":
-        pipeline = StableDiffusionPipeline.from_pretrained(
-            str(folder), local_files_only=True, requires_safety_checker=False, **unused, **parts
-        )
-    else:
-        pipeline = StableDiffusionXLPipeline.from_pretrained(
-            str(folder), local_files_only=True, feature_extractor=None, image_encoder=None, **parts
-        )
+        unused["requires_safety_checker"] = False
+    read = getattr(diffusers, kind).from_pretrained
+    pipeline = read(str(folder), local_files_only=True, **unused, **parts)
     for name, part in pipeline.components.items():
         if name.startswith("tokenizer") and part is not None:
             check_words(folder / name, part)
     return Generator(pipeline.to(computing.device), parameters)
+
+
+def _components(index: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Yield the name and the kind of each model that a pipeline's index lists and that is used."""
+    for name, found in index.items():
+        if name.startswith(_COMPONENTS) and found not in (None, [None, None]):
+            yield name, found
 
 
 def _read_component(folder: Path, kind: object, precision: torch.dtype) -> torch.nn.Module:

@@ -9,7 +9,24 @@ LocalSimilarity = Literal["sigmoid", "cosine"]
 Aggregation = Literal["mean_embedding", "mean_similarity", "max_similarity"]
 SynonymWay = Literal["best", "mean"]
 RefinementWay = Literal["none", "pamr"]
+AttributionMethod = Literal["attention", "concept"]
 UnknownWay = Literal["none", "channel", "local_before", "local_after"]
+
+
+@dataclass(frozen=True)
+class AttributionParameters:
+    """How nouns are located in what a transformer generates; U-Nets know one way only.
+
+    Attributes:
+        method: ``attention``, eq. 1: how much the image attends to a noun's tokens. ``concept``, ConceptAttention:
+            how alike the attention outputs of the image and of the noun as a concept of its own are.
+        blocks: numbers, from 0, of the transformer's blocks that count; of all when empty.
+        steps: numbers, from 0, of the diffusion steps that count; of all when empty.
+    """
+
+    method: AttributionMethod = "attention"
+    blocks: tuple[int, ...] = ()
+    steps: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -18,10 +35,12 @@ class GenerationParameters:
 
     Attributes:
         steps: diffusion steps.
-        guidance_scale: classifier-free guidance; 1 and below means none.
+        guidance_scale: classifier-free guidance; 1 and below means none, but for Z-Image and Krea 2, whose pipelines
+            count from 0. Models that were distilled with guidance are told the number.
         height: of the generated image, pixels.
         width: of the generated image, pixels.
         batch_size: captions generated at once.
+        attribution: how nouns are located.
     """
 
     steps: int
@@ -29,6 +48,7 @@ class GenerationParameters:
     height: int
     width: int
     batch_size: int
+    attribution: AttributionParameters = AttributionParameters()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ T = TypeVar("T")
 
 _NAMES = {int: "a positive whole number", float: "a number", str: "a text", bool: "true or false"}
 _LISTS = {str: "a list of texts", int: "a list of positive whole numbers"}
+_FROM_ZERO = frozenset({"attribution.blocks", "attribution.steps"})
 _SHARES = frozenset({"gamma", "alpha", "beta"})
 
 
@@ -55,9 +56,11 @@ def _read_value(kind: Any, value: object, path: Path, key: str) -> object:  # no
         return value
     if get_origin(kind) is tuple:
         entry_kind = get_args(kind)[0]
+        from_zero = ".".join(key.split(".")[-2:]) in _FROM_ZERO
         usable = isinstance(value, list) and all(type(entry) is entry_kind for entry in value)
-        if not usable or (entry_kind is int and min(value, default=1) < 1):  # type: ignore[call-overload]
-            raise InputError(f"{path}: {key} must be {_LISTS[entry_kind]}, not {value!r}")
+        if not usable or (entry_kind is int and min(value, default=1) < (not from_zero)):  # type: ignore[call-overload]
+            expected = "a list of whole numbers from 0" if from_zero else _LISTS[entry_kind]
+            raise InputError(f"{path}: {key} must be {expected}, not {value!r}")
         return tuple(value)  # type: ignore[arg-type]
     if kind is float and type(value) is int:
         value = float(value)

@@ -1,23 +1,10 @@
 import pytest
 from transformers import CLIPTokenizer
 
-from freeda_svc.captions.caption import Caption, Noun, make_caption
+from freeda_svc.captions.caption import Noun
 from freeda_svc.diffusion import find_shared_token_columns, find_token_columns
 from freeda_svc.errors import InputError
-
-
-def caption_of(text: str) -> Caption:
-    caption = make_caption(text)
-    assert caption is not None
-    return caption
-
-
-def noun_of(text: str, word: str) -> Noun:
-    spans, start = [], text.find(word)
-    while start >= 0:
-        spans.append((start, start + len(word)))
-        start = text.find(word, start + 1)
-    return Noun(word, tuple(spans))
+from tests.diffusion.captions_of_tests import caption_of, noun_of
 
 
 def tokens_of(tokenizer: CLIPTokenizer, text: str) -> list[str]:

@@ -4,7 +4,8 @@ import torch
 from diffusers import DiffusionPipeline, StableDiffusionPipeline
 
 from freeda_svc.diffusion import Generator, Unusable, is_flat
-from tests.diffusion.test_generator import CAPTIONS, MENTIONED, Settings
+from tests.diffusion.captions_of_tests import CAPTIONS, MENTIONED
+from tests.diffusion.test_generator import Settings
 
 KINDS = pytest.mark.parametrize("kind", ["pipeline", "xl_pipeline"])
 

@@ -14,17 +14,13 @@ from diffusers import (
 from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 from torch.nn import functional
 
-from freeda_svc.captions.caption import Caption, Noun, make_caption
+from freeda_svc.captions.caption import Caption
 from freeda_svc.diffusion import Generator, find_token_columns
 from freeda_svc.errors import InputError
+from freeda_svc.packs.parameters import AttributionParameters
+from tests.diffusion.captions_of_tests import CAPTIONS, MENTIONED, caption_of, noun_of
 
-TEXTS = [
-    "a ball on the grass next to a ball",
-    "the moon and a boat in the water under the sky",
-    "sand",
-    "a house beside a zebra near the tree",
-]
-NOUNS = [["ball", "grass"], ["moon", "boat", "water", "sky"], ["sand"], ["house", "zebra", "tree"]]
+EVERYTHING = AttributionParameters()
 
 
 @dataclass(frozen=True)
@@ -33,24 +29,7 @@ class Settings:
     guidance_scale: float = 4.0
     height: int = 64
     width: int = 64
-
-
-def caption_of(text: str) -> Caption:
-    caption = make_caption(text)
-    assert caption is not None
-    return caption
-
-
-def noun_of(text: str, word: str) -> Noun:
-    spans, start = [], text.find(word)
-    while start >= 0:
-        spans.append((start, start + len(word)))
-        start = text.find(word, start + 1)
-    return Noun(word, tuple(spans))
-
-
-CAPTIONS = [caption_of(text) for text in TEXTS]
-MENTIONED = [[noun_of(text, word) for word in words] for text, words in zip(TEXTS, NOUNS, strict=True)]
+    attribution: AttributionParameters = EVERYTHING
 
 
 class StoringProcessor(AttnProcessor2_0):
@@ -253,6 +232,12 @@ def test_a_transformer_is_refused(pipeline: StableDiffusionPipeline) -> None:
         match=r"is a PixArtAlphaPipeline with a PixArtTransformer2DModel, .* use a Stable Diffusion model of the 1.x",
     ):
         Generator(other, Settings())
+
+
+def test_of_a_u_net_all_attention_counts(pipeline: StableDiffusionPipeline) -> None:
+    for attribution in (AttributionParameters(blocks=(1,)), AttributionParameters(method="concept")):
+        with pytest.raises(InputError, match="of a U-Net, nouns are located by all its cross-attention"):
+            Generator(pipeline, Settings(attribution=attribution))
 
 
 def test_attention_that_does_more_is_refused(pipeline: StableDiffusionPipeline) -> None:

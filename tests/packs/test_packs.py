@@ -170,7 +170,7 @@ def test_pickled_weights_are_never_read(pack_folder: Path, part: str, weights: s
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
-        ("generator/model_index.json", "StableDiffusionPipeline", "FluxPipeline", "holds a FluxPipeline"),
+        ("generator/model_index.json", "StableDiffusionPipeline", "FluxFillPipeline", "holds a FluxFillPipeline"),
         ("backbone/config.json", '"dinov2"', '"vit"', "holds a vit"),
         ("backbone/config.json", '"dinov2"', '"dinov3_convnext"', "holds a dinov3_convnext, but a backbone must be"),
         ("backbone/config.json", '"dinov2"', "[]", r"holds a \[\], but a backbone must be one of dinov2, "),

@@ -16,7 +16,7 @@ CHANGES: dict[str, Callable[[ModuleType], None]] = {
     "freeda_svc.whole_files": interference.halt_between_writing_and_placing,
     "freeda_svc.bank.embedded.ledger": interference.halt_before_a_batch_counts,
     "freeda_svc.bank.server.writing": interference.halt_before_a_batch_is_shown,
-    "freeda_svc.diffusion.generator": interference.halt_amid_denoising,
+    "freeda_svc.diffusion.observed": interference.halt_amid_denoising,
     "freeda_svc.jobs.claims": interference.halt_around_recording,
     "freeda_svc.jobs.dispatch": interference.halt_before_sending,
     "freeda_svc.jobs.tables": interference.shift_recorded_times,

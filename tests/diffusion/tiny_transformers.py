@@ -1,0 +1,462 @@
+# ruff: noqa: ANN401  (pipelines and their parts share no type)
+"""A tiny random pipeline of each family of transformers, made of the real classes.
+
+Attention has large weights, as the untrained one is flat and would hide mistakes. Each tokenizer knows the words of a
+few captions, so that some words are one token and others, such as zebra, several.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+
+from tests.diffusion.captions_of_tests import TEXTS
+
+CHAT = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    "{% if add_generation_prompt and not enable_thinking %}<think>\n\n</think>\n\n{% endif %}"
+)
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ,.:;<>()-'\"_|/!"
+WORDS = sorted({word for text in TEXTS for word in text.split()} - {"zebra"})
+
+
+@cache
+def t5_tokenizer() -> Any:
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -4.0)]
+    pieces += [(letter, -5.0) for letter in LETTERS] + [(f"▁{word}", -1.0) for word in WORDS if word != "a"]
+    return transformers.T5Tokenizer(vocab=[*pieces, ("▁a", -1.0)], extra_ids=0, model_max_length=512)
+
+
+def _merges(words: Sequence[str], space: str) -> tuple[list[str], list[tuple[str, str]]]:
+    """Return the pieces and merges by which words grow letter by letter behind a space."""
+    merges = {(space + word[:end], word[end]): None for word in words for end in range(len(word))}
+    return ["".join(pair) for pair in merges], list(merges)
+
+
+@cache
+def qwen_tokenizer() -> Any:
+    from tokenizers.pre_tokenizers import ByteLevel  # noqa: PLC0415
+
+    pieces, merges = _merges(WORDS, "Ġ")
+    vocabulary = {piece: number for number, piece in enumerate([*sorted(ByteLevel.alphabet()), *pieces])}
+    tokenizer = transformers.Qwen2Tokenizer(
+        vocab=vocabulary | {"<|endoftext|>": len(vocabulary)}, merges=merges, model_max_length=2048
+    )
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
+    tokenizer.chat_template = CHAT
+    return tokenizer
+
+
+@cache
+def gemma_tokenizer() -> Any:
+    instruction = " ".join(SANA_WORDS + WORDS)
+    pieces, merges = _merges(sorted(set(instruction.split())), "▁")
+    vocabulary = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "▁", "\n", *LETTERS, *pieces]
+    return transformers.GemmaTokenizer(
+        vocab={piece: number for number, piece in enumerate(vocabulary)}, merges=merges, model_max_length=4096
+    )
+
+
+def _instruction_words() -> list[str]:
+    import inspect  # noqa: PLC0415
+
+    parameters = inspect.signature(diffusers.SanaPipeline.__call__).parameters
+    return " ".join(parameters["complex_human_instruction"].default).split()
+
+
+SANA_WORDS = _instruction_words()
+
+
+@cache
+def clip_tokenizer() -> Any:
+    letters = [letter + end for letter in LETTERS[:26] for end in ("", "</w>")]
+    return transformers.CLIPTokenizer(
+        vocab={
+            piece: number
+            for number, piece in enumerate(
+                ["<|startoftext|>", "<|endoftext|>", *letters, "th", "the</w>", "ba", "bal", "ball</w>"]
+            )
+        },
+        merges=[("t", "h"), ("th", "e</w>"), ("b", "a"), ("ba", "l"), ("bal", "l</w>")],
+        model_max_length=77,
+    )
+
+
+def _sharpen(transformer: torch.nn.Module, names: Sequence[str]) -> None:
+    with torch.no_grad():
+        for name, parameter in transformer.named_parameters():
+            if any(f".{part}." in name for part in names) and parameter.ndim == 2 and ".attn1." not in name:
+                parameter.copy_(torch.randn_like(parameter) * (12 / parameter.shape[1]) ** 0.5)
+            elif name.endswith(("norm_q.weight", "norm_k.weight", "norm_added_q.weight", "norm_added_k.weight")):
+                parameter.copy_(1.0 + torch.rand_like(parameter))
+            elif parameter.ndim == 1 and name.endswith("weight"):
+                parameter.copy_(1.0 + 0.2 * torch.randn_like(parameter))
+
+
+PROJECTIONS = ("to_q", "to_k", "add_q_proj", "add_k_proj", "to_qkv_mlp_proj")
+
+
+def _vae(channels: int = 4) -> Any:
+    return diffusers.AutoencoderKL(
+        block_out_channels=(8, 8),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        latent_channels=channels,
+        norm_num_groups=4,
+        shift_factor=0.1,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+    )
+
+
+def _video_vae() -> Any:
+    return diffusers.AutoencoderKLQwenImage(
+        base_dim=8,
+        z_dim=4,
+        dim_mult=[1, 1],
+        num_res_blocks=1,
+        temperal_downsample=[False],
+        latents_mean=[0.0] * 4,
+        latents_std=[1.0] * 4,
+    )
+
+
+def _flow(**others: object) -> Any:
+    return diffusers.FlowMatchEulerDiscreteScheduler(**others)
+
+
+def _t5() -> Any:
+    size = len(t5_tokenizer())
+    return transformers.T5EncoderModel(
+        transformers.T5Config(vocab_size=size, d_model=24, d_kv=8, d_ff=24, num_layers=2, num_heads=2)
+    )
+
+
+def _clip(kind: str) -> Any:
+    tokenizer = clip_tokenizer()
+    configuration = transformers.CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        intermediate_size=16,
+        projection_dim=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=77,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=1,
+    )
+    return getattr(transformers, kind)(configuration)
+
+
+def _qwen_numbers(layers: int) -> dict[str, Any]:
+    return {
+        "vocab_size": len(qwen_tokenizer()),
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": layers,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "head_dim": 8,
+        "pad_token_id": None,
+    }
+
+
+def _gemma() -> Any:
+    return transformers.Gemma2Model(
+        transformers.Gemma2Config(
+            vocab_size=len(gemma_tokenizer()),
+            hidden_size=16,
+            intermediate_size=16,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            head_dim=8,
+        )
+    )
+
+
+def pixart() -> Any:
+    return diffusers.PixArtSigmaPipeline(
+        tokenizer=t5_tokenizer(),
+        text_encoder=_t5(),
+        vae=_vae(),
+        transformer=diffusers.PixArtTransformer2DModel(
+            num_attention_heads=2,
+            attention_head_dim=8,
+            num_layers=3,
+            cross_attention_dim=16,
+            caption_channels=24,
+            sample_size=8,
+            use_additional_conditions=False,
+        ),
+        scheduler=diffusers.DDIMScheduler(),
+    )
+
+
+def sana() -> Any:
+    return diffusers.SanaPipeline(
+        tokenizer=gemma_tokenizer(),
+        text_encoder=_gemma(),
+        vae=diffusers.AutoencoderDC(
+            latent_channels=4,
+            attention_head_dim=4,
+            encoder_block_out_channels=(8, 8, 8),
+            decoder_block_out_channels=(8, 8, 8),
+            encoder_layers_per_block=(1, 1, 1),
+            decoder_layers_per_block=(1, 1, 1),
+            encoder_qkv_multiscales=((), (), ()),
+            decoder_qkv_multiscales=((), (), ()),
+        ),
+        transformer=diffusers.SanaTransformer2DModel(
+            in_channels=4,
+            out_channels=4,
+            num_attention_heads=2,
+            attention_head_dim=8,
+            num_layers=2,
+            num_cross_attention_heads=4,
+            cross_attention_head_dim=4,
+            cross_attention_dim=16,
+            caption_channels=16,
+            sample_size=8,
+        ),
+        scheduler=_flow(),
+    )
+
+
+def _sd3(t5: bool, **others: object) -> Any:
+    return diffusers.StableDiffusion3Pipeline(
+        transformer=diffusers.SD3Transformer2DModel(
+            sample_size=16,
+            in_channels=4,
+            out_channels=4,
+            num_layers=3,
+            attention_head_dim=8,
+            num_attention_heads=2,
+            joint_attention_dim=40,
+            caption_projection_dim=16,
+            pooled_projection_dim=32,
+            pos_embed_max_size=32,
+            **others,
+        ),
+        scheduler=_flow(),
+        vae=_vae(),
+        text_encoder=_clip("CLIPTextModelWithProjection"),
+        tokenizer=clip_tokenizer(),
+        text_encoder_2=_clip("CLIPTextModelWithProjection"),
+        tokenizer_2=clip_tokenizer(),
+        text_encoder_3=_wide_t5() if t5 else None,
+        tokenizer_3=t5_tokenizer() if t5 else None,
+    )
+
+
+def _wide_t5() -> Any:
+    size = len(t5_tokenizer())
+    return transformers.T5EncoderModel(
+        transformers.T5Config(vocab_size=size, d_model=40, d_kv=8, d_ff=24, num_layers=1, num_heads=2)
+    )
+
+
+def sd3() -> Any:
+    return _sd3(t5=True)
+
+
+def sd35_without_t5() -> Any:
+    return _sd3(t5=False, qk_norm="rms_norm", dual_attention_layers=(0, 1))
+
+
+def _flux(guidance_embeds: bool) -> Any:
+    return diffusers.FluxPipeline(
+        scheduler=_flow(use_dynamic_shifting=True),
+        vae=_vae(),
+        text_encoder=_clip("CLIPTextModel"),
+        tokenizer=clip_tokenizer(),
+        text_encoder_2=_t5(),
+        tokenizer_2=t5_tokenizer(),
+        transformer=diffusers.FluxTransformer2DModel(
+            in_channels=16,
+            num_layers=2,
+            num_single_layers=2,
+            attention_head_dim=8,
+            num_attention_heads=2,
+            joint_attention_dim=24,
+            pooled_projection_dim=16,
+            guidance_embeds=guidance_embeds,
+            axes_dims_rope=(2, 2, 4),
+        ),
+    )
+
+
+def flux() -> Any:
+    return _flux(guidance_embeds=False)
+
+
+def flux_with_embedded_guidance() -> Any:
+    return _flux(guidance_embeds=True)
+
+
+def flux2_klein() -> Any:
+    return diffusers.Flux2KleinPipeline(
+        scheduler=_flow(use_dynamic_shifting=True),
+        vae=diffusers.AutoencoderKLFlux2(
+            block_out_channels=(8, 8),
+            down_block_types=("DownEncoderBlock2D",) * 2,
+            up_block_types=("UpDecoderBlock2D",) * 2,
+            layers_per_block=1,
+            latent_channels=4,
+            norm_num_groups=4,
+        ),
+        text_encoder=transformers.Qwen3ForCausalLM(transformers.Qwen3Config(**_qwen_numbers(layers=28))),
+        tokenizer=qwen_tokenizer(),
+        transformer=diffusers.Flux2Transformer2DModel(
+            in_channels=16,
+            num_layers=2,
+            num_single_layers=2,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=48,
+            timestep_guidance_channels=16,
+            axes_dims_rope=(4, 4, 4, 4),
+            guidance_embeds=False,
+        ),
+    )
+
+
+def qwen_image() -> Any:
+    numbers = _qwen_numbers(layers=2)
+    return diffusers.QwenImagePipeline(
+        scheduler=_flow(use_dynamic_shifting=True),
+        vae=_video_vae(),
+        text_encoder=transformers.Qwen2_5_VLForConditionalGeneration(
+            transformers.Qwen2_5_VLConfig(
+                text_config=numbers
+                | {"rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 1e6}},
+                vision_config={
+                    "depth": 1,
+                    "hidden_size": 16,
+                    "intermediate_size": 16,
+                    "num_heads": 2,
+                    "out_hidden_size": 16,
+                },
+            )
+        ),
+        tokenizer=qwen_tokenizer(),
+        transformer=diffusers.QwenImageTransformer2DModel(
+            in_channels=16,
+            out_channels=4,
+            num_layers=3,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=16,
+            axes_dims_rope=(4, 6, 6),
+        ),
+    )
+
+
+def z_image() -> Any:
+    return diffusers.ZImagePipeline(
+        scheduler=_flow(use_dynamic_shifting=True),
+        vae=_vae(),
+        text_encoder=transformers.Qwen3Model(transformers.Qwen3Config(**_qwen_numbers(layers=2))),
+        tokenizer=qwen_tokenizer(),
+        transformer=diffusers.ZImageTransformer2DModel(
+            in_channels=4,
+            dim=32,
+            n_layers=3,
+            n_refiner_layers=1,
+            n_heads=2,
+            n_kv_heads=2,
+            cap_feat_dim=16,
+            axes_dims=[4, 6, 6],
+            axes_lens=[256, 32, 32],
+        ),
+    )
+
+
+def lumina2() -> Any:
+    return diffusers.Lumina2Pipeline(
+        scheduler=_flow(),
+        vae=diffusers.AutoencoderKL(
+            block_out_channels=(8, 8, 8, 8),
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            latent_channels=4,
+            norm_num_groups=4,
+            shift_factor=0.1,
+        ),
+        text_encoder=_gemma(),
+        tokenizer=gemma_tokenizer(),
+        transformer=diffusers.Lumina2Transformer2DModel(
+            sample_size=8,
+            in_channels=4,
+            hidden_size=32,
+            num_layers=3,
+            num_refiner_layers=1,
+            num_attention_heads=4,
+            num_kv_heads=2,
+            multiple_of=8,
+            axes_dim_rope=(4, 2, 2),
+            axes_lens=(300, 32, 32),
+            cap_feat_dim=16,
+        ),
+    )
+
+
+def krea2() -> Any:
+    numbers = _qwen_numbers(layers=3)
+    return diffusers.Krea2Pipeline(
+        scheduler=_flow(use_dynamic_shifting=True),
+        vae=_video_vae(),
+        text_encoder=transformers.Qwen3VLModel(
+            transformers.Qwen3VLConfig(
+                text_config=numbers
+                | {"rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 1e6}},
+                vision_config={
+                    "depth": 1,
+                    "hidden_size": 16,
+                    "intermediate_size": 16,
+                    "num_heads": 2,
+                    "out_hidden_size": 16,
+                    "deepstack_visual_indexes": [0],
+                },
+            )
+        ),
+        tokenizer=qwen_tokenizer(),
+        transformer=diffusers.Krea2Transformer2DModel(
+            in_channels=16,
+            num_layers=3,
+            attention_head_dim=16,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            intermediate_size=32,
+            timestep_embed_dim=16,
+            text_hidden_dim=16,
+            num_text_layers=2,
+            text_num_attention_heads=2,
+            text_num_key_value_heads=2,
+            text_intermediate_size=16,
+            num_layerwise_text_blocks=1,
+            num_refiner_text_blocks=1,
+            axes_dims_rope=(4, 6, 6),
+        ),
+        text_encoder_select_layers=(1, 3),
+    )
+
+
+@cache
+def tiny_pipeline(name: str) -> Any:
+    """Return one of the pipelines above, always the same one; a test that changes it changes it back."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(11)
+        pipeline = globals()[name]()
+        for part in pipeline.components.values():
+            if isinstance(part, torch.nn.Module):
+                part.eval()
+                part.requires_grad_(False)
+        _sharpen(pipeline.transformer, PROJECTIONS)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
