@@ -27,6 +27,17 @@ def log_as_before() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Compute with one thread: on matrices as small as those of tests, more cost much and gain nothing."""
+    import torch  # noqa: PLC0415
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="session")
 def tiny_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> "CLIPTokenizer":
     """The miniature world's words, 32 tokens at most."""

@@ -3,6 +3,7 @@
 import freeda_svc.torchvision_operators  # noqa: F401  (before the model libraries)
 
 # isort: split
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,9 @@ _BACKBONES: dict[str, Any] = {
     "dinov3_vit": DINOv3ViTModel,
 }
 _NORMALISATION = "preprocessor_config.json"
-_COMPONENTS = ("unet", "transformer", "vae", "text_encoder")  # and text_encoder_2 and so on
+_COMPONENT = re.compile(r"unet|transformer|vae|text_encoder(_\d)?")
 _UNUSED = ("safety_checker", "feature_extractor", "image_encoder")
+_SPARED = ("text_encoder_3", "tokenizer_3")
 
 
 @in_one_line
@@ -43,23 +45,28 @@ def read_generator(folder: Path, parameters: GenerationParameters, computing: Co
     if kind not in PIPELINES:
         raise InputError(f"{folder} holds a {kind}, but a generator must be a {' or '.join(PIPELINES)}")
     precision = getattr(torch, computing.generator)
-    parts = {name: _read_component(folder / name, found, precision) for name, found in _components(index)}
-    unused: dict[str, Any] = dict.fromkeys(name for name in _UNUSED if name in index)
-    if kind == "StableDiffusionPipeline":
-        unused["requires_safety_checker"] = False
-    read = getattr(diffusers, kind).from_pretrained
-    pipeline = read(str(folder), local_files_only=True, **unused, **parts)
+    parts = {
+        name: _read_component(folder / name, found, precision) if used else None
+        for name, found, used in _components(folder, index)
+    }
+    others = {"requires_safety_checker": False} if kind == "StableDiffusionPipeline" else {}
+    pipeline = getattr(diffusers, kind).from_pretrained(str(folder), local_files_only=True, **others, **parts)
     for name, part in pipeline.components.items():
         if name.startswith("tokenizer") and part is not None:
             check_words(folder / name, part)
     return Generator(pipeline.to(computing.device), parameters)
 
 
-def _components(index: Mapping[str, object]) -> Iterator[tuple[str, object]]:
-    """Yield the name and the kind of each model that a pipeline's index lists and that is used."""
+def _components(folder: Path, index: Mapping[str, object]) -> Iterator[tuple[str, object, bool]]:
+    """Yield name and kind of each part of a pipeline that is read or left out here, and whether it is read.
+
+    Left out are parts that nothing is generated with, those that the index says are not there, and SD 3's third text
+    encoder with its tokenizer where the folder has none: that model does without.
+    """
     for name, found in index.items():
-        if name.startswith(_COMPONENTS) and found not in (None, [None, None]):
-            yield name, found
+        left_out = name in _UNUSED or found == [None, None] or (name in _SPARED and not (folder / name).is_dir())
+        if left_out or _COMPONENT.fullmatch(name):
+            yield name, found, not left_out and found is not None
 
 
 def _read_component(folder: Path, kind: object, precision: torch.dtype) -> torch.nn.Module:

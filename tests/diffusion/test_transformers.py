@@ -1,8 +1,5 @@
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-import torch
 
 from freeda_svc.captions.caption import Noun
 from freeda_svc.diffusion import Generator
@@ -18,15 +15,7 @@ from tests.diffusion.transformer_kinds import KINDS
 
 EVERY_KIND = pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.maker) for kind in KINDS])
 STEPS = 2
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads cost more than they gain on matrices this small."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def settings_of(kind: Kind, *, guided: bool, **others: object) -> Settings:
