@@ -13,6 +13,7 @@ import torch
 
 from freeda_svc.diffusion import text_layouts
 from freeda_svc.diffusion.columns import TextLayout
+from freeda_svc.diffusion.concepts import Concepts
 from freeda_svc.diffusion.token_attention import Arrangement, Placement
 from freeda_svc.errors import InputError
 
@@ -43,6 +44,7 @@ class Family:
         packed: whether latents are given as a sequence of tokens.
         latents_in: the precision that given latents must have; None for the transformer's.
         multiple: of both sides of an image in pixels, which the pipeline asks for beside whole tokens.
+        concepts: how nouns become concepts of their own; None where that method is not known.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Family:
     packed: bool = False
     latents_in: torch.dtype | None = None
     multiple: int = 1
+    concepts: Concepts | None = None
 
     def token_side(self, pipeline: Any) -> int:  # noqa: ANN401
         """Return the side of an image token, pixels."""
@@ -133,6 +136,18 @@ def _scale(pipeline: Any, scale: float) -> dict[str, Any]:  # noqa: ANN401, ARG0
     return {"guidance_scale": scale}
 
 
+def _embeddings_of_flux(pipeline: Any, texts: list[str]) -> torch.Tensor:  # noqa: ANN401
+    embeddings: torch.Tensor = pipeline.encode_prompt(prompt=texts, prompt_2=None)[0]
+    return embeddings
+
+
+def _embeddings_of_sd3(pipeline: Any, texts: list[str]) -> torch.Tensor:  # noqa: ANN401
+    embeddings: torch.Tensor = pipeline.encode_prompt(
+        prompt=texts, prompt_2=None, prompt_3=None, do_classifier_free_guidance=False
+    )[0]
+    return embeddings
+
+
 FAMILIES = (
     Family(
         name="PixArt-Sigma",
@@ -174,6 +189,7 @@ FAMILIES = (
         layout=text_layouts.stable_diffusion_3,
         guidance=_second_half,
         arguments=_scale,
+        concepts=Concepts(_embeddings_of_sd3, columns_of_all=False, pooled=True),
     ),
     Family(
         name="FLUX.1",
@@ -186,6 +202,7 @@ FAMILIES = (
         arguments=_embedded_or_two_passes,
         patch=2,
         packed=True,
+        concepts=Concepts(_embeddings_of_flux, columns_of_all=True, pooled=False),
     ),
     Family(
         name="FLUX.2 klein",

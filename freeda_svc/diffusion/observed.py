@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from diffusers import DiffusionPipeline, StableDiffusionPipeline, StableDiffusio
 from freeda_svc.captions.caption import Caption, Noun
 from freeda_svc.diffusion.attribution import AttentionRecorder
 from freeda_svc.diffusion.columns import TokenColumns, find_columns, find_shared_token_columns
+from freeda_svc.diffusion.concepts import ConceptRecorder, embed_concepts
 from freeda_svc.diffusion.families import FAMILIES, Family, Guidance, attention_layers, find_family
 from freeda_svc.diffusion.observing import observing
 from freeda_svc.diffusion.recording import FAMILY, cross_attention_layers, recording
@@ -134,9 +135,13 @@ class ObservedTransformer:
         Raises:
             InputError: its transformer cannot be observed, or not in the way that is asked for.
         """
-        if attribution.method != "attention":
-            raise InputError(f"nouns of {family.name} are located by attention, not by {attribution.method}")
+        by_concepts = attribution.method == "concept"
+        if by_concepts and family.concepts is None:
+            known = " and ".join(other.name for other in FAMILIES if other.concepts is not None)
+            raise InputError(f"attribution by concepts is known for {known}, not for {family.name}; use attention")
         layers = attention_layers(family, pipeline.transformer)
+        if by_concepts:  # single blocks have no stream for them
+            layers = layers[: len(pipeline.transformer.transformer_blocks)]
         for what, numbers, there in (
             ("blocks", attribution.blocks, len(layers)),
             ("steps", attribution.steps, steps),
@@ -148,7 +153,10 @@ class ObservedTransformer:
                 )
         self._pipeline = pipeline
         self._family = family
-        self._layers = [layers[number] for number in sorted(set(attribution.blocks))] if attribution.blocks else layers
+        self._blocks = sorted(set(attribution.blocks)) or list(range(len(layers)))
+        # a concept goes through all blocks before those that count
+        self._layers = layers[: self._blocks[-1] + 1] if by_concepts else [layers[number] for number in self._blocks]
+        self._by_concepts = by_concepts
         self._steps = frozenset(attribution.steps)
         self._side = family.token_side(pipeline)
         self.multiple = math.lcm(self._side, family.multiple)
@@ -177,16 +185,32 @@ class ObservedTransformer:
     ) -> Iterator[Attributions]:
         """Observe the generation of one batch of images."""
         guidance = self._family.guidance(self._pipeline, guidance_scale)
-        recorder = TokenAttentionRecorder(
-            [found.columns for found in located],
+        passes = 2 if guidance is Guidance.FIRST_PASS else 1
+        recorder = self._recorder(located, self._grid(height, width), guidance)
+        listening = recorder.listening() if isinstance(recorder, ConceptRecorder) else nullcontext()
+        with listening, observing(self._pipeline.transformer, self._layers, recorder, passes, self._steps):
+            yield recorder
+
+    def _recorder(
+        self, located: Sequence[Located], grid: tuple[int, int], guidance: Guidance
+    ) -> TokenAttentionRecorder | ConceptRecorder:
+        family, columns = self._family, [found.columns for found in located]
+        if self._by_concepts and family.concepts is not None:
+            return ConceptRecorder(
+                self._pipeline.transformer,
+                embed_concepts(self._pipeline, family.concepts, family.layout, columns),
+                grid,
+                family.arrangement,
+                self._blocks,
+                pooled=family.concepts.pooled,
+            )
+        return TokenAttentionRecorder(
+            columns,
             [found.length for found in located],
-            self._grid(height, width),
-            self._family.arrangement,
+            grid,
+            family.arrangement,
             first_half=guidance is Guidance.FIRST_HALF,
         )
-        passes = 2 if guidance is Guidance.FIRST_PASS else 1
-        with observing(self._pipeline.transformer, self._layers, recorder, passes, self._steps):
-            yield recorder
 
 
 ObservedPipeline = ObservedUNet | ObservedTransformer

@@ -7,6 +7,7 @@ attention. Torch lets a function be overridden for a while: exactly those tensor
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -23,6 +24,7 @@ class Attended:
     """What a layer's attention was computed from, and what it gave.
 
     Attributes:
+        number: of the layer among those that are observed, from 0.
         query: (batch, heads, positions, d), after norms and rotary embedding.
         key: (batch, key heads, keys, d); each key head is that of as many consecutive query heads.
         value: (batch, key heads, keys, d).
@@ -32,6 +34,7 @@ class Attended:
         scale: of the scores before the softmax.
     """
 
+    number: int
     query: torch.Tensor
     key: torch.Tensor
     value: torch.Tensor
@@ -50,9 +53,10 @@ class Observer(Protocol):
 class _FusedAttention(TorchFunctionMode):
     """While it is entered, shows an observer each call of torch's fused attention."""
 
-    def __init__(self, observer: Observer) -> None:
+    def __init__(self, observer: Observer, number: int) -> None:
         super().__init__()
         self._observer = observer
+        self._number = number
         self.calls = 0
 
     def __torch_function__(
@@ -71,7 +75,7 @@ class _FusedAttention(TorchFunctionMode):
             query, scale = given["query"], given.get("scale")
             scale = query.shape[-1] ** -0.5 if scale is None else scale
             self._observer.attended(
-                Attended(query, given["key"], given["value"], result, given.get("attn_mask"), scale)
+                Attended(self._number, query, given["key"], given["value"], result, given.get("attn_mask"), scale)
             )
         return result
 
@@ -116,9 +120,9 @@ def observing(
     current = _Pass(passes, steps)
     entered: list[_FusedAttention] = []
 
-    def before(*_: object) -> None:
+    def before(number: int, *_: object) -> None:
         if current.counts:
-            entered.append(_FusedAttention(observer))
+            entered.append(_FusedAttention(observer, number))
             entered[-1].__enter__()  # type: ignore[no-untyped-call]
 
     def after(layer: torch.nn.Module, *_: object) -> None:
@@ -133,8 +137,8 @@ def observing(
             )
 
     hooks = [transformer.register_forward_pre_hook(current.called)]
-    for layer in attentions:
-        hooks.append(layer.register_forward_pre_hook(before))
+    for number, layer in enumerate(attentions):
+        hooks.append(layer.register_forward_pre_hook(partial(before, number)))
         hooks.append(layer.register_forward_hook(after, always_call=True))
     try:
         yield
