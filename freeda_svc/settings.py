@@ -48,8 +48,8 @@ class Settings(BaseSettings):
         pack: name, folder or recipe of the model pack; a path is made absolute.
         packs: the folder of packs that were fetched; empty means ``packs`` in the home.
         bank: name of the bank that is meant where none is named, as in ``animals`` or ``animals@2``.
-        input_roots: the folders that images, masks, annotations, captions and lists of images may be taken from,
-            separated by colons (semicolons on Windows), links followed; empty means anywhere.
+        input_roots: the folders that images, masks, annotations, captions, lists of images and archives may be taken
+            from, separated by colons (semicolons on Windows), links followed; empty means anywhere.
         max_image_pixels: images with more pixels are refused; a pixel takes up to 20 bytes of memory.
         qdrant_url: address of a Qdrant server that keeps the banks; empty means embedded ones in the home.
         qdrant_api_key: of that server; empty when it asks for none.

@@ -21,8 +21,10 @@ def mounted_disk(place: Path, mebibytes: int) -> Iterator[Path]:
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"a disk that can be filled cannot be mounted: {done.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
 
 
 def fill(disk: Path, left: int) -> Path:

@@ -12,6 +12,7 @@ from freeda_svc.bank.store import Selection
 from freeda_svc.errors import InputError, UnavailableError
 from workers.backups.files import copy_file
 from workers.held import Held
+from workers.moves import check_export, check_import
 
 MOST_FOUND = 1000
 Answer = Any
@@ -45,6 +46,7 @@ def switch_bank(held: Held, bank: str) -> Answer:
 def drop_bank(held: Held, bank: str) -> Answer:
     """Remove a version of a bank with all its prototypes."""
     chosen = BankName.parse(bank)
+    held.check_unmoved(chosen)
     held.let_go(chosen)
     held.banks.drop(chosen)
     return str(chosen)
@@ -168,6 +170,8 @@ ANSWERS: dict[str, Callable[..., Answer]] = {
         forget,
         curate_bank,
         uncurate_bank,
+        check_export,
+        check_import,
     )
 }
 

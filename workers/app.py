@@ -7,12 +7,18 @@ from kombu import Queue
 
 from freeda_svc.addresses import shown_address
 from freeda_svc.errors import InputError, UnavailableError
-from freeda_svc.jobs import JobKind
+from freeda_svc.jobs import MOVES, JobKind
 from freeda_svc.settings import Settings
 from workers.broker import CLIENT_SECONDS, answers, running_broker_url
 
 BANK_QUEUE = "bank"
-QUEUES = (BANK_QUEUE, JobKind.SEGMENT.value, JobKind.EXEMPLARS.value, JobKind.INGEST.value)
+QUEUES = (
+    BANK_QUEUE,
+    JobKind.SEGMENT.value,
+    *(kind.value for kind in MOVES),
+    JobKind.EXEMPLARS.value,
+    JobKind.INGEST.value,
+)
 """In the order in which the worker looks into them: people waiting for an answer come before long work."""
 
 RUN_ITEM = "freeda.run_item"
@@ -28,13 +34,16 @@ CHILD_START_SECONDS = 3600.0
 def check_queues(queues: Sequence[str]) -> tuple[str, ...]:
     """Return the queues that a worker is to serve, in the order in which it looks into them; all when none is named.
 
+    Who answers questions about banks moves them, too.
+
     Raises:
         InputError: there is no such queue.
     """
     unknown = sorted(set(queues) - set(QUEUES))
     if unknown:
         raise InputError(f"there is no queue {unknown[0]!r}; the queues are {', '.join(QUEUES)}")
-    return tuple(queue for queue in QUEUES if not queues or queue in queues)
+    wanted = {*(queues or QUEUES), *(MOVES if BANK_QUEUE in queues else ())}
+    return tuple(queue for queue in QUEUES if queue in wanted)
 
 
 def make_app(settings: Settings, broker_url: str, queues: Sequence[str] = QUEUES) -> Celery:

@@ -10,7 +10,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from freeda_svc.jobs import JobKind
+from freeda_svc.errors import FreedaError
+from freeda_svc.jobs import MOVES, JobKind
 from freeda_svc.jobs.claims import Claim, times_handed_back
 from workers.held import Held
 from workers.patience import may_pass
@@ -53,6 +54,8 @@ def fault_behind(error: Exception, held: Held, claim: Claim) -> Fault | None:
         claim: the item.
     """
     line = " ".join(str(error).split()) or type(error).__name__
+    if claim.kind in MOVES and isinstance(error, FreedaError | OSError):
+        return None  # it says itself which of the files that it was given cannot be used, and who waits is to know
     if may_pass(error):
         return Fault(line)
     if _is_out_of_memory(error):

@@ -1,6 +1,8 @@
 """What the one working process of a home holds: the models and the banks, loaded when they are first needed."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -35,6 +37,7 @@ class Held:
         self.broker_url = broker_url
         self._open: dict[BankName, PrototypeStore] = {}
         self._segmenters: dict[BankName, Segmenter] = {}
+        self._moved: dict[BankName, str] = {}
         self.generates = False
         """Whether the text-to-image model was asked for, so that it belongs to what must work."""
 
@@ -141,6 +144,24 @@ class Held:
         store = self._open.pop(bank, None)
         if store is not None:
             store.close()
+
+    @contextmanager
+    def moving(self, bank: BankName, what: str) -> Iterator[None]:
+        """Keep a bank from being dropped as long as the block lasts; says what is done with it."""
+        self._moved[bank] = what
+        try:
+            yield
+        finally:
+            del self._moved[bank]
+
+    def check_unmoved(self, bank: BankName) -> None:
+        """See that nobody moves a bank.
+
+        Raises:
+            BusyError: it is being exported or imported.
+        """
+        if bank in self._moved:
+            raise BusyError(f"the bank {bank} is used by {self._moved[bank]}")
 
     def close(self) -> None:
         """Let others have the banks."""

@@ -19,6 +19,7 @@ from typing import Any
 import structlog
 
 from freeda_svc.errors import FreedaError
+from freeda_svc.jobs.states import MOVES
 
 SEND_SECONDS = 0.2
 LARGEST_REPORT = 16384
@@ -73,6 +74,9 @@ class Report:
 
     def count_result(self, result: Mapping[str, Any]) -> None:
         """Count what an item's result says was made."""
+        if self.kind in MOVES:
+            self.prototypes = int(result.get("added", 0))
+            return
         self.prototypes = int(result.get("new prototypes", 0))
         self.images = int(result.get("images", result.get("exemplars", 1)))
 

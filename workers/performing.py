@@ -10,16 +10,18 @@ import structlog
 
 from freeda_svc.bank.names import BankName
 from freeda_svc.errors import InputError, UnavailableError
-from freeda_svc.jobs import JobKind
+from freeda_svc.jobs import MOVES, JobKind
 from freeda_svc.jobs.banks import bank_of_job
-from freeda_svc.jobs.claims import Claim, note_progress
+from freeda_svc.jobs.claims import Claim, JobCancelledError, is_cancelled, note_progress
 from freeda_svc.jobs.kept_exemplars import read_kept_exemplar
+from freeda_svc.jobs.moves import read_move
 from freeda_svc.jobs.overrides import apply_overrides
 from freeda_svc.jobs.results import colours_of, result_folder
 from freeda_svc.jobs.segmentation_requests import ONLY_PROPOSE
 from workers.answering import answer_meanwhile
 from workers.held import Held
 from workers.metrics_reports import STORE, note_bank, stage
+from workers.moves import perform_move
 
 if TYPE_CHECKING:
     from freeda_svc.bank import PrototypeStore
@@ -47,7 +49,10 @@ def perform(held: Held, claim: Claim) -> dict[str, Any]:
     Raises:
         FreedaError: it cannot be done.
         UnavailableError: the worker's models cannot be used.
+        JobCancelledError: the job of a move was cancelled.
     """
+    if claim.kind in MOVES:  # which needs no models, and no pack
+        return perform_move(held, read_move(claim.kind, claim.input), _Noting(held, claim, ends=True), claim.job_id)
     if claim.fingerprint != held.pack.fingerprint:
         raise InputError(
             f"the job was submitted for pack {claim.pack}, this worker has {held.settings.pack}: "
@@ -78,18 +83,23 @@ def _add_exemplars(held: Held, claim: Claim) -> dict[str, Any]:
 
 
 class _Noting:
-    """Notes how far the item in hand is, not too often, and answers questions; nobody waits for a database."""
+    """Notes how far the item in hand is, not too often, and answers questions; nobody waits for a database.
 
-    def __init__(self, held: Held, claim: Claim) -> None:
-        self._held, self._claim = held, claim
+    Where the item can be ended at any moment, that is done when its job was cancelled.
+    """
+
+    def __init__(self, held: Held, claim: Claim, *, ends: bool = False) -> None:
+        self._held, self._claim, self._ends = held, claim, ends
         self._noted = time.monotonic()
 
-    def __call__(self, done: int) -> None:
+    def __call__(self, done: int, _total: int = 0) -> None:
         if time.monotonic() < self._noted + NOTE_SECONDS:
             return
         self._noted = time.monotonic()
         try:
-            note_progress(self._held.settings, self._claim, done)
+            is_ours = note_progress(self._held.settings, self._claim, done)
+            if self._ends and (not is_ours or is_cancelled(self._held.settings, self._claim)):
+                raise JobCancelledError
         except UnavailableError as error:
             log.warning("progress not noted", reason=str(error))
         answer_meanwhile(self._held)

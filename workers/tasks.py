@@ -12,7 +12,15 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from freeda_svc.errors import FreedaError
 from freeda_svc.jobs import JobKind
-from freeda_svc.jobs.claims import Claim, claim_next, fail_item, finish_item, hand_back_item
+from freeda_svc.jobs.claims import (
+    CANCELLED,
+    Claim,
+    JobCancelledError,
+    claim_next,
+    fail_item,
+    finish_item,
+    hand_back_item,
+)
 from freeda_svc.settings import Settings
 from workers.ability import become_able, note_success, read_ability
 from workers.answering import answer_task
@@ -101,6 +109,10 @@ def _do(held: Held, claim: Claim, report: Report) -> str:
                 recorded = until_available(
                     lambda: finish_item(settings, claim, result), "recording a result", _patience
                 )
+    except JobCancelledError:
+        until_available(lambda: hand_back_item(settings, claim, CANCELLED), "ending a cancelled item", _patience)
+        log.info("item ended: its job was cancelled")
+        return HANDED_BACK
     except SoftTimeLimitExceeded as error:
         _failed(settings, claim, error, "took longer than item_time_limit_seconds allows", final=False)
     except Exception as error:  # noqa: BLE001 - whatever the method raised is recorded

@@ -1,6 +1,6 @@
 """Waiting for a job with its progress in view, and what its end means for the command."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import click
 
@@ -17,7 +17,13 @@ POLL_SECONDS = 0.2
 ERRORS_SHOWN = 5
 
 
-def follow_job(settings: Settings, job_id: str, label: str, *, quiet: bool = False) -> JobSummary:
+OnLook = Callable[[JobSummary], None]
+"""Is called at each look at a job; what it raises ends the waiting."""
+
+
+def follow_job(
+    settings: Settings, job_id: str, label: str, *, quiet: bool = False, on_look: OnLook = lambda _job: None
+) -> JobSummary:
     """Wait until a job has ended, showing its progress.
 
     Args:
@@ -25,6 +31,7 @@ def follow_job(settings: Settings, job_id: str, label: str, *, quiet: bool = Fal
         job_id: the job.
         label: what to call it beside the bar.
         quiet: show nothing.
+        on_look: is called at each look.
 
     Returns:
         The job as it ended.
@@ -34,6 +41,8 @@ def follow_job(settings: Settings, job_id: str, label: str, *, quiet: bool = Fal
         def counts() -> Iterator[tuple[int, int]]:
             for job in jobs.follow_job(settings, job_id, every_seconds=POLL_SECONDS):
                 raise_if_interrupted()
+                if job.progress.ended < job.progress.total:
+                    on_look(job)
                 yield job.progress.units.done, job.progress.units.total
 
         unit = "" if quiet else job_summary(settings, job_id).progress.units.name
@@ -41,7 +50,9 @@ def follow_job(settings: Settings, job_id: str, label: str, *, quiet: bool = Fal
     return job_summary(settings, job_id)
 
 
-def follow_submitted(settings: Settings, job_id: str, label: str, *, quiet: bool = False) -> JobSummary:
+def follow_submitted(
+    settings: Settings, job_id: str, label: str, *, quiet: bool = False, on_look: OnLook = lambda _job: None
+) -> JobSummary:
     """Follow a job that goes on without this command: say so when no worker is there, and at Ctrl-C.
 
     Raises:
@@ -49,7 +60,7 @@ def follow_submitted(settings: Settings, job_id: str, label: str, *, quiet: bool
     """
     note_waiting_job(settings, job_id)
     try:
-        return follow_job(settings, job_id, label, quiet=quiet)
+        return follow_job(settings, job_id, label, quiet=quiet, on_look=on_look)
     except KeyboardInterrupt:
         raise Interrupted(
             f"Interrupted; job {job_id} goes on: `freeda jobs watch {job_id}` follows it, "

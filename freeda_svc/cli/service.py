@@ -45,7 +45,8 @@ def up(context: click.Context, device: str | None) -> None:
     "queues",
     multiple=True,
     type=click.Choice(QUEUES),
-    help="Serve this queue only; several times for several, which are served in the order of the list.",
+    help="Serve this queue only; several times for several, which are served in the order of the list. "
+    "With bank come exports and imports.",
 )
 @click.option("--name", metavar="NAME", help="Of this worker, where one machine has several  [default: the host's]")
 @device_option

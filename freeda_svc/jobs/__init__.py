@@ -5,6 +5,7 @@ from freeda_svc.jobs.dispatch import Dispatcher
 from freeda_svc.jobs.events import JobEvent, job_events
 from freeda_svc.jobs.failures import ItemError, item_errors
 from freeda_svc.jobs.input_images import InputImage
+from freeda_svc.jobs.moves import Move, move_outcome, submit_move
 from freeda_svc.jobs.progress import (
     ItemSummary,
     JobFilter,
@@ -19,13 +20,16 @@ from freeda_svc.jobs.progress import (
 from freeda_svc.jobs.pruning import Pruned, PrunedJob, prune_jobs
 from freeda_svc.jobs.queues import QueueState, RunningItem, queue_state
 from freeda_svc.jobs.results import ExportedImage, export_results
-from freeda_svc.jobs.states import AttemptOutcome, EventKind, ItemState, JobKind, JobState, Priority
+from freeda_svc.jobs.states import MOVES, AttemptOutcome, EventKind, ItemState, JobKind, JobState, Priority
 from freeda_svc.jobs.submission import submit_exemplars, submit_ingest, submit_segment
 
 __all__ = [
     "submit_ingest",
     "submit_segment",
     "submit_exemplars",
+    "submit_move",
+    "Move",
+    "move_outcome",
     "Dispatcher",
     "list_jobs",
     "job_summary",
@@ -53,6 +57,7 @@ __all__ = [
     "ExportedImage",
     "InputImage",
     "JobKind",
+    "MOVES",
     "JobState",
     "ItemState",
     "AttemptOutcome",

@@ -20,7 +20,6 @@ from freeda_svc.jobs.dispatch import MOST_MISSING, Dispatcher, send_job
 from freeda_svc.jobs.states import EventKind, ItemState, JobKind, JobState, Priority
 from freeda_svc.jobs.tables import Job, WorkItem
 from freeda_svc.jobs.transitions import record_event
-from freeda_svc.packs.description import PackDescription
 from freeda_svc.settings import Settings, prepare_home
 
 _begun: dict[str, bool] = {}  # ids of the jobs that this process writes or wrote; True for those that are accepted
@@ -44,21 +43,21 @@ def forget_jobs_of_this_process() -> None:
 
 def new_job(
     settings: Settings,
-    pack: PackDescription,
+    fingerprint: str,
     kind: JobKind,
     *,
     source: str,
     parameters: dict[str, Any],
     priority: Priority,
 ) -> Job:
-    """Make a job that is not accepted yet."""
+    """Make a job that is not accepted yet; the fingerprint is that of the pack it is about."""
     return Job(
         id=secrets.token_hex(6),
         kind=kind,
         state=JobState.QUEUED,
         source=os.fsencode(source).decode("utf-8", "backslashreplace"),  # names of files need not be UTF-8
         pack=settings.pack,
-        fingerprint=pack.fingerprint,
+        fingerprint=fingerprint,
         parameters=parameters,
         priority=int(priority),
     )

@@ -22,6 +22,7 @@ from freeda_svc.jobs.units import SO_FAR
 from freeda_svc.settings import Settings
 
 LOST = "its worker was lost"
+CANCELLED = "its job was cancelled"
 
 _jobs = cast("Table", Job.__table__)
 _items = cast("Table", WorkItem.__table__)
@@ -49,6 +50,10 @@ _FIRST_WAITING = (
     .limit(1)
     .with_for_update(of=_items, skip_locked=True)  # what another worker is just taking
 )
+
+
+class JobCancelledError(Exception):
+    """The item in hand is not wanted any more."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,7 @@ def renew_lease(settings: Settings, claim: Claim) -> bool:
 
 
 def note_progress(settings: Settings, claim: Claim, done: int) -> bool:
-    """Say how many captions or exemplars of the item in hand are done; False when it is in other hands by now."""
+    """Say how many captions, exemplars or prototypes of the item in hand are done; False when it is in other hands."""
     with noting(settings) as session:
         return _move_claim(session, claim, ItemState.RUNNING, result={SO_FAR: done}, **_lease(settings))
 
@@ -173,6 +178,13 @@ def hand_back_items(settings: Settings, worker: str, *, lost: bool) -> int:
     reason = LOST if lost else "its worker was stopped"
     with writing(settings) as session:
         return _give_up_in_hand(session, settings, worker, outcome, reason)
+
+
+def is_cancelled(settings: Settings, claim: Claim) -> bool:
+    """Tell whether the job of the item in hand was cancelled, or is gone."""
+    with reading(settings) as session:
+        state = session.execute(select(_jobs.c.state).where(_jobs.c.id == claim.job_id)).scalar()
+    return state in {JobState.CANCELLED, None}
 
 
 def times_handed_back(settings: Settings, claim: Claim, reason: str) -> int:

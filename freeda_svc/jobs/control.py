@@ -1,12 +1,12 @@
 """What a person does to a job: find it, cancel it, try its failed items again."""
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs.database import reading, writing
 from freeda_svc.jobs.dispatch import Dispatcher, send_items
-from freeda_svc.jobs.states import EventKind, ItemState, JobKind, JobState
+from freeda_svc.jobs.states import MOVES, EventKind, ItemState, JobKind, JobState
 from freeda_svc.jobs.tables import Job, WorkItem, now
 from freeda_svc.jobs.transitions import changed_rows, move_items_of_job, move_job, record_event
 from freeda_svc.settings import Settings
@@ -47,8 +47,10 @@ def get_job(session: Session, full_id: str) -> Job:
 def cancel_job(settings: Settings, job_id: str) -> int:
     """Cancel what has not been begun; items in hand end first, what is done stays.
 
+    A move that is in hand is ended by its worker within moments.
+
     Returns:
-        How many items were cancelled.
+        How many items were cancelled, or are ended in a moment.
 
     Raises:
         NotFoundError: there is no such job.
@@ -64,7 +66,8 @@ def cancel_job(settings: Settings, job_id: str) -> int:
             state = get_job(session, full_id).state
             raise InputError(f"job {full_id} is {state} already; only a queued or running job can be cancelled")
         record_event(session, full_id, EventKind.CANCELLED, f"{items} items not begun")
-        return items
+        in_hand = (WorkItem.job_id == full_id, WorkItem.state == ItemState.RUNNING, WorkItem.kind.in_(MOVES))
+        return items + session.execute(select(func.count()).select_from(WorkItem).where(*in_hand)).scalar_one()
 
 
 def retry_failed_items(settings: Settings, job_id: str, *, dispatcher: Dispatcher) -> int:

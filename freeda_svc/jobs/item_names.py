@@ -5,7 +5,7 @@ from typing import Any
 
 
 def item_name(given: Mapping[str, Any]) -> str:
-    """Return the image's file name, or how many captions or exemplars an item holds.
+    """Return the image's file name, what is moved, or how many captions or exemplars an item holds.
 
     >>> item_name({"captions": ["a cat", "a dog"]})
     '2 captions'

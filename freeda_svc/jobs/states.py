@@ -9,6 +9,12 @@ class JobKind(StrEnum):
     INGEST = "ingest"
     EXEMPLARS = "exemplars"
     SEGMENT = "segment"
+    EXPORT = "export"
+    IMPORT = "import"
+
+
+MOVES = (JobKind.EXPORT, JobKind.IMPORT)
+"""They move a whole bank as one item, which can be ended at any moment and goes on where it was."""
 
 
 class Priority(IntEnum):

@@ -66,7 +66,9 @@ def submit_ingest(
         if not len(spool):
             raise InputError(f"{source}: there are no captions to ingest")
         parameters = {BANK: chosen, "captions": len(spool), "left_out": counts.left_out}
-        job = new_job(settings, pack, JobKind.INGEST, source=source, parameters=parameters, priority=priority)
+        job = new_job(
+            settings, pack.fingerprint, JobKind.INGEST, source=source, parameters=parameters, priority=priority
+        )
         asked = _asked(settings, JobKind.INGEST, bank, priority, {})
         digest = request_digest(asked, (caption.text for caption in spool)) if key else ""
         inputs = _caption_items(spool, settings.captions_per_item)
@@ -123,7 +125,9 @@ def submit_exemplars(
     while part := list(islice(rest, EXEMPLARS_PER_ITEM)):
         inputs.append({"exemplars": part})
     parameters = {BANK: chosen, "exemplars": len(checked), "left_out": dict(left_out())}
-    job = new_job(settings, pack, JobKind.EXEMPLARS, source=source, parameters=parameters, priority=priority)
+    job = new_job(
+        settings, pack.fingerprint, JobKind.EXEMPLARS, source=source, parameters=parameters, priority=priority
+    )
     digest = request_digest(_asked(settings, JobKind.EXEMPLARS, bank, priority, {}), kept) if key else ""
     return accept_job(settings, dispatcher, job, inputs, key=key, digest=digest)
 
@@ -195,7 +199,12 @@ def submit_segment(
     ]
     source = source or str(paths[0].absolute().parent)
     job = new_job(
-        settings, request.pack, JobKind.SEGMENT, source=source, parameters=dict(request.parameters), priority=priority
+        settings,
+        request.pack.fingerprint,
+        JobKind.SEGMENT,
+        source=source,
+        parameters=dict(request.parameters),
+        priority=priority,
     )
     asked = _asked(settings, JobKind.SEGMENT, bank, priority, request.parameters)
     parts = ([given["image"], given["name"], given["stem"]] for given in inputs)

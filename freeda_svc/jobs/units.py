@@ -1,17 +1,22 @@
-"""What people count of a job: captions, exemplars or images, rather than the items that it was cut into."""
+"""What people count of a job: captions, exemplars, images or prototypes, not the items that it was cut into."""
 
 from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from freeda_svc.jobs.states import OPEN_ITEM_STATES, ItemState, JobKind
+from freeda_svc.jobs.states import MOVES, OPEN_ITEM_STATES, ItemState, JobKind
 from freeda_svc.jobs.tables import Job, WorkItem
 
 LOST_ITEM_STATES = (ItemState.FAILED, ItemState.CANCELLED)
 SO_FAR = "so far"
-"""In the result of an item in hand: how many of its captions or exemplars are done."""
-_NAMES = {JobKind.INGEST: "captions", JobKind.EXEMPLARS: "exemplars", JobKind.SEGMENT: "images"}
+"""In the result of an item in hand: how many of its captions, exemplars or prototypes are done."""
+_NAMES = {
+    JobKind.INGEST: "captions",
+    JobKind.EXEMPLARS: "exemplars",
+    JobKind.SEGMENT: "images",
+    **dict.fromkeys(MOVES, "prototypes"),
+}
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,7 @@ class Units:
     """How far a job is.
 
     Attributes:
-        name: ``captions``, ``exemplars`` or ``images``.
+        name: ``captions``, ``exemplars``, ``images`` or ``prototypes``.
         total: how many the job has.
         ended: how many are done, failed or cancelled; also in items in hand, as far as their workers have said so.
         done: those of them that are neither failed nor cancelled.

@@ -12,10 +12,11 @@ import pytest
 
 from freeda_svc.bank import BankName, EmbeddedBanks
 from freeda_svc.bank.moving import importing, read_archive_manifest
-from freeda_svc.cli.bank import moves
+from freeda_svc.cli.bank import moving
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.prototypes import Prototype
 from tests.made_prototypes import make_prototype
+from workers import held
 
 Freeda = Callable[..., Any]
 PACK = read_pack_parameters("miniature").fingerprint
@@ -63,7 +64,7 @@ def interrupted(freeda: Freeda, monkeypatch: pytest.MonkeyPatch) -> Freeda:
     """Runs a command at which Ctrl-C is pressed as soon as it tells how far it is."""
 
     @contextmanager
-    def impatient(_label: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    def impatient(_label: str, *, unit: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
         def tell(_done: int, _total: int) -> None:
             raise KeyboardInterrupt
 
@@ -71,7 +72,7 @@ def interrupted(freeda: Freeda, monkeypatch: pytest.MonkeyPatch) -> Freeda:
 
     def run(*arguments: object) -> Any:  # noqa: ANN401 - what freeda gives
         with monkeypatch.context() as patched:
-            patched.setattr(moves, "shown_progress", impatient)
+            patched.setattr(moving, "shown_progress", impatient)
             return freeda(*arguments)
 
     return run
@@ -174,8 +175,9 @@ def test_an_interrupted_import_is_continued_by_the_same_command(
 
 
 def test_a_bank_that_another_process_holds_is_told_in_one_line(
-    freeda: Freeda, archive: Path, banks: EmbeddedBanks
+    freeda: Freeda, archive: Path, banks: EmbeddedBanks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(held, "BANK_PATIENCE_SECONDS", 0.2)
     with banks.open(BankName("default", 1)):
         for command in (("export", archive.parent / "b"), ("import", archive)):
             assert_refused(freeda("bank", *command), "default/1 is in use by process")

@@ -51,6 +51,9 @@ def folders(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path
         ("bank add-exemplars --noun moon --image in/a.png --mask out/mask.png", "out/mask.png"),
         ("bank add-exemplars --annotations out/marks.json --folder in", "out/marks.json"),
         ("bank add-exemplars --annotations in/marks.json --folder in", "in/link.png"),
+        ("bank import out", "out"),
+        ("bank import --from-faiss out/a.png --prototypes in", "out/a.png"),
+        ("bank import --from-faiss in/a.png --prototypes out", "out"),
     ],
 )
 def test_a_file_from_elsewhere_is_refused_and_nothing_accepted(

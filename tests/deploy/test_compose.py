@@ -112,8 +112,8 @@ def test_all_queues_are_served_by_commands_that_exist() -> None:
         command = SERVICES[name]["command"]
         queues = command[2::2]
         assert command[1::2] == ["--queue"] * len(queues)
-        assert list(check_queues(queues)) == [queue for queue in QUEUES if queue in queues]
-        served += queues if name in BASE["services"] else []
+        assert set(queues) <= set(check_queues(queues))
+        served += check_queues(queues) if name in BASE["services"] else []
         assert CliRunner().invoke(freeda, [*command, "--help"]).exit_code == 0
     assert sorted(served) == sorted(QUEUES)
     assert CliRunner().invoke(freeda, [*SERVICES["migrate"]["command"], "--help"]).exit_code == 0

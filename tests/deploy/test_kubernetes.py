@@ -11,7 +11,7 @@ from freeda_svc.jobs.states import ItemState, JobKind
 from freeda_svc.jobs.tables import Job, WorkItem
 from freeda_svc.settings import Settings, load_settings
 from tests.deploy.documents import COMPOSE, KUBERNETES, Document, read_compose, read_yaml, settings_named
-from workers.app import QUEUES
+from workers.app import QUEUES, check_queues
 
 VERSION = "1.31"
 DOCUMENTS = [
@@ -113,7 +113,7 @@ def test_all_queues_are_served_and_one_process_has_one_card() -> None:
     for deployment in DEPLOYMENTS.values():
         [worker] = deployment["spec"]["template"]["spec"]["containers"]
         assert worker["args"][:1] == ["worker"]
-        served += worker["args"][2::2]
+        served += check_queues(worker["args"][2::2])
         assert worker["resources"]["limits"]["nvidia.com/gpu"] == 1
         assert "replicas" not in deployment["spec"]
     assert sorted(served) == sorted(QUEUES)

@@ -2,10 +2,10 @@
 
 from freeda_svc.bank.moving.archive import ArchiveManifest
 from freeda_svc.bank.moving.archive_manifest import read_manifest as read_archive_manifest
-from freeda_svc.bank.moving.export_progress import Start
+from freeda_svc.bank.moving.export_progress import Start, check_target
 from freeda_svc.bank.moving.exporting import ExportReport, export_bank
-from freeda_svc.bank.moving.importing import ImportReport, import_bank, verify_archive
-from freeda_svc.bank.moving.published_bank import FaissReport, import_faiss, published_dimensions
+from freeda_svc.bank.moving.importing import ImportReport, check_fit, import_bank, verify_archive
+from freeda_svc.bank.moving.published_bank import FaissReport, import_faiss, look_at_published
 
 __all__ = [
     "export_bank",
@@ -13,7 +13,9 @@ __all__ = [
     "verify_archive",
     "read_archive_manifest",
     "import_faiss",
-    "published_dimensions",
+    "look_at_published",
+    "check_target",
+    "check_fit",
     "ExportReport",
     "Start",
     "ImportReport",

@@ -1,6 +1,6 @@
 """Thumbnails that prototypes mention, as rows of a Parquet file, and back into a folder of artifacts."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -54,13 +54,14 @@ def mentioned_artifacts(prototypes: Iterable[Prototype]) -> dict[str, None]:
     }
 
 
-def write_artifacts(target: Path, root: Path, paths: Iterable[str]) -> int:
+def write_artifacts(target: Path, root: Path, paths: Iterable[str], tell: Callable[[], None]) -> int:
     """Write the artifacts that are there; few of them are in memory at once.
 
     Args:
         target: the Parquet file.
         root: folder of artifacts.
         paths: below ``root``.
+        tell: is called between some and the next ones; what it raises ends the work.
 
     Returns:
         How many were there.
@@ -77,7 +78,9 @@ def write_artifacts(target: Path, root: Path, paths: Iterable[str]) -> int:
     with parquet.ParquetWriter(
         target, schema, compression="none", use_dictionary=False, write_statistics=["path"]
     ) as writer:
-        for group in _groups(root, paths):
+        for number, group in enumerate(_groups(root, paths)):
+            if number:
+                tell()
             writer.write_table(
                 pa.table([[path for path, _ in group], [content for _, content in group]], schema=schema)
             )
@@ -109,15 +112,22 @@ def check_artifacts(source: Path, rows: int, mentioned: Collection[str]) -> None
         raise InputError(f"{source} has {found} rows, expected {rows}: export the bank again")
 
 
-def place_artifacts(source: Path, root: Path) -> Placed:
+def place_artifacts(source: Path, root: Path, tell: Callable[[], None]) -> Placed:
     """Put the artifacts of a checked file into a folder; files that are there stay.
+
+    Args:
+        source: the Parquet file.
+        root: the folder.
+        tell: is called between some and the next ones; what it raises ends the work.
 
     Raises:
         InputError: a path leads out of the folder through a link.
         UnavailableError: they cannot be written.
     """
     written = kept = 0
-    for batch in _batches(source, ["path", "content"]):
+    for number, batch in enumerate(_batches(source, ["path", "content"])):
+        if number:
+            tell()
         _check_lengths(batch.column("path"), LONGEST_PATH, source)
         _check_lengths(batch.column("content"), LARGEST_ARTIFACT, source)
         for path, content in zip(batch.column("path"), batch.column("content"), strict=True):

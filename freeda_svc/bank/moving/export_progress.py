@@ -1,6 +1,7 @@
 """How far an export is, written beside its parts, so that it can continue."""
 
 import json
+import os
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +16,8 @@ from freeda_svc.bank.moving.archive import (
     writing,
 )
 from freeda_svc.bank.moving.archive_manifest import read_record
+from freeda_svc.bank.moving.extras import load_parquet
+from freeda_svc.bank.store import PrototypeStore
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.whole_files import ASIDE, write_whole
 
@@ -71,12 +74,29 @@ def begin(folder: Path, wanted: ExportProgress) -> tuple[ExportProgress, Start]:
             save(folder, wanted)
             return wanted, Start.NEW
         if _bank_of(found) != _bank_of(wanted):
-            raise InputError(f"{folder} holds the beginning of another bank's export: give a new folder")
+            raise _other_bank(folder)
         parts = found.parts if replace(found, parts=()) == wanted else ()
         kept = replace(wanted, parts=_intact(folder, parts))
         save(folder, kept)
         _remove_others(folder, kept)
         return kept, Start.CONTINUED if kept.parts else Start.STARTED_OVER
+
+
+def check_target(store: PrototypeStore, folder: Path) -> None:
+    """See that a bank can be exported into a folder as things are, and write nothing.
+
+    Raises:
+        InputError: the folder holds something else, a finished archive, or another bank's export.
+        UnavailableError: pyarrow is not installed, or the folder cannot be read or written.
+    """
+    load_parquet()
+    found = _look_into(folder)
+    if found is not None and _bank_of(found) != (store.pack, store.key_dimension, store.vector_dimension):
+        raise _other_bank(folder)
+    place = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        reason = "it may not be written" if place.is_dir() else "it is no folder"
+        raise UnavailableError(f"the archive {folder} cannot be made in {place} ({reason}): give another folder")
 
 
 def save(folder: Path, progress: ExportProgress) -> None:
@@ -110,6 +130,10 @@ def _look_into(folder: Path) -> ExportProgress | None:
 
 def _bank_of(progress: ExportProgress) -> tuple[str, int, int]:
     return progress.pack, progress.key_dimension, progress.vector_dimension
+
+
+def _other_bank(folder: Path) -> InputError:
+    return InputError(f"{folder} holds the beginning of another bank's export: give a new folder")
 
 
 def _intact(folder: Path, parts: tuple[ArchivePart, ...]) -> tuple[ArchivePart, ...]:

@@ -1,7 +1,7 @@
 """Writing a bank into an archive."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -74,7 +74,7 @@ def export_bank(
         folder: the archive; new, empty, or with an export that is not finished.
         parameters: of the bank's pack, written into the manifest for people.
         artifacts: the folder that paths of thumbnails are relative to; None leaves thumbnails out.
-        on_progress: is told how far it is.
+        on_progress: is told how far it is, every thousand prototypes.
         rows_a_part: prototypes in a part, 1 to ``ROWS_A_PART``.
 
     Raises:
@@ -101,22 +101,25 @@ def export_bank(
     tally, missing = Tally(), 0
     rows = chain.from_iterable(store.scan(at_once=_ROWS_AT_ONCE))
 
-    for part in progress.parts:
-        missing += _pass_over(folder, part, rows, tally)
+    def tell() -> None:
         on_progress(tally.prototypes, max(total, tally.prototypes))
+
+    for part in progress.parts:
+        missing += _pass_over(folder, part, rows, _Seen(tally, tell))
+        tell()
     while first := list(islice(rows, 1)):
         number = len(progress.parts)
-        seen = _Seen(tally)
+        seen = _Seen(tally, tell)
         content = seen.watch(_lists(chain(first, islice(rows, rows_a_part - 1))))
         with writing(folder):
             prototypes = _write_prototypes(folder / prototypes_name(number), content, store)
             thumbnails = None
             if artifacts is not None:
-                thumbnails = _write_artifacts(folder / artifacts_name(number), artifacts, seen.artifacts)
+                thumbnails = _write_artifacts(folder / artifacts_name(number), artifacts, seen.artifacts, tell)
                 missing += len(seen.artifacts) - thumbnails.rows
             progress = replace(progress, parts=(*progress.parts, ArchivePart(prototypes, thumbnails)))
             save(folder, progress)
-        on_progress(tally.prototypes, max(total, tally.prototypes))
+        tell()
 
     manifest = ArchiveManifest(
         format_version=FORMAT_VERSION,
@@ -141,14 +144,16 @@ def export_bank(
 
 
 class _Seen:
-    """Takes notes of prototypes on their way into a part."""
+    """Takes notes of prototypes on their way into a part, and tells how far it is before each list but the first."""
 
-    def __init__(self, tally: Tally) -> None:
-        self._tally = tally
+    def __init__(self, tally: Tally, tell: Callable[[], None]) -> None:
+        self._tally, self._tell = tally, tell
         self.artifacts: dict[str, None] = {}
 
     def watch(self, lists: Iterator[list[Prototype]]) -> Iterator[list[Prototype]]:
-        for prototypes in lists:
+        for number, prototypes in enumerate(lists):
+            if number:
+                self._tell()
             self._tally.count(prototypes)
             self.artifacts |= mentioned_artifacts(prototypes)
             yield prototypes
@@ -165,15 +170,14 @@ def _write_prototypes(path: Path, content: Iterator[list[Prototype]], store: Pro
     return describe_file(path, rows)
 
 
-def _write_artifacts(path: Path, root: Path, mentioned: dict[str, None]) -> ArchiveFile:
+def _write_artifacts(path: Path, root: Path, mentioned: dict[str, None], tell: Callable[[], None]) -> ArchiveFile:
     with placed_whole(path) as aside:
-        rows = write_artifacts(aside, root, mentioned)
+        rows = write_artifacts(aside, root, mentioned, tell)
     return describe_file(path, rows)
 
 
-def _pass_over(folder: Path, part: ArchivePart, rows: Iterator[Prototype], tally: Tally) -> int:
+def _pass_over(folder: Path, part: ArchivePart, rows: Iterator[Prototype], seen: _Seen) -> int:
     """Step over the rows of a part that is complete; return how many artifacts it lacks."""
-    seen = _Seen(tally)
     ids: list[str] = []
     for prototypes in seen.watch(_lists(islice(rows, part.prototypes.rows))):
         ids.extend(map(point_id, prototypes))

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from freeda_svc.bank.moving.archive import (
@@ -61,13 +62,14 @@ def import_bank(
     """
     load_parquet()
     manifest = read_manifest(folder)
-    _check_fit(folder, manifest, store)
+    check_fit(folder, manifest, store)
     done = added = written = kept = 0
     for part in manifest.parts:
         prototypes = _read_part(folder, manifest, part)
         if part.artifacts is not None and artifacts is not None:
             # Before the prototypes: whoever finds a prototype in the bank finds its thumbnails.
-            placed = place_artifacts(_checked_artifacts(folder, part.artifacts, prototypes), artifacts)
+            checked = _checked_artifacts(folder, part.artifacts, prototypes)
+            placed = place_artifacts(checked, artifacts, partial(on_progress, done, manifest.prototypes))
             written, kept = written + placed.written, kept + placed.kept
         for start in range(0, len(prototypes), _ROWS_AN_ADDITION):
             some = prototypes[start : start + _ROWS_AN_ADDITION]
@@ -99,7 +101,12 @@ def verify_archive(folder: Path, *, on_progress: OnProgress = say_nothing) -> Ar
     return manifest
 
 
-def _check_fit(folder: Path, manifest: ArchiveManifest, store: PrototypeStore) -> None:
+def check_fit(folder: Path, manifest: ArchiveManifest, store: PrototypeStore) -> None:
+    """See that an archive can be imported into a bank.
+
+    Raises:
+        InputError: it is of another pack or of other dimensions.
+    """
     if manifest.pack != store.pack:
         raise InputError(
             f"the archive {folder} was made with pack {manifest.pack}, but the bank holds pack {store.pack}: "

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from freeda_svc.bank.moving.progress import OnProgress, say_nothing
 from freeda_svc.bank.moving.published_files import (
     ENDING,
+    PublishedKeys,
     list_prototypes,
     measure_prototype_file,
     open_keys,
@@ -37,18 +38,17 @@ class FaissReport:
     left_out: int
 
 
-def published_dimensions(index_path: Path, prototypes_folder: Path) -> tuple[int, int]:
-    """Tell Dt and Dv of a published bank: from the index, and from the first .npy file by name.
+def look_at_published(index_path: Path, prototypes_folder: Path) -> tuple[int, int, int]:
+    """Tell Dt and Dv of a published bank, from the index and from the first .npy file by name, and how many it holds.
 
     Raises:
         NotFoundError: there is no such file or folder.
-        InputError: one of them is not usable, or the folder has no .npy file.
+        InputError: one of them is not usable, they do not fit together, or the folder has no .npy file.
     """
-    key_dimension = open_keys(index_path).dimension
-    names = list_prototypes(prototypes_folder)
+    keys, names = _open_pair(index_path, prototypes_folder)
     if not names:
         raise InputError(f"{prototypes_folder} has no {ENDING} files: give the folder that belongs to {index_path}")
-    return key_dimension, measure_prototype_file(prototypes_folder / names[0])
+    return keys.dimension, measure_prototype_file(prototypes_folder / names[0]), len(names)
 
 
 def import_faiss(
@@ -70,13 +70,7 @@ def import_faiss(
         InputError: one of them is not usable, or they do not fit together or to the bank.
         UnavailableError: the bank cannot be written.
     """
-    keys = open_keys(index_path)
-    names = list_prototypes(prototypes_folder)
-    if keys.count != len(names):
-        raise InputError(
-            f"{index_path} has {keys.count} keys, but {prototypes_folder} has {len(names)} {ENDING} files: "
-            "they belong together one to one, give the pair of one bank"
-        )
+    keys, names = _open_pair(index_path, prototypes_folder)
     if keys.dimension != store.key_dimension:
         raise InputError(
             f"{index_path} has keys of {keys.dimension} values, but the bank's have {store.key_dimension}: "
@@ -94,6 +88,16 @@ def import_faiss(
         left_out += len(some) - len(prototypes)
         on_progress(start + len(some), len(names))
     return FaissReport(len(names), added, left_out)
+
+
+def _open_pair(index_path: Path, prototypes_folder: Path) -> tuple[PublishedKeys, list[str]]:
+    keys, names = open_keys(index_path), list_prototypes(prototypes_folder)
+    if keys.count != len(names):
+        raise InputError(
+            f"{index_path} has {keys.count} keys, but {prototypes_folder} has {len(names)} {ENDING} files: "
+            "they belong together one to one, give the pair of one bank"
+        )
+    return keys, names
 
 
 def _make_prototype(name: str, key: npt.NDArray[np.float32], vector: npt.NDArray[np.float32], pack: str) -> Prototype:

@@ -111,7 +111,7 @@ def show(context: click.Context, job_id: str, *, as_json: bool) -> None:
         return
     _print_jobs([job])
     for name, value in totals.items():
-        click.echo(f"{value} {name}")
+        click.echo(f"{value} {name.replace('_', ' ')}")
     click.echo("")
     _print_items(items)
     if job.progress.total > len(items):

@@ -1,0 +1,233 @@
+"""Exports and imports, done by the process that holds the banks: a worker's, or a command's where no worker runs."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from freeda_svc.bank.names import BankName, split_bank_name
+from freeda_svc.errors import FreedaError, InputError, NotFoundError
+from freeda_svc.input_files import check_place
+from freeda_svc.jobs import JobKind, Move
+from freeda_svc.jobs.claims import JobCancelledError
+from freeda_svc.packs.description import read_pack_parameters
+from freeda_svc.settings import Settings
+from workers.held import Held
+from workers.metrics_reports import note_bank
+
+if TYPE_CHECKING:
+    from freeda_svc.bank import PrototypeStore
+    from freeda_svc.bank.moving import ArchiveManifest
+
+OnProgress = Callable[[int, int], None]
+
+
+def check_export(held: Held, bank: str, folder: str) -> dict[str, Any]:
+    """See whether a bank can be exported into a folder, and write nothing.
+
+    Returns:
+        The ``bank`` with its version, the fingerprint of its ``pack``, and how many ``prototypes`` it has.
+    """
+    from freeda_svc.bank.moving import check_target  # noqa: PLC0415 - brings much that only these commands need
+
+    name = held.banks.resolve(bank)
+    store = held.existing_bank(name)
+    check_target(store, _outside_of_banks(held.settings, Path(folder)))
+    return {"bank": str(name), "pack": store.pack, "prototypes": store.count()}
+
+
+def check_import(
+    held: Held, bank: str, archive: str | None = None, index: str | None = None, prototypes: str | None = None
+) -> dict[str, Any]:
+    """See whether an archive, or a published bank, can be imported into a bank, and write nothing.
+
+    Returns:
+        As `check_export` does, for what is to come into the bank.
+    """
+    source = _Source(held, archive, index, prototypes)
+    name = _named(held, bank)
+    store = None if _is_missing(held, name) else held.existing_bank(name)
+    pack = source.pack if store is None else store.pack
+    source.check(store)
+    return {"bank": str(name), "pack": pack, "prototypes": source.count}
+
+
+def perform_move(held: Held, move: Move, on_progress: OnProgress, job: str = "") -> dict[str, Any]:
+    """Export or import a bank.
+
+    Args:
+        held: the banks of this process.
+        move: what is to be done.
+        on_progress: is told (done, total); what it raises ends the move, which goes on when it is done again.
+        job: that asked for it; empty where a command does it itself.
+
+    Returns:
+        What came of it, by name, for JSON.
+
+    Raises:
+        FreedaError: it cannot be done, with the reason in one line.
+    """
+    return (_export if move.kind is JobKind.EXPORT else _import)(held, move, on_progress, job)
+
+
+def _export(held: Held, move: Move, on_progress: OnProgress, job: str) -> dict[str, Any]:
+    from freeda_svc.bank.moving import export_bank  # noqa: PLC0415 - see check_export
+
+    settings, folder = held.settings, _outside_of_banks(held.settings, Path(move.paths["folder"]))
+    name = held.banks.resolve(move.bank)
+    store = held.existing_bank(name)
+    with held.moving(name, _used_by("export", job)):
+        report = export_bank(
+            store,
+            folder,
+            parameters=_parameters_of(settings, store.pack),
+            artifacts=settings.artifacts_folder if move.pictures else None,
+            on_progress=on_progress,
+        )
+    return {
+        "bank": str(name),
+        "prototypes": report.manifest.prototypes,
+        "start": report.start.value,
+        "bank_changed": report.bank_changed,
+        "missing_pictures": report.missing_artifacts,
+    }
+
+
+def _import(held: Held, move: Move, on_progress: OnProgress, job: str) -> dict[str, Any]:
+    source = _Source(held, **move.paths)
+    with _opened_or_made(held, move.bank, source) as (name, store), held.moving(name, _used_by("import", job)):
+        told = source.add_to(store, on_progress)
+        note_bank(str(name), store.count)
+    return {"bank": str(name), **told}
+
+
+class _Source:
+    """What is imported: an archive, or the two parts of a published bank."""
+
+    def __init__(
+        self, held: Held, archive: str | None = None, index: str | None = None, prototypes: str | None = None
+    ) -> None:
+        """Look at it.
+
+        Raises:
+            FreedaError: it lies where nothing may be taken from, is not there, or not usable.
+        """
+        from freeda_svc.bank import moving  # noqa: PLC0415 - see check_export
+
+        self._held, self._moving = held, moving
+        folders = held.settings.input_rules.folders
+        self._paths = [Path(path) for path in (archive, index, prototypes) if path is not None]
+        for path in self._paths:
+            check_place(path, folders)
+        self._manifest: ArchiveManifest | None = None
+        if archive is not None:
+            self._manifest = moving.read_archive_manifest(self._paths[0])
+            self.count = self._manifest.prototypes
+            self._dimensions = [self._manifest.key_dimension, self._manifest.vector_dimension]
+        else:
+            *self._dimensions, self.count = moving.look_at_published(*self._paths)
+
+    @property
+    def pack(self) -> str:
+        """Fingerprint of the pack that made its prototypes, as far as anybody knows."""
+        return self._held.pack.fingerprint if self._manifest is None else self._manifest.pack
+
+    def check(self, store: "PrototypeStore | None") -> None:
+        """See that it fits to a bank, or to the pack where a bank would be made.
+
+        Raises:
+            InputError: it does not.
+        """
+        if store is not None and self._manifest is not None:
+            self._moving.check_fit(self._paths[0], self._manifest, store)
+        if self._manifest is not None:
+            return
+        pack = self._held.pack
+        expected = (
+            [pack.image_text.dimension, pack.backbone.dimension]
+            if store is None
+            else [store.key_dimension, store.vector_dimension]
+        )
+        if self._dimensions != expected:
+            whose = f"the pack {self._held.settings.pack}" if store is None else "the bank"
+            raise InputError(
+                f"{self._paths[0]} and {self._paths[1]} hold keys and prototypes of {self._dimensions[0]} and "
+                f"{self._dimensions[1]} values, but those of {whose} have {expected[0]} and {expected[1]}: "
+                f"name their pack with FREEDA_PACK, and a bank of that pack"
+            )
+
+    def make(self, bank: BankName) -> None:
+        """Make a bank for it."""
+        self.check(None)
+        self._held.banks.create(bank, self.pack, *self._dimensions)
+
+    def add_to(self, store: "PrototypeStore", on_progress: OnProgress) -> dict[str, Any]:
+        """Add its prototypes to a bank, and tell how many."""
+        if self._manifest is None:
+            index, prototypes = self._paths
+            return asdict(self._moving.import_faiss(index, prototypes, store, on_progress=on_progress))
+        artifacts = self._held.settings.artifacts_folder
+        report = self._moving.import_bank(self._paths[0], store, artifacts=artifacts, on_progress=on_progress)
+        return {
+            "prototypes": self.count,
+            "added": report.added,
+            "pictures_written": report.artifacts_written,
+            "pictures_kept": report.artifacts_kept,
+        }
+
+
+@contextmanager
+def _opened_or_made(held: Held, wanted: str, source: _Source) -> Iterator[tuple[BankName, "PrototypeStore"]]:
+    """Open the version that a name means, made when it is not there; one that was made for nothing goes again."""
+    name = _named(held, wanted)
+    if made := _is_missing(held, name):
+        source.make(name)
+    try:
+        yield name, held.existing_bank(name)
+    except (FreedaError, JobCancelledError):
+        if made and any(summary.bank == name and not summary.prototypes for summary in held.banks.summaries()):
+            held.let_go(name)
+            held.banks.drop(name)
+        raise
+
+
+def _named(held: Held, text: str) -> BankName:
+    """The version that a name means, whether it is there or not."""
+    try:
+        return held.banks.resolve(text)
+    except NotFoundError:
+        name, version = split_bank_name(text)
+        return BankName(name, version or 1)
+
+
+def _is_missing(held: Held, bank: BankName) -> bool:
+    try:
+        held.banks.resolve(str(bank))
+    except NotFoundError:
+        return True
+    return False
+
+
+def _outside_of_banks(settings: Settings, folder: Path) -> Path:
+    """Return a folder that an archive may be written to.
+
+    Raises:
+        InputError: it lies among the banks themselves, or is no usable path.
+    """
+    if check_place(folder, ()).is_relative_to(settings.banks_folder.resolve()):
+        raise InputError(f"{folder} lies among the banks of this home: give a folder elsewhere")
+    return folder
+
+
+def _used_by(what: str, job: str) -> str:
+    return f"the {what} of job {job}: wait for its end, or end it with `freeda jobs cancel {job}`"
+
+
+def _parameters_of(settings: Settings, fingerprint: str) -> dict[str, Any]:
+    """The numbers of the installation's pack where the bank is of it; otherwise nobody knows them here."""
+    try:
+        pack = read_pack_parameters(settings.pack, settings.packs_folder)
+    except NotFoundError:
+        return {}
+    return {"pack": pack.name, **asdict(pack.parameters)} if pack.fingerprint == fingerprint else {}
