@@ -31,7 +31,7 @@ _keepers: list[LeaseKeeper] = []  # as above
 def held_by_this_process(app: "Celery") -> Held:
     """Return the models and the bank of this process."""
     if not _held:
-        _held.append(Held(Settings(**app.conf[SETTINGS_KEY]), broker_url=app.conf.broker_url))
+        _held.append(Held(Settings(**app.conf[SETTINGS_KEY]), broker_url=app.conf.get("broker_url") or ""))
     return _held[0]
 
 

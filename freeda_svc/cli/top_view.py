@@ -8,7 +8,7 @@ from rich.text import Text
 from freeda_svc.cli.console import PLAIN_WIDTH, counted, duration_text, make_table
 from freeda_svc.cli.queue import QUEUE_COLUMNS, RUNNING_COLUMNS, queue_rows, running_rows
 from freeda_svc.cli.snapshots import Snapshot
-from freeda_svc.jobs import ItemState, JobSummary
+from freeda_svc.jobs import MOVES, ItemState, JobSummary
 from freeda_svc.settings import Settings
 
 WIDE = 120
@@ -38,7 +38,8 @@ def render(
         height: of the screen, lines; everything is shown when None.
     """
     head = _head(settings, snapshot, width)
-    queues = queue_rows(snapshot.queues)
+    is_open = [state for state in snapshot.queues if state.kind not in MOVES or any(state.items.values())]
+    queues = queue_rows(is_open)  # banks are moved once in a while, and lines are few
     jobs, running = list(snapshot.jobs), running_rows(snapshot.queues)
     troubles = list(snapshot.overview.troubles)
     if height is not None:

@@ -76,7 +76,7 @@ def test_the_queue_shows_what_waits_by_priority_and_who_has_what(
     submit(2, "--priority", "low")
     urgent = submit(3, "--priority", "HIGH")
     assert freeda("jobs", "show", urgent, "--json").json["priority"] == "high"
-    ingest, _, _ = freeda("queue", "--json").json
+    ingest, *_ = freeda("queue", "--json").json
     assert (ingest["kind"], ingest["items"], ingest["waiting"]) == (
         "ingest",
         {"queued": 5, "running": 0},
