@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import structlog
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -21,6 +20,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from freeda_svc.addresses import check_bank_address, check_broker_address, check_database_address, check_path
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.input_files import MOST_ALLOWED_PIXELS, MOST_PIXELS, InputRules
+from freeda_svc.loggers import logger
 from freeda_svc.private_folders import make_private_folder, narrow_folder
 from freeda_svc.text_files import read_text
 
@@ -34,7 +34,7 @@ SECRETS = ("broker_url", "database_url", "qdrant_api_key")
 FILE_SUFFIX = "_FILE"
 
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 class Settings(BaseSettings):

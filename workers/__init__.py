@@ -3,8 +3,9 @@
 Names are imported when they are first asked for: who reads a log does without the libraries of brokers and databases.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from freeda_svc.lazy_names import names_from
 
 if TYPE_CHECKING:
     from workers.broker import running_broker_url
@@ -30,18 +31,14 @@ __all__ = [
     "stop_broker",
 ]
 
-_PLACES = {
-    "workers.broker": ("running_broker_url",),
-    "workers.broker_server": ("stop_broker",),
-    "workers.dispatcher": ("CeleryDispatcher",),
-    "workers.locks": ("worker_is_running", "worker_pid"),
-    "workers.queries": ("ask_bank", "bank_nouns", "bank_stats", "search_bank"),
-    "workers.supervisor": ("background_stack", "ready_worker", "run_stack", "run_worker"),
-}
-_MODULES = {name: module for module, names in _PLACES.items() for name in names}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+__getattr__ = names_from(
+    __name__,
+    {
+        "workers.broker": ("running_broker_url",),
+        "workers.broker_server": ("stop_broker",),
+        "workers.dispatcher": ("CeleryDispatcher",),
+        "workers.locks": ("worker_is_running", "worker_pid"),
+        "workers.queries": ("ask_bank", "bank_nouns", "bank_stats", "search_bank"),
+        "workers.supervisor": ("background_stack", "ready_worker", "run_stack", "run_worker"),
+    },
+)

@@ -15,9 +15,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from freeda_svc.errors import UnavailableError
+from freeda_svc.loggers import logger
 from freeda_svc.settings import Settings
 from workers.faults import Fault
 from workers.held import Held
@@ -32,7 +31,7 @@ LOOK_SECONDS = 0.1
 LONGEST_WAIT_SECONDS = 5.0
 """Between tries: they take little, and work is to go on soon when a part is there again."""
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 @dataclass(frozen=True)

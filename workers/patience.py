@@ -5,9 +5,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-import structlog
-
 from freeda_svc.errors import BusyError, UnavailableError
+from freeda_svc.loggers import logger
 
 FIRST_SECONDS = 0.5
 LONGEST_SECONDS = 30.0
@@ -21,7 +20,7 @@ PASSING = frozenset(
 """What an operating system says of itself, of a full or broken disk, or of a file server that is away."""
 
 Result = TypeVar("Result")
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 class Patience:

@@ -6,8 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from freeda_svc.bank.names import BankName
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.jobs import MOVES, JobKind
@@ -18,6 +16,7 @@ from freeda_svc.jobs.moves import read_move
 from freeda_svc.jobs.overrides import apply_overrides
 from freeda_svc.jobs.results import colours_of, result_folder
 from freeda_svc.jobs.segmentation_requests import ONLY_PROPOSE
+from freeda_svc.loggers import logger
 from workers.answering import answer_meanwhile
 from workers.held import Held
 from workers.metrics_reports import STORE, note_bank, stage
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 NOTE_SECONDS = 1.0
 OUTSIDE = "prototypes of nouns that the pack's models do not know"
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 def perform(held: Held, claim: Claim) -> dict[str, Any]:
@@ -168,8 +167,9 @@ def _keep_evidence(
     segmentation: "Segmentation",
     proposals: Mapping[str, Any] | None,
 ) -> None:
-    from freeda_svc.outputs import shown_colours, write_evidence, write_evidence_page  # noqa: PLC0415 - as above
+    from freeda_svc.outputs import write_evidence, write_evidence_page  # noqa: PLC0415 - as above
     from freeda_svc.outputs.kept import EVIDENCE, EVIDENCE_PAGE  # noqa: PLC0415 - as above
+    from freeda_svc.outputs.shown_colours import shown_colours  # noqa: PLC0415 - as above
     from freeda_svc.segmentation import evidence_values  # noqa: PLC0415 - as above
 
     evidence = held.segmenter(bank_of_job(claim.parameters)).explain(image, segmentation)

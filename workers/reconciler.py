@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Collection
 
 import redis
-import structlog
 
 from freeda_svc.errors import FreedaError
 from freeda_svc.jobs import JobKind
@@ -16,6 +15,7 @@ from freeda_svc.jobs.database import writing
 from freeda_svc.jobs.dispatch import UnsentWatch, items_lacking_messages, send_items
 from freeda_svc.jobs.leases import LeaseWatch
 from freeda_svc.jobs.transitions import settle_forgotten_jobs
+from freeda_svc.loggers import logger
 from freeda_svc.settings import Settings
 from workers.bank_place import take_bank_place
 from workers.broker import ANSWER_SECONDS, broker_client
@@ -29,7 +29,7 @@ TURN_SECONDS = 10.0
 """Far longer than a turn takes. Who dies in its turn leaves messages missing for as long."""
 PATIENCE_SECONDS = 10.0
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 def reconcile(settings: Settings, broker_url: str, *, young: Collection[str] = (), at_start: bool = False) -> int:

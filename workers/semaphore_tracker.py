@@ -9,10 +9,11 @@ import os
 import select
 from typing import Any
 
-import structlog
 from billiard import semaphore_tracker
 
-log = structlog.get_logger(__name__)
+from freeda_svc.loggers import logger
+
+log = logger(__name__)
 
 
 def survive_lost_tracker() -> None:

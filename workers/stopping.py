@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import billiard
-import structlog
 
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs.claims import has_item_in_hand
+from freeda_svc.loggers import logger
 from freeda_svc.settings import Settings
 from workers.ability import read_ability
 from workers.locks import worker_identity
@@ -19,7 +19,7 @@ from workers.locks import worker_identity
 LOOK_SECONDS = 0.5
 IDLE_SECONDS = 5.0
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 class Stopping:

@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import structlog
-
 from freeda_svc.errors import BusyError, InputError, UnavailableError
 from freeda_svc.jobs.claims import hand_back_items
 from freeda_svc.jobs.database import open_database
+from freeda_svc.loggers import logger
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.settings import Settings, load_settings, prepare_home
 from workers.ability import Ability, begin_ability
@@ -26,7 +25,7 @@ START_SECONDS = 600.0
 STOP_SPARE_SECONDS = 30.0
 HURRY_SECONDS = 1.0
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 def run_stack(

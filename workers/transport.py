@@ -17,12 +17,12 @@ import json
 from datetime import datetime
 from typing import Any
 
-import structlog
 from kombu.transport import redis, virtual
 from redis import Connection, UnixDomainSocketConnection
 from redis.connection import parse_url
 from redis.exceptions import RedisError
 
+from freeda_svc.loggers import logger
 from workers.broker import broker_client
 
 PROBE_KEY = "freeda:probe"
@@ -33,7 +33,7 @@ LONGEST_KEPT = 10_000
 SHOWN = 200
 _TCP_ONLY = frozenset({"socket_connect_timeout", "socket_keepalive", "socket_keepalive_options"})
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 class _QoS(redis.QoS):  # type: ignore[misc]  # kombu has no types

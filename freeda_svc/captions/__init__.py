@@ -1,10 +1,15 @@
 """Captions: reading them from files and finding the nouns in them."""
 
-from freeda_svc.captions.caption import LONGEST_CAPTION, Caption, Noun, Span, make_caption
-from freeda_svc.captions.nouns import NounParser
-from freeda_svc.captions.readers import FORMAT_NAMES, check_separator, read_captions
-from freeda_svc.captions.spool import CaptionSpool
-from freeda_svc.captions.tally import CaptionTally
+from typing import TYPE_CHECKING
+
+from freeda_svc.lazy_names import names_from
+
+if TYPE_CHECKING:
+    from freeda_svc.captions.caption import LONGEST_CAPTION, Caption, Noun, Span, make_caption
+    from freeda_svc.captions.nouns import NounParser
+    from freeda_svc.captions.readers import FORMAT_NAMES, check_separator, read_captions
+    from freeda_svc.captions.spool import CaptionSpool
+    from freeda_svc.captions.tally import CaptionTally
 
 __all__ = [
     "Caption",
@@ -19,3 +24,24 @@ __all__ = [
     "CaptionSpool",
     "CaptionTally",
 ]
+
+__getattr__ = names_from(
+    __name__,
+    {
+        "freeda_svc.captions.caption": (
+            "LONGEST_CAPTION",
+            "Caption",
+            "Noun",
+            "Span",
+            "make_caption",
+        ),
+        "freeda_svc.captions.nouns": ("NounParser",),
+        "freeda_svc.captions.readers": (
+            "FORMAT_NAMES",
+            "check_separator",
+            "read_captions",
+        ),
+        "freeda_svc.captions.spool": ("CaptionSpool",),
+        "freeda_svc.captions.tally": ("CaptionTally",),
+    },
+)

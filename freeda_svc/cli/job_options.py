@@ -6,7 +6,6 @@ import click
 
 from freeda_svc.cli.completing import complete_jobs
 from freeda_svc.cli.options import checked_by
-from freeda_svc.jobs.acceptance import check_key
 from freeda_svc.jobs.states import Priority
 
 LONGEST_AGE = timedelta(days=36_500)
@@ -29,11 +28,19 @@ priority_option = click.option(
     callback=_read_priority,
     help="Of waiting items those of a higher priority begin first.",
 )
+
+
+def _check_key(key: str) -> None:
+    from freeda_svc.jobs.acceptance import check_key  # noqa: PLC0415 - brings the database's library
+
+    check_key(key)
+
+
 idempotency_key_option = click.option(
     "--idempotency-key",
     default="",
     metavar="KEY",
-    callback=checked_by(check_key),
+    callback=checked_by(_check_key),
     help="Your own name for this request: asking again under it gives the same job.",
 )
 

@@ -2,13 +2,22 @@
 
 import logging
 import sys
+from typing import TYPE_CHECKING
 
-import structlog
-from structlog.typing import EventDict, WrappedLogger
+from freeda_svc.loggers import configure_loggers
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, WrappedLogger
 
 
 def configure_command_logs() -> None:
     """Keep log lines off standard output, where programs read what a command was asked for."""
+    configure_loggers(_configure)
+
+
+def _configure() -> None:
+    import structlog  # noqa: PLC0415 - only when something is told
+
     structlog.configure(
         processors=[structlog.stdlib.add_log_level, _as_line],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
@@ -17,7 +26,7 @@ def configure_command_logs() -> None:
     )
 
 
-def _as_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+def _as_line(_logger: "WrappedLogger", _method: str, event: "EventDict") -> str:
     told = ", ".join(f"{name} {value}" for name, value in event.items() if name not in {"event", "level"})
     line = f"{event['level']}: {event['event']}" + (f" ({told})" if told else "")
     return " ".join(line.split())

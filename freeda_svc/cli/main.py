@@ -1,28 +1,19 @@
 """The ``freeda`` command: one group, its subcommands loaded when they are called."""
 
-import importlib
 import os
 import sys
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from freeda_svc.cli.endings import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, Interrupted, show_usage_error
 from freeda_svc.cli.interrupts import watched_interrupts
+from freeda_svc.cli.listed_group import Entry, ListedGroup
 from freeda_svc.cli.repeated import refuse_repeats
 from freeda_svc.errors import FreedaError
 
 ACCEPTANCE = "freeda_svc.jobs.acceptance"
-
-
-class Entry(NamedTuple):
-    """Where a command is, and what listings say of it; importing all of them for a listing would take a second."""
-
-    place: str
-    summary: str
 
 
 COMMANDS: dict[str, Entry] = {
@@ -49,50 +40,14 @@ COMMANDS: dict[str, Entry] = {
 }
 
 
-class FreedaGroup(click.Group):
-    """A group that imports a subcommand when it is asked for, and shows expected errors as one line."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
-        """Return the subcommands in the order a newcomer needs them."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import and return a subcommand; None when there is none of that name."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, name = COMMANDS[cmd_name].place.split(":")
-        command: click.Command = getattr(importlib.import_module(f"freeda_svc.cli.{module}"), name)
-        return command
+class FreedaGroup(ListedGroup):
+    """The group of all commands, which shows expected errors as one line."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments, also those of the subcommand as far as to see that no value is given and lost."""
         if not ctx.resilient_parsing:
             refuse_repeats(self, args, ctx)
         return super().parse_args(ctx, args)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find a subcommand; where there is none of that name, name one that looks like it."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            alike = get_close_matches(args[0], COMMANDS, n=1)
-            if not alike:
-                raise
-            raise click.UsageError(f"{error.message} Did you mean '{alike[0]}'?", error.ctx) from error
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """List the subcommands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Complete the name of a subcommand without importing them, or an option."""
-        found = [
-            CompletionItem(name, help=entry.summary) for name, entry in COMMANDS.items() if name.startswith(incomplete)
-        ]
-        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's interface
         """Run the command; an expected error becomes one line and exit code 1, Ctrl-C one line and 130."""
@@ -106,7 +61,7 @@ class FreedaGroup(click.Group):
             raise Interrupted(_last_words()) from None
 
 
-@click.group(cls=FreedaGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=FreedaGroup, entries=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--home",
     type=click.Path(path_type=Path, file_okay=False),

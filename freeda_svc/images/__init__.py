@@ -1,7 +1,8 @@
 """Images and masks from files of any kind: read once, in one way, for segmentation and for exemplars."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from freeda_svc.lazy_names import names_from
 
 if TYPE_CHECKING:
     from freeda_svc.images.coco_masks import coco_mask
@@ -38,27 +39,23 @@ __all__ = [
     "voc_colours",
 ]
 
-_PLACES = {
-    "freeda_svc.images.coco_masks": ("coco_mask",),
-    "freeda_svc.images.compression": ("check_lossless",),
-    "freeda_svc.images.files": ("check_image_file", "opened_image"),
-    "freeda_svc.images.formats": ("image_endings",),
-    "freeda_svc.images.masks": ("doubt_about_mask", "read_mask"),
-    "freeda_svc.images.pixels": (
-        "ImageSource",
-        "LoadedImage",
-        "PAPER",
-        "check_colour",
-        "load_image",
-        "load_visible",
-        "read_image",
-    ),
-    "freeda_svc.images.voc_palette": ("voc_colours",),
-}
-_MODULES = {name: module for module, names in _PLACES.items() for name in names}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+__getattr__ = names_from(
+    __name__,
+    {
+        "freeda_svc.images.coco_masks": ("coco_mask",),
+        "freeda_svc.images.compression": ("check_lossless",),
+        "freeda_svc.images.files": ("check_image_file", "opened_image"),
+        "freeda_svc.images.formats": ("image_endings",),
+        "freeda_svc.images.masks": ("doubt_about_mask", "read_mask"),
+        "freeda_svc.images.pixels": (
+            "ImageSource",
+            "LoadedImage",
+            "PAPER",
+            "check_colour",
+            "load_image",
+            "load_visible",
+            "read_image",
+        ),
+        "freeda_svc.images.voc_palette": ("voc_colours",),
+    },
+)

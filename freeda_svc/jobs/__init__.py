@@ -1,27 +1,32 @@
 """Jobs: accepted in SQL, cut into items, followed until each item has ended. Knows nothing of Celery."""
 
-from freeda_svc.jobs.control import cancel_job, find_job, retry_failed_items
-from freeda_svc.jobs.dispatch import Dispatcher
-from freeda_svc.jobs.events import JobEvent, job_events
-from freeda_svc.jobs.failures import ItemError, item_errors
-from freeda_svc.jobs.input_images import InputImage
-from freeda_svc.jobs.moves import Move, move_outcome, submit_move
-from freeda_svc.jobs.progress import (
-    ItemSummary,
-    JobFilter,
-    JobSummary,
-    Progress,
-    follow_job,
-    job_items,
-    job_summary,
-    list_jobs,
-    result_totals,
-)
-from freeda_svc.jobs.pruning import Pruned, PrunedJob, prune_jobs
-from freeda_svc.jobs.queues import QueueState, RunningItem, queue_state
-from freeda_svc.jobs.results import ExportedImage, export_results
-from freeda_svc.jobs.states import MOVES, AttemptOutcome, EventKind, ItemState, JobKind, JobState, Priority
-from freeda_svc.jobs.submission import submit_exemplars, submit_ingest, submit_segment
+from typing import TYPE_CHECKING
+
+from freeda_svc.lazy_names import names_from
+
+if TYPE_CHECKING:
+    from freeda_svc.jobs.control import cancel_job, find_job, retry_failed_items
+    from freeda_svc.jobs.dispatch import Dispatcher
+    from freeda_svc.jobs.events import JobEvent, job_events
+    from freeda_svc.jobs.failures import ItemError, item_errors
+    from freeda_svc.jobs.input_images import InputImage
+    from freeda_svc.jobs.moves import Move, move_outcome, submit_move
+    from freeda_svc.jobs.progress import (
+        ItemSummary,
+        JobFilter,
+        JobSummary,
+        Progress,
+        follow_job,
+        job_items,
+        job_summary,
+        list_jobs,
+        result_totals,
+    )
+    from freeda_svc.jobs.pruning import Pruned, PrunedJob, prune_jobs
+    from freeda_svc.jobs.queues import QueueState, RunningItem, queue_state
+    from freeda_svc.jobs.results import ExportedImage, export_results
+    from freeda_svc.jobs.states import MOVES, AttemptOutcome, EventKind, ItemState, JobKind, JobState, Priority
+    from freeda_svc.jobs.submission import submit_exemplars, submit_ingest, submit_segment
 
 __all__ = [
     "submit_ingest",
@@ -64,3 +69,68 @@ __all__ = [
     "EventKind",
     "Priority",
 ]
+
+__getattr__ = names_from(
+    __name__,
+    {
+        "freeda_svc.jobs.control": (
+            "cancel_job",
+            "find_job",
+            "retry_failed_items",
+        ),
+        "freeda_svc.jobs.dispatch": ("Dispatcher",),
+        "freeda_svc.jobs.events": (
+            "JobEvent",
+            "job_events",
+        ),
+        "freeda_svc.jobs.failures": (
+            "ItemError",
+            "item_errors",
+        ),
+        "freeda_svc.jobs.input_images": ("InputImage",),
+        "freeda_svc.jobs.moves": (
+            "Move",
+            "move_outcome",
+            "submit_move",
+        ),
+        "freeda_svc.jobs.progress": (
+            "ItemSummary",
+            "JobFilter",
+            "JobSummary",
+            "Progress",
+            "follow_job",
+            "job_items",
+            "job_summary",
+            "list_jobs",
+            "result_totals",
+        ),
+        "freeda_svc.jobs.pruning": (
+            "Pruned",
+            "PrunedJob",
+            "prune_jobs",
+        ),
+        "freeda_svc.jobs.queues": (
+            "QueueState",
+            "RunningItem",
+            "queue_state",
+        ),
+        "freeda_svc.jobs.results": (
+            "ExportedImage",
+            "export_results",
+        ),
+        "freeda_svc.jobs.states": (
+            "MOVES",
+            "AttemptOutcome",
+            "EventKind",
+            "ItemState",
+            "JobKind",
+            "JobState",
+            "Priority",
+        ),
+        "freeda_svc.jobs.submission": (
+            "submit_exemplars",
+            "submit_ingest",
+            "submit_segment",
+        ),
+    },
+)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
-import structlog
 from sqlalchemy import or_, select, update
 
 from freeda_svc.errors import UnavailableError
@@ -15,6 +14,7 @@ from freeda_svc.jobs.database import reading, writing
 from freeda_svc.jobs.states import ItemState, JobKind, JobState
 from freeda_svc.jobs.tables import Job, WorkItem, now
 from freeda_svc.jobs.transitions import changed_rows
+from freeda_svc.loggers import logger
 from freeda_svc.settings import Settings
 
 MESSAGES_AT_ONCE = 1000
@@ -23,7 +23,7 @@ MOST_MISSING = 10_000
 FRESH_SECONDS = 60.0
 """For so long the messages of a job may still be on their way from the process that submitted it."""
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 class Dispatcher(Protocol):

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
-import structlog
 from sqlalchemy import ColumnElement, CursorResult, delete, func, select
 
 from freeda_svc.errors import InputError
@@ -19,6 +18,7 @@ from freeda_svc.jobs.input_images import INPUTS
 from freeda_svc.jobs.results import results_of_job
 from freeda_svc.jobs.states import ENDED_JOB_STATES, OPEN_ITEM_STATES, JobKind, JobState
 from freeda_svc.jobs.tables import Job, WorkItem, now
+from freeda_svc.loggers import logger
 from freeda_svc.settings import Settings
 from freeda_svc.whole_files import ASIDE
 
@@ -26,7 +26,7 @@ NEW_FILE_SECONDS = 24 * 3600.0
 """A copied input may belong to a job that is just being accepted, and a file be just being written; both stay."""
 ROWS_AT_ONCE = 1000
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,30 @@
 """Files that a segmentation is handed over in: masks, pictures to look at, summaries, and what other programs read."""
 
-from freeda_svc.outputs.evidence_page import write_evidence, write_evidence_page
-from freeda_svc.outputs.formats import (
-    DEFAULT_FORMATS,
-    EVIDENCE_FORMATS,
-    FORMATS,
-    check_formats,
-    files_for_all,
-    files_of_image,
-    formats_of_one_list,
-    write_collections,
-    write_image_files,
-)
-from freeda_svc.outputs.kept import KeptResult, keep_result
-from freeda_svc.outputs.masks import UNKNOWN, read_labels, write_mask
-from freeda_svc.outputs.overlays import draw_overlay, write_overlay
-from freeda_svc.outputs.palettes import MOST_COLOURS, UNKNOWN_COLOUR, extend_colours, palette
-from freeda_svc.outputs.picture import Picture
-from freeda_svc.outputs.pieces import PieceParameters
-from freeda_svc.outputs.prototype_pictures import compose_prototype, heat
-from freeda_svc.outputs.shown_colours import shown_colours
-from freeda_svc.outputs.summaries import summarise, write_summary
+from typing import TYPE_CHECKING
+
+from freeda_svc.lazy_names import names_from
+
+if TYPE_CHECKING:
+    from freeda_svc.outputs.evidence_page import write_evidence, write_evidence_page
+    from freeda_svc.outputs.formats import (
+        DEFAULT_FORMATS,
+        EVIDENCE_FORMATS,
+        FORMATS,
+        check_formats,
+        files_for_all,
+        files_of_image,
+        formats_of_one_list,
+        write_collections,
+        write_image_files,
+    )
+    from freeda_svc.outputs.kept import KeptResult, keep_result
+    from freeda_svc.outputs.masks import UNKNOWN, read_labels, write_mask
+    from freeda_svc.outputs.overlays import draw_overlay, write_overlay
+    from freeda_svc.outputs.palettes import MOST_COLOURS, UNKNOWN_COLOUR, extend_colours, palette
+    from freeda_svc.outputs.picture import Picture
+    from freeda_svc.outputs.pieces import PieceParameters
+    from freeda_svc.outputs.prototype_pictures import compose_prototype, heat
+    from freeda_svc.outputs.summaries import summarise, write_summary
 
 __all__ = [
     "DEFAULT_FORMATS",
@@ -43,7 +47,6 @@ __all__ = [
     "keep_result",
     "palette",
     "read_labels",
-    "shown_colours",
     "summarise",
     "write_collections",
     "write_evidence",
@@ -53,3 +56,53 @@ __all__ = [
     "write_overlay",
     "write_summary",
 ]
+
+__getattr__ = names_from(
+    __name__,
+    {
+        "freeda_svc.outputs.evidence_page": (
+            "write_evidence",
+            "write_evidence_page",
+        ),
+        "freeda_svc.outputs.formats": (
+            "DEFAULT_FORMATS",
+            "EVIDENCE_FORMATS",
+            "FORMATS",
+            "check_formats",
+            "files_for_all",
+            "files_of_image",
+            "formats_of_one_list",
+            "write_collections",
+            "write_image_files",
+        ),
+        "freeda_svc.outputs.kept": (
+            "KeptResult",
+            "keep_result",
+        ),
+        "freeda_svc.outputs.masks": (
+            "UNKNOWN",
+            "read_labels",
+            "write_mask",
+        ),
+        "freeda_svc.outputs.overlays": (
+            "draw_overlay",
+            "write_overlay",
+        ),
+        "freeda_svc.outputs.palettes": (
+            "MOST_COLOURS",
+            "UNKNOWN_COLOUR",
+            "extend_colours",
+            "palette",
+        ),
+        "freeda_svc.outputs.picture": ("Picture",),
+        "freeda_svc.outputs.pieces": ("PieceParameters",),
+        "freeda_svc.outputs.prototype_pictures": (
+            "compose_prototype",
+            "heat",
+        ),
+        "freeda_svc.outputs.summaries": (
+            "summarise",
+            "write_summary",
+        ),
+    },
+)

@@ -3,8 +3,9 @@
 Names are imported when they are first asked for: categories and parameters are checked where no model is needed.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from freeda_svc.lazy_names import names_from
 
 if TYPE_CHECKING:
     from freeda_svc.images import ImageSource, load_image, read_image
@@ -47,26 +48,22 @@ __all__ = [
     "score_window",
 ]
 
-_PLACES = {
-    "freeda_svc.images": ("ImageSource", "load_image", "read_image"),
-    "freeda_svc.segmentation.categories": (
-        "Category",
-        "background_category",
-        "check_categories",
-        "parse_categories",
-        "parse_category",
-    ),
-    "freeda_svc.segmentation.evidence": ("CategoryParts", "Evidence", "EvidenceLimits"),
-    "freeda_svc.segmentation.evidence_plain": ("evidence_values", "proposal_values"),
-    "freeda_svc.segmentation.predictor": ("Segmenter",),
-    "freeda_svc.segmentation.proposals": ("Proposal", "ProposalParameters", "Proposals"),
-    "freeda_svc.segmentation.result": ("UNKNOWN", "CategoryScore", "Segmentation"),
-    "freeda_svc.segmentation.window_scores": ("WindowScores", "score_window"),
-}
-_MODULES = {name: module for module, names in _PLACES.items() for name in names}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+__getattr__ = names_from(
+    __name__,
+    {
+        "freeda_svc.images": ("ImageSource", "load_image", "read_image"),
+        "freeda_svc.segmentation.categories": (
+            "Category",
+            "background_category",
+            "check_categories",
+            "parse_categories",
+            "parse_category",
+        ),
+        "freeda_svc.segmentation.evidence": ("CategoryParts", "Evidence", "EvidenceLimits"),
+        "freeda_svc.segmentation.evidence_plain": ("evidence_values", "proposal_values"),
+        "freeda_svc.segmentation.predictor": ("Segmenter",),
+        "freeda_svc.segmentation.proposals": ("Proposal", "ProposalParameters", "Proposals"),
+        "freeda_svc.segmentation.result": ("UNKNOWN", "CategoryScore", "Segmentation"),
+        "freeda_svc.segmentation.window_scores": ("WindowScores", "score_window"),
+    },
+)

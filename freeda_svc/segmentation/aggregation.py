@@ -1,6 +1,7 @@
 """How the K prototypes that a text retrieves are compared with a region (table 5 of the paper)."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -8,9 +9,12 @@ import torch
 from torch.nn import functional
 
 from freeda_svc.bank.class_prototypes import ClassPrototypes, Retrieval, RetrievedPrototypes
-from freeda_svc.encoders import TEMPLATES, ImageTextModel
+from freeda_svc.encoders.templates import TEMPLATES
 from freeda_svc.packs.parameters import SegmentationParameters
 from freeda_svc.segmentation.scoring import Compare, cosine
+
+if TYPE_CHECKING:
+    from freeda_svc.encoders import ImageTextModel
 
 VALUES_KEPT = 128_000_000
 """How many values of prototypes are kept from one image to the next, 512 MB: those of 365 texts in the paper's size."""
@@ -25,7 +29,7 @@ class TextPrototypes:
     the texts that were last asked for, as long as the bank stays as it is. Not for several threads at once.
     """
 
-    def __init__(self, prototypes: ClassPrototypes, image_text: ImageTextModel) -> None:
+    def __init__(self, prototypes: ClassPrototypes, image_text: "ImageTextModel") -> None:
         self._prototypes = prototypes
         self._image_text = image_text
         self._last: tuple[object, Compare] | None = None

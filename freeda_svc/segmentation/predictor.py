@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-import freeda_svc.torchvision_operators  # noqa: F401  (before the model libraries)
 from freeda_svc.bank.class_prototypes import ClassPrototypes
 from freeda_svc.bank.store import PrototypeStore, Version
 from freeda_svc.errors import InputError

@@ -11,9 +11,6 @@ from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
-from skimage.color import rgb2gray
-from skimage.filters import sobel
-from skimage.segmentation import quickshift, slic, watershed
 
 from freeda_svc.errors import UnavailableError
 from freeda_svc.packs.parameters import SuperpixelAlgorithm, SuperpixelParameters
@@ -73,6 +70,8 @@ def _felzenszwalb(image: Image, parameters: SuperpixelParameters) -> Labels:
 
 
 def _slic(image: Image, parameters: SuperpixelParameters) -> Labels:
+    from skimage.segmentation import slic  # noqa: PLC0415 - scikit-image takes a while to import, and is rarely needed
+
     labels: Labels = slic(
         image / 255,
         n_segments=_segments(image, parameters),
@@ -85,6 +84,10 @@ def _slic(image: Image, parameters: SuperpixelParameters) -> Labels:
 
 def _watershed(image: Image, parameters: SuperpixelParameters) -> Labels:
     """The watershed of the gradient of the grey image, flooded from seeds on a grid."""
+    from skimage.color import rgb2gray  # noqa: PLC0415 - as above
+    from skimage.filters import sobel  # noqa: PLC0415 - as above
+    from skimage.segmentation import watershed  # noqa: PLC0415 - as above
+
     labels: Labels = watershed(
         sobel(rgb2gray(image / 255)),
         markers=_segments(image, parameters),
@@ -94,6 +97,8 @@ def _watershed(image: Image, parameters: SuperpixelParameters) -> Labels:
 
 
 def _quickshift(image: Image, parameters: SuperpixelParameters) -> Labels:
+    from skimage.segmentation import quickshift  # noqa: PLC0415 - as above
+
     labels: Labels = quickshift(
         image / 255,
         ratio=parameters.quickshift_ratio,

@@ -1,7 +1,24 @@
 """Vocabularies of well-known datasets: their classes, in order, with the colours in which they are usually shown."""
 
-from freeda_svc.images import voc_colours
-from freeda_svc.vocabularies.files import list_vocabularies, load_vocabulary
-from freeda_svc.vocabularies.vocabulary import Vocabulary
+from typing import TYPE_CHECKING
+
+from freeda_svc.lazy_names import names_from
+
+if TYPE_CHECKING:
+    from freeda_svc.images import voc_colours
+    from freeda_svc.vocabularies.files import list_vocabularies, load_vocabulary
+    from freeda_svc.vocabularies.vocabulary import Vocabulary
 
 __all__ = ["Vocabulary", "list_vocabularies", "load_vocabulary", "voc_colours"]
+
+__getattr__ = names_from(
+    __name__,
+    {
+        "freeda_svc.images": ("voc_colours",),
+        "freeda_svc.vocabularies.files": (
+            "list_vocabularies",
+            "load_vocabulary",
+        ),
+        "freeda_svc.vocabularies.vocabulary": ("Vocabulary",),
+    },
+)

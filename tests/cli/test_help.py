@@ -7,7 +7,7 @@ import sys
 import click
 import pytest
 
-from freeda_svc.cli.main import COMMANDS as ENTRIES
+from freeda_svc.cli import bank, jobs, main
 from freeda_svc.cli.main import freeda
 from freeda_svc.cli.reference import commands
 
@@ -16,6 +16,11 @@ FOREGROUND = {"freeda up", "freeda worker"}
 SCRIPTS = {"freeda completion"}
 
 EVERYTHING = dict(commands(freeda))
+ENTRIES = {
+    f"{group} {name}": entry
+    for group, module in (("freeda", main), ("freeda jobs", jobs), ("freeda bank", bank))
+    for name, entry in module.COMMANDS.items()
+}
 GROUPS = {name: command for name, command in EVERYTHING.items() if isinstance(command, click.Group)}
 COMMANDS = {name: command for name, command in EVERYTHING.items() if name not in GROUPS}
 
@@ -32,8 +37,8 @@ def test_all_commands_are_found() -> None:
 
 @pytest.mark.parametrize("name", ENTRIES)
 def test_listings_say_what_the_command_says(name: str) -> None:
-    command = EVERYTHING[f"freeda {name}"]
-    assert ENTRIES[name].summary == command.get_short_help_str(limit=1000)
+    assert ENTRIES[name].summary == EVERYTHING[name].get_short_help_str(limit=1000)
+    assert EVERYTHING[name].name == name.rpartition(" ")[2]
 
 
 @pytest.mark.parametrize("name", EVERYTHING)

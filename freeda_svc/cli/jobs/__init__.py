@@ -2,18 +2,23 @@
 
 import click
 
-from freeda_svc.cli.jobs.changing import cancel, prune, retry
-from freeda_svc.cli.jobs.ending import export, watch
-from freeda_svc.cli.jobs.looking import errors, list_command, show
+from freeda_svc.cli.listed_group import Entry, ListedGroup
+
+COMMANDS: dict[str, Entry] = {
+    "cancel": Entry("jobs.changing:cancel", "Cancel what jobs have not begun; what is done stays."),
+    "errors": Entry("jobs.looking:errors", "Show why items of a job failed."),
+    "export": Entry("jobs.ending:export", "Write the results of a segmentation job to a folder."),
+    "list": Entry("jobs.looking:list_command", "List jobs, the newest first."),
+    "prune": Entry("jobs.changing:prune", "Remove jobs with their results: old ones, or those that are named."),
+    "retry": Entry("jobs.changing:retry", "Try a job's failed items again."),
+    "show": Entry("jobs.looking:show", "Show a job, its outcome and its items."),
+    "watch": Entry("jobs.ending:watch", "Follow a job to its end."),
+}
 
 
-@click.group()
+@click.group(cls=ListedGroup, entries=COMMANDS)
 def jobs() -> None:
     """List, watch, cancel and retry jobs; fetch their results.
 
     A job is named by its id or by the beginning of it.
     """
-
-
-for command in (list_command, show, watch, cancel, retry, errors, export, prune):
-    jobs.add_command(command)
