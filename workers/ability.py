@@ -1,14 +1,13 @@
 """Whether a worker is able to work, and why not: found out by its working process, read by everybody else.
 
-The working process tries itself before its first item and after every fault (`workers.trial`), and takes no item until
-all parts work. What it found stands in a file beside the worker's lock. The file has its full length from the
-beginning, so that a full disk can be told, too.
+The working process tries itself before its first item and after every fault (`workers.becoming_able`), and takes no
+item until all parts work. What it found stands in a file beside the worker's lock. The file has its full length from
+the beginning, so that a full disk can be told, too.
 """
 
 import json
 import os
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -16,22 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from freeda_svc.errors import UnavailableError
-from freeda_svc.loggers import logger
 from freeda_svc.settings import Settings
-from workers.faults import Fault
-from workers.held import Held
 from workers.locks import worker_pid
-from workers.patience import Patience
-from workers.trial import try_parts
 
 FILE_BYTES = 4096
 LONGEST_REASON = 600
 """Of letters that JSON writes with six bytes each."""
 LOOK_SECONDS = 0.1
-LONGEST_WAIT_SECONDS = 5.0
-"""Between tries: they take little, and work is to go on soon when a part is there again."""
-
-log = logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -97,48 +87,11 @@ def worker_fault(settings: Settings) -> str:
     return ability.reason
 
 
-def become_able(held: Held, worker: int, fault: Fault | None = None) -> None:
-    """Try the parts until all of them work; return then.
-
-    Args:
-        held: models and banks of this process.
-        worker: the process of the worker above this one.
-        fault: what has just kept it from doing an item.
-    """
-    settings = held.settings
-    now = read_ability(settings) or Ability(worker)
-    held.generates |= now.generates
-    patience = Patience(waited=now.faults, longest=LONGEST_WAIT_SECONDS)
-    if fault is not None:
-        now = replace(now, able=False, reason=fault.reason, faults=now.faults + 1, generates=held.generates)
-        _tell(settings, now)
-        if fault.renew:
-            raise SystemExit(1)  # the pool starts another process, which comes here without a fault
-        patience.wait()
-    elif now.faults:
-        patience.wait()
-    inputs = fault is not None and fault.inputs
-    while True:
-        broken = [tried for tried in try_parts(settings, held, inputs=inputs) if not tried.works]
-        if not broken:
-            _tell(settings, replace(now, able=True, reason="", started=True))
-            return
-        reason = "; ".join(tried.told for tried in broken)
-        refused = not now.started and not any(tried.passes for tried in broken)
-        if reason != now.reason or refused:
-            log.warning("no items are taken", reason=reason)
-        now = replace(now, able=False, reason=reason, refused=refused)
-        _tell(settings, now)
-        while refused:
-            time.sleep(1)  # the worker above ends this process
-        patience.wait()
-
-
 def note_success(settings: Settings) -> None:
     """Forget the faults there were: an item was done."""
     now = read_ability(settings)
     if now is not None and now.faults:
-        _tell(settings, replace(now, faults=0))
+        tell_ability(settings, replace(now, faults=0))
 
 
 class AbilityWatch:
@@ -179,7 +132,8 @@ class AbilityWatch:
                 self._on_change(found)
 
 
-def _tell(settings: Settings, ability: Ability) -> None:
+def tell_ability(settings: Settings, ability: Ability) -> None:
+    """Say how the worker stands now, where that can be said."""
     with suppress(OSError):  # it is only told; work goes on
         write_ability(settings, ability)
 

@@ -7,21 +7,18 @@ the midst of a long item, and who asks does not wait until that has ended.
 import json
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, cast
-from uuid import uuid4
 
 from freeda_svc.errors import FreedaError, InputError
 from freeda_svc.loggers import logger
-from workers.answers import ANSWERS, CHANGES, UNDISTURBED, Answer
+from workers.answers import ANSWERS, UNDISTURBED, Answer
 from workers.broker import broker_client
 from workers.held import Held
+from workers.questions import QUESTION, REPLY, WAITING, unknown_change
 
 if TYPE_CHECKING:
     import redis
     from celery import Task
 
-WAITING = "freeda:questions"
-"""A list of the ids of questions, oldest first; each lies beside it until nobody waits for its answer any more."""
-QUESTION, REPLY = "freeda:question:", "freeda:reply:"
 REPLY_KEPT_SECONDS = 60
 
 log = logger(__name__)
@@ -36,33 +33,6 @@ def answer(held: Held, question: str, arguments: dict[str, Any]) -> Answer:
     if question not in ANSWERS:
         raise InputError(f"a bank answers {', '.join(ANSWERS)}, not {question!r}")
     return ANSWERS[question](held, **arguments)
-
-
-def unknown_change(question: str) -> str:
-    """What is to be said when a change was asked for and no answer came; empty where nothing was to change."""
-    if question not in CHANGES:
-        return ""
-    return f". Whether the change has happened, or still will, is not known: `{CHANGES[question]}` shows it"
-
-
-def put_question(client: "redis.Redis", question: str, arguments: dict[str, Any], seconds: float) -> str:
-    """Put a question where the worker finds it.
-
-    Args:
-        client: of the broker.
-        question: the name of one of `ANSWERS`.
-        arguments: what it asks for.
-        seconds: for so long somebody waits for the answer; later it is not answered any more.
-
-    Returns:
-        The name of the list in which the answer will be: ``answer``, or ``error`` and ``message``, as JSON.
-    """
-    identifier = uuid4().hex
-    with client.pipeline() as pipeline:
-        pipeline.set(f"{QUESTION}{identifier}", json.dumps([question, arguments]), px=max(1, int(1000 * seconds)))
-        pipeline.rpush(WAITING, identifier)
-        pipeline.execute()
-    return f"{REPLY}{identifier}"
 
 
 def answer_task(task: "Task") -> None:

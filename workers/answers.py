@@ -175,18 +175,5 @@ ANSWERS: dict[str, Callable[..., Answer]] = {
     )
 }
 
-CHANGES = {
-    function.__name__: command
-    for function, command in (
-        (create_bank, "freeda bank list"),
-        (switch_bank, "freeda bank list"),
-        (drop_bank, "freeda bank list"),
-        (forget, "freeda bank stats"),
-        (curate_bank, "freeda bank stats"),
-        (uncurate_bank, "freeda bank stats"),
-    )
-}
-"""Those that change something, each with the command that shows whether it has happened."""
-
 UNDISTURBED = frozenset({copy_bank.__name__})
 """Those that close a bank, so that they wait until no item is in hand."""

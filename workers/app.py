@@ -1,28 +1,16 @@
-"""The Celery application, made from the settings: as the worker runs it and as clients send with it."""
+"""The Celery application of a worker, made from the settings."""
 
 from collections.abc import Sequence
 
 from celery import Celery
 from kombu import Queue
 
-from freeda_svc.addresses import shown_address
-from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.errors import InputError
 from freeda_svc.jobs import MOVES, JobKind
 from freeda_svc.settings import Settings
-from workers.broker import CLIENT_SECONDS, answers, running_broker_url
+from workers.broker import CLIENT_SECONDS
+from workers.messages import BANK_QUEUE, QUEUES
 
-BANK_QUEUE = "bank"
-QUEUES = (
-    BANK_QUEUE,
-    JobKind.SEGMENT.value,
-    *(kind.value for kind in MOVES),
-    JobKind.EXEMPLARS.value,
-    JobKind.INGEST.value,
-)
-"""In the order in which the worker looks into them: people waiting for an answer come before long work."""
-
-RUN_ITEM = "freeda.run_item"
-ASK_BANK = "freeda.ask_bank"
 SETTINGS_KEY = "freeda_settings"
 QUEUES_KEY = "freeda_queues"
 SOFT_LIMIT_SHARE = 0.95
@@ -100,28 +88,3 @@ def make_app(settings: Settings, broker_url: str, queues: Sequence[str] = QUEUES
         }
     )
     return app
-
-
-def broker_address(settings: Settings) -> str:
-    """Return the address of a broker that answers.
-
-    Raises:
-        UnavailableError: it does not, or the embedded one does not run.
-    """
-    if settings.embedded_broker:
-        url = running_broker_url(settings)
-        if url is None:
-            raise UnavailableError(f"no worker serves {settings.home}: start one with `freeda up`")
-        return url
-    check_broker(settings.broker_url)
-    return settings.broker_url
-
-
-def check_broker(url: str) -> None:
-    """See that a broker answers.
-
-    Raises:
-        UnavailableError: it does not; its password is not shown.
-    """
-    if not answers(url):
-        raise UnavailableError(f"the broker {shown_address(url)} does not answer: start it, or correct broker_url")

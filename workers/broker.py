@@ -85,3 +85,28 @@ def broker_trouble(url: str, error: BaseException) -> str:
     """Say in one line that a broker is away, or that it is there and refuses; its password is not shown."""
     refuses = isinstance(error, redis.ResponseError | redis.exceptions.BusyLoadingError)
     return f"the broker {shown_address(url)} {'refuses' if refuses else 'does not answer'}: {error}"
+
+
+def broker_address(settings: Settings) -> str:
+    """Return the address of a broker that answers.
+
+    Raises:
+        UnavailableError: it does not, or the embedded one does not run.
+    """
+    if settings.embedded_broker:
+        url = running_broker_url(settings)
+        if url is None:
+            raise UnavailableError(f"no worker serves {settings.home}: start one with `freeda up`")
+        return url
+    check_broker(settings.broker_url)
+    return settings.broker_url
+
+
+def check_broker(url: str) -> None:
+    """See that a broker answers.
+
+    Raises:
+        UnavailableError: it does not; its password is not shown.
+    """
+    if not answers(url):
+        raise UnavailableError(f"the broker {shown_address(url)} does not answer: start it, or correct broker_url")

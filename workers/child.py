@@ -8,8 +8,8 @@ from celery import current_app, signals
 
 from freeda_svc.jobs.database import close_databases
 from freeda_svc.settings import Settings
-from workers.ability import become_able
 from workers.app import SETTINGS_KEY
+from workers.becoming_able import become_able
 from workers.held import Held
 from workers.lease_keeper import LeaseKeeper
 from workers.logs import configure_logs

@@ -10,14 +10,13 @@ from freeda_svc import errors
 from freeda_svc.errors import FreedaError, UnavailableError
 from freeda_svc.settings import Settings
 from workers.ability import worker_fault
-from workers.answering import answer, put_question, unknown_change
-from workers.answers import Answer
-from workers.broker import broker_client
-from workers.held import Held
+from workers.broker import broker_address, broker_client
 from workers.locks import worker_is_running
+from workers.messages import ASK_BANK, BANK_QUEUE, send_messages
+from workers.questions import put_question, unknown_change
 
 if TYPE_CHECKING:
-    from celery import Celery
+    from workers.answers import Answer
 
 POP_SECONDS = 1.0
 
@@ -67,7 +66,7 @@ def search_bank(settings: Settings, text: str, *, limit: int = 10, bank: str = "
     return cast("list[dict[str, Any]]", found)
 
 
-def ask_bank(settings: Settings, question: str, **arguments: Any) -> Answer:  # noqa: ANN401 - questions differ
+def ask_bank(settings: Settings, question: str, **arguments: Any) -> "Answer":  # noqa: ANN401 - questions differ
     """Ask the worker that holds the banks; answer here when there is no worker, or a server holds them.
 
     Args:
@@ -81,6 +80,9 @@ def ask_bank(settings: Settings, question: str, **arguments: Any) -> Answer:  # 
     """
     if settings.embedded_bank and worker_is_running(settings):
         return _ask_worker(settings, question, arguments)
+    from workers.answering import answer  # noqa: PLC0415 - who asks a worker does without the bank's libraries
+    from workers.held import Held  # noqa: PLC0415 - as above
+
     held = Held(settings)
     try:
         return answer(held, question, arguments)
@@ -101,17 +103,14 @@ def _may_have_been_heard(error: UnavailableError) -> bool:
     return isinstance(source, httpx.TransportError) and not isinstance(source, never_sent)
 
 
-def _ask_worker(settings: Settings, question: str, arguments: dict[str, Any]) -> Answer:
-    from workers.app import broker_address, make_app  # noqa: PLC0415 - a direct answer does without Celery
-
+def _ask_worker(settings: Settings, question: str, arguments: dict[str, Any]) -> "Answer":
     fault = worker_fault(settings)
     if fault:
         raise UnavailableError(f"the worker takes no questions: {fault}")
     url = broker_address(settings)
     seconds = settings.query_timeout_seconds
     try:
-        with make_app(settings, url) as app:
-            reply = _reply(app, url, question, arguments, seconds)
+        reply = _reply(url, question, arguments, seconds)
     except UnavailableError as error:
         raise UnavailableError(f"{error}{unknown_change(question)}") from error
     if reply is None:
@@ -124,16 +123,12 @@ def _ask_worker(settings: Settings, question: str, arguments: dict[str, Any]) ->
     return reply["answer"]
 
 
-def _reply(app: "Celery", url: str, question: str, arguments: dict[str, Any], seconds: float) -> dict[str, Any] | None:
+def _reply(url: str, question: str, arguments: dict[str, Any], seconds: float) -> dict[str, Any] | None:
     """Return what the worker said; None when it did not in time.
 
     Raises:
         UnavailableError: the broker does not answer, or did not to the end.
     """
-    from kombu.exceptions import OperationalError  # noqa: PLC0415 - see _ask_worker
-
-    from workers.app import ASK_BANK, BANK_QUEUE  # noqa: PLC0415 - as above
-
     deadline = time.monotonic() + seconds
     away: redis.RedisError | None = None
     # A pop that blocks does not lengthen the client's own time-out, so it is asked for less than that, again and again;
@@ -141,8 +136,8 @@ def _reply(app: "Celery", url: str, question: str, arguments: dict[str, Any], se
     with broker_client(url) as client:
         try:
             place = put_question(client, question, arguments, seconds)
-            app.send_task(ASK_BANK, queue=BANK_QUEUE, expires=seconds, ignore_result=True)
-        except (OperationalError, redis.RedisError) as error:
+            send_messages(client, ASK_BANK, BANK_QUEUE, [()], seconds=seconds)
+        except redis.RedisError as error:
             raise UnavailableError(f"the broker went away while the worker was asked: {error}") from error
         while (left := deadline - time.monotonic()) > 0:
             try:

@@ -13,9 +13,10 @@ from celery.worker import state
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.settings import Settings
 from workers.ability import Ability, AbilityWatch
-from workers.app import QUEUES, make_app
+from workers.app import make_app
 from workers.celery_worker import HomeWorker
 from workers.child import REPORTS_KEY, WORKER_PID_KEY
+from workers.messages import QUEUES
 from workers.metrics_server import STARTING, Measuring, measuring
 from workers.reconciler import Reconciler, forget_turn, reconcile
 from workers.semaphore_tracker import survive_lost_tracker

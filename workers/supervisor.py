@@ -52,8 +52,9 @@ def run_stack(
         NotFoundError: there is no such pack.
         UnavailableError: home, database or broker do not answer, or the worker ended by itself.
     """
-    from workers.app import check_broker, check_queues  # noqa: PLC0415 - Celery takes a while to import
+    from workers.app import check_queues  # noqa: PLC0415 - Celery takes a while to import
     from workers.bank_place import take_bank_place  # noqa: PLC0415 - as above
+    from workers.broker import check_broker  # noqa: PLC0415 - as above
     from workers.logs import configure_logs  # noqa: PLC0415 - as above
     from workers.parents import stop_with_parent  # noqa: PLC0415 - as above
     from workers.serving import serve  # noqa: PLC0415 - as above

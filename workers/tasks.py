@@ -22,13 +22,15 @@ from freeda_svc.jobs.claims import (
     hand_back_item,
 )
 from freeda_svc.settings import Settings
-from workers.ability import become_able, note_success, read_ability
+from workers.ability import note_success, read_ability
 from workers.answering import answer_task
-from workers.app import ASK_BANK, BANK_QUEUE, QUEUES_KEY, RUN_ITEM
+from workers.app import QUEUES_KEY
+from workers.becoming_able import become_able
 from workers.child import REPORTS_KEY, held_by_this_process, lease_keeper_of_this_process
 from workers.faults import Fault, fault_behind
 from workers.held import Held
 from workers.locks import worker_identity
+from workers.messages import ASK_BANK, BANK_QUEUE, RUN_ITEM
 from workers.metrics_reports import (
     CLAIM,
     DONE,

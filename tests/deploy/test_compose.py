@@ -13,7 +13,8 @@ from click.testing import CliRunner
 from freeda_svc.cli.main import freeda
 from freeda_svc.settings import Settings
 from tests.deploy.documents import COMPOSE, DEPLOY, ROOT, read_compose, seconds, settings_named
-from workers.app import QUEUES, check_queues
+from workers.app import check_queues
+from workers.messages import QUEUES
 
 Service = dict[str, Any]
 FILES = [COMPOSE, *sorted(DEPLOY.glob("compose.*.yaml"))]

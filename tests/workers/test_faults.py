@@ -16,9 +16,10 @@ from freeda_svc.jobs.claims import Claim
 from freeda_svc.jobs.database import reading
 from freeda_svc.jobs.tables import Attempt
 from freeda_svc.settings import Settings
-from workers import ability, child, faults, tasks
+from workers import ability, becoming_able, child, faults, tasks
 from workers.ability import begin_ability, read_ability
-from workers.app import QUEUES, QUEUES_KEY, SETTINGS_KEY
+from workers.app import QUEUES_KEY, SETTINGS_KEY
+from workers.messages import QUEUES
 from workers.metrics_reports import gpu_memory
 from workers.patience import Patience
 from workers.trial import Tried
@@ -63,8 +64,8 @@ def process(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pro
     monkeypatch.setattr(tasks, "perform", made.perform)
     monkeypatch.setattr(tasks, "BURST_SECONDS", 0.0)
     monkeypatch.setattr(faults, "try_parts", made.try_parts)
-    monkeypatch.setattr(ability, "try_parts", made.try_parts)
-    monkeypatch.setattr(ability, "Patience", lambda **given: Patience(made.waited.append, **given))
+    monkeypatch.setattr(becoming_able, "try_parts", made.try_parts)
+    monkeypatch.setattr(becoming_able, "Patience", lambda **given: Patience(made.waited.append, **given))
     yield made
     child._end()
 

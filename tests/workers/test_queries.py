@@ -16,7 +16,8 @@ from freeda_svc.jobs import follow_job, job_summary, submit_ingest
 from freeda_svc.settings import Settings
 from tests.workers.conftest import UNTRIED
 from workers import CeleryDispatcher, ask_bank, background_stack, bank_stats
-from workers.answers import ANSWERS, CHANGES
+from workers.answers import ANSWERS
+from workers.questions import CHANGES
 
 BUSY_SECONDS = 8
 CODE = f"""{UNTRIED}

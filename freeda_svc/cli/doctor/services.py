@@ -17,7 +17,7 @@ from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs.database import current_revision, database_engine, one_line
 from freeda_svc.jobs.results import RESULTS
 from freeda_svc.settings import Settings
-from workers.broker import broker_process, running_broker_url
+from workers.broker import broker_process, check_broker, running_broker_url
 from workers.locks import worker_is_running
 
 if TYPE_CHECKING:
@@ -102,8 +102,6 @@ def look_at_broker(settings: Settings) -> Iterator[Finding]:
     if settings.embedded_broker:
         yield from _look_at_embedded_broker(settings)
         return
-    from workers.app import check_broker  # noqa: PLC0415 - brings Celery
-
     check_broker(settings.broker_url)
     place = shown_address(settings.broker_url)
     with redis.Redis.from_url(settings.broker_url, socket_timeout=ANSWER_SECONDS) as client:
@@ -179,8 +177,6 @@ def _time_of_database(settings: Settings) -> datetime:
 
 
 def _time_of_broker(settings: Settings) -> datetime:
-    from workers.app import check_broker  # noqa: PLC0415 - brings Celery
-
     check_broker(settings.broker_url)
     with redis.Redis.from_url(settings.broker_url, socket_timeout=ANSWER_SECONDS) as client:
         seconds, microseconds = cast("tuple[int, int]", client.time())

@@ -1,0 +1,53 @@
+"""Becoming able to work: the working process tries its parts before its first item, and after every fault."""
+
+import time
+from dataclasses import replace
+
+from freeda_svc.loggers import logger
+from workers.ability import Ability, read_ability, tell_ability
+from workers.faults import Fault
+from workers.held import Held
+from workers.patience import Patience
+from workers.trial import try_parts
+
+LONGEST_WAIT_SECONDS = 5.0
+"""Between tries: they take little, and work is to go on soon when a part is there again."""
+
+log = logger(__name__)
+
+
+def become_able(held: Held, worker: int, fault: Fault | None = None) -> None:
+    """Try the parts until all of them work; return then.
+
+    Args:
+        held: models and banks of this process.
+        worker: the process of the worker above this one.
+        fault: what has just kept it from doing an item.
+    """
+    settings = held.settings
+    now = read_ability(settings) or Ability(worker)
+    held.generates |= now.generates
+    patience = Patience(waited=now.faults, longest=LONGEST_WAIT_SECONDS)
+    if fault is not None:
+        now = replace(now, able=False, reason=fault.reason, faults=now.faults + 1, generates=held.generates)
+        tell_ability(settings, now)
+        if fault.renew:
+            raise SystemExit(1)  # the pool starts another process, which comes here without a fault
+        patience.wait()
+    elif now.faults:
+        patience.wait()
+    inputs = fault is not None and fault.inputs
+    while True:
+        broken = [tried for tried in try_parts(settings, held, inputs=inputs) if not tried.works]
+        if not broken:
+            tell_ability(settings, replace(now, able=True, reason="", started=True))
+            return
+        reason = "; ".join(tried.told for tried in broken)
+        refused = not now.started and not any(tried.passes for tried in broken)
+        if reason != now.reason or refused:
+            log.warning("no items are taken", reason=reason)
+        now = replace(now, able=False, reason=reason, refused=refused)
+        tell_ability(settings, now)
+        while refused:
+            time.sleep(1)  # the worker above ends this process
+        patience.wait()
