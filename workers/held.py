@@ -11,6 +11,7 @@ from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError,
 from freeda_svc.jobs import JobKind
 from freeda_svc.jobs.banks import open_banks
 from freeda_svc.settings import Settings
+from workers.changes import ChangeTeller
 
 if TYPE_CHECKING:
     from freeda_svc.bank import Banks, PrototypeStore
@@ -31,7 +32,7 @@ class Held:
 
         Args:
             settings: the installation.
-            broker_url: where questions to a worker come in; empty in a process that is none.
+            broker_url: where questions to a worker come in, and changes are told; empty in a process that is none.
         """
         self.settings = settings
         self.broker_url = broker_url
@@ -79,6 +80,11 @@ class Held:
     def try_models(self, *, generator: bool = False) -> None:
         """Compute next to nothing with each model; see `Pack.try_out`."""
         self.pack.try_out(generator=generator or self.generates)
+
+    @cached_property
+    def changes(self) -> ChangeTeller:
+        """Tells who follows a job that it has changed."""
+        return ChangeTeller(self.broker_url)
 
     @cached_property
     def banks(self) -> "Banks":
@@ -169,6 +175,8 @@ class Held:
             self.let_go(bank)
         if "banks" in self.__dict__:
             self.__dict__.pop("banks").close()
+        if "changes" in self.__dict__:
+            self.__dict__.pop("changes").close()
 
     def _make(self, bank: BankName) -> None:
         try:

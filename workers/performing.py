@@ -97,6 +97,7 @@ class _Noting:
         self._noted = time.monotonic()
         try:
             is_ours = note_progress(self._held.settings, self._claim, done)
+            self._held.changes.tell(self._claim.job_id)
             if self._ends and (not is_ours or is_cancelled(self._held.settings, self._claim)):
                 raise JobCancelledError
         except UnavailableError as error:

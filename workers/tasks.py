@@ -89,6 +89,7 @@ def _do_next(held: Held, worker: str, kinds: Sequence[JobKind], reports: str) ->
             with in_hand(report if reports else None):
                 report.outcome = _do(held, claim, report)
         finally:
+            held.changes.tell(claim.job_id)
             if reports:
                 report.gpu_bytes = gpu_memory()
                 send_report(reports, report)

@@ -13,7 +13,8 @@ from freeda_svc.jobs.segmentation_requests import ONLY_PROPOSE
 from freeda_svc.jobs.states import ENDED_JOB_STATES
 from freeda_svc.settings import Settings
 
-POLL_SECONDS = 0.2
+LOOK_SECONDS = 2.0
+"""Who follows a job is woken when it changes; so often it looks where nobody tells."""
 ERRORS_SHOWN = 5
 
 
@@ -28,7 +29,7 @@ def follow_job(
 
     Args:
         settings: the installation.
-        job_id: the job.
+        job_id: the job's whole id.
         label: what to call it beside the bar.
         quiet: show nothing.
         on_look: is called at each look.
@@ -36,10 +37,12 @@ def follow_job(
     Returns:
         The job as it ended.
     """
-    with remembered_interrupts() as raise_if_interrupted:
+    from workers.changes import watched_changes  # noqa: PLC0415 - only a command that waits listens
+
+    with remembered_interrupts() as raise_if_interrupted, watched_changes(settings, [job_id]) as changes:
 
         def counts() -> Iterator[tuple[int, int]]:
-            for job in jobs.follow_job(settings, job_id, every_seconds=POLL_SECONDS):
+            for job in jobs.follow_job(settings, job_id, every_seconds=LOOK_SECONDS, wait=changes.wait):
                 raise_if_interrupted()
                 if job.progress.ended < job.progress.total:
                     on_look(job)

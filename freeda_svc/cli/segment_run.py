@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from freeda_svc.cli.console import shown_progress
-from freeda_svc.cli.following import POLL_SECONDS, note_missing_worker
+from freeda_svc.cli.following import LOOK_SECONDS, note_missing_worker
 from freeda_svc.cli.interrupts import remembered_interrupts
 from freeda_svc.cli.segment_manifest import WrittenImage, digest_of_file
 from freeda_svc.cli.segment_plan import Target
@@ -19,7 +19,7 @@ from freeda_svc.settings import Settings
 if TYPE_CHECKING:
     from freeda_svc.outputs import Picture
 
-_QUERIES_A_POLL = 4  # a poll sleeps at least so many times as long as it took
+_LOOKS_A_PAUSE = 4  # after a look it pauses at least so many times as long as that took
 
 
 @dataclass
@@ -60,10 +60,16 @@ def follow_images(
         UnavailableError: the folder cannot be written.
         KeyboardInterrupt: at Ctrl-C; the jobs go on.
     """
+    from workers.changes import watched_changes  # noqa: PLC0415 - only a command that waits listens
+
     outcome = Outcome()
     pictures = pictures_of(settings, images)
     waiting = {(image.job, image.number): (image, picture) for image, picture in zip(images, pictures, strict=True)}
-    with remembered_interrupts() as raise_if_interrupted, shown_progress(label, quiet=quiet) as tell:
+    with (
+        remembered_interrupts() as raise_if_interrupted,
+        watched_changes(settings, {image.job for image in images}) as changes,
+        shown_progress(label, quiet=quiet) as tell,
+    ):
         noted = False
         while waiting:
             began = time.monotonic()
@@ -80,7 +86,8 @@ def follow_images(
                 note_missing_worker(settings)
                 noted = True
             if waiting:
-                time.sleep(max(POLL_SECONDS, _QUERIES_A_POLL * (time.monotonic() - began)))
+                time.sleep(_LOOKS_A_PAUSE * (time.monotonic() - began))
+                changes.wait(LOOK_SECONDS)
     order = {image.stem: number for number, image in enumerate(images)}
     outcome.done.sort(key=lambda ended: order[ended[0].stem])
     return outcome

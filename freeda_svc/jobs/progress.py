@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -132,13 +132,16 @@ def job_summary(settings: Settings, job_id: str) -> JobSummary:
         return _summary(session, get_job(session, full_id))
 
 
-def follow_job(settings: Settings, job_id: str, *, every_seconds: float = 0.5) -> Iterator[JobSummary]:
+def follow_job(
+    settings: Settings, job_id: str, *, every_seconds: float = 0.5, wait: Callable[[float], object] = time.sleep
+) -> Iterator[JobSummary]:
     """Look at a job again and again; the last look is the one at which nothing of it is open any more.
 
     Args:
         settings: the installation.
         job_id: the job's id, or the beginning of it.
-        every_seconds: the shortest pause; a few seconds where a look takes long.
+        every_seconds: the pause between two looks; a few seconds where a look takes long.
+        wait: waits for so many seconds at most; it may return as soon as the job has changed.
 
     Raises:
         NotFoundError: there is no such job.
@@ -150,7 +153,9 @@ def follow_job(settings: Settings, job_id: str, *, every_seconds: float = 0.5) -
         yield summary
         if summary.progress.ended == summary.progress.total:
             return
-        time.sleep(max(every_seconds, min(LOOKS_A_PAUSE * took, LONGEST_PAUSE_SECONDS)))
+        rest = min(LOOKS_A_PAUSE * took, LONGEST_PAUSE_SECONDS)
+        time.sleep(rest)
+        wait(max(0.0, every_seconds - rest))
 
 
 def job_items(settings: Settings, job_id: str, *states: ItemState, limit: int | None = None) -> list[ItemSummary]:

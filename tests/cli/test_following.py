@@ -1,7 +1,7 @@
 """Ctrl-C counts also where Python drops the exception that it raises."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,9 @@ def test_an_interrupt_lost_in_a_finaliser_still_ends_the_waiting(
 ) -> None:
     looks = 0
 
-    def look_for_ever(_settings: Settings, _job_id: str, *, every_seconds: float) -> Iterator[None]:
+    def look_for_ever(
+        _settings: Settings, _job_id: str, *, every_seconds: float, wait: Callable[[float], object]
+    ) -> Iterator[None]:
         nonlocal looks
         while True:
             looks += 1
@@ -24,6 +26,7 @@ def test_an_interrupt_lost_in_a_finaliser_still_ends_the_waiting(
                 signal.raise_signal(signal.SIGINT)
             except KeyboardInterrupt:  # as the interpreter does with what a finaliser raises
                 assert every_seconds > 0
+                assert callable(wait)
             yield None
 
     monkeypatch.setattr(jobs, "follow_job", look_for_ever)

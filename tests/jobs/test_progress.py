@@ -63,12 +63,14 @@ def test_who_follows_a_job_pauses_longer_where_looking_takes_long(
     job_id = submit_ingest(settings, captions(4), source="x", dispatcher=outbox)
     clock = iter([0.0, 0.001, 10.0, 10.2, 20.0, 50.0, 60.0, 60.0])
     pauses: list[float] = []
-    following = follow_job(settings, job_id, every_seconds=0.5)
+    waits: list[float] = []
+    following = follow_job(settings, job_id, every_seconds=0.5, wait=waits.append)
     with monkeypatch.context() as patch:
         patch.setattr(progress_module, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=pauses.append))
         for _ in range(4):
             next(following)
-    assert pauses == pytest.approx([0.5, 9 * 0.2, 5.0])
+    assert pauses == pytest.approx([9 * 0.001, 9 * 0.2, 5.0])
+    assert waits == pytest.approx([0.5 - 9 * 0.001, 0.0, 0.0])  # in which a change ends the pause
 
 
 def test_the_newest_jobs_come_first(settings: Settings, outbox: "Outbox", captions: Captions) -> None:

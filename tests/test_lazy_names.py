@@ -1,0 +1,66 @@
+"""Rooms show their names without importing what is behind them."""
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+from freeda_svc.lazy_names import names_from
+
+ROOMS = ("captions", "encoders", "images", "jobs", "outputs", "packs", "segmentation", "vocabularies")
+SQL, SETTINGS, IMAGES = {"sqlalchemy", "alembic"}, {"pydantic", "structlog"}, {"PIL", "skimage", "scipy"}
+MODELS, QUEUE = {"torch", "transformers", "open_clip", "diffusers", "spacy", "numba"}, {"redis", "celery", "kombu"}
+EVERYTHING = SQL | SETTINGS | IMAGES | MODELS | QUEUE | {"numpy", "rich", "pyarrow", "httpx"}
+LIBRARY = (
+    "from freeda_svc.bank import EmbeddedStore; from freeda_svc.packs import load_pack; "
+    "from freeda_svc.segmentation import Segmenter, parse_categories"
+)
+
+
+@pytest.mark.parametrize("room", [*(f"freeda_svc.{room}" for room in ROOMS), "workers"])
+def test_every_name_that_a_room_shows_is_there(room: str) -> None:
+    module = import_module(room)
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+
+
+def test_a_name_that_is_not_there_is_told_with_its_room() -> None:
+    find = names_from("a.room", {"json": ["dumps"]})
+    assert callable(find("dumps"))
+    with pytest.raises(AttributeError, match=r"module 'a\.room' has no attribute 'loads'"):
+        find("loads")
+
+
+@pytest.mark.parametrize(
+    ("imported", "left"),
+    [
+        ("import freeda_svc", EVERYTHING),
+        *(
+            (f"import freeda_svc.{room}", EVERYTHING - {"torch", "numpy"} if room == "encoders" else EVERYTHING)
+            for room in ROOMS
+        ),
+        ("import workers", EVERYTHING),
+        ("import freeda_svc.cli.main", EVERYTHING),
+        ("import freeda_svc.cli.jobs, freeda_svc.cli.bank", EVERYTHING),
+        ("import freeda_svc.cli.jobs.looking", IMAGES | MODELS | QUEUE | {"structlog", "numpy", "alembic"}),
+        ("import freeda_svc.cli.bank.contents, freeda_svc.cli.bank.versions", SQL | IMAGES | MODELS | {"structlog"}),
+        ("import freeda_svc.cli.segment", IMAGES | MODELS | QUEUE | {"structlog", "alembic"}),
+        ("import freeda_svc.cli.ingest", IMAGES | MODELS | QUEUE | {"structlog", "alembic"}),
+        (LIBRARY, MODELS - {"torch"} | IMAGES - {"PIL"} | SQL | QUEUE),
+    ],
+)
+def test_what_is_not_needed_is_not_imported(imported: str, left: set[str]) -> None:
+    code = f"import sys; {imported}; print(sorted({left!r} & set(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert ran.stdout.strip() == "[]"
+
+
+def test_a_message_is_told_as_the_command_tells_it_though_its_library_comes_late() -> None:
+    code = (
+        "import sys; from freeda_svc.cli.log_lines import configure_command_logs; "
+        "from freeda_svc.loggers import logger; log = logger('x'); configure_command_logs(); "
+        "assert 'structlog' not in sys.modules; log.info('not this'); log.warning('this', number=1)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert (ran.stdout, ran.stderr) == ("", "warning: this (number 1)\n")
