@@ -205,6 +205,20 @@ def test_without_pyarrow_the_extra_is_named(
     assert [bank["bank"] for bank in freeda("bank", "list", "--json").json] == ["default@1"]
 
 
+def test_an_archive_is_checked_without_being_imported(freeda: Freeda, archive: Path, tmp_path: Path) -> None:
+    ran = freeda("bank", "import", archive, "--bank", "other", "--dry-run")
+    assert (ran.code, ran.out) == (0, f"{archive} is whole: {COUNT} prototypes of 1 nouns\n")
+    told = freeda("bank", "import", archive, "--dry-run", "--json").json
+    assert told == {"prototypes": COUNT, "nouns": 1, "pack": PACK}
+    path = archive / "artifacts-00000.parquet"
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    assert_refused(freeda("bank", "import", archive, "--dry-run", "--quiet"), "sha256")
+    assert_refused(
+        freeda("bank", "import", "--from-faiss", "i", "--prototypes", "p", "--dry-run"), "checks an archive", 2
+    )
+    assert [bank["bank"] for bank in freeda("bank", "list", "--json").json] == ["default@1"]
+
+
 def test_a_damaged_archive_leaves_no_new_bank_behind(freeda: Freeda, archive: Path, banks: EmbeddedBanks) -> None:
     banks.create(BankName("empty", 1), PACK, 64, 96)
     path = archive / "prototypes-00000.parquet"

@@ -10,9 +10,9 @@ import torch
 from sqlalchemy import select
 
 from freeda_svc.captions.caption import Caption
-from freeda_svc.errors import InputError, UnavailableError
-from freeda_svc.jobs import JobKind, job_items, submit_ingest
-from freeda_svc.jobs.claims import Claim
+from freeda_svc.errors import BusyError, InputError, UnavailableError
+from freeda_svc.jobs import JobKind, Move, cancel_job, job_items, submit_ingest, submit_move
+from freeda_svc.jobs.claims import Claim, JobCancelledError
 from freeda_svc.jobs.database import reading
 from freeda_svc.jobs.tables import Attempt
 from freeda_svc.settings import Settings
@@ -82,6 +82,33 @@ def _outcomes(settings: Settings) -> list[str]:
 
 def _broken(part: str, told: str) -> list[Tried]:
     return [Tried(part, works=False, told=told, passes=True)]
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "attempts"),
+    [
+        (UnavailableError("the archive cannot be written"), "failed", 1),
+        (BusyError("the bank is held by another"), "failed", 1),
+        (OSError(errno.ENOSPC, "No space left on device"), "failed", 3),
+        (JobCancelledError(), "cancelled", 1),
+    ],
+)
+def test_what_keeps_a_bank_from_being_moved_is_the_moves_own(
+    process: Process, settings: Settings, error: Exception, state: str, attempts: int
+) -> None:
+    move = Move(JobKind.EXPORT, "boats@1", {"folder": "/a"})
+    job_id = submit_move(settings, move, pack="the pack", prototypes=1, dispatcher=NoDispatcher())
+    process.raises = [error] * 5
+    process.message()
+    if state == "cancelled":  # of a job that was not, the item waits
+        assert job_items(settings, job_id)[0].state == "queued"
+        cancel_job(settings, job_id)
+    else:
+        process.message()
+        process.message()
+    [item] = job_items(settings, job_id)
+    assert (item.state, item.attempts) == (state, attempts)
+    assert process.waited == []
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,14 @@ from freeda_svc.errors import UnavailableError
 
 if TYPE_CHECKING:
     from freeda_svc.prototypes.record import Prototype
+
+OnProgress = Callable[[int, int], None]
+"""Is called with the number of prototypes done so far and of all; what it raises ends the work."""
+
+
+def say_nothing(_done: int, _total: int) -> None:
+    """An `OnProgress` for those who do not wait."""
+
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
@@ -99,13 +107,12 @@ class Tally:
     nouns: Counter[str] = field(default_factory=Counter)
     origins: Counter[str] = field(default_factory=Counter)
 
-    def count(self, prototypes: Iterable["Prototype"]) -> None:
-        """Count some more."""
-        for prototype in prototypes:
-            self.prototypes += 1
-            self.outliers += bool(prototype.outlier)
-            self.nouns[prototype.noun] += 1
-            self.origins[prototype.origin] += 1
+    def count(self, prototype: "Prototype") -> None:
+        """Count one more."""
+        self.prototypes += 1
+        self.outliers += bool(prototype.outlier)
+        self.nouns[prototype.noun] += 1
+        self.origins[prototype.origin] += 1
 
     def agrees(self, manifest: ArchiveManifest) -> bool:
         """Tell whether a manifest has the same counts."""

@@ -74,7 +74,7 @@ def begin(folder: Path, wanted: ExportProgress) -> tuple[ExportProgress, Start]:
             save(folder, wanted)
             return wanted, Start.NEW
         if _bank_of(found) != _bank_of(wanted):
-            raise _other_bank(folder)
+            raise other_bank(folder)
         parts = found.parts if replace(found, parts=()) == wanted else ()
         kept = replace(wanted, parts=_intact(folder, parts))
         save(folder, kept)
@@ -92,7 +92,7 @@ def check_target(store: PrototypeStore, folder: Path) -> None:
     load_parquet()
     found = _look_into(folder)
     if found is not None and _bank_of(found) != (store.pack, store.key_dimension, store.vector_dimension):
-        raise _other_bank(folder)
+        raise other_bank(folder)
     place = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         reason = "it may not be written" if place.is_dir() else "it is no folder"
@@ -132,7 +132,8 @@ def _bank_of(progress: ExportProgress) -> tuple[str, int, int]:
     return progress.pack, progress.key_dimension, progress.vector_dimension
 
 
-def _other_bank(folder: Path) -> InputError:
+def other_bank(folder: Path) -> InputError:
+    """The error for a folder in which another bank's export was begun."""
     return InputError(f"{folder} holds the beginning of another bank's export: give a new folder")
 
 

@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import chain, islice
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -17,17 +18,18 @@ from freeda_svc.bank.moving.archive import (
     ArchiveFile,
     ArchiveManifest,
     ArchivePart,
+    OnProgress,
     Tally,
     artifacts_name,
     describe_file,
     prototypes_name,
+    say_nothing,
     writing,
 )
 from freeda_svc.bank.moving.archive_manifest import write_manifest
 from freeda_svc.bank.moving.artifact_tables import mentioned_artifacts, write_artifacts
-from freeda_svc.bank.moving.export_progress import ExportProgress, Start, begin, save
+from freeda_svc.bank.moving.export_progress import ExportProgress, Start, begin, other_bank, save
 from freeda_svc.bank.moving.extras import load_parquet
-from freeda_svc.bank.moving.progress import OnProgress, say_nothing
 from freeda_svc.bank.moving.prototype_tables import read_ids, write_prototypes
 from freeda_svc.bank.points import point_id
 from freeda_svc.bank.store import PrototypeStore
@@ -64,7 +66,7 @@ def export_bank(
     on_progress: OnProgress = say_nothing,
     rows_a_part: int = ROWS_A_PART,
 ) -> ExportReport:
-    """Write all prototypes of a bank into an archive (docs/archive.md); memory does not grow with the bank.
+    """Write all prototypes of a bank into an archive (docs/archive.md); at most a part of them is in memory.
 
     An export that was interrupted continues after its last complete part when it is run again and the bank has not
     changed since; otherwise it starts over.
@@ -99,25 +101,30 @@ def export_bank(
     progress, start = begin(folder, wanted)
     total = store.count()
     tally, missing = Tally(), 0
-    rows = chain.from_iterable(store.scan(at_once=_ROWS_AT_ONCE))
 
     def tell() -> None:
         on_progress(tally.prototypes, max(total, tally.prototypes))
 
+    rows = _rows(store, tally, tell)
     for part in progress.parts:
-        missing += _pass_over(folder, part, rows, _Seen(tally, tell))
+        passed = list(islice(rows, part.prototypes.rows))
+        if list(map(point_id, passed)) != read_ids(folder / part.prototypes.file):
+            raise other_bank(folder)
+        if part.artifacts is not None:
+            missing += len(mentioned_artifacts(passed)) - part.artifacts.rows
         tell()
-    while first := list(islice(rows, 1)):
+    while prototypes := list(islice(rows, rows_a_part)):
         number = len(progress.parts)
-        seen = _Seen(tally, tell)
-        content = seen.watch(_lists(chain(first, islice(rows, rows_a_part - 1))))
+        table = partial(_write_prototypes, prototypes=prototypes, store=store)
+        thumbnails = None
         with writing(folder):
-            prototypes = _write_prototypes(folder / prototypes_name(number), content, store)
-            thumbnails = None
+            written = _put(folder / prototypes_name(number), table)
             if artifacts is not None:
-                thumbnails = _write_artifacts(folder / artifacts_name(number), artifacts, seen.artifacts, tell)
-                missing += len(seen.artifacts) - thumbnails.rows
-            progress = replace(progress, parts=(*progress.parts, ArchivePart(prototypes, thumbnails)))
+                mentioned = mentioned_artifacts(prototypes)
+                pictures = partial(write_artifacts, root=artifacts, paths=mentioned, tell=tell)
+                thumbnails = _put(folder / artifacts_name(number), pictures)
+                missing += len(mentioned) - thumbnails.rows
+            progress = replace(progress, parts=(*progress.parts, ArchivePart(written, thumbnails)))
             save(folder, progress)
         tell()
 
@@ -143,44 +150,26 @@ def export_bank(
     return ExportReport(manifest, start, bank_changed=store.version() != version, missing_artifacts=missing)
 
 
-class _Seen:
-    """Takes notes of prototypes on their way into a part, and tells how far it is before each list but the first."""
-
-    def __init__(self, tally: Tally, tell: Callable[[], None]) -> None:
-        self._tally, self._tell = tally, tell
-        self.artifacts: dict[str, None] = {}
-
-    def watch(self, lists: Iterator[list[Prototype]]) -> Iterator[list[Prototype]]:
-        for number, prototypes in enumerate(lists):
-            if number:
-                self._tell()
-            self._tally.count(prototypes)
-            self.artifacts |= mentioned_artifacts(prototypes)
-            yield prototypes
+def _rows(store: PrototypeStore, tally: Tally, tell: Callable[[], None]) -> Iterator[Prototype]:
+    """Go through a bank, count what is given, and tell that again and again."""
+    untold = 0
+    for some in store.scan(at_once=_ROWS_AT_ONCE):
+        if untold >= _ROWS_AT_ONCE:
+            tell()
+            untold = 0
+        untold += len(some)
+        for prototype in some:
+            tally.count(prototype)
+            yield prototype
 
 
-def _lists(rows: Iterator[Prototype]) -> Iterator[list[Prototype]]:
-    while some := list(islice(rows, _ROWS_AT_ONCE)):
-        yield some
+def _write_prototypes(path: Path, *, prototypes: list[Prototype], store: PrototypeStore) -> int:
+    lists = (prototypes[start : start + _ROWS_AT_ONCE] for start in range(0, len(prototypes), _ROWS_AT_ONCE))
+    return write_prototypes(path, lists, store.key_dimension, store.vector_dimension)
 
 
-def _write_prototypes(path: Path, content: Iterator[list[Prototype]], store: PrototypeStore) -> ArchiveFile:
+def _put(path: Path, write: Callable[[Path], int]) -> ArchiveFile:
+    """Write a file whole; what writes it returns the number of its rows."""
     with placed_whole(path) as aside:
-        rows = write_prototypes(aside, content, store.key_dimension, store.vector_dimension)
+        rows = write(aside)
     return describe_file(path, rows)
-
-
-def _write_artifacts(path: Path, root: Path, mentioned: dict[str, None], tell: Callable[[], None]) -> ArchiveFile:
-    with placed_whole(path) as aside:
-        rows = write_artifacts(aside, root, mentioned, tell)
-    return describe_file(path, rows)
-
-
-def _pass_over(folder: Path, part: ArchivePart, rows: Iterator[Prototype], seen: _Seen) -> int:
-    """Step over the rows of a part that is complete; return how many artifacts it lacks."""
-    ids: list[str] = []
-    for prototypes in seen.watch(_lists(islice(rows, part.prototypes.rows))):
-        ids.extend(map(point_id, prototypes))
-    if ids != read_ids(folder / part.prototypes.file):
-        raise InputError(f"{folder} holds the beginning of another bank's export: give a new folder")
-    return len(seen.artifacts) - part.artifacts.rows if part.artifacts is not None else 0

@@ -9,13 +9,14 @@ from freeda_svc.bank.moving.archive import (
     ArchiveFile,
     ArchiveManifest,
     ArchivePart,
+    OnProgress,
     Tally,
     describe_file,
+    say_nothing,
 )
 from freeda_svc.bank.moving.archive_manifest import read_manifest
 from freeda_svc.bank.moving.artifact_tables import check_artifacts, mentioned_artifacts, place_artifacts
 from freeda_svc.bank.moving.extras import load_parquet
-from freeda_svc.bank.moving.progress import OnProgress, say_nothing
 from freeda_svc.bank.moving.prototype_tables import read_prototypes
 from freeda_svc.bank.store import PrototypeStore
 from freeda_svc.errors import InputError, UnavailableError
@@ -92,7 +93,8 @@ def verify_archive(folder: Path, *, on_progress: OnProgress = say_nothing) -> Ar
     tally = Tally()
     for part in manifest.parts:
         prototypes = _read_part(folder, manifest, part)
-        tally.count(prototypes)
+        for prototype in prototypes:
+            tally.count(prototype)
         if part.artifacts is not None:
             _checked_artifacts(folder, part.artifacts, prototypes)
         on_progress(tally.prototypes, manifest.prototypes)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.bank.moving.progress import OnProgress, say_nothing
+from freeda_svc.bank.moving.archive import OnProgress, say_nothing
 from freeda_svc.bank.moving.published_files import (
     ENDING,
     PublishedKeys,

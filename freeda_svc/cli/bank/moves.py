@@ -7,9 +7,11 @@ import click
 
 from freeda_svc.cli.bank.moving import carry_out, moving_options
 from freeda_svc.cli.bank_option import bank_option
-from freeda_svc.cli.console import print_json
+from freeda_svc.cli.console import print_json, shown_progress
 from freeda_svc.cli.session import read_settings
+from freeda_svc.input_files import check_place
 from freeda_svc.jobs import JobKind, Move
+from freeda_svc.settings import Settings
 
 
 @click.command()
@@ -60,6 +62,7 @@ def export(
 @bank_option
 @click.option("--from-faiss", "index", type=click.Path(path_type=Path, dir_okay=False), help="Index with the keys.")
 @click.option("--prototypes", type=click.Path(path_type=Path, file_okay=False), help="Its folder of .npy files.")
+@click.option("--dry-run", is_flag=True, help="Only check all of an archive.")
 @moving_options
 @click.pass_context
 def import_command(
@@ -70,6 +73,7 @@ def import_command(
     index: Path | None,
     prototypes: Path | None,
     *,
+    dry_run: bool,
     as_json: bool,
     **asked: Any,  # noqa: ANN401 - as above
 ) -> None:
@@ -83,12 +87,18 @@ def import_command(
 
     \b
     Examples:
+      freeda bank import animals-archive --dry-run
       freeda bank import animals-archive --bank animals@2
       freeda bank import --from-faiss index.faiss --prototypes prototypes --bank published
     """
     if (archive is None) == (index is None) or (index is None) != (prototypes is None):
         raise click.UsageError("Give an archive, or --from-faiss with --prototypes.")
     settings = read_settings(context)
+    if dry_run:
+        if archive is None:
+            raise click.UsageError("--dry-run checks an archive; what was published carries no checksums.")
+        _verify(settings, archive, quiet=asked["quiet"], as_json=as_json)
+        return
     given = {"archive": archive, "index": index, "prototypes": prototypes}
     paths = {name: str(path.absolute()) for name, path in given.items() if path is not None}
     outcome = carry_out(context, settings, Move(JobKind.IMPORT, bank or settings.bank, paths), as_json=as_json, **asked)
@@ -99,3 +109,16 @@ def import_command(
     else:
         told = ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in outcome.items() if name != "bank")
         click.echo(f"{outcome['bank']}: {told}")
+
+
+def _verify(settings: Settings, archive: Path, *, quiet: bool, as_json: bool) -> None:
+    from freeda_svc.bank.moving import verify_archive  # noqa: PLC0415 - brings much that other commands do without
+
+    check_place(archive, settings.input_rules.folders)
+    with shown_progress("check", unit="prototypes", quiet=quiet) as tell:
+        manifest = verify_archive(archive, on_progress=tell)
+    found = {"prototypes": manifest.prototypes, "nouns": len(manifest.nouns), "pack": manifest.pack}
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(f"{archive} is whole: {manifest.prototypes} prototypes of {len(manifest.nouns)} nouns")

@@ -239,16 +239,19 @@ def test_a_disk_that_is_full_is_one_line_and_the_export_continues_when_there_is_
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[3])
-from test_interrupted_export import StoreWithScan
 from freeda_svc.bank import EmbeddedStore
-from freeda_svc.bank.moving import export_bank
+from freeda_svc.bank.moving import export_bank, prototype_tables
 
-def before(number):
-    if number == 25:
+make, made = prototype_tables._make_table, []
+
+def make_or_die(*given):
+    made.append(given)
+    if len(made) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
+    return make(*given)
 
-store = StoreWithScan(EmbeddedStore.open_existing(sys.argv[1]), before)
+prototype_tables._make_table = make_or_die
+store = EmbeddedStore.open_existing(sys.argv[1])
 export_bank(store, Path(sys.argv[2]), parameters={}, rows_a_part=12)
 """
 
@@ -256,7 +259,7 @@ export_bank(store, Path(sys.argv[2]), parameters={}, rows_a_part=12)
 def test_an_export_that_was_killed_continues(make_some: MakeSome, tmp_path: Path) -> None:
     with EmbeddedStore.open(tmp_path / "bank", "pack-of-the-tests", 5, 7) as store:
         store.add(make_some(30))
-    arguments = [tmp_path / "bank", tmp_path / "a", Path(__file__).parent]
+    arguments = [tmp_path / "bank", tmp_path / "a"]
     killed = subprocess.run([sys.executable, "-c", KILLED, *map(os.fspath, arguments)], check=False)
     assert killed.returncode == -signal.SIGKILL
     left = {path.name for path in (tmp_path / "a").iterdir()}
