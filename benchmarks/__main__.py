@@ -10,6 +10,7 @@ from benchmarks.results import write_results
 NAMES = (
     "stages",
     "offline",
+    "offline_transformers",
     "parameters",
     "unknown",
     "nouns",

@@ -140,14 +140,14 @@ def _seconds(work: Callable[[], object]) -> float:
     return perf_counter() - started
 
 
-def _processor_seconds(work: Callable[[], object]) -> float:
+def processor_seconds(work: Callable[[], object]) -> float:
     """Time one thread's own work, whatever else the machine does meanwhile."""
     started = process_time()
     work()
     return process_time() - started
 
 
-def _peak_bytes(work: Callable[[], object]) -> int:
+def peak_bytes(work: Callable[[], object]) -> int:
     """Return how far the memory of torch's allocator rises at most above where it was."""
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
         work()
@@ -166,16 +166,14 @@ def _attribution() -> list[Result]:
     seconds: dict[str, list[float]] = {"plainly": [], "attributed": []}
     for number in range(ROUNDS):  # in turns, and each first as often as second
         for name in sorted(seconds, reverse=bool(number % 2)):
-            seconds[name].append(_processor_seconds(getattr(generation, name)))
+            seconds[name].append(processor_seconds(getattr(generation, name)))
     plain, attributed = seconds["plainly"], seconds["attributed"]
     ratio = statistics.median(one / other for one, other in zip(attributed, plain, strict=True))
     recorder = _recorder()
     positions, heads = LATENTS**2, CHANNELS[0] // HEAD_SIZE
     query, key = (torch.randn(IMAGES, heads, length, HEAD_SIZE) for length in (positions, TOKENS))
-    working = _peak_bytes(lambda: recorder.add(query, key, HEAD_SIZE**-0.5))
-    base, ours, all_kept = (
-        _peak_bytes(work) for work in (generation.plainly, generation.attributed, generation.stored)
-    )
+    working = peak_bytes(lambda: recorder.add(query, key, HEAD_SIZE**-0.5))
+    base, ours, all_kept = (peak_bytes(work) for work in (generation.plainly, generation.attributed, generation.stored))
     share = (ours - base) / (all_kept - base)
     return [
         Result("capture_time_over_plain", ratio, "", "the same pipeline without attribution", ratio),

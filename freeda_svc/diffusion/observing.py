@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from freeda_svc.diffusion.fused import attention_with_sums
 from freeda_svc.errors import InputError
 
 _ARGUMENTS = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")  # of torch's function, in order
@@ -32,6 +33,8 @@ class Attended:
         mask: broadcasts to (batch, heads, positions, keys): True where a key counts, or added to the scores; None
             where all keys count.
         scale: of the scores before the softmax.
+        sums: (batch, heads, positions) float32, logarithms of the softmax's denominators; None where they are not
+            known.
     """
 
     number: int
@@ -41,6 +44,7 @@ class Attended:
     output: torch.Tensor
     mask: torch.Tensor | None
     scale: float
+    sums: torch.Tensor | None = None
 
 
 class Observer(Protocol):
@@ -66,18 +70,17 @@ class _FusedAttention(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401
-        result = func(*args, **(kwargs or {}))
-        if func is functional.scaled_dot_product_attention:
-            self.calls += 1
-            given = dict(zip(_ARGUMENTS, args, strict=False)) | (kwargs or {})
-            if given.get("is_causal"):
-                raise InputError("the generator's attention is causal, so its nouns cannot be located")
-            query, scale = given["query"], given.get("scale")
-            scale = query.shape[-1] ** -0.5 if scale is None else scale
-            self._observer.attended(
-                Attended(self._number, query, given["key"], given["value"], result, given.get("attn_mask"), scale)
-            )
-        return result
+        if func is not functional.scaled_dot_product_attention:
+            return func(*args, **(kwargs or {}))
+        self.calls += 1
+        given = dict(zip(_ARGUMENTS, args, strict=False)) | (kwargs or {})
+        if given.get("is_causal"):
+            raise InputError("the generator's attention is causal, so its nouns cannot be located")
+        query, key, value, mask = given["query"], given["key"], given["value"], given.get("attn_mask")
+        scale = given.get("scale") or query.shape[-1] ** -0.5
+        output, sums = attention_with_sums(query, key, value, mask, scale) or (func(*args, **(kwargs or {})), None)
+        self._observer.attended(Attended(self._number, query, key, value, output, mask, scale, sums))
+        return output
 
 
 class _Pass:

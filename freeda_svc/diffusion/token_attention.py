@@ -1,7 +1,8 @@
 """Eq. 1 for transformers: where the queries of the image attend to the nouns' tokens.
 
-In joint attention image and text are one sequence, and the softmax is over all of it. Its denominator is summed up over
-rows of a few scores at a time, so the maps of all tokens never exist.
+In joint attention image and text are one sequence, and the softmax is over all of it. Of the scores only the nouns'
+columns are computed where the fused kernel tells the denominators; elsewhere all scores of some heads and rows at a
+time, so the maps of all tokens never exist.
 """
 
 from collections.abc import Callable, Sequence
@@ -73,6 +74,7 @@ class TokenAttentionRecorder:
         """
         images, tokens = len(self._columns), self._grid[0] * self._grid[1]
         query, key = layer.query[self._rows], layer.key[self._rows]
+        sums = None if layer.sums is None else layer.sums[self._rows]
         for image in range(images):
             place = self._arrangement(key.shape[2], tokens, self._lengths[image])
             if min(place.image, place.text) < 0 or place.image + tokens > query.shape[2]:
@@ -83,11 +85,12 @@ class TokenAttentionRecorder:
             if not self._columns[image].nouns:
                 continue
             shares = _shares(
-                query[image, :, place.image : place.image + tokens],
-                key[image].repeat_interleave(query.shape[1] // key.shape[1], dim=0),
-                _bias(layer.mask, self._rows, image, place.image, tokens),
                 [[place.text + column for column in columns] for columns in self._columns[image].columns],
-                layer.scale,
+                query=query[image, :, place.image : place.image + tokens],
+                key=key[image].repeat_interleave(query.shape[1] // key.shape[1], dim=0),
+                bias=_bias(layer.mask, self._rows, image, place.image, tokens),
+                scale=layer.scale,
+                sums=None if sums is None else sums[image, :, place.image : place.image + tokens],
             )
             kept = self._sums[image]
             self._sums[image] = shares if kept is None else kept + shares
@@ -120,16 +123,23 @@ def _bias(mask: torch.Tensor | None, rows: slice, image: int, first: int, tokens
 
 
 def _shares(
-    query: torch.Tensor, key: torch.Tensor, bias: torch.Tensor | None, columns: list[list[int]], scale: float
+    columns: list[list[int]],
+    *,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    bias: torch.Tensor | None,
+    scale: float,
+    sums: torch.Tensor | None,
 ) -> torch.Tensor:
     """Return (tokens, N): for each noun the mean softmax over its columns, summed over heads.
 
     Args:
+        columns: of the N nouns, numbers of keys.
         query: (heads, tokens, d).
         key: (heads, keys, d).
         bias: (heads or 1, tokens or 1, keys), added to the scores; None for none.
-        columns: of the N nouns, numbers of keys.
         scale: of the scores.
+        sums: (heads, tokens), logarithms of the denominators; None where they must be computed.
     """
     heads, tokens, _ = query.shape
     chosen = sorted({column for found in columns for column in found})
@@ -137,6 +147,9 @@ def _shares(
     for noun, found in enumerate(columns):
         weights[[chosen.index(column) for column in found], noun] = 1.0 / len(found)
     numbers = torch.tensor(chosen, device=query.device)
+    if sums is not None:  # other columns are not needed
+        key = key.index_select(1, numbers)
+        bias = None if bias is None else bias.index_select(2, numbers)
     rows = max(1, min(tokens, _BYTES_AT_ONCE // (_FLOAT32_BYTES * key.shape[1])))
     group = max(1, _BYTES_AT_ONCE // (_FLOAT32_BYTES * key.shape[1] * rows))
     total = torch.zeros(tokens, len(columns), device=query.device)
@@ -148,6 +161,9 @@ def _shares(
             scores = query[some, part].float() @ keys
             if bias is not None:
                 scores += bias[some if bias.shape[0] > 1 else slice(None), part if bias.shape[1] > 1 else slice(None)]
-            logarithms = scores.index_select(2, numbers) - scores.logsumexp(dim=-1, keepdim=True)
+            if sums is not None:
+                logarithms = scores - sums[some, part, None]
+            else:
+                logarithms = scores.index_select(2, numbers) - scores.logsumexp(dim=-1, keepdim=True)
             total[part] += logarithms.exp_().sum(dim=0) @ weights
     return total
