@@ -80,7 +80,7 @@ def describe_bank(held: Held, bank: str) -> Answer:
     """Numbers about a bank."""
     name = _opened(held, bank)
     store = held.existing_bank(name)
-    known = held.pack.description.nouns if store.pack == held.pack.fingerprint else None
+    known = held.pack.description.nouns if held.pack.description.fits(store.pack) else None
     outside = {} if known is None else {noun: count for noun, count in store.nouns().items() if noun not in known}
     unknown = {"nouns_unknown_to_pack": len(outside), "prototypes_unknown_to_pack": sum(outside.values())}
     return {"bank": str(name), **asdict(store.stats()), **({} if known is None else unknown)}

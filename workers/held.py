@@ -114,10 +114,11 @@ class Held:
         if bank == BankName(DEFAULT_BANK, 1) and bank not in self._open:
             self._make(bank)
         store = self.existing_bank(bank)
-        if store.pack != self.pack.fingerprint:
+        if not self.pack.description.fits(store.pack):
             raise InputError(
                 f"the bank {bank} is of pack {store.pack}, the worker's pack {self.settings.pack} is "
-                f"{self.pack.fingerprint}: use that pack, or another bank"
+                f"{self.pack.fingerprint} with the encoders {self.pack.encoders_fingerprint}: "
+                "use that pack, or another bank"
             )
         return store
 
@@ -138,7 +139,9 @@ class Held:
         Raises:
             InputError: it is there already.
         """
-        self.banks.create(bank, self.pack.fingerprint, self.pack.image_text.dimension, self.pack.backbone.dimension)
+        self.banks.create(
+            bank, self.pack.encoders_fingerprint, self.pack.image_text.dimension, self.pack.backbone.dimension
+        )
 
     def is_open(self, bank: BankName) -> bool:
         """Tell whether this process has a bank open."""

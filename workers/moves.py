@@ -130,8 +130,8 @@ class _Source:
 
     @property
     def pack(self) -> str:
-        """Fingerprint of the pack that made its prototypes, as far as anybody knows."""
-        return self._held.pack.fingerprint if self._manifest is None else self._manifest.pack
+        """Fingerprint that a bank of its prototypes has, as far as anybody knows."""
+        return self._held.pack.encoders_fingerprint if self._manifest is None else self._manifest.pack
 
     def check(self, store: "PrototypeStore | None") -> None:
         """See that it fits to a bank, or to the pack where a bank would be made.
@@ -230,4 +230,4 @@ def _parameters_of(settings: Settings, fingerprint: str) -> dict[str, Any]:
         pack = read_pack_parameters(settings.pack, settings.packs_folder)
     except NotFoundError:
         return {}
-    return {"pack": pack.name, **asdict(pack.parameters)} if pack.fingerprint == fingerprint else {}
+    return {"pack": pack.name, **asdict(pack.parameters)} if pack.fits(fingerprint) else {}

@@ -23,7 +23,7 @@ def check_prototypes(
 
     Args:
         prototypes: the batch.
-        pack: fingerprint the prototypes must carry; None takes any.
+        pack: fingerprint the prototypes must carry, as that of their encoders or of their whole pack; None takes any.
         key_dimension: Dt expected.
         vector_dimension: Dv expected.
 
@@ -32,9 +32,10 @@ def check_prototypes(
     """
     for prototype in prototypes:
         name = f"prototype of {prototype.noun!r} (caption {prototype.caption_id})"
-        if pack is not None and prototype.pack != pack:
+        if pack is not None and pack not in {prototype.pack, prototype.encoders}:
+            of_encoders = f" with the encoders {prototype.encoders}" if prototype.encoders else ""
             raise InputError(
-                f"{name}: made with pack {prototype.pack}, but the bank holds pack {pack}; "
+                f"{name}: made with pack {prototype.pack}{of_encoders}, but the bank holds pack {pack}; "
                 "make it again with the bank's pack or add it to another bank"
             )
         _check_values(f"{name}: its key", prototype.key, key_dimension)

@@ -20,7 +20,8 @@ class Manifest:
 
     Attributes:
         format: version of the folder's layout.
-        pack: fingerprint of the pack that makes its prototypes.
+        pack: fingerprint of the encoders of the packs that make its prototypes; of its only pack where it was made
+            before packs could be mixed.
         key_dimension: Dt.
         vector_dimension: Dv.
         created: when, ISO 8601 in UTC.

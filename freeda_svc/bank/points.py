@@ -50,6 +50,8 @@ def make_payload(prototype: Prototype) -> Payload:
         "contrast": round(float(prototype.contrast), _DECIMALS),
         "image_text_score": round(float(prototype.image_text_score), _DECIMALS),
         "pack": prototype.pack,
+        "encoders": prototype.encoders,
+        "generator": prototype.generator,
         "job": prototype.job,
         "origin": prototype.origin,
         "outlier": prototype.outlier,

@@ -77,7 +77,7 @@ def show(context: click.Context, name: str, *, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
-    head = ("name", "version", "description", "state", "folder", "fingerprint")
+    head = ("name", "version", "description", "state", "folder", "fingerprint", "encoders")
     rows = [(key, answer[key]) for key in head]
     rows += [("kind", ", ".join(answer["kinds"])), ("GPU memory", _memory_in_words(answer))]
     print_table(("what", "value"), rows)
@@ -197,6 +197,7 @@ def _of_description(description: PackDescription, name: str) -> dict[str, Any]:
         "state": ("bundled" if name in BUNDLED else "here") if whole else "files are missing",
         "folder": str(description.folder),
         "fingerprint": description.fingerprint,
+        "encoders": description.encoders_fingerprint,
         "kinds": list(description.kinds),
         "gpu_gigabytes": asdict(NOT_ESTIMATED),
         "megabytes": round(here / _MEGABYTE),
@@ -215,6 +216,7 @@ def _of_recipe(recipe: PackRecipe) -> dict[str, Any]:
         "state": "not fetched",
         "folder": None,
         "fingerprint": None,
+        "encoders": None,
         **_only_in_recipe(recipe),
         "megabytes": sum(sizes) if all(sizes) else None,
         "sources": {part: asdict(source) for part, source in recipe.sources.items()},

@@ -100,6 +100,33 @@ class PackDescription:
         content = json.dumps([PROTOTYPE_RECIPE, sorted(self.files.items()), numbers], sort_keys=True)
         return hashlib.sha256(content.encode("utf-8")).hexdigest()[:16]
 
+    @cached_property
+    def encoders_fingerprint(self) -> str:
+        """Sixteen hexadecimal digits; packs whose prototypes can stand in one bank have the same.
+
+        They have the same backbone and image-text model, file by file, at the same sizes, and the same share of the
+        noun in a key. What draws the images, and how its attention is read, may differ.
+        """
+        numbers = self.parameters
+        files = sorted((path, checksum) for path, checksum in self.files.items() if not path.startswith("generator/"))
+        sizes = [numbers.backbone_size, numbers.image_text_size, numbers.prototypes.alpha]
+        content = json.dumps(["encoders", PROTOTYPE_RECIPE, files, sizes])
+        return hashlib.sha256(content.encode("utf-8")).hexdigest()[:16]
+
+    @property
+    def generator(self) -> str:
+        """What its generator is called: the repository it came from, or else the pack's own name."""
+        return self.sources["generator"].repository or self.name
+
+    def fits(self, bank_pack: str) -> bool:
+        """Tell whether a bank can be filled and asked with this pack.
+
+        Args:
+            bank_pack: what the bank says it is for: the encoders', or, of one made before packs could be mixed, the
+                fingerprint of its only pack.
+        """
+        return bank_pack in {self.encoders_fingerprint, self.fingerprint}
+
 
 def find_pack(name_or_path: str, folder: Path | None = None) -> tuple[Path, str]:
     """Find the folder of a pack, and what a person calls its recipe (empty when it has none).

@@ -48,6 +48,11 @@ class Pack:
         return self.description.fingerprint
 
     @property
+    def encoders_fingerprint(self) -> str:
+        """Sixteen hexadecimal digits; packs whose prototypes can stand in one bank have the same."""
+        return self.description.encoders_fingerprint
+
+    @property
     def parameters(self) -> PackParameters:
         """All numbers of the pack."""
         return self.description.parameters

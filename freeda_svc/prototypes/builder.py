@@ -171,12 +171,13 @@ class PrototypeBuilder:
         caption = image.caption
         shown: dict[str, str] = {}
         if artifacts is not None:
-            if caption.id not in thumbnails:
-                thumbnails[caption.id] = write_image_thumbnail(artifacts, caption.id, image.pixels)
+            name = f"{caption.id}-{self._pack.fingerprint}"  # other packs draw other images of the same caption
+            if name not in thumbnails:
+                thumbnails[name] = write_image_thumbnail(artifacts, name, image.pixels)
             shown = {
-                "image": thumbnails[caption.id],
-                "mask": write_mask_thumbnail(artifacts, caption.id, noun.text, mask),
-                "attribution": write_attribution_thumbnail(artifacts, caption.id, noun.text, attribution),
+                "image": thumbnails[name],
+                "mask": write_mask_thumbnail(artifacts, name, noun.text, mask),
+                "attribution": write_attribution_thumbnail(artifacts, name, noun.text, attribution),
             }
         return Prototype(
             noun=noun.text,
@@ -190,6 +191,8 @@ class PrototypeBuilder:
             contrast=contrast(attribution, mask),
             image_text_score=pooled.score,
             pack=self._pack.fingerprint,
+            encoders=self._pack.encoders_fingerprint,
+            generator=self._pack.description.generator,
             job=job,
             appearance=appearance,
             **shown,

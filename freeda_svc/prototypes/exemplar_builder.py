@@ -123,6 +123,7 @@ class ExemplarBuilder:
                     contrast=CONTRAST,
                     image_text_score=score,
                     pack=pack.fingerprint,
+                    encoders=pack.encoders_fingerprint,
                     job=job,
                     origin=EXEMPLAR,
                     appearance=appearances[index],

@@ -35,6 +35,9 @@ class Prototype:
         contrast: mean attribution under the mask less the mean outside, after scaling to 0..1.
         image_text_score: cosine of the noun's and the generated image's embeddings.
         pack: fingerprint of the pack that made it.
+        encoders: that of the pack's encoders, which a bank checks; empty where it was made before packs could be mixed
+            in a bank, which then holds those of one pack.
+        generator: what the model that drew the image is called; empty when none drew it, or nobody noted it.
         job: id of the job that made it; empty when made outside the service.
         origin: ``generated``, ``exemplar`` (of a person's own image and mask) or ``imported`` (from a bank that keeps
             neither nouns nor captions).
@@ -64,6 +67,8 @@ class Prototype:
     mask: str = ""
     attribution: str = ""
     appearance: npt.NDArray[np.float32] | None = None
+    encoders: str = ""
+    generator: str = ""
 
 
 def is_unit(appearance: npt.NDArray[np.float32]) -> bool:

@@ -24,18 +24,18 @@ def noun_slug(noun: str) -> str:
     return f"{slug}-{hashlib.sha256(noun.encode('utf-8')).hexdigest()[:8]}".lstrip("-")
 
 
-def write_image_thumbnail(root: Path, caption_id: str, pixels: npt.NDArray[np.uint8]) -> str:
-    """Write an image (H, W, 3) uint8 as PNG; return its path below ``root``.
+def write_image_thumbnail(root: Path, name: str, pixels: npt.NDArray[np.uint8]) -> str:
+    """Write an image (H, W, 3) uint8 as PNG, called as it is named; return its path below ``root``.
 
     Raises:
         UnavailableError: it cannot be written.
     """
     image = Image.fromarray(pixels)
     image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-    return _write(root, _FOLDER / f"{caption_id}.png", image)
+    return _write(root, _FOLDER / f"{name}.png", image)
 
 
-def write_mask_thumbnail(root: Path, caption_id: str, noun: str, mask: npt.NDArray[np.bool_]) -> str:
+def write_mask_thumbnail(root: Path, name: str, noun: str, mask: npt.NDArray[np.bool_]) -> str:
     """Write a mask (H, W) bool as black and white PNG; return its path below ``root``.
 
     Raises:
@@ -43,10 +43,10 @@ def write_mask_thumbnail(root: Path, caption_id: str, noun: str, mask: npt.NDArr
     """
     image = Image.fromarray(mask.astype(np.uint8) * _WHITE)
     image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.NEAREST)
-    return _write(root, _FOLDER / f"{caption_id}.{noun_slug(noun)}.mask.png", image.convert("1"))
+    return _write(root, _FOLDER / f"{name}.{noun_slug(noun)}.mask.png", image.convert("1"))
 
 
-def write_attribution_thumbnail(root: Path, caption_id: str, noun: str, attribution: npt.NDArray[np.float32]) -> str:
+def write_attribution_thumbnail(root: Path, name: str, noun: str, attribution: npt.NDArray[np.float32]) -> str:
     """Write an attribution (H, W) float, finite, as a grey PNG from its least (black) to its most (white).
 
     Returns:
@@ -59,7 +59,7 @@ def write_attribution_thumbnail(root: Path, caption_id: str, noun: str, attribut
     scaled = (attribution - least) / (most - least) if most > least else np.zeros_like(attribution)
     image = Image.fromarray((scaled * _WHITE).round().astype(np.uint8))
     image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-    return _write(root, _FOLDER / f"{caption_id}.{noun_slug(noun)}.attribution.png", image)
+    return _write(root, _FOLDER / f"{name}.{noun_slug(noun)}.attribution.png", image)
 
 
 def _write(root: Path, relative: PurePosixPath, image: Image.Image) -> str:

@@ -95,9 +95,10 @@ class Segmenter:
             store: the bank.
             bank: its name and version, for results; empty when it has none.
         """
-        if store.pack is not None and store.pack != pack.fingerprint:
+        if store.pack is not None and not pack.description.fits(store.pack):
             raise InputError(
-                f"the bank was made with pack {store.pack}, but {pack.name} is {pack.fingerprint}; "
+                f"the bank was made with pack {store.pack}, but {pack.name} is {pack.fingerprint}, with the encoders "
+                f"{pack.encoders_fingerprint}; "
                 "choose the pack of the bank, or a bank of this pack"
             )
         prepare_superpixels(pack.parameters.segmentation.superpixels)

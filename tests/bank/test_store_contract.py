@@ -61,6 +61,8 @@ def test_everything_but_the_arrays_is_kept(make_store: MakeStore, make_prototype
         "contrast": 0.5,
         "image_text_score": 0.75,
         "pack": prototype.pack,
+        "encoders": "",
+        "generator": "",
         "job": "job-1",
         "origin": "exemplar",
         "outlier": "",

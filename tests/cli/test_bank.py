@@ -16,7 +16,8 @@ from freeda_svc.prototypes import Prototype
 from tests.made_prototypes import make_prototype
 
 Freeda = Callable[..., Any]
-PACK = read_pack_parameters("miniature").fingerprint
+PACK = read_pack_parameters("miniature").fingerprint  # as banks have that were made before packs could be mixed
+ENCODERS = read_pack_parameters("miniature").encoders_fingerprint
 
 
 def make_prototypes(nouns: list[str], job: str = "", start: int = 0) -> list[Prototype]:
@@ -73,7 +74,7 @@ def test_a_bank_is_made_for_the_pack_and_once(freeda: Freeda, home: Path) -> Non
     assert again.code == 1
     assert again.err.startswith("Error: there is a bank animals@1 already")
     shown = freeda("bank", "show", "animals", "--json").json
-    assert [(bank["bank"], bank["pack"], bank["key_dimension"]) for bank in shown] == [("animals@1", PACK, 64)]
+    assert [(bank["bank"], bank["pack"], bank["key_dimension"]) for bank in shown] == [("animals@1", ENCODERS, 64)]
 
 
 @pytest.mark.parametrize("name", ["Animals", "a b", "../a", "a@0", "a@", ""])

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.packs import (
+    PackDescription,
     RefinementParameters,
     Source,
     UnknownParameters,
@@ -257,6 +258,53 @@ def test_the_fingerprint_does_not_change_with_anything_else(tiny_pack_folder: Pa
     )
     assert other.fingerprint == description.fingerprint
     assert len(description.fingerprint) == 16
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        (lambda pack: replace(pack, name="other", version="2"), True),
+        (lambda pack: with_numbers(pack, generation=replace(pack.parameters.generation, steps=3)), True),
+        (lambda pack: with_numbers(pack, prototypes=replace(pack.parameters.prototypes, gamma=0.5)), True),
+        (lambda pack: with_numbers(pack, segmentation=replace(pack.parameters.segmentation, k=350)), True),
+        (lambda pack: with_file(pack, "generator/unet/config.json"), True),
+        (lambda pack: with_file(pack, "generator/transformer/config.json"), True),
+        (lambda pack: with_file(pack, "backbone/config.json"), False),
+        (lambda pack: with_file(pack, "backbone/preprocessor_config.json"), False),
+        (lambda pack: with_file(pack, "image_text/tokenizer.json"), False),
+        (lambda pack: with_numbers(pack, prototypes=replace(pack.parameters.prototypes, alpha=0.5)), False),
+        (lambda pack: with_numbers(pack, backbone_size=128), False),
+        (lambda pack: with_numbers(pack, image_text_size=128), False),
+    ],
+)
+def test_packs_with_the_same_encoders_fit_the_same_bank(
+    tiny_pack_folder: Path,
+    change: Callable[[PackDescription], PackDescription],
+    same: bool,
+) -> None:
+    pack = read_pack_parameters(str(tiny_pack_folder))
+    other = change(pack)
+    assert (other.encoders_fingerprint == pack.encoders_fingerprint) == same
+    assert other.fits(pack.encoders_fingerprint) == same
+    assert other.fits(other.encoders_fingerprint)
+    assert other.fits(other.fingerprint)  # as banks say that were made before packs could be mixed
+    assert not other.fits("0123456789abcdef")
+    assert len({pack.fingerprint, pack.encoders_fingerprint}) == 2
+
+
+def with_numbers(pack: PackDescription, **changed: object) -> PackDescription:
+    return replace(pack, parameters=replace(pack.parameters, **changed))
+
+
+def with_file(pack: PackDescription, path: str) -> PackDescription:
+    return replace(pack, files={**pack.files, path: "0" * 64})
+
+
+def test_a_generator_is_called_by_its_repository_or_its_pack(tiny_pack_folder: Path) -> None:
+    pack = read_pack_parameters(str(tiny_pack_folder))
+    assert pack.generator == "tiny"
+    source = replace(pack.sources["generator"], repository="someone/painter")
+    assert replace(pack, sources={**pack.sources, "generator": source}).generator == "someone/painter"
 
 
 def test_a_pack_that_is_not_there(tmp_path: Path) -> None:

@@ -152,8 +152,9 @@ def test_nothing_to_do(pack: Pack, parser: NounParser) -> None:
 
 def test_thumbnails_show_image_mask_and_attribution(pack: Pack, parser: NounParser, tmp_path: Path) -> None:
     [ball, grass] = PrototypeBuilder(pack, parser).build(CAPTIONS[:1], artifacts=tmp_path).prototypes
-    assert ball.image == grass.image == f"thumbnails/{ball.caption_id}.png"
-    assert ball.mask == f"thumbnails/{ball.caption_id}.ball.mask.png"
+    name = f"{ball.caption_id}-{pack.fingerprint}"
+    assert ball.image == grass.image == f"thumbnails/{name}.png"
+    assert ball.mask == f"thumbnails/{name}.ball.mask.png"
     with Image.open(tmp_path / ball.image) as image, Image.open(tmp_path / ball.mask) as mask:
         assert image.size == mask.size == (64, 64)
         assert np.asarray(mask).mean() == pytest.approx(ball.mask_area)
@@ -211,7 +212,7 @@ def test_of_an_image_that_shows_nothing_nothing_is_stored(
     result = PrototypeBuilder(other, parser).build(captions, artifacts=tmp_path)
     assert (result.images, result.counts) == (4, {reason.value: 1})
     assert [one.noun for one in result.prototypes] == ["ball", "grass", "boat", "water", "sky", "house", "tree"]
-    assert {file.name.partition(".")[0] for file in (tmp_path / "thumbnails").iterdir()} == {
+    assert {file.name.partition("-")[0] for file in (tmp_path / "thumbnails").iterdir()} == {
         CAPTIONS[number].id for number in (0, 2, 4)
     }
     alone = PrototypeBuilder(other, parser).build([CAPTIONS[3]], artifacts=tmp_path / "alone")

@@ -16,7 +16,10 @@ def test_a_bank_that_another_worker_makes_at_the_same_time_is_used(
 ) -> None:
     held = Held(load_settings(home=tmp_path))
     pack = SimpleNamespace(
-        fingerprint="f", image_text=SimpleNamespace(dimension=3), backbone=SimpleNamespace(dimension=2)
+        encoders_fingerprint="f",
+        description=SimpleNamespace(fits={"f"}.__contains__),
+        image_text=SimpleNamespace(dimension=3),
+        backbone=SimpleNamespace(dimension=2),
     )
     monkeypatch.setitem(held.__dict__, "pack", pack)
     resolve = EmbeddedBanks.resolve

@@ -39,6 +39,7 @@ def held(make_settings: Callable[..., Settings], tiny_pack_folder: Path) -> Iter
                 key=key,
                 vector=rng.normal(0, 1, holding.pack.backbone.dimension).astype(np.float32),
                 pack=holding.pack.fingerprint,
+                encoders=holding.pack.encoders_fingerprint,
             )
             for number in range(3)
             for noun, key in zip(NOUNS, keys, strict=True)

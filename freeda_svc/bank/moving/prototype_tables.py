@@ -23,6 +23,9 @@ from freeda_svc.prototypes.record import ORIGINS, Prototype
 ID = "id"
 APPEARANCE = "appearance"
 _TEXTS = ("noun", "caption_id", "caption", "pack", "job", "origin", "outlier", "image", "mask", "attribution")
+_LATER_TEXTS = ("encoders", "generator")
+_LATER = (APPEARANCE, *_LATER_TEXTS)
+"""Columns that archives made before there were any of them lack."""
 _VECTORS = (KEY, PROTOTYPE, APPEARANCE)
 _PATHS = ("image", "mask", "attribution")
 _NUMBERS = ("mask_area", "contrast", "image_text_score")
@@ -40,7 +43,7 @@ _SPANS_A_GROUP = 100 * ROWS_A_PART
 def prototype_schema(key_dimension: int, vector_dimension: int) -> Any:  # noqa: ANN401 (a pyarrow.Schema)
     """The columns of a file with prototypes; none of them, nor of their elements, may be null.
 
-    A prototype without an appearance has an empty list. Archives made before there were appearances lack that column.
+    A prototype without an appearance has an empty list. Older archives lack the last columns.
     """
     pa, _ = load_parquet()
 
@@ -56,6 +59,7 @@ def prototype_schema(key_dimension: int, vector_dimension: int) -> Any:  # noqa:
         **dict.fromkeys(_TEXTS, pa.string()),
         **dict.fromkeys(_NUMBERS, pa.float64()),
         APPEARANCE: listed(pa.float16()),
+        **dict.fromkeys(_LATER_TEXTS, pa.string()),
     }
     return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()])
 
@@ -74,10 +78,11 @@ def write_prototypes(
     _, parquet = load_parquet()
     schema = prototype_schema(key_dimension, vector_dimension)
     # Dictionaries and statistics are for what repeats and is filtered; vectors only grow by them.
-    plain = [ID, "seed", *_TEXTS, *_NUMBERS]
+    texts = [*_TEXTS, *_LATER_TEXTS]
+    plain = [ID, "seed", *texts, *_NUMBERS]
     rows = 0
     with parquet.ParquetWriter(
-        path, schema, compression="zstd", use_dictionary=list(_TEXTS), write_statistics=plain
+        path, schema, compression="zstd", use_dictionary=texts, write_statistics=plain
     ) as writer:
         for prototypes in lists:
             writer.write_table(_make_table(prototypes, schema))
@@ -105,7 +110,7 @@ def read_prototypes(
         content: of the file.
         name: what to call it in messages.
         rows: how many it should have.
-        pack: fingerprint that every row should have.
+        pack: fingerprint that every row should have, as that of its encoders or of its whole pack.
         key_dimension: Dt expected.
         vector_dimension: Dv expected.
 
@@ -157,7 +162,7 @@ def _batches(content: bytes, name: str, rows: int, key_dimension: int, vector_di
 
 def _check_lengths(batch: Any, name: str) -> None:  # noqa: ANN401 (a pyarrow.RecordBatch)
     compute = import_module("pyarrow.compute")
-    for column in (ID, *_TEXTS):
+    for column in (ID, *_TEXTS, *(later for later in _LATER_TEXTS if later in batch.schema.names)):
         longest = compute.max(compute.binary_length(batch.column(column).dictionary)).as_py() or 0
         if longest > LONGEST_TEXT:
             raise InputError(
@@ -220,8 +225,9 @@ def _to_rows(column: Any, dimension: int) -> npt.NDArray[Any]:  # noqa: ANN401 (
 
 
 def _check_schema(found: Any, expected: Any, name: str) -> None:  # noqa: ANN401 (pyarrow types)
-    if APPEARANCE not in found.names:
-        expected = expected.remove(expected.get_field_index(APPEARANCE))
+    for column in _LATER:
+        if column not in found.names:
+            expected = expected.remove(expected.get_field_index(column))
     if found.equals(expected):
         return
     if found.names != expected.names:

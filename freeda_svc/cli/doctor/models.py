@@ -70,10 +70,11 @@ def look_at_bank(settings: Settings) -> Iterator[Finding]:
         pack = read_pack_parameters(settings.pack, settings.packs_folder)
     except FreedaError:  # told of elsewhere
         return
-    if bank.pack != pack.fingerprint:
+    if not pack.fits(bank.pack):
         yield wrong(
             "bank",
-            f"{meant} was made with pack {bank.pack}, but the pack in use, {pack.name}, is {pack.fingerprint}",
+            f"{meant} was made with pack {bank.pack}, but the pack in use, {pack.name}, is {pack.fingerprint} "
+            f"with the encoders {pack.encoders_fingerprint}",
             "set FREEDA_PACK to the bank's pack, or FREEDA_BANK to a bank of this one",
         )
 

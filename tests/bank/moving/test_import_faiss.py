@@ -102,6 +102,8 @@ def test_what_was_not_published_is_left_empty(open_store: OpenStore, index: Path
         "contrast": 0.0,
         "image_text_score": 0.0,
         "pack": store.pack,
+        "encoders": "",
+        "generator": "",
         "job": "",
         "origin": "imported",
         "outlier": "",

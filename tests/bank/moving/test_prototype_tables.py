@@ -65,6 +65,25 @@ def test_a_file_of_before_has_no_appearances(held: list[Prototype], tmp_path: Pa
     assert [one.appearance for one in found] == [None] * 7
 
 
+def test_who_drew_it_comes_back_and_is_empty_where_a_file_of_before_does_not_say(
+    make_some: MakeSome, tmp_path: Path
+) -> None:
+    mixed = [
+        replace(one, pack=f"pack-{i % 2}", encoders=PACK, generator=f"someone/painter-{i % 2}")
+        for i, one in enumerate(make_some(4))
+    ]
+    table = write(tmp_path / "a", mixed)
+    assert [(one.pack, one.encoders, one.generator) for one in read(table)] == [
+        (one.pack, PACK, one.generator) for one in mixed
+    ]
+    of_before = write(tmp_path / "b", make_some(2)).drop_columns(["encoders", "generator", "appearance"])
+    assert [(one.encoders, one.generator) for one in read(of_before)] == [("", "")] * 2
+    with pytest.raises(InputError, match="made with pack pack-0, but the bank holds pack pack-of-the-tests"):
+        read(table.drop_columns(["encoders"]))
+    with pytest.raises(InputError, match="with the encoders others, but the bank holds pack pack-of-the-tests"):
+        read(write(tmp_path / "c", [replace(one, encoders="others") for one in mixed]))
+
+
 def test_prototypes_without_appearances_are_written(make_some: MakeSome, tmp_path: Path) -> None:
     assert [one.appearance for one in read(write(tmp_path / "a", make_some(3)))] == [None] * 3
 
