@@ -48,6 +48,27 @@ def test_a_bundled_recipe_is_complete(name: str) -> None:
 def test_which_recipes_are_the_papers_free_and_fast() -> None:
     assert read_recipe("freeda-vit-b").kinds == read_recipe("freeda-vit-l").kinds == ("paper",)
     assert read_recipe("freeda-vit-l-turbo").kinds == ("fast",)
+    assert read_recipe("free-klein").kinds == read_recipe("free-z-image").kinds == ("free", "fast")
+    assert read_recipe("klein-dinov3").kinds == ("fast",)
+    conditions = {part: source.commercial_use for part, source in read_recipe("klein-dinov3").sources.items()}
+    assert conditions == {"generator": "free", "backbone": "conditions", "image_text": "free"}
+
+
+def test_the_free_packs_have_the_same_encoders_and_so_fill_the_same_bank() -> None:
+    first, second = read_recipe("free-klein"), read_recipe("free-z-image")
+    for part in ("backbone", "image_text"):
+        assert first.sources[part] == second.sources[part]
+    for recipe in (first, second):
+        assert (recipe.parameters.backbone_size, recipe.parameters.image_text_size) == (518, 384)
+        assert recipe.parameters.prototypes.alpha == first.parameters.prototypes.alpha
+    assert first.sources["generator"] != second.sources["generator"]
+
+
+def test_sizes_are_covered_by_patches_and_both_backbones_give_the_papers_grid() -> None:
+    for name, patches in (("free-klein", (14, 16)), ("free-z-image", (14, 16)), ("klein-dinov3", (16, 14))):
+        numbers = read_recipe(name).parameters
+        assert divmod(numbers.backbone_size, patches[0]) == (37, 0)
+        assert numbers.image_text_size % patches[1] == 0
 
 
 @pytest.mark.parametrize(
