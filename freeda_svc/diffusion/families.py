@@ -4,6 +4,7 @@ What is said here was read in diffusers' processors and pipelines; a pipeline th
 another processor computes, is refused, because nothing would tell that its maps are of the wrong tokens.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -45,6 +46,7 @@ class Family:
         latents_in: the precision that given latents must have; None for the transformer's.
         multiple: of both sides of an image in pixels, which the pipeline asks for beside whole tokens.
         concepts: how nouns become concepts of their own; None where that method is not known.
+        drawn_size: gives the height and width that the pipeline makes of those it is told; None where they stay.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Family:
     latents_in: torch.dtype | None = None
     multiple: int = 1
     concepts: Concepts | None = None
+    drawn_size: Callable[[Any, int, int], tuple[int, int]] | None = None
 
     def token_side(self, pipeline: Any) -> int:  # noqa: ANN401
         """Return the side of an image token, pixels."""
@@ -101,6 +104,10 @@ def _own_text_first(keys: int, image: int, text: int) -> Placement:  # noqa: ARG
     return Placement(image=text, text=0)
 
 
+def _text_last(keys: int, image: int, text: int) -> Placement:  # noqa: ARG001
+    return Placement(image=0, text=keys - text)
+
+
 def _cross_attention(transformer: Any) -> list[torch.nn.Module]:  # noqa: ANN401
     return [block.attn2 for block in transformer.transformer_blocks]
 
@@ -134,6 +141,13 @@ def _embedded_or_two_passes(pipeline: Any, scale: float) -> dict[str, Any]:  # n
 
 def _scale(pipeline: Any, scale: float) -> dict[str, Any]:  # noqa: ANN401, ARG001
     return {"guidance_scale": scale}
+
+
+def _of_one_area(pipeline: Any, height: int, width: int) -> tuple[int, int]:  # noqa: ANN401
+    """Return the size that HiDream's pipeline draws: of always about the same area."""
+    multiple = int(pipeline.vae_scale_factor) * 2
+    scale = math.sqrt((pipeline.default_sample_size * pipeline.vae_scale_factor) ** 2 / (width * height))
+    return int(height * scale // multiple * multiple), int(width * scale // multiple * multiple)
 
 
 def _embeddings_of_flux(pipeline: Any, texts: list[str]) -> torch.Tensor:  # noqa: ANN401
@@ -262,6 +276,19 @@ FAMILIES = (
         arguments=_scale,
         patch=2,
         packed=True,
+    ),
+    Family(
+        name="HiDream-I1",
+        pipeline="HiDreamImagePipeline",
+        processors=frozenset({"HiDreamAttnProcessor"}),
+        attentions=lambda transformer: [
+            block.block.attn1 for block in (*transformer.double_stream_blocks, *transformer.single_stream_blocks)
+        ],
+        arrangement=_text_last,
+        layout=text_layouts.hidream,
+        guidance=_second_half,
+        arguments=_scale,
+        drawn_size=_of_one_area,
     ),
 )
 

@@ -86,6 +86,7 @@ class Generator:
                 f"generated images of {parameters.width} x {parameters.height} pixels do not suit the generator: "
                 f"both sides must be multiples of {multiple}"
             )
+        self._observed.check_size(parameters.height, parameters.width)
         pipeline.set_progress_bar_config(disable=True)
         self._pipeline: Any = pipeline
         self.parameters = parameters

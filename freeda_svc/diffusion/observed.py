@@ -90,6 +90,9 @@ class ObservedUNet:
         self.smallest_side = _LATENT_TRIED * int(pipeline.vae_scale_factor)
         self.noise_dtype: torch.dtype = pipeline.unet.dtype
 
+    def check_size(self, height: int, width: int) -> None:
+        """Refuse a size of images that the pipeline would draw in another one: there is none."""
+
     def _latent_size(self, height: int, width: int) -> tuple[int, int]:
         factor = int(self._pipeline.vae_scale_factor)
         return height // factor, width // factor
@@ -161,7 +164,20 @@ class ObservedTransformer:
         self._side = family.token_side(pipeline)
         self.multiple = math.lcm(self._side, family.multiple)
         self.smallest_side = _TOKENS_TRIED * self.multiple
+        if family.drawn_size is not None:  # what it draws has one area
+            self.smallest_side = min(family.drawn_size(pipeline, self.multiple, self.multiple))
         self.noise_dtype: torch.dtype = family.latents_in or pipeline.transformer.dtype
+
+    def check_size(self, height: int, width: int) -> None:
+        """Refuse a size of images that the pipeline would draw in another one (raises InputError)."""
+        if self._family.drawn_size is None:
+            return
+        drawn = self._family.drawn_size(self._pipeline, height, width)
+        if drawn != (height, width):
+            raise InputError(
+                f"{self._family.name} draws {drawn[1]} x {drawn[0]} pixels where {width} x {height} are asked for: "
+                "use that size in the pack"
+            )
 
     def _grid(self, height: int, width: int) -> tuple[int, int]:
         return height // self._side, width // self._side

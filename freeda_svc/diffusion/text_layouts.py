@@ -135,3 +135,12 @@ def krea_2(pipeline: Any, text: str) -> TextLayout:  # noqa: ANN401
     last = pipeline.prompt_template_encode_num_suffix_tokens
     offsets = token_offsets(pipeline.tokenizer, before + text, max_length=512 + dropped - last, **PADDED)
     return _one_block((*offsets[dropped:], *[(0, 0)] * last), _plain(text, len(before)))
+
+
+def hidream(pipeline: Any, text: str) -> TextLayout:  # noqa: ANN401
+    """HiDream: T5's tokens, Llama's of its last layer, and Llama's of the layer that belongs to the block."""
+    blocks: list[TextBlock] = []
+    for tokenizer in (pipeline.tokenizer_3, pipeline.tokenizer_4, pipeline.tokenizer_4):
+        offsets = token_offsets(tokenizer, text, max_length=min(128, tokenizer.model_max_length), **PADDED)
+        blocks.append(TextBlock(offsets, _plain(text), first=sum(len(block.offsets) for block in blocks)))
+    return TextLayout(tuple(blocks), sum(len(block.offsets) for block in blocks))

@@ -201,3 +201,9 @@ def test_a_generator_can_be_tried_out(kind: Kind) -> None:
     images = Generator(tiny_pipeline(kind.maker), settings_of(kind, guided=True)).try_out()
     assert np.isfinite(images).all()
     assert images.shape[0] == 1
+
+
+def test_a_size_that_the_pipeline_would_change_is_refused() -> None:
+    settings = Settings(steps=1, guidance_scale=1.0, height=48, width=64)
+    with pytest.raises(InputError, match="HiDream-I1 draws 44 x 32 pixels where 64 x 48 are asked for"):
+        Generator(tiny_pipeline("hidream"), settings)

@@ -12,13 +12,18 @@ import diffusers
 import torch
 import transformers
 
+from tests.diffusion.tiny_parts import clip, flow, gemma, qwen_numbers, t5, vae, video_vae, wide_t5
 from tests.diffusion.tiny_tokenizers import clip_tokenizer, gemma_tokenizer, qwen_tokenizer, t5_tokenizer
+
+
+def _is_of_image_alone(name: str) -> bool:
+    return ".attn1." in name and ".block." not in name  # the latter is HiDream, which calls joint attention so
 
 
 def _sharpen(transformer: torch.nn.Module, names: Sequence[str]) -> None:
     with torch.no_grad():
         for name, parameter in transformer.named_parameters():
-            if any(f".{part}." in name for part in names) and parameter.ndim == 2 and ".attn1." not in name:
+            if any(f".{part}." in name for part in names) and parameter.ndim == 2 and not _is_of_image_alone(name):
                 parameter.copy_(torch.randn_like(parameter) * (12 / parameter.shape[1]) ** 0.5)
             elif name.endswith(("norm_q.weight", "norm_k.weight", "norm_added_q.weight", "norm_added_k.weight")):
                 parameter.copy_(1.0 + torch.rand_like(parameter))
@@ -26,94 +31,14 @@ def _sharpen(transformer: torch.nn.Module, names: Sequence[str]) -> None:
                 parameter.copy_(1.0 + 0.2 * torch.randn_like(parameter))
 
 
-PROJECTIONS = ("to_q", "to_k", "add_q_proj", "add_k_proj", "to_qkv_mlp_proj")
-
-
-def _vae(channels: int = 4) -> Any:
-    return diffusers.AutoencoderKL(
-        block_out_channels=(8, 8),
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
-        latent_channels=channels,
-        norm_num_groups=4,
-        shift_factor=0.1,
-        use_quant_conv=False,
-        use_post_quant_conv=False,
-    )
-
-
-def _video_vae() -> Any:
-    return diffusers.AutoencoderKLQwenImage(
-        base_dim=8,
-        z_dim=4,
-        dim_mult=[1, 1],
-        num_res_blocks=1,
-        temperal_downsample=[False],
-        latents_mean=[0.0] * 4,
-        latents_std=[1.0] * 4,
-    )
-
-
-def _flow(**others: object) -> Any:
-    return diffusers.FlowMatchEulerDiscreteScheduler(**others)
-
-
-def _t5() -> Any:
-    size = len(t5_tokenizer())
-    return transformers.T5EncoderModel(
-        transformers.T5Config(vocab_size=size, d_model=24, d_kv=8, d_ff=24, num_layers=2, num_heads=2)
-    )
-
-
-def _clip(kind: str) -> Any:
-    tokenizer = clip_tokenizer()
-    configuration = transformers.CLIPTextConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        intermediate_size=16,
-        projection_dim=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        max_position_embeddings=77,
-        bos_token_id=0,
-        eos_token_id=1,
-        pad_token_id=1,
-    )
-    return getattr(transformers, kind)(configuration)
-
-
-def _qwen_numbers(layers: int) -> dict[str, Any]:
-    return {
-        "vocab_size": len(qwen_tokenizer()),
-        "hidden_size": 16,
-        "intermediate_size": 16,
-        "num_hidden_layers": layers,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 1,
-        "head_dim": 8,
-        "pad_token_id": None,
-    }
-
-
-def _gemma() -> Any:
-    return transformers.Gemma2Model(
-        transformers.Gemma2Config(
-            vocab_size=len(gemma_tokenizer()),
-            hidden_size=16,
-            intermediate_size=16,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            num_key_value_heads=1,
-            head_dim=8,
-        )
-    )
+PROJECTIONS = ("to_q", "to_k", "add_q_proj", "add_k_proj", "to_qkv_mlp_proj", "to_q_t", "to_k_t")
 
 
 def pixart() -> Any:
     return diffusers.PixArtSigmaPipeline(
         tokenizer=t5_tokenizer(),
-        text_encoder=_t5(),
-        vae=_vae(),
+        text_encoder=t5(),
+        vae=vae(),
         transformer=diffusers.PixArtTransformer2DModel(
             num_attention_heads=2,
             attention_head_dim=8,
@@ -130,7 +55,7 @@ def pixart() -> Any:
 def sana() -> Any:
     return diffusers.SanaPipeline(
         tokenizer=gemma_tokenizer(),
-        text_encoder=_gemma(),
+        text_encoder=gemma(),
         vae=diffusers.AutoencoderDC(
             latent_channels=4,
             attention_head_dim=4,
@@ -153,7 +78,7 @@ def sana() -> Any:
             caption_channels=16,
             sample_size=8,
         ),
-        scheduler=_flow(),
+        scheduler=flow(),
     )
 
 
@@ -172,21 +97,14 @@ def _sd3(t5: bool, **others: object) -> Any:
             pos_embed_max_size=32,
             **others,
         ),
-        scheduler=_flow(),
-        vae=_vae(),
-        text_encoder=_clip("CLIPTextModelWithProjection"),
+        scheduler=flow(),
+        vae=vae(),
+        text_encoder=clip("CLIPTextModelWithProjection"),
         tokenizer=clip_tokenizer(),
-        text_encoder_2=_clip("CLIPTextModelWithProjection"),
+        text_encoder_2=clip("CLIPTextModelWithProjection"),
         tokenizer_2=clip_tokenizer(),
-        text_encoder_3=_wide_t5() if t5 else None,
+        text_encoder_3=wide_t5() if t5 else None,
         tokenizer_3=t5_tokenizer() if t5 else None,
-    )
-
-
-def _wide_t5() -> Any:
-    size = len(t5_tokenizer())
-    return transformers.T5EncoderModel(
-        transformers.T5Config(vocab_size=size, d_model=40, d_kv=8, d_ff=24, num_layers=1, num_heads=2)
     )
 
 
@@ -200,11 +118,11 @@ def sd35_without_t5() -> Any:
 
 def _flux(guidance_embeds: bool) -> Any:
     return diffusers.FluxPipeline(
-        scheduler=_flow(use_dynamic_shifting=True),
-        vae=_vae(),
-        text_encoder=_clip("CLIPTextModel"),
+        scheduler=flow(use_dynamic_shifting=True),
+        vae=vae(),
+        text_encoder=clip("CLIPTextModel"),
         tokenizer=clip_tokenizer(),
-        text_encoder_2=_t5(),
+        text_encoder_2=t5(),
         tokenizer_2=t5_tokenizer(),
         transformer=diffusers.FluxTransformer2DModel(
             in_channels=16,
@@ -230,7 +148,7 @@ def flux_with_embedded_guidance() -> Any:
 
 def flux2_klein() -> Any:
     return diffusers.Flux2KleinPipeline(
-        scheduler=_flow(use_dynamic_shifting=True),
+        scheduler=flow(use_dynamic_shifting=True),
         vae=diffusers.AutoencoderKLFlux2(
             block_out_channels=(8, 8),
             down_block_types=("DownEncoderBlock2D",) * 2,
@@ -239,7 +157,7 @@ def flux2_klein() -> Any:
             latent_channels=4,
             norm_num_groups=4,
         ),
-        text_encoder=transformers.Qwen3ForCausalLM(transformers.Qwen3Config(**_qwen_numbers(layers=28))),
+        text_encoder=transformers.Qwen3ForCausalLM(transformers.Qwen3Config(**qwen_numbers(layers=28))),
         tokenizer=qwen_tokenizer(),
         transformer=diffusers.Flux2Transformer2DModel(
             in_channels=16,
@@ -256,10 +174,10 @@ def flux2_klein() -> Any:
 
 
 def qwen_image() -> Any:
-    numbers = _qwen_numbers(layers=2)
+    numbers = qwen_numbers(layers=2)
     return diffusers.QwenImagePipeline(
-        scheduler=_flow(use_dynamic_shifting=True),
-        vae=_video_vae(),
+        scheduler=flow(use_dynamic_shifting=True),
+        vae=video_vae(),
         text_encoder=transformers.Qwen2_5_VLForConditionalGeneration(
             transformers.Qwen2_5_VLConfig(
                 text_config=numbers
@@ -288,9 +206,9 @@ def qwen_image() -> Any:
 
 def z_image() -> Any:
     return diffusers.ZImagePipeline(
-        scheduler=_flow(use_dynamic_shifting=True),
-        vae=_vae(),
-        text_encoder=transformers.Qwen3Model(transformers.Qwen3Config(**_qwen_numbers(layers=2))),
+        scheduler=flow(use_dynamic_shifting=True),
+        vae=vae(),
+        text_encoder=transformers.Qwen3Model(transformers.Qwen3Config(**qwen_numbers(layers=2))),
         tokenizer=qwen_tokenizer(),
         transformer=diffusers.ZImageTransformer2DModel(
             in_channels=4,
@@ -308,7 +226,7 @@ def z_image() -> Any:
 
 def lumina2() -> Any:
     return diffusers.Lumina2Pipeline(
-        scheduler=_flow(),
+        scheduler=flow(),
         vae=diffusers.AutoencoderKL(
             block_out_channels=(8, 8, 8, 8),
             down_block_types=("DownEncoderBlock2D",) * 4,
@@ -317,7 +235,7 @@ def lumina2() -> Any:
             norm_num_groups=4,
             shift_factor=0.1,
         ),
-        text_encoder=_gemma(),
+        text_encoder=gemma(),
         tokenizer=gemma_tokenizer(),
         transformer=diffusers.Lumina2Transformer2DModel(
             sample_size=8,
@@ -336,10 +254,10 @@ def lumina2() -> Any:
 
 
 def krea2() -> Any:
-    numbers = _qwen_numbers(layers=3)
+    numbers = qwen_numbers(layers=3)
     return diffusers.Krea2Pipeline(
-        scheduler=_flow(use_dynamic_shifting=True),
-        vae=_video_vae(),
+        scheduler=flow(use_dynamic_shifting=True),
+        vae=video_vae(),
         text_encoder=transformers.Qwen3VLModel(
             transformers.Qwen3VLConfig(
                 text_config=numbers
@@ -374,6 +292,41 @@ def krea2() -> Any:
         ),
         text_encoder_select_layers=(1, 3),
     )
+
+
+def hidream() -> Any:
+    pipeline = diffusers.HiDreamImagePipeline(
+        scheduler=flow(),
+        vae=vae(),
+        text_encoder=clip("CLIPTextModelWithProjection", positions=256),
+        tokenizer=clip_tokenizer(),
+        text_encoder_2=clip("CLIPTextModelWithProjection", positions=256),
+        tokenizer_2=clip_tokenizer(),
+        text_encoder_3=t5(),
+        tokenizer_3=t5_tokenizer(),
+        text_encoder_4=transformers.LlamaForCausalLM(
+            transformers.LlamaConfig(**qwen_numbers(layers=3), attn_implementation="eager")
+        ),
+        tokenizer_4=qwen_tokenizer(),
+        transformer=diffusers.HiDreamImageTransformer2DModel(
+            patch_size=2,
+            in_channels=4,
+            out_channels=4,
+            num_layers=2,
+            num_single_layers=2,
+            attention_head_dim=8,
+            num_attention_heads=2,
+            caption_channels=[24, 16],
+            text_emb_dim=32,
+            num_routed_experts=2,
+            num_activated_experts=1,
+            axes_dims_rope=(4, 2, 2),
+            max_resolution=(22, 22),
+            llama_layers=[0, 1, 1, 2],
+        ),
+    )
+    pipeline.default_sample_size = 20
+    return pipeline
 
 
 @cache

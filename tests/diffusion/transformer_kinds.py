@@ -31,6 +31,12 @@ def _by_clip_and_t5(pipeline: Any, ids: Ids, text: str, word: str) -> list[int]:
     return clip + [77 + number for number in words_in(pipeline.tokenizer_3, ids[1], text, word)]
 
 
+def _by_t5_and_llama(pipeline: Any, ids: Ids, text: str, word: str) -> list[int]:
+    t5 = words_in(pipeline.tokenizer_3, ids[0], text, word)
+    llama = words_in(pipeline.tokenizer_4, ids[1], text, word)
+    return [*t5, *(128 + number for number in llama), *(256 + number for number in llama)]
+
+
 def _true_guidance(scale: float) -> dict[str, Any]:
     return {"true_cfg_scale": scale, "negative_prompt": " "} if scale > 1 else {"true_cfg_scale": 1.0}
 
@@ -152,5 +158,15 @@ KINDS = [
         columns=_shift(34),
         passes=2,
         unguided=0.0,
+    ),
+    Kind(
+        "hidream",
+        layers=("double_stream_blocks.*.block.attn1", "single_stream_blocks.*.block.attn1"),
+        image=lambda keys, tokens, text: 0,
+        text=lambda tokens: 121,  # 96 tokens are padded, as the image is no square
+        noise=lambda rows, columns: (4, 2 * rows, 2 * columns),
+        columns=_by_t5_and_llama,
+        halves=1,
+        encoders=("text_encoder_3", "text_encoder_4"),
     ),
 ]
