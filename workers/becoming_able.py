@@ -16,13 +16,14 @@ LONGEST_WAIT_SECONDS = 5.0
 log = logger(__name__)
 
 
-def become_able(held: Held, worker: int, fault: Fault | None = None) -> None:
+def become_able(held: Held, worker: int, fault: Fault | None = None, *, segments: bool = False) -> None:
     """Try the parts until all of them work; return then.
 
     Args:
         held: models and banks of this process.
         worker: the process of the worker above this one.
         fault: what has just kept it from doing an item.
+        segments: images will be segmented, and none was before.
     """
     settings = held.settings
     now = read_ability(settings) or Ability(worker)
@@ -38,7 +39,7 @@ def become_able(held: Held, worker: int, fault: Fault | None = None) -> None:
         patience.wait()
     inputs = fault is not None and fault.inputs
     while True:
-        broken = [tried for tried in try_parts(settings, held, inputs=inputs) if not tried.works]
+        broken = [tried for tried in try_parts(settings, held, inputs=inputs, warm=segments) if not tried.works]
         if not broken:
             tell_ability(settings, replace(now, able=True, reason="", started=True))
             return

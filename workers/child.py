@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from celery import current_app, signals
 
+from freeda_svc.jobs import JobKind
 from freeda_svc.jobs.database import close_databases
 from freeda_svc.settings import Settings
-from workers.app import SETTINGS_KEY
+from workers.app import QUEUES_KEY, SETTINGS_KEY
 from workers.becoming_able import become_able
 from workers.held import Held
 from workers.lease_keeper import LeaseKeeper
@@ -53,7 +54,8 @@ def _begin(**_given: Any) -> None:  # noqa: ANN401 - Celery's interface
     # An orphan would keep the bank from the next worker.
     end_with_parent(lambda: os.kill(os.getpid(), signal.SIGKILL), current_app.conf[WORKER_PID_KEY])
     send_report(current_app.conf[REPORTS_KEY], Report())
-    become_able(held_by_this_process(current_app), current_app.conf[WORKER_PID_KEY])
+    segments = JobKind.SEGMENT.value in current_app.conf[QUEUES_KEY]
+    become_able(held_by_this_process(current_app), current_app.conf[WORKER_PID_KEY], segments=segments)
 
 
 def _end(**_given: Any) -> None:  # noqa: ANN401 - Celery's interface

@@ -39,7 +39,12 @@ class Tried:
 
 
 def try_parts(
-    settings: Settings, held: Held | None = None, *, generator: bool = False, inputs: bool = False
+    settings: Settings,
+    held: Held | None = None,
+    *,
+    generator: bool = False,
+    inputs: bool = False,
+    warm: bool = False,
 ) -> list[Tried]:
     """Try device, models, bank and folders: a forward pass of the smallest image and text, one search, one file.
 
@@ -48,13 +53,14 @@ def try_parts(
         held: what this process holds already; models and bank are opened and closed again without it.
         generator: the text-to-image model is read and tried, too; otherwise only its files are looked at.
         inputs: the copies of submitted images must be there: there are items that need them.
+        warm: where all of them work, an image is segmented for nothing, so that the first item does not wait.
 
     Returns:
         What was found, in this order; what cannot be tried because of a part before it is left out.
     """
     if held is None:
         with closing(Held(settings)) as own:
-            return try_parts(settings, own, generator=generator, inputs=inputs)
+            return try_parts(settings, own, generator=generator, inputs=inputs, warm=warm)
     found = [_tried("models", lambda: _describe_pack(settings))]
     if found[0].works:
         found.append(_tried("device", lambda: _choose_device(held)))
@@ -62,6 +68,10 @@ def try_parts(
             found[0] = _tried("models", lambda: _try_models(held, generator=generator))
     found.append(_tried("bank", lambda: _try_bank(held)))
     found.append(_tried("folders", lambda: _try_folders(settings, inputs=inputs)))
+    if warm and all(tried.works for tried in found):
+        from workers.warming import warm_up  # noqa: PLC0415 - brings the method
+
+        warm_up(held)
     return found
 
 

@@ -1,0 +1,109 @@
+"""A worker that calls itself ready has done once what it does for an image."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from freeda_svc.bank import BankName
+from freeda_svc.segmentation import Segmenter, encoding
+from freeda_svc.settings import Settings
+from tests.made_prototypes import make_prototype
+from workers import becoming_able, warming
+from workers.ability import begin_ability, read_ability
+from workers.held import Held
+from workers.trial import try_parts
+from workers.warming import warm_up
+
+FIRST = BankName("default", 1)
+
+
+@pytest.fixture
+def held(make_settings: Callable[..., Settings], tiny_pack_folder: Path) -> Iterator[Held]:
+    made = Held(make_settings(pack=str(tiny_pack_folder)))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def segmented(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The sizes of what was segmented."""
+    sizes: list[tuple[int, int]] = []
+    real = Segmenter.segment
+
+    def segment(self: Segmenter, *given: object) -> object:
+        found = real(self, *given)  # type: ignore[arg-type]
+        sizes.append(found.labels.shape)
+        return found
+
+    monkeypatch.setattr(Segmenter, "segment", segment)
+    return sizes
+
+
+def _fill(held: Held) -> None:
+    generator = np.random.default_rng(0)
+    key, vector = (generator.normal(size=part.dimension) for part in (held.pack.image_text, held.pack.backbone))
+    held.bank(FIRST).add([make_prototype("ball", key=key, vector=vector, pack=held.pack.fingerprint)])
+    held.let_go(FIRST)
+
+
+def test_a_window_is_segmented_with_the_bank_which_is_let_go(held: Held, segmented: list[tuple[int, int]]) -> None:
+    _fill(held)
+    left = held.settings.worker_lock.with_suffix(".warming")
+    (left / "result").mkdir(parents=True)  # by a process that was killed
+    warm_up(held)
+    window = held.pack.parameters.segmentation.window
+    assert segmented == [(window, window)]
+    assert not held.is_open(FIRST)
+    assert not left.exists()
+
+
+def test_a_bank_that_is_open_stays_open(held: Held) -> None:
+    _fill(held)
+    held.bank(FIRST)
+    warm_up(held)
+    assert held.is_open(FIRST)
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_without_a_prototype_models_and_superpixels_are_warm(
+    held: Held, monkeypatch: pytest.MonkeyPatch, made: bool
+) -> None:
+    if made:
+        held.create(FIRST)
+    cut: list[tuple[int, ...]] = []
+    real = encoding.cut_superpixels
+    monkeypatch.setattr(encoding, "cut_superpixels", lambda crop, given: (cut.append(crop.shape), real(crop, given))[1])
+    warm_up(held)
+    window = held.pack.parameters.segmentation.window
+    assert cut == [(window, window, 3)]
+    assert not held.is_open(FIRST)
+
+
+def test_what_goes_wrong_keeps_nobody_from_working(
+    held: Held, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_held: Held) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(warming, "_segment_one", fail)
+    assert all(tried.works for tried in try_parts(held.settings, held, warm=True))
+    assert "the first image will take longer than others" in "".join(capsys.readouterr())
+
+
+def test_a_worker_of_images_is_warm_before_it_is_able(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    able: list[bool] = []
+
+    def look(_held: Held) -> None:
+        found = read_ability(held.settings)
+        assert found is not None
+        able.append(found.able)
+
+    monkeypatch.setattr(warming, "warm_up", look)
+    begin_ability(held.settings, 1)
+    becoming_able.become_able(held, 1)  # one that serves no images
+    assert able == []
+    begin_ability(held.settings, 1)
+    becoming_able.become_able(held, 1, segments=True)
+    assert able == [False]
