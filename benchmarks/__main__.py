@@ -23,6 +23,7 @@ NAMES = (
     "proposals",
     "scaling",
     "queue",
+    "commands",
 )
 
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -64,3 +65,12 @@ def test_a_message_is_told_as_the_command_tells_it_though_its_library_comes_late
     )
     ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert (ran.stdout, ran.stderr) == ("", "warning: this (number 1)\n")
+
+
+def test_who_only_segments_does_not_wait_for_the_generators_library(tiny_pack_folder: Path) -> None:
+    code = (
+        f"import sys; from freeda_svc.packs import load_pack; pack = load_pack({str(tiny_pack_folder)!r}); "
+        "pack.image_text, pack.backbone; print(sorted({'diffusers', 'spacy', 'skimage'} & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert ran.stdout.strip() == "[]"

@@ -60,14 +60,14 @@ class Pack:
     @cached_property
     def generator(self) -> "Generator":
         """The text-to-image model (raises InputError when its files are not as listed)."""
-        from freeda_svc.packs.models import read_generator  # noqa: PLC0415  (brings model libraries with it)
+        from freeda_svc.packs.generator_model import read_generator  # noqa: PLC0415  (brings model libraries with it)
 
         return read_generator(self._verified("generator"), self.parameters.generation, self.computing)
 
     @cached_property
     def backbone(self) -> "DenseBackbone":
         """The dense backbone (raises InputError when its files are not as listed)."""
-        from freeda_svc.packs.models import read_backbone  # noqa: PLC0415
+        from freeda_svc.packs.backbone_model import read_backbone  # noqa: PLC0415
 
         return read_backbone(self._verified("backbone"), self.parameters.backbone_size, self.computing)
 

@@ -9,7 +9,6 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from diffusers.utils import logging as diffusers_logging
 from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
@@ -25,9 +24,7 @@ _LIBRARY_FAULTS = (
 
 # loading a model is a moment of a larger task, which reports its own progress; and the libraries warn of much that is
 # as it should be: a small autoencoder, no accelerate, captions cut off (which are counted here)
-diffusers_logging.set_verbosity_error()
 transformers_logging.set_verbosity_error()
-diffusers_logging.disable_progress_bar()
 transformers_logging.disable_progress_bar()
 
 

@@ -9,7 +9,7 @@ import torch
 
 from freeda_svc.diffusion import Generator
 from freeda_svc.errors import InputError
-from freeda_svc.packs.models import read_generator
+from freeda_svc.packs.generator_model import read_generator
 from freeda_svc.packs.parameters import AttributionParameters, GenerationParameters
 from freeda_svc.packs.precision import Computing
 from tests.diffusion.captions_of_tests import CAPTIONS, MENTIONED

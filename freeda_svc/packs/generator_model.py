@@ -1,4 +1,4 @@
-"""Reading generator and backbone from the folders their own libraries write; weights come from safetensors only."""
+"""Reading a generator from the folder that its own library writes; weights come from safetensors only."""
 
 import freeda_svc.torchvision_operators  # noqa: F401  (before the model libraries)
 
@@ -12,25 +12,22 @@ import diffusers
 import torch
 import transformers
 from diffusers import ModelMixin
-from transformers import Dinov2Model, Dinov2WithRegistersModel, DINOv3ViTModel, PreTrainedModel
+from diffusers.utils import logging as diffusers_logging
+from transformers import PreTrainedModel
 
 from freeda_svc.diffusion import PIPELINES, Generator
-from freeda_svc.encoders import DenseBackbone
-from freeda_svc.encoders.dense import IMAGENET_MEAN, IMAGENET_STD
 from freeda_svc.errors import InputError
 from freeda_svc.packs.model_files import check_tensors, check_words, in_one_line, read_json
 from freeda_svc.packs.parameters import GenerationParameters
 from freeda_svc.packs.precision import Computing
 
-_BACKBONES: dict[str, Any] = {
-    "dinov2": Dinov2Model,
-    "dinov2_with_registers": Dinov2WithRegistersModel,
-    "dinov3_vit": DINOv3ViTModel,
-}
-_NORMALISATION = "preprocessor_config.json"
 _COMPONENT = re.compile(r"unet|transformer|vae|text_encoder(_\d)?")
 _UNUSED = ("safety_checker", "feature_extractor", "image_encoder")
 _SPARED = ("text_encoder_3", "tokenizer_3")
+
+# as in `model_files`
+diffusers_logging.set_verbosity_error()
+diffusers_logging.disable_progress_bar()
 
 
 @in_one_line
@@ -83,41 +80,3 @@ def _read_component(folder: Path, kind: object, precision: torch.dtype) -> torch
     check_tensors(folder, info)
     component: torch.nn.Module = found
     return component
-
-
-@in_one_line
-def read_backbone(folder: Path, size: int, computing: Computing) -> DenseBackbone:
-    """Read a DINOv2 model, with or without register tokens, or a DINOv3 model.
-
-    Images are normalised as its ``preprocessor_config.json`` says, where there is one, else as for ImageNet.
-
-    Raises:
-        InputError: the folder holds something else, the checkpoint has not exactly the model's tensors, or the size
-            is no multiple of the model's patches.
-    """
-    kind = str(read_json(folder / "config.json").get("model_type"))
-    if kind not in _BACKBONES:
-        raise InputError(f"{folder} holds a {kind}, but a backbone must be one of {', '.join(_BACKBONES)}")
-    mean, std = _read_normalisation(folder / _NORMALISATION)
-    model, info = _BACKBONES[kind].from_pretrained(
-        str(folder),
-        dtype=getattr(torch, computing.encoders),
-        use_safetensors=True,
-        local_files_only=True,
-        output_loading_info=True,
-    )
-    check_tensors(folder, info)
-    return DenseBackbone(model.to(computing.device), size, mean, std)
-
-
-def _read_normalisation(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and standard deviation of the channels that a backbone was trained with; satellites have others."""
-    if not path.is_file():
-        return IMAGENET_MEAN, IMAGENET_STD
-    content = read_json(path)
-    found = [content.get(key, usual) for key, usual in (("image_mean", IMAGENET_MEAN), ("image_std", IMAGENET_STD))]
-    for values in found:
-        usable = isinstance(values, list | tuple) and len(values) == len(IMAGENET_MEAN)
-        if not usable or not all(isinstance(value, int | float) and 0 < value <= 1 for value in values):
-            raise InputError(f"{path}: image_mean and image_std must be three numbers above 0 and at most 1 each")
-    return tuple(map(float, found[0])), tuple(map(float, found[1]))
