@@ -9,7 +9,8 @@ import pytest
 
 from freeda_svc.captions.caption import Noun, make_caption
 from freeda_svc.packs import GenerationParameters, read_recipe
-from freeda_svc.packs.models import read_backbone, read_generator
+from freeda_svc.packs.backbone_model import read_backbone
+from freeda_svc.packs.generator_model import read_generator
 from freeda_svc.packs.places import bundled_recipes
 from freeda_svc.packs.precision import Computing
 from tests.diffusion.tiny_transformers import tiny_pipeline
