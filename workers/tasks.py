@@ -11,7 +11,7 @@ from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 
 from freeda_svc.errors import FreedaError
-from freeda_svc.jobs import JobKind
+from freeda_svc.jobs import MOVES, JobKind
 from freeda_svc.jobs.claims import (
     CANCELLED,
     Claim,
@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 BURST_SECONDS = 0.2
 """For how long a message goes on to further items; so late an item may still begin within a task's time limit."""
+
+TIME_OVER = "it goes on after other items: item_time_limit_seconds is over"
 
 log = structlog.get_logger(__name__)
 _patience = Patience()  # of this process: what one item could not reach, the next one will not reach either
@@ -117,6 +119,10 @@ def _do(held: Held, claim: Claim, report: Report) -> str:
         log.info("item ended: its job was cancelled")
         return HANDED_BACK
     except SoftTimeLimitExceeded as error:
+        if claim.kind in MOVES:  # which goes on where it was
+            until_available(lambda: hand_back_item(settings, claim, TIME_OVER), "putting an item back", _patience)
+            log.info("item put back: its time is over")
+            return HANDED_BACK
         _failed(settings, claim, error, "took longer than item_time_limit_seconds allows", final=False)
     except Exception as error:  # noqa: BLE001 - whatever the method raised is recorded
         with lease_keeper_of_this_process(held).keeping(claim, report):  # it takes a while to find out

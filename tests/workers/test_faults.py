@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import select
 
 from freeda_svc.captions.caption import Caption
@@ -91,6 +92,7 @@ def _broken(part: str, told: str) -> list[Tried]:
         (BusyError("the bank is held by another"), "failed", 1),
         (OSError(errno.ENOSPC, "No space left on device"), "failed", 3),
         (JobCancelledError(), "cancelled", 1),
+        (SoftTimeLimitExceeded(), "queued", 3),
     ],
 )
 def test_what_keeps_a_bank_from_being_moved_is_the_moves_own(
