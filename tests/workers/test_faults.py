@@ -110,6 +110,7 @@ def test_what_keeps_a_bank_from_being_moved_is_the_moves_own(
         process.message()
     [item] = job_items(settings, job_id)
     assert (item.state, item.attempts) == (state, attempts)
+    assert set(_outcomes(settings)) == {"failed" if state == "failed" else "handed back"}
     assert process.waited == []
 
 
