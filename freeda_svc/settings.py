@@ -9,13 +9,11 @@ import re
 import socket
 import tempfile
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from freeda_svc.addresses import check_bank_address, check_broker_address, check_database_address, check_path
 from freeda_svc.errors import InputError, UnavailableError
@@ -32,12 +30,14 @@ PACKS = "packs"
 SECRETS = ("broker_url", "database_url", "qdrant_api_key")
 """Settings that hold passwords: never printed, and readable from a file that ``FREEDA_<NAME>_FILE`` names."""
 FILE_SUFFIX = "_FILE"
+FLAG, ENVIRONMENT, OWN_FILE, FILE = "flag", "environment", "own file", "file"
+"""Where a setting's value may come from, beside its default."""
 
 
 log = logger(__name__)
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """One installation: its home folder and how it works.
 
     Keywords win over the environment, the environment over the TOML file, that over the defaults.
@@ -77,7 +77,7 @@ class Settings(BaseSettings):
         keep_log: whether the log is also written to the home; in a container the console is enough.
     """
 
-    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     home: Path = DEFAULT_HOME
     pack: Annotated[str, Field(min_length=1)] = "miniature"
@@ -138,22 +138,6 @@ class Settings(BaseSettings):
         checks = {"broker_url": check_broker_address, "database_url": check_database_address}
         check = checks.get(str(given.field_name), check_bank_address)
         return _checked(check, address.strip()) if address.strip() else ""
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not read, the signature is given
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Keywords, then the environment and the files it names, then the TOML file of the home that those name."""
-        home = init_settings().get("home") or env_settings().get("home") or DEFAULT_HOME
-        file = _SettingsFile(settings_cls, _absolute(Path(home)) / TOML_NAME)
-        if "home" in file.toml_data:
-            raise InputError(f"{TOML_NAME}: home cannot be set in the home's own file; set FREEDA_HOME instead")
-        return init_settings, env_settings, _SecretFiles(settings_cls), file
 
     @property
     def input_rules(self) -> InputRules:
@@ -240,36 +224,58 @@ class Settings(BaseSettings):
         return {f"{ENVIRONMENT_PREFIX}{name.upper()}": str(value) for name, value in self.model_dump().items()}
 
 
-class _SettingsFile(TomlConfigSettingsSource):
-    """A TOML file that may begin with a byte order mark, as editors on Windows write it."""
+def setting_sources(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what each source says, by what the source is called, the strongest first.
 
-    def _read_file(self, file_path: Any) -> dict[str, Any]:  # noqa: ANN401 - a path; the library also takes others
-        return tomllib.loads(read_text(file_path, f"{TOML_NAME} of the home"))
+    They are what was given, the environment, the files of secrets that the environment names, and the TOML file of the
+    home that the first two name.
+
+    Raises:
+        InputError: a file cannot be used.
+        OSError, TOMLDecodeError: the TOML file cannot be read.
+    """
+    environment = named_in_environment()
+    home = given.get("home") or environment.get("home") or DEFAULT_HOME
+    file = _settings_file(_absolute(Path(home)) / TOML_NAME)
+    return {FLAG: dict(given), ENVIRONMENT: environment, OWN_FILE: _own_files(), FILE: file}
 
 
-class _SecretFiles(PydanticBaseSettingsSource):
-    """Secrets from files that the environment names, as container engines hand them out."""
+def named_in_environment() -> dict[str, Any]:
+    """Return the settings that the environment names, as text."""
+    found = {name.lower(): value for name, value in os.environ.items()}
+    named = {name: f"{ENVIRONMENT_PREFIX}{name}".lower() for name in Settings.model_fields}
+    return {name: found[variable] for name, variable in named.items() if variable in found}
 
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - as given
-        """Return what stands in a setting's file; None where no file is named."""
-        variable = f"{ENVIRONMENT_PREFIX}{field_name.upper()}{FILE_SUFFIX}"
+
+def _settings_file(file: Path) -> dict[str, Any]:
+    """Read a TOML file, which may begin with a byte order mark, as editors on Windows write it."""
+    found = tomllib.loads(read_text(file, f"{TOML_NAME} of the home")) if file.is_file() else {}
+    if "home" in found:
+        raise InputError(f"{TOML_NAME}: home cannot be set in the home's own file; set FREEDA_HOME instead")
+    return found
+
+
+def _own_files() -> dict[str, Any]:
+    """Read secrets from files that the environment names, as container engines hand them out."""
+    found = {}
+    for name in SECRETS:
+        variable = f"{ENVIRONMENT_PREFIX}{name.upper()}{FILE_SUFFIX}"
         path = os.environ.get(variable, "")
-        if field_name not in SECRETS or not path:
-            return None, field_name, False
-        # Whoever confuses it with the setting itself has put the secret there.
-        named = path if path.startswith("/") and "://" not in path else "the file it names"
-        try:
-            found = read_text(Path(path), f"{variable}: {named}").strip()
-        except OSError as error:
-            raise InputError(f"{variable}: {named} cannot be read: {error.strerror}") from error
-        if not found:  # it would mean the embedded part, which nobody wants who names a file
-            raise InputError(f"{variable}: {named} is empty: write the {field_name} into it")
-        return found, field_name, False
+        if path:
+            found[name] = _own_file(name, variable, path)
+    return found
 
-    def __call__(self) -> dict[str, Any]:
-        fields = self.settings_cls.model_fields
-        values = {name: self.get_field_value(field, name)[0] for name, field in fields.items()}
-        return {name: value for name, value in values.items() if value is not None}
+
+def _own_file(name: str, variable: str, path: str) -> str:
+    # Whoever confuses it with the setting itself has put the secret there.
+    named = path if path.startswith("/") and "://" not in path else "the file it names"
+    try:
+        found = read_text(Path(path), f"{variable}: {named}").strip()
+    except OSError as error:
+        raise InputError(f"{variable}: {named} cannot be read: {error.strerror}") from error
+    if not found:  # it would mean the embedded part, which nobody wants who names a file
+        raise InputError(f"{variable}: {named} is empty: write the {name} into it")
+    return found
 
 
 class GivenValueError(InputError):
@@ -292,8 +298,11 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - values are ch
         InputError: a value is of the wrong type, a key unknown, or the TOML file unreadable.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
+    values: dict[str, Any] = {}
     try:
-        return Settings(**given)
+        for source in reversed(setting_sources(given).values()):
+            values.update(source)
+        return Settings(**values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])

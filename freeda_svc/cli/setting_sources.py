@@ -7,17 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic_settings import (
-    EnvSettingsSource,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    TomlConfigSettingsSource,
-)
-
 from freeda_svc.addresses import HIDDEN, shown_address
-from freeda_svc.settings import DEFAULT_HOME, ENVIRONMENT_PREFIX, FILE_SUFFIX, SECRETS, TOML_NAME, Settings
-
-_OWN_FILE = "own file"
+from freeda_svc.settings import (
+    DEFAULT_HOME,
+    ENVIRONMENT,
+    ENVIRONMENT_PREFIX,
+    FILE,
+    FILE_SUFFIX,
+    FLAG,
+    OWN_FILE,
+    SECRETS,
+    TOML_NAME,
+    Settings,
+    named_in_environment,
+    setting_sources,
+)
 
 
 @dataclass(frozen=True)
@@ -44,19 +48,19 @@ def setting_values(settings: Settings, options: Mapping[str, Any]) -> list[Setti
         settings: as ``load_settings`` read them.
         options: those that were given on the command line.
     """
-    given = [(_name_of(source), source()) for source in _sources(options)]
+    given = setting_sources(options)
     values = []
     for name in Settings.model_fields:
-        source = next((kind for kind, content in given if name in content), "default")
+        source = next((kind for kind, content in given.items() if name in content), "default")
         place = _place(settings, name, source)
-        kind = "file" if source == _OWN_FILE else source
+        kind = FILE if source == OWN_FILE else source
         values.append(SettingValue(name, shown(name, getattr(settings, name)), kind, place))
     return values
 
 
 def named_home(options: Mapping[str, Any]) -> Path:
     """The home that options or the environment name, without reading its file."""
-    named = options.get("home") or EnvSettingsSource(Settings)().get("home") or DEFAULT_HOME
+    named = options.get("home") or named_in_environment().get("home") or DEFAULT_HOME
     return Path(named).expanduser().absolute()
 
 
@@ -77,28 +81,12 @@ def explanations() -> dict[str, str]:
     return {name: " ".join(text.split()).replace("``", "").rstrip(".") for name, text in found}
 
 
-def _sources(options: Mapping[str, Any]) -> tuple[PydanticBaseSettingsSource, ...]:
-    """The sources that ``Settings`` reads, strongest first; its order is asked for, so it cannot be another here."""
-    environment = EnvSettingsSource(Settings)
-    return Settings.settings_customise_sources(
-        Settings, InitSettingsSource(Settings, dict(options)), environment, environment, environment
-    )
-
-
-def _name_of(source: PydanticBaseSettingsSource) -> str:
-    if isinstance(source, EnvSettingsSource):
-        return "environment"
-    if isinstance(source, TomlConfigSettingsSource):
-        return "file"
-    return "flag" if isinstance(source, InitSettingsSource) else _OWN_FILE
-
-
 def _place(settings: Settings, name: str, source: str) -> str:
     variable = f"{ENVIRONMENT_PREFIX}{name.upper()}"
     places = {
-        "flag": f"--{name.replace('_', '-')}",
-        "environment": variable,
-        "file": str(settings.home / TOML_NAME),
-        _OWN_FILE: os.environ.get(f"{variable}{FILE_SUFFIX}", ""),
+        FLAG: f"--{name.replace('_', '-')}",
+        ENVIRONMENT: variable,
+        FILE: str(settings.home / TOML_NAME),
+        OWN_FILE: os.environ.get(f"{variable}{FILE_SUFFIX}", ""),
     }
     return places.get(source, "")
