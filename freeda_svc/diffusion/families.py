@@ -219,6 +219,17 @@ FAMILIES = (
         concepts=Concepts(_embeddings_of_flux, columns_of_all=True, pooled=False),
     ),
     Family(
+        name="FLUX.2",
+        pipeline="Flux2Pipeline",
+        processors=frozenset({"Flux2AttnProcessor", "Flux2ParallelSelfAttnProcessor"}),
+        attentions=_double_and_single,
+        arrangement=_text_first,
+        layout=text_layouts.flux_2,
+        guidance=lambda *_: Guidance.NONE,  # it is embedded
+        arguments=_scale,
+        patch=2,
+    ),
+    Family(
         name="FLUX.2 klein",
         pipeline="Flux2KleinPipeline",
         processors=frozenset({"Flux2AttnProcessor", "Flux2ParallelSelfAttnProcessor"}),

@@ -115,6 +115,23 @@ def flux_2_klein(pipeline: Any, text: str) -> TextLayout:  # noqa: ANN401
     return _one_block(token_offsets(pipeline.tokenizer, rendered, max_length=512, **PADDED), places)
 
 
+def flux_2(pipeline: Any, text: str) -> TextLayout:  # noqa: ANN401
+    """FLUX.2: the tokens of system message and caption in the chat template, padded on the tokenizer's side."""
+    processor = pipeline.tokenizer
+
+    def render(content: str) -> str:
+        said = {"system": pipeline.system_message, "user": content.replace("[IMG]", "")}  # as the pipeline does
+        messages = [{"role": role, "content": [{"type": "text", "text": words}]} for role, words in said.items()]
+        rendered: str = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=False)
+        return rendered
+
+    rendered, places = _templated(render, text)
+    begin = processor.tokenizer.bos_token
+    begun = begin is not None and rendered.startswith(begin)
+    offsets = token_offsets(processor.tokenizer, rendered, max_length=512, add_special_tokens=not begun, **PADDED)
+    return _one_block(offsets, places)
+
+
 def qwen_image(pipeline: Any, text: str) -> TextLayout:  # noqa: ANN401
     """Qwen-Image: the template's tokens without the first ones, 512 at most."""
     dropped = pipeline.prompt_template_encode_start_idx

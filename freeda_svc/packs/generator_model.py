@@ -50,7 +50,7 @@ def read_generator(folder: Path, parameters: GenerationParameters, computing: Co
     pipeline = getattr(diffusers, kind).from_pretrained(str(folder), local_files_only=True, **others, **parts)
     for name, part in pipeline.components.items():
         if name.startswith("tokenizer") and part is not None:
-            check_words(folder / name, part)
+            check_words(folder / name, getattr(part, "tokenizer", part))  # or a processor that has one
     return Generator(pipeline.to(computing.device), parameters)
 
 

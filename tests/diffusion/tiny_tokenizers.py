@@ -36,18 +36,39 @@ def _merges(words: Sequence[str], space: str) -> tuple[list[str], list[tuple[str
     return ["".join(pair) for pair in merges], list(merges)
 
 
+MISTRAL_CHAT = (
+    "{{ bos_token }}{% for message in messages %}{% if message.role == 'system' %}[SYSTEM_PROMPT]"
+    "{{ message.content[0].text }}[/SYSTEM_PROMPT]{% else %}[INST]{{ message.content[0].text }}[/INST]{% endif %}"
+    "{% endfor %}"
+)
+
+
+@cache
+def mistral_processor() -> Any:
+    tokenizer = _byte_level(bos_token="<s>")
+    marks = ("SYSTEM_PROMPT", "/SYSTEM_PROMPT", "INST", "/INST", "IMG", "IMG_BREAK", "IMG_END")
+    tokenizer.add_special_tokens({"additional_special_tokens": [f"[{mark}]" for mark in marks]})
+    return transformers.PixtralProcessor(
+        image_processor=transformers.PixtralImageProcessor(), tokenizer=tokenizer, chat_template=MISTRAL_CHAT
+    )
+
+
 @cache
 def qwen_tokenizer() -> Any:
+    tokenizer = _byte_level()
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
+    tokenizer.chat_template = CHAT
+    return tokenizer
+
+
+def _byte_level(**others: object) -> Any:
     from tokenizers.pre_tokenizers import ByteLevel  # noqa: PLC0415
 
     pieces, merges = _merges(WORDS, "Ġ")
     vocabulary = {piece: number for number, piece in enumerate([*sorted(ByteLevel.alphabet()), *pieces])}
-    tokenizer = transformers.Qwen2Tokenizer(
-        vocab=vocabulary | {"<|endoftext|>": len(vocabulary)}, merges=merges, model_max_length=2048
+    return transformers.Qwen2Tokenizer(
+        vocab=vocabulary | {"<|endoftext|>": len(vocabulary)}, merges=merges, model_max_length=2048, **others
     )
-    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
-    tokenizer.chat_template = CHAT
-    return tokenizer
 
 
 @cache

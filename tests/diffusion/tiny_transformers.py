@@ -13,7 +13,13 @@ import torch
 import transformers
 
 from tests.diffusion.tiny_parts import clip, flow, gemma, qwen_numbers, t5, vae, video_vae, wide_t5
-from tests.diffusion.tiny_tokenizers import clip_tokenizer, gemma_tokenizer, qwen_tokenizer, t5_tokenizer
+from tests.diffusion.tiny_tokenizers import (
+    clip_tokenizer,
+    gemma_tokenizer,
+    mistral_processor,
+    qwen_tokenizer,
+    t5_tokenizer,
+)
 
 
 def _is_of_image_alone(name: str) -> bool:
@@ -146,8 +152,8 @@ def flux_with_embedded_guidance() -> Any:
     return _flux(guidance_embeds=True)
 
 
-def flux2_klein() -> Any:
-    return diffusers.Flux2KleinPipeline(
+def _flux2(kind: str, guidance_embeds: bool, **text: object) -> Any:
+    return getattr(diffusers, kind)(
         scheduler=flow(use_dynamic_shifting=True),
         vae=diffusers.AutoencoderKLFlux2(
             block_out_channels=(8, 8),
@@ -157,8 +163,7 @@ def flux2_klein() -> Any:
             latent_channels=4,
             norm_num_groups=4,
         ),
-        text_encoder=transformers.Qwen3ForCausalLM(transformers.Qwen3Config(**qwen_numbers(layers=28))),
-        tokenizer=qwen_tokenizer(),
+        **text,
         transformer=diffusers.Flux2Transformer2DModel(
             in_channels=16,
             num_layers=2,
@@ -168,9 +173,32 @@ def flux2_klein() -> Any:
             joint_attention_dim=48,
             timestep_guidance_channels=16,
             axes_dims_rope=(4, 4, 4, 4),
-            guidance_embeds=False,
+            guidance_embeds=guidance_embeds,
         ),
     )
+
+
+def flux2_klein() -> Any:
+    encoder = transformers.Qwen3ForCausalLM(transformers.Qwen3Config(**qwen_numbers(layers=28)))
+    return _flux2("Flux2KleinPipeline", guidance_embeds=False, text_encoder=encoder, tokenizer=qwen_tokenizer())
+
+
+def flux2() -> Any:
+    processor = mistral_processor()
+    encoder = transformers.Mistral3ForConditionalGeneration(
+        transformers.Mistral3Config(
+            text_config={"model_type": "mistral"} | qwen_numbers(layers=30) | {"vocab_size": len(processor.tokenizer)},
+            vision_config={
+                "model_type": "pixtral",
+                "hidden_size": 16,
+                "intermediate_size": 16,
+                "num_hidden_layers": 1,
+                "num_attention_heads": 2,
+                "head_dim": 8,
+            },
+        )
+    )
+    return _flux2("Flux2Pipeline", guidance_embeds=True, text_encoder=encoder, tokenizer=processor)
 
 
 def qwen_image() -> Any:

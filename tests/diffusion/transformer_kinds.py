@@ -18,6 +18,10 @@ def _by_t5(pipeline: Any, ids: Ids, text: str, word: str) -> list[int]:
     return words_in(pipeline.tokenizer_2, ids[0], text, word)
 
 
+def _by_mistral(pipeline: Any, ids: Ids, text: str, word: str) -> list[int]:
+    return words_in(pipeline.tokenizer.tokenizer, ids[0], text, word)
+
+
 def _by_sana(pipeline: Any, ids: Ids, text: str, word: str) -> list[int]:
     default = inspect.signature(pipeline.__call__).parameters["complex_human_instruction"].default
     padded = len(pipeline.tokenizer.encode("\n".join(default))) + 298
@@ -116,6 +120,14 @@ KINDS = [
         noise=lambda rows, columns: (16, rows, columns),
         columns=_shift(0),
         passes=2,
+    ),
+    Kind(
+        "flux2",
+        layers=DOUBLE_AND_SINGLE,
+        image=lambda keys, tokens, text: 512,
+        text=lambda tokens: 0,
+        noise=lambda rows, columns: (16, rows, columns),
+        columns=_by_mistral,
     ),
     Kind(
         "qwen_image",
