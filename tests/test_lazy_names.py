@@ -44,7 +44,7 @@ def test_a_name_that_is_not_there_is_told_with_its_room() -> None:
         ("import workers", EVERYTHING),
         ("import freeda_svc.cli.main", EVERYTHING),
         ("import freeda_svc.cli.jobs, freeda_svc.cli.bank", EVERYTHING),
-        ("import freeda_svc.cli.jobs.looking", IMAGES | MODELS | QUEUE | {"structlog", "numpy", "alembic"}),
+        ("import freeda_svc.cli.jobs.looking", IMAGES | MODELS | QUEUE | {"structlog", "numpy", "alembic", "rich"}),
         ("import freeda_svc.cli.bank.contents, freeda_svc.cli.bank.versions", SQL | IMAGES | MODELS | {"structlog"}),
         ("import freeda_svc.cli.segment", IMAGES | MODELS | QUEUE | {"structlog", "alembic"}),
         ("import freeda_svc.cli.ingest", IMAGES | MODELS | QUEUE | {"structlog", "alembic"}),
