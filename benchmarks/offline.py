@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from benchmarks.results import Result
 from benchmarks.stages import ingest_stages, scene_captions
-from freeda_svc.bank import EmbeddedStore
+from freeda_svc.bank import make_or_open_folder
 from freeda_svc.captions import NounParser
 from freeda_svc.captions.caption import Noun
 from freeda_svc.diffusion import AttentionRecorder, TokenColumns, cross_attention_layers, recording
@@ -235,7 +235,7 @@ def _end_to_end() -> list[Result]:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         dimensions = (pack.image_text.dimension, pack.backbone.dimension)
-        store = EmbeddedStore.open(place / "bank", pack.fingerprint, *dimensions)
+        store = make_or_open_folder(place / "bank", pack.fingerprint, *dimensions)
         try:
             started = perf_counter()
             built = builder.build(captions, artifacts=place / "artifacts")
@@ -243,7 +243,7 @@ def _end_to_end() -> list[Result]:
             seconds = perf_counter() - started
         finally:
             store.close()
-        store = EmbeddedStore.open(place / "stages", pack.fingerprint, *dimensions)
+        store = make_or_open_folder(place / "stages", pack.fingerprint, *dimensions)
         try:
             shares = ingest_stages(pack, store, captions)
         finally:

@@ -26,8 +26,9 @@ from benchmarks.synthetic_bank.flat_baseline import NAME as BASELINE
 from benchmarks.synthetic_bank.flat_baseline import FlatBaseline
 from benchmarks.synthetic_bank.footprint import Footprint, forget_cached_pages, measure_footprint
 from benchmarks.synthetic_bank.keys import DECAYING, ISOTROPIC, THREADS, SyntheticKeys, shape_of
-from freeda_svc.bank import EmbeddedStore
+from freeda_svc.bank import QdrantStore, open_folder
 from freeda_svc.bank.class_prototypes import ClassPrototypes, Retrieval
+from freeda_svc.bank.search_modes import Approximate
 from freeda_svc.bank.store import Neighbours
 
 MILLION = 1_000_000
@@ -35,6 +36,11 @@ DECAYING_KEYS = 200_000
 MIXED_ROUNDS = 5
 OPENINGS = 5
 WARM_CALLS = 200
+REGIONS = 700
+"""About as many as superpixels in a window of 448 x 448."""
+LOOKED_AT = 20
+"""K' of reverse retrieval."""
+DEPTHS_OF_LOOKS = (64, 256)
 
 _SETTLING_SECONDS = 0.02
 
@@ -85,7 +91,7 @@ def _compared(
     ]
 
 
-def _search(store: EmbeddedStore, flat: FlatBaseline, categories: Categories, suffix: str) -> list[Result]:
+def _search(store: QdrantStore, flat: FlatBaseline, categories: Categories, suffix: str) -> list[Result]:
     """Times and recall of both sides."""
 
     def ours(queries: Embeddings) -> list[Neighbours]:
@@ -140,7 +146,7 @@ def _footprints(folder: Path, categories: Categories, size: str) -> list[Result]
     ]
 
 
-def _warm(store: EmbeddedStore, categories: Categories) -> list[Result]:
+def _warm(store: QdrantStore, categories: Categories) -> list[Result]:
     """The class prototypes of categories that were asked for before."""
     mixed = categories.mixed
     texts = [f"category {number}" for number in range(len(mixed))]
@@ -149,6 +155,35 @@ def _warm(store: EmbeddedStore, categories: Categories) -> list[Result]:
     for _ in range(1 + WARM_CALLS):
         times.time(lambda: prototypes.fetch(texts, lambda _: mixed, retrieval, templates=()))
     return [Result(f"warm_{len(mixed)}_categories_ms", 1000 * statistics.median(times.wall[1:]), "ms")]
+
+
+def _looks(store: QdrantStore, flat: FlatBaseline, suffix: str) -> list[Result]:
+    """Searching by looks: the prototypes nearest to the regions of one window, exactly and over a graph."""
+    regions = flat.looks_like(REGIONS)
+    started = perf_counter()
+    exact = store.nearest_prototypes(regions, LOOKED_AT)
+    exact_seconds = perf_counter() - started
+    started = perf_counter()
+    store.optimize(index_prototypes=True)
+    built = perf_counter() - started
+    results = []
+    for depth in DEPTHS_OF_LOOKS:
+        store.nearest_prototypes(regions[:1], LOOKED_AT, approximate=Approximate(depth))
+        started = perf_counter()
+        found = store.nearest_prototypes(regions, LOOKED_AT, approximate=Approximate(depth))
+        seconds = perf_counter() - started
+        hits = sum(len(set(one.ids) & set(other.ids)) for one, other in zip(found, exact, strict=True))
+        results += [
+            Result(f"regions_{REGIONS}_graph_depth_{depth}_ms{suffix}", 1000 * seconds, "ms"),
+            Result(
+                f"regions_{REGIONS}_graph_depth_{depth}_recall_at_{LOOKED_AT}{suffix}", hits / (REGIONS * LOOKED_AT), ""
+            ),
+        ]
+    return [
+        Result(f"regions_{REGIONS}_exact_ms{suffix}", 1000 * exact_seconds, "ms"),
+        Result(f"graph_of_prototypes_seconds{suffix}", built, "s"),
+        *results,
+    ]
 
 
 def _measure(synthetic: SyntheticKeys, suffix: str) -> list[Result]:
@@ -160,15 +195,18 @@ def _measure(synthetic: SyntheticKeys, suffix: str) -> list[Result]:
     footprints = [] if suffix else _footprints(folder, categories, size)
     click.echo(f"making a flat faiss index of the same {keys:,} keys")
     flat = FlatBaseline(synthetic)
-    with EmbeddedStore.open_existing(folder) as store:
+    with open_folder(folder) as store:
         search = _search(store, flat, categories, suffix)
         warm = [] if suffix else _warm(store, categories)
         stats = store.stats()
+        looks = _looks(store, flat, suffix) if suffix else []
     return [
         *search,
         *footprints,
         *warm,
+        *looks,
         Result(f"upserts_per_second{suffix}", ingest.prototypes / ingest.seconds, "prototypes/s"),
+        Result(f"packing_seconds{suffix}", ingest.packing_seconds, "s"),
         Result(f"bytes_on_disk_per_prototype{suffix}", stats.bytes_on_disk / stats.prototypes, "bytes"),
     ]
 

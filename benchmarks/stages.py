@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from benchmarks.results import Result
-from freeda_svc.bank import EmbeddedStore
+from freeda_svc.bank import QdrantStore, make_or_open_folder
 from freeda_svc.captions import NounParser
 from freeda_svc.captions.caption import Caption, make_caption
 from freeda_svc.demo.world import distinct_captions
@@ -59,7 +59,7 @@ def _shares(kind: str, seconds: dict[str, float], count: int, unit: str) -> list
     return [*rows, Result(f"{kind}_{unit}s_per_second", count / total, f"{unit}s/s")]
 
 
-def ingest_stages(pack: Pack, store: EmbeddedStore, captions: Sequence[Caption]) -> list[Result]:
+def ingest_stages(pack: Pack, store: QdrantStore, captions: Sequence[Caption]) -> list[Result]:
     """Time the stages of ingest, then let the builder fill the bank for the segmentation that follows."""
     seconds: dict[str, float] = {}
     parser = NounParser()
@@ -103,7 +103,7 @@ def ingest_stages(pack: Pack, store: EmbeddedStore, captions: Sequence[Caption])
     return _shares("ingest", seconds, len(captions), "caption")
 
 
-def _segmentation(pack: Pack, store: EmbeddedStore) -> list[Result]:
+def _segmentation(pack: Pack, store: QdrantStore) -> list[Result]:
     segmenter = Segmenter(pack, store)
     categories = [Category(noun) for noun in NOUNS]
     scenes = [paint_scene((BENCHMARK_SPLIT, number), HARD).image for number in range(SCENES)]
@@ -121,7 +121,7 @@ def run() -> list[Result]:
     pack = load_pack("miniature")
     pack.generator.generate(scene_captions(1), NounParser().parse([scene_captions(1)[0].text]))  # reads the models
     with tempfile.TemporaryDirectory() as folder:
-        store = EmbeddedStore.open(
+        store = make_or_open_folder(
             Path(folder) / "bank", pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension
         )
         try:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from freeda_svc.bank import EmbeddedStore
+from freeda_svc.bank import make_or_open_folder
 from freeda_svc.evaluation import ConfusionMatrix
 from freeda_svc.evaluation.miniature_world import VALIDATION_SPLIT, validation_captions, validation_scenes
 from freeda_svc.miniature.scenes import NOUNS, Scene
@@ -20,7 +20,7 @@ class Trial:
     def __init__(self, pack: Pack, scenes: Sequence[Scene], prototypes: Sequence[Prototype], folder: Path) -> None:
         """Make a bank of the prototypes in a folder."""
         self._scenes = scenes
-        self.store = EmbeddedStore.open(folder, pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
+        self.store = make_or_open_folder(folder, pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
         self.store.add(prototypes)
         self._segmenter = Segmenter(pack, self.store)
 

@@ -14,7 +14,7 @@ SQL, SETTINGS, IMAGES = {"sqlalchemy", "alembic"}, {"pydantic", "structlog"}, {"
 MODELS, QUEUE = {"torch", "transformers", "open_clip", "diffusers", "spacy", "numba"}, {"redis", "celery", "kombu"}
 EVERYTHING = SQL | SETTINGS | IMAGES | MODELS | QUEUE | {"numpy", "rich", "pyarrow", "httpx"}
 LIBRARY = (
-    "from freeda_svc.bank import EmbeddedStore; from freeda_svc.packs import load_pack; "
+    "from freeda_svc.bank import open_folder; from freeda_svc.packs import load_pack; "
     "from freeda_svc.segmentation import Segmenter, parse_categories"
 )
 
@@ -44,7 +44,7 @@ def test_a_name_that_is_not_there_is_told_with_its_room() -> None:
         ("import workers", EVERYTHING),
         ("import freeda_svc.cli.main", EVERYTHING),
         ("import freeda_svc.cli.jobs, freeda_svc.cli.bank", EVERYTHING),
-        ("import freeda_svc.cli.jobs.looking", IMAGES | MODELS | QUEUE | {"structlog", "numpy", "alembic", "rich"}),
+        ("import freeda_svc.cli.jobs.looking", IMAGES | MODELS | QUEUE | {"structlog", "numpy", "alembic"}),
         ("import freeda_svc.cli.bank.contents, freeda_svc.cli.bank.versions", SQL | IMAGES | MODELS | {"structlog"}),
         ("import freeda_svc.cli.segment", IMAGES | MODELS | QUEUE | {"structlog", "alembic"}),
         ("import freeda_svc.cli.ingest", IMAGES | MODELS | QUEUE | {"structlog", "alembic"}),

@@ -54,8 +54,8 @@ def drop_bank(held: Held, bank: str) -> Answer:
 
 def copy_bank(held: Held, bank: str, folder: str) -> Answer:
     """Copy an embedded bank into a new folder, with nobody writing: how many prototypes, and files with SHA-256."""
-    from freeda_svc.bank.embedded import EmbeddedBanks  # noqa: PLC0415 - commands do without the engine
-    from freeda_svc.bank.embedded.lock import LOCK_NAME, FolderLock  # noqa: PLC0415 - as above
+    from freeda_svc.bank import EmbeddedBanks  # noqa: PLC0415 - commands do without the engine
+    from freeda_svc.bank.qdrant.lock import LOCK_NAME, FolderLock  # noqa: PLC0415 - as above
 
     chosen = BankName.parse(bank)
     if not isinstance(held.banks, EmbeddedBanks):
@@ -108,6 +108,15 @@ def search_bank(held: Held, bank: str, text: str, limit: int) -> Answer:
     (found,) = store.nearest(held.pack.image_text.embed_nouns([text]).numpy(), limit)
     kept = zip(found.ids, found.scores, store.payloads(found.ids), strict=True)
     return [{"id": identifier, "score": float(score), **payload} for identifier, score, payload in kept]
+
+
+def index_bank(held: Held, bank: str, *, prototypes: bool) -> Answer:
+    """Pack a bank for searching, and build the graph of its prototypes if that is asked for."""
+    name = _opened(held, bank)
+    store = held.existing_bank(name)
+    before = store.stats().bytes_on_disk
+    store.optimize(index_prototypes=prototypes)
+    return {"bank": str(name), "bytes_before": before, "bytes": store.stats().bytes_on_disk}
 
 
 def show_prototype(held: Held, bank: str, identifier: str) -> Answer:
@@ -164,6 +173,7 @@ ANSWERS: dict[str, Callable[..., Answer]] = {
         describe_bank,
         bank_version,
         count_nouns,
+        index_bank,
         search_bank,
         show_prototype,
         count_selected,

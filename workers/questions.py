@@ -18,6 +18,7 @@ CHANGES = {
     "forget": "freeda bank stats",
     "curate_bank": "freeda bank stats",
     "uncurate_bank": "freeda bank stats",
+    "index_bank": "freeda bank stats",
 }
 """Those that change something, each with the command that shows whether it has happened."""
 

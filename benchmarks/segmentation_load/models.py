@@ -12,7 +12,7 @@ import open_clip
 import torch
 from transformers import Dinov2Config, Dinov2Model
 
-from freeda_svc.bank import EmbeddedStore
+from freeda_svc.bank import QdrantStore, make_or_open_folder
 from freeda_svc.encoders import DenseBackbone, ImageTextModel
 from freeda_svc.packs import Pack, PackDescription, read_recipe
 from freeda_svc.packs.precision import choose_computing
@@ -60,7 +60,7 @@ def names_of_categories(count: int) -> list[str]:
     return [f"thing {number}" for number in range(count)]
 
 
-def fill_bank(pack: Pack, folder: Path, image: np.ndarray, categories: int) -> EmbeddedStore:
+def fill_bank(pack: Pack, folder: Path, image: np.ndarray, categories: int) -> QdrantStore:
     """Make a bank with one prototype a category, which lies near some cell of a photo.
 
     What is common to all features is taken out, so that an image gets many categories, and borders between them.
@@ -79,7 +79,7 @@ def fill_bank(pack: Pack, folder: Path, image: np.ndarray, categories: int) -> E
     chosen = cells[rng.choice(len(cells), categories)]
     vectors = chosen - np.outer(chosen @ common, common)
     keys = pack.image_text.embed_nouns(names).numpy()
-    store = EmbeddedStore.open(folder, pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
+    store = make_or_open_folder(folder, pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
     store.add(
         [
             Prototype(

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from benchmarks.results import Result
-from freeda_svc.bank import EmbeddedStore
+from freeda_svc.bank import QdrantStore, make_or_open_folder
 from freeda_svc.evaluation import ConfusionMatrix
 from freeda_svc.evaluation.miniature_world import VALIDATION_SPLIT
 from freeda_svc.miniature.scenes import HARD, NOUNS, paint_scene
@@ -47,7 +47,7 @@ def measure_bfloat16(scenes: int = SCENES) -> list[Result]:
     ]
 
 
-def _bank(pack: Pack, folder: Path, scenes: int) -> EmbeddedStore:
+def _bank(pack: Pack, folder: Path, scenes: int) -> QdrantStore:
     keys = dict(zip(NOUNS, pack.image_text.embed_nouns(NOUNS).numpy(), strict=True))
     prototypes = []
     for number in range(scenes):
@@ -57,7 +57,7 @@ def _bank(pack: Pack, folder: Path, scenes: int) -> EmbeddedStore:
             vector = pool_prototype(features, scene.labels == NOUNS.index(noun))
             if vector is not None:
                 prototypes.append(_prototype(pack, noun, number, keys[noun], vector))
-    store = EmbeddedStore.open(folder, pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
+    store = make_or_open_folder(folder, pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
     store.add(prototypes)
     return store
 

@@ -3,20 +3,20 @@
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
 import click
 
 from benchmarks.synthetic_bank.keys import BATCH, PACK, SyntheticKeys, make_prototypes
-from freeda_svc.bank import EmbeddedStore
+from freeda_svc.bank import make_or_open_folder
 from freeda_svc.bank.manifest import FORMAT
 from freeda_svc.whole_files import write_whole
 
 CACHE_VARIABLE = "FREEDA_BENCH_CACHE"
 
-_GENERATOR = 1
+_GENERATOR = 2
 """Raised whenever the same shape gives other prototypes."""
 _TOLD_EVERY = 10
 _TIMES_NAME = "ingest.json"
@@ -28,11 +28,13 @@ class Ingest:
 
     Attributes:
         prototypes: how many were added with the clock running.
-        seconds: spent in `EmbeddedStore.add`, making the prototypes not counted.
+        seconds: spent in `QdrantStore.add`, making the prototypes not counted.
+        packing_seconds: spent in `QdrantStore.optimize` once all were there; 0 where that is still to be done.
     """
 
     prototypes: int
     seconds: float
+    packing_seconds: float = 0.0
 
 
 def bank_folder(synthetic: SyntheticKeys, purpose: str = "") -> Path:
@@ -64,11 +66,11 @@ def build_bank(synthetic: SyntheticKeys, purpose: str = "") -> tuple[Path, Inges
     folder, times = place / "bank", place / _TIMES_NAME
     wanted, dimension = synthetic.shape.keys, synthetic.shape.dimension
     ingest = Ingest(**json.loads(times.read_bytes())) if times.exists() else Ingest(0, 0.0)
-    with EmbeddedStore.open(folder, PACK, dimension, dimension) as store:
+    with make_or_open_folder(folder, PACK, dimension, dimension) as store:
         there = store.count()
         if there < wanted:
             click.echo(
-                f"adding {wanted - there:,} prototypes to the bank {folder}, ten minutes a million or so; it is kept "
+                f"adding {wanted - there:,} prototypes to the bank {folder}, five minutes a million or so; it is kept "
                 f"for later runs, may be interrupted and goes on from there ({CACHE_VARIABLE} names another place)"
             )
         else:
@@ -77,9 +79,15 @@ def build_bank(synthetic: SyntheticKeys, purpose: str = "") -> tuple[Path, Inges
             prototypes = make_prototypes(batch)
             started = perf_counter()
             added = store.add(prototypes)
-            ingest = Ingest(ingest.prototypes + added, ingest.seconds + perf_counter() - started)
+            seconds = ingest.seconds + perf_counter() - started
+            ingest = replace(ingest, prototypes=ingest.prototypes + added, seconds=seconds)
             write_whole(times, json.dumps(asdict(ingest)).encode())
             done = batch.first + len(prototypes)
             if done % (_TOLD_EVERY * BATCH) == 0:
                 click.echo(f"  {done:,} of {wanted:,}, {ingest.prototypes / ingest.seconds:,.0f} a second")
+        if not ingest.packing_seconds:
+            started = perf_counter()
+            store.optimize()
+            ingest = replace(ingest, packing_seconds=perf_counter() - started)
+            write_whole(times, json.dumps(asdict(ingest)).encode())
     return folder, ingest

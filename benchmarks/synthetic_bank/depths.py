@@ -13,7 +13,7 @@ from benchmarks.synthetic_bank.built import build_bank
 from benchmarks.synthetic_bank.categories import OF_EACH_KIND, Embeddings, K, draw_categories
 from benchmarks.synthetic_bank.flat_baseline import FlatBaseline
 from benchmarks.synthetic_bank.keys import SyntheticKeys
-from freeda_svc.bank import EmbeddedStore
+from freeda_svc.bank import QdrantStore, open_folder
 from freeda_svc.bank.search_modes import Approximate
 
 EXACT, FULL, ONE_BYTE = "exact", "graph", "graph_one_byte"
@@ -58,13 +58,13 @@ def _measure_depth(
     folder: Path, way: str, depth: int, kinds: dict[str, Embeddings], flat: FlatBaseline
 ) -> dict[str, Point]:
     approximate = None if way == EXACT else Approximate(depth, quantized=way == ONE_BYTE)
-    with EmbeddedStore.open_existing(folder, approximate) as store:
+    with open_folder(folder, approximate) as store:
         for queries in kinds.values():  # the first search builds the graph, and what is read comes from the disk
             store.nearest(queries, K)
         return {kind: _point(store, queries, flat) for kind, queries in kinds.items()}
 
 
-def _point(store: EmbeddedStore, queries: Embeddings, flat: FlatBaseline) -> Point:
+def _point(store: QdrantStore, queries: Embeddings, flat: FlatBaseline) -> Point:
     seconds: list[float] = []
     found = []
     for query in queries:

@@ -38,6 +38,13 @@ class FlatBaseline:
         scores, rows = self._index.search(queries, k)
         return rows, scores, self._prototypes[rows]
 
+    def looks_like(self, number: int) -> npt.NDArray[np.float32]:
+        """Vectors near prototypes of the bank, (number, Dv), as regions of an image would be."""
+        random = np.random.default_rng(number)
+        rows = random.integers(len(self._prototypes), size=number)
+        noise = random.standard_normal((number, self._prototypes.shape[1]), dtype=np.float32)
+        return self._prototypes[rows] + 0.5 * noise
+
     def rows_of(self, ids: Sequence[str]) -> npt.NDArray[np.int64]:
         """The rows of points of a bank that holds the same prototypes."""
         return np.array([self._rows[identifier] for identifier in ids], dtype=np.int64)

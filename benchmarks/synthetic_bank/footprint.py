@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 
 from benchmarks.synthetic_bank.keys import THREADS
-from freeda_svc.bank import EmbeddedStore
+from freeda_svc.bank import open_folder
 
 ROOT = Path(__file__).parents[2]
 
@@ -76,7 +76,7 @@ def forget_cached_pages(folder: Path) -> None:
 def _answer(folder: Path, queries: npt.NDArray[np.float32], k: int) -> Footprint:
     torch.set_num_threads(THREADS)
     started = perf_counter()
-    store = EmbeddedStore.open_existing(folder)
+    store = open_folder(folder)
     opened = perf_counter()
     store.nearest(queries[:1], k)
     answered = perf_counter()

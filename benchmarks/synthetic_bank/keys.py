@@ -69,6 +69,10 @@ def shape_of(keys: int, spectrum: str = ISOTROPIC) -> Shape:
     return Shape(keys=keys, nouns=max(1, keys // 50), spectrum=spectrum)
 
 
+_LOOKS_OF_NOUN, _LOOKS_OWN = 20.0, 0.7
+"""Length of what prototypes of a noun share, and deviation of each value of what they do not: a cosine of about 0.5."""
+
+
 @dataclass(frozen=True, eq=False)
 class Batch:
     """Some keys with what they belong to.
@@ -108,7 +112,8 @@ class SyntheticKeys:
         for number in range(first_batch, self.shape.keys // BATCH):
             nouns = self._draw_nouns(self._random(_NOUNS, number), BATCH)
             random = self._random(_PROTOTYPES, number)
-            prototypes = random.standard_normal((BATCH, self.shape.dimension), dtype=np.float32)
+            own = random.standard_normal((BATCH, self.shape.dimension), dtype=np.float32)
+            prototypes = _LOOKS_OF_NOUN * self.embeddings[nouns] + _LOOKS_OWN * own
             yield Batch(
                 first=number * BATCH,
                 nouns=nouns,

@@ -1,9 +1,9 @@
 """The bank: prototypes stored under their keys, and what is fetched from them.
 
-The embedded engine is imported when it is first asked for: who only names banks does without.
+The engine is imported when it is first asked for: who only names banks does without.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from freeda_svc.bank.banks import Banks, BankSummary
 from freeda_svc.bank.class_prototypes import ClassPrototypes, Retrieval, class_prototypes
@@ -11,13 +11,18 @@ from freeda_svc.bank.manifest import Manifest, read_manifest
 from freeda_svc.bank.names import DEFAULT_BANK, BankName
 from freeda_svc.bank.points import point_id
 from freeda_svc.bank.store import ALL, BankStats, Neighbours, Payload, PrototypeStore, Selection, Version
+from freeda_svc.lazy_names import names_from
 
 if TYPE_CHECKING:
-    from freeda_svc.bank.embedded import EmbeddedBanks, EmbeddedStore
+    from freeda_svc.bank.qdrant.embedded_banks import EmbeddedBanks
+    from freeda_svc.bank.qdrant.opening import make_or_open_folder, open_folder
+    from freeda_svc.bank.qdrant.store import QdrantStore
 
 __all__ = [
     "PrototypeStore",
-    "EmbeddedStore",
+    "QdrantStore",
+    "open_folder",
+    "make_or_open_folder",
     "Neighbours",
     "Payload",
     "Selection",
@@ -38,9 +43,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whichever of the two it is
-    if name in {"EmbeddedBanks", "EmbeddedStore"}:
-        from freeda_svc.bank import embedded  # noqa: PLC0415 - see above
-
-        return getattr(embedded, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = names_from(
+    __name__,
+    {
+        "freeda_svc.bank.qdrant.embedded_banks": ["EmbeddedBanks"],
+        "freeda_svc.bank.qdrant.opening": ["make_or_open_folder", "open_folder"],
+        "freeda_svc.bank.qdrant.store": ["QdrantStore"],
+    },
+)

@@ -21,6 +21,7 @@ class BankSummary:
         key_dimension: Dt.
         vector_dimension: Dv.
         created: when, ISO 8601 in UTC.
+        fault: why it cannot be opened, as far as its manifest tells; what the manifest would say is empty then.
     """
 
     bank: BankName
@@ -30,6 +31,7 @@ class BankSummary:
     key_dimension: int
     vector_dimension: int
     created: str
+    fault: str = ""
 
 
 def missing_bank(name: str, known: Sequence[str]) -> NotFoundError:

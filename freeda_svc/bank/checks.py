@@ -75,16 +75,32 @@ def check_queries(queries: npt.NDArray[np.float32], k: int, key_dimension: int) 
     Raises:
         InputError: says which of these does not hold.
     """
+    _check_rows("query", "queries", queries, k, key_dimension)
+
+
+def check_vectors(vectors: npt.NDArray[np.float32], k: int, vector_dimension: int) -> None:
+    """Refuse vectors that have no nearest prototypes.
+
+    Args:
+        vectors: to be (R, Dv), finite, no row zero.
+        k: to be at least 1.
+        vector_dimension: Dv expected.
+
+    Raises:
+        InputError: says which of these does not hold.
+    """
+    _check_rows("vector", "vectors", vectors, k, vector_dimension)
+
+
+def _check_rows(one: str, many: str, rows: npt.NDArray[np.float32], k: int, dimension: int) -> None:
     if k < 1:
         raise InputError(f"{k} neighbours were asked for, expected at least 1")
-    if queries.ndim != 2 or queries.shape[1] != key_dimension:  # noqa: PLR2004 (rows and columns)
-        raise InputError(
-            f"the queries have shape {queries.shape}, expected (number, {key_dimension}): use the bank's own pack"
-        )
-    if not np.isfinite(queries).all():
-        raise InputError("a query has values that are not finite, expected an embedding of finite numbers")
-    if not queries.any(axis=1).all():
-        raise InputError("a query is zero, so it has no direction; expected a non-zero embedding")
+    if rows.ndim != 2 or rows.shape[1] != dimension:  # noqa: PLR2004 (rows and columns)
+        raise InputError(f"the {many} have shape {rows.shape}, expected (number, {dimension}): use the bank's own pack")
+    if not np.isfinite(rows).all():
+        raise InputError(f"a {one} has values that are not finite, expected an embedding of finite numbers")
+    if not rows.any(axis=1).all():
+        raise InputError(f"a {one} is zero, so it has no direction; expected a non-zero embedding")
 
 
 def check_reasons(reasons: Mapping[str, str]) -> None:

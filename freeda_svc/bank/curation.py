@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.bank.points import point_id
-from freeda_svc.bank.store import PrototypeStore, Selection
+from freeda_svc.bank.store import WORTH_PACKING, PrototypeStore, Selection
 from freeda_svc.errors import InputError
 from freeda_svc.prototypes.record import EXEMPLAR, Prototype
 
@@ -138,7 +138,10 @@ def apply_curation(store: PrototypeStore, report: CurationReport) -> int:
         for key, reason in report.reasons.items()
         if key not in marked or (marked[key].startswith(MARK) and marked[key] != reason)
     }
-    return store.mark(changed) if changed else 0
+    newly_marked = store.mark(changed) if changed else 0
+    if len(changed) + len(taken_back) >= WORTH_PACKING:
+        store.optimize()
+    return newly_marked
 
 
 def uncurate(store: PrototypeStore) -> int:

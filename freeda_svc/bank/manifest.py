@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError
+from freeda_svc.whole_files import write_whole
 
 MANIFEST_NAME = "manifest.json"
-PARTIAL_MANIFEST_NAME = "manifest.json.partial"
-FORMAT = 1
+FORMAT = 2
+OLD_FORMAT = 1
+"""Of banks that an own database beside the engine kept."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     Raises:
         UnavailableError: the folder cannot be written.
     """
-    partial = folder / PARTIAL_MANIFEST_NAME
     try:
-        with partial.open("w", encoding="utf-8") as file:
-            json.dump(asdict(manifest), file, indent=2)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(folder / MANIFEST_NAME)
+        write_whole(folder / MANIFEST_NAME, (json.dumps(asdict(manifest), indent=2) + "\n").encode("utf-8"))
         sync_folder(folder)
     except OSError as error:
         raise UnavailableError(f"the bank folder {folder} cannot be written ({error.strerror})") from error
@@ -102,6 +98,8 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         if not folder.exists():
             raise NotFoundError(f"there is no bank {folder}: run `freeda ingest FILE` first, or give another folder")
+        if not path.is_file() and (folder / "shard").exists():
+            raise InputError(f"the bank {folder} has lost its {MANIFEST_NAME}: restore it from a backup, or drop it")
         if not path.is_file():
             raise InputError(f"{folder} is not a bank (it has no {MANIFEST_NAME}): give the folder of a bank")
         text = path.read_bytes()
@@ -117,6 +115,11 @@ def read_manifest(folder: Path) -> Manifest:
     if isinstance(version, int) and version > FORMAT:
         raise InputError(
             f"{folder} is a bank of format {version}, but this version reads up to {FORMAT}: use a newer freeda"
+        )
+    if version == OLD_FORMAT:
+        raise InputError(
+            f"{folder} is a bank of the old kind: write an archive of it with the release before "
+            "(`freeda bank export NAME FOLDER`), and import that here (`freeda bank import FOLDER --bank NAME@VERSION`)"
         )
     return _to_manifest(path, content)
 

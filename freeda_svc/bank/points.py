@@ -13,7 +13,8 @@ from freeda_svc.prototypes.record import Prototype
 
 KEY = "key"
 PROTOTYPE = "prototype"
-"""Names of the two vectors of a point."""
+APPEARANCE = "appearance"
+"""Names of a point's vectors."""
 
 # The engine reads numbers of up to 15 digits back exactly, longer ones sometimes not: a bank that moves would drift.
 _DECIMALS = 12
@@ -62,7 +63,10 @@ def make_payload(prototype: Prototype) -> Payload:
 
 
 def read_prototype(
-    payload: Mapping[str, Any], key: npt.NDArray[np.float32], vector: npt.NDArray[np.float32]
+    payload: Mapping[str, Any],
+    key: npt.NDArray[np.float32],
+    vector: npt.NDArray[np.float32],
+    appearance: npt.NDArray[np.float32] | None = None,
 ) -> Prototype:
     """Put a prototype together again; fields that an older bank does not have get their defaults.
 
@@ -70,10 +74,11 @@ def read_prototype(
         payload: as `make_payload` made it.
         key: (Dt,) float32.
         vector: (Dv,) float32.
+        appearance: (Dt,) float32; None where there is none.
     """
     given = {name: payload[name] for name in _PAYLOAD_FIELDS if name in payload}
     given["spans"] = tuple((int(start), int(end)) for start, end in payload["spans"])
-    return Prototype(key=key, vector=vector, **given)
+    return Prototype(key=key, vector=vector, appearance=appearance, **given)
 
 
 _VECTORS = {"key", "vector", "appearance"}

@@ -8,9 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from freeda_svc.bank.search_modes import Approximate
     from freeda_svc.prototypes.record import Prototype
 
 Payload = dict[str, Any]
+
+WORTH_PACKING = 20_000
+"""After so many prototypes were added, marked or unmarked at once a bank is packed, see `PrototypeStore.optimize`."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,8 @@ class PrototypeStore(Protocol):
     def add(self, prototypes: Sequence["Prototype"]) -> int:
         """Store a batch durably and as a whole; those already there (same `point_id`) stay as they are.
 
-        A process that dies meanwhile leaves none of the batch to be seen; adding the batch again stores it.
+        A process that dies meanwhile leaves none of the batch to be seen; adding the batch again stores it. Several
+        hundred and more are more than one batch, of which some may be there then.
 
         Args:
             prototypes: any number of them; all are checked before the first is written.
@@ -151,11 +156,38 @@ class PrototypeStore(Protocol):
             UnavailableError: the engine does not answer.
         """
 
+    def nearest_prototypes(
+        self, vectors: npt.NDArray[np.float32], k: int, *, approximate: "Approximate | None" = None
+    ) -> list[Neighbours]:
+        """The k prototypes that have the largest inner product with each vector; outliers are left out.
+
+        The scores are cosine times the prototype's length, since banks keep prototypes raw.
+
+        Args:
+            vectors: (R, Dv) float, finite, no row zero; only the direction counts.
+            k: how many for each vector, at least 1.
+            approximate: over the graph that `optimize` builds; exactly where there is none, and when None.
+
+        Returns:
+            R neighbours, in the order of the vectors.
+
+        Raises:
+            InputError: vectors of another shape or with unusable values, or k below 1.
+            UnavailableError: the engine does not answer.
+        """
+
     def vectors(self, ids: Sequence[str]) -> npt.NDArray[np.float32]:
         """The raw prototypes of some ids, (N, Dv) float32, in their order.
 
         Raises:
             NotFoundError: one of them is not there.
+        """
+
+    def appearances(self, ids: Sequence[str]) -> npt.NDArray[np.float32]:
+        """The appearances of some ids (see `Prototype.appearance`), (N, Dt) float32 of unit length, in their order.
+
+        Raises:
+            NotFoundError: one of them is not there, or has none.
         """
 
     def payloads(self, ids: Sequence[str]) -> list[Payload]:
@@ -212,6 +244,16 @@ class PrototypeStore(Protocol):
 
     def version(self) -> Version:
         """The bank's version now; cheap enough to be asked before every use."""
+
+    def optimize(self, *, index_prototypes: bool = False) -> None:
+        """Pack what many changes have scattered, so that searches are fast and files small; may take minutes.
+
+        Args:
+            index_prototypes: also build a graph of the prototypes, for `nearest_prototypes`.
+
+        Raises:
+            UnavailableError: the engine does not answer, or lacks room to work in.
+        """
 
     def close(self) -> None:
         """Release the store; closing again does nothing."""

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.table import Table
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
 
 PLAIN_LINE_SECONDS = 5.0
 SILENT_SECONDS = 15.0
@@ -36,18 +36,13 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, tit
     """Print rows as a table on standard output; numbers are aligned to the right."""
     table = make_table(columns, rows, title=title)
     if sys.stdout.isatty():
-        from rich.console import Console  # noqa: PLC0415 - slow to import, and many commands show no table
-
         Console(file=sys.stdout, highlight=False, markup=False, emoji=False).print(table)
     else:
         print_plain(table)
 
 
-def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> "Table":
+def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> Table:
     """Return rows as a table; numbers are aligned to the right."""
-    from rich.table import Table  # noqa: PLC0415 - as above
-    from rich.text import Text  # noqa: PLC0415 - as above
-
     cells = [list(row) for row in rows]
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):
@@ -58,10 +53,8 @@ def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, titl
     return table
 
 
-def print_plain(shown: "RenderableType") -> None:
+def print_plain(shown: RenderableType) -> None:
     """Print on standard output without colours and at a width of its own, so that it is the same everywhere."""
-    from rich.console import Console  # noqa: PLC0415 - as above
-
     plain = StringIO()
     Console(file=plain, width=PLAIN_WIDTH, highlight=False, markup=False, emoji=False).print(shown)
     click.echo("\n".join(line.rstrip() for line in plain.getvalue().splitlines()))
@@ -137,9 +130,6 @@ def shown_progress(label: str, *, unit: str = "", quiet: bool = False) -> Iterat
     unit = "" if label == unit else unit
     pace = Pace()
     if sys.stderr.isatty():
-        from rich.console import Console  # noqa: PLC0415 - as above
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - as above
-
         columns = (TextColumn("{task.description}"), BarColumn(BAR_WIDTH), TextColumn("{task.fields[told]}"))
         with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
             task = progress.add_task(label, total=None, told="")

@@ -17,7 +17,7 @@ from freeda_svc.cli.evaluation_report import print_ablation, print_evaluation, w
 from freeda_svc.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from freeda_svc.bank.embedded import EmbeddedStore
+    from freeda_svc.bank import QdrantStore
     from freeda_svc.evaluation.ablation import Ablated, Variant
     from freeda_svc.evaluation.datasets import Dataset
     from freeda_svc.packs import Pack
@@ -74,7 +74,7 @@ def miniature(out: Path | None, captions: int, scenes: int, *, ablate: bool, qui
 
 
 def _run(folder: Path, captions: int, scenes: int, *, ablated: bool, quiet: bool) -> "list[Ablated]":
-    from freeda_svc.bank.embedded import EmbeddedStore  # noqa: PLC0415 - brings the engine
+    from freeda_svc.bank import make_or_open_folder  # noqa: PLC0415 - brings the engine
     from freeda_svc.evaluation.ablation import Variant, ablate, list_variants  # noqa: PLC0415 - brings much
     from freeda_svc.evaluation.miniature_world import SUPERPIXEL_NUMBERS, write_validation_set  # noqa: PLC0415 - as above
     from freeda_svc.evaluation.remembering import remembering  # noqa: PLC0415 - brings the models
@@ -88,7 +88,7 @@ def _run(folder: Path, captions: int, scenes: int, *, ablated: bool, quiet: bool
         variants = tuple(filter(_possible, list_variants(given, SUPERPIXEL_NUMBERS)))
     dataset: Dataset = write_validation_set(folder / "scenes", scenes)
     sizes = pack.image_text.dimension, pack.backbone.dimension
-    with closing(EmbeddedStore.open(folder / "bank", pack.fingerprint, *sizes)) as store:
+    with closing(make_or_open_folder(folder / "bank", pack.fingerprint, *sizes)) as store:
         with _shown("captions", quiet=quiet) as tell:
             _fill(store, pack, captions, tell)
         with _shown("ablation" if ablated else "scenes", quiet=quiet) as tell:
@@ -103,7 +103,7 @@ def _run(folder: Path, captions: int, scenes: int, *, ablated: bool, quiet: bool
             )
 
 
-def _fill(store: "EmbeddedStore", pack: "Pack", captions: int, tell: Tell) -> None:
+def _fill(store: "QdrantStore", pack: "Pack", captions: int, tell: Tell) -> None:
     from freeda_svc.evaluation.miniature_world import fill_bank, validation_captions  # noqa: PLC0415 - brings much
     from freeda_svc.prototypes.builder import PrototypeBuilder  # noqa: PLC0415 - brings the models
 

@@ -22,10 +22,11 @@ def open_banks(settings: Settings) -> Banks:
     if settings.search != "exact":
         approximate = Approximate(settings.search_depth, quantized=settings.search == "quantized")
     if settings.qdrant_url:
-        from freeda_svc.bank.server import ServerBanks, connect  # noqa: PLC0415 - its client takes a second to import
+        from freeda_svc.bank.qdrant.connection import connect  # noqa: PLC0415 - its client takes a second to import
+        from freeda_svc.bank.qdrant.server_banks import ServerBanks  # noqa: PLC0415 - as above
 
         return ServerBanks(connect(settings.qdrant_url, settings.qdrant_api_key), approximate)
-    from freeda_svc.bank.embedded import EmbeddedBanks  # noqa: PLC0415 - only where it is used
+    from freeda_svc.bank import EmbeddedBanks  # noqa: PLC0415 - only where it is used
 
     return EmbeddedBanks(settings.banks_folder, approximate)
 

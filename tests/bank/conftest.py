@@ -14,8 +14,9 @@ import pytest
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
-from freeda_svc.bank import BankName, Banks, EmbeddedBanks, EmbeddedStore, PrototypeStore
-from freeda_svc.bank.server import ServerBanks, connect
+from freeda_svc.bank import BankName, Banks, EmbeddedBanks, PrototypeStore, make_or_open_folder
+from freeda_svc.bank.qdrant.connection import connect
+from freeda_svc.bank.qdrant.server_banks import ServerBanks
 from freeda_svc.prototypes.record import GENERATED, Prototype
 from tests.bank.watched_store import Watched
 
@@ -62,6 +63,10 @@ class LocalClient:
         }
         with self._lock:
             self._shared.create_collection(name, vectors_config=compared, **named)
+
+    def collections(self) -> dict[str, Any]:
+        """What local mode keeps of each collection."""
+        return self._shared._client.collections
 
     def create_payload_index(self, *args: object, **named: object) -> None:
         pass
@@ -144,7 +149,7 @@ def make_store(engine: str, fast_folder: Path, make_banks: Callable[[], Banks]) 
         number = len(opened) + 1
         store: PrototypeStore
         if engine == "embedded":
-            store = EmbeddedStore.open(fast_folder / f"store-{number}", PACK, key_dimension, vector_dimension)
+            store = make_or_open_folder(fast_folder / f"store-{number}", PACK, key_dimension, vector_dimension)
         else:
             if not places:
                 places.append(make_banks())

@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from freeda_svc.bank import EmbeddedStore
+from freeda_svc.bank import make_or_open_folder
 from freeda_svc.bank.class_prototypes import ClassPrototypes, Retrieval
 from freeda_svc.bank.points import point_id
 from freeda_svc.bank.store import ALL, Selection
@@ -230,7 +230,7 @@ class ChangingBank(RuleBasedStateMachine):
         super().__init__()
         memory = Path("/dev/shm")
         self.folder = Path(tempfile.mkdtemp(dir=memory if os.access(memory, os.W_OK) else None))
-        self.store = EmbeddedStore.open(self.folder / "bank", "pack", 5, 7)
+        self.store = make_or_open_folder(self.folder / "bank", "pack", 5, 7)
         self.prototypes = ClassPrototypes(self.store, entries=12)
         self.made = 0
 

@@ -7,7 +7,7 @@ from benchmarks.synthetic_bank import built
 from benchmarks.synthetic_bank.flat_baseline import FlatBaseline
 from benchmarks.synthetic_bank.footprint import measure_footprint
 from benchmarks.synthetic_bank.keys import BATCH, Batch, Shape, SyntheticKeys
-from freeda_svc.bank import EmbeddedStore
+from freeda_svc.bank import open_folder
 from freeda_svc.prototypes.record import Prototype
 
 SMALL = Shape(keys=2 * BATCH, nouns=50, dimension=8)
@@ -26,7 +26,7 @@ def test_a_bank_is_built_once(tmp_path: Path) -> None:
     assert folder.is_relative_to(tmp_path / "cache")
     assert first == second
     assert first.prototypes == SMALL.keys
-    with EmbeddedStore.open_existing(folder) as store:
+    with open_folder(folder) as store:
         assert store.count() == SMALL.keys
 
 
@@ -48,7 +48,7 @@ def test_building_goes_on_where_it_was_interrupted(monkeypatch: pytest.MonkeyPat
 
     assert made == [BATCH]
     assert ingest.prototypes == SMALL.keys
-    with EmbeddedStore.open_existing(folder) as store:
+    with open_folder(folder) as store:
         assert store.count() == SMALL.keys
 
 
@@ -63,7 +63,7 @@ def test_the_bank_finds_all_that_the_flat_index_finds() -> None:
     flat = FlatBaseline(synthetic)
 
     rows, scores, prototypes = flat.nearest(queries, 20)
-    with EmbeddedStore.open_existing(folder) as store:
+    with open_folder(folder) as store:
         found = store.nearest(queries, 20)
 
     assert flat.recall(queries, [flat.rows_of(neighbours.ids) for neighbours in found], 20) == 1

@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 
 from freeda_svc.bank import BankName, EmbeddedBanks
 from freeda_svc.bank.moving import importing, read_archive_manifest
+from freeda_svc.bank.qdrant.lock import FolderLock
 from freeda_svc.cli.bank import moving
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.prototypes import Prototype
@@ -179,7 +180,8 @@ def test_a_bank_that_another_process_holds_is_told_in_one_line(
     freeda: Freeda, archive: Path, banks: EmbeddedBanks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(held, "BANK_PATIENCE_SECONDS", 0.2)
-    with banks.open(BankName("default", 1)):
+    with ExitStack() as another_process:
+        another_process.callback(FolderLock(banks.place(BankName("default", 1))).release)
         for command in (("export", archive.parent / "b"), ("import", archive)):
             assert_refused(freeda("bank", *command), "default/1 is in use by process")
         # Another version beside it is free.

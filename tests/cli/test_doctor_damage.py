@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from freeda_svc.bank.embedded import EmbeddedBanks
+from freeda_svc.bank import EmbeddedBanks
 from freeda_svc.bank.names import BankName
 from freeda_svc.cli.doctor import models, places, services
 from freeda_svc.cli.doctor.findings import Check, Finding, Verdict, run_checks
@@ -74,12 +74,11 @@ def _filled_bank(settings: Settings) -> Path:
 @pytest.mark.parametrize(
     ("damaged", "reason"),
     [
-        ("shard/segments/*/payload_storage/page_0.dat", "cannot be used"),
-        ("shard/segments/*/segment.json", "cannot be used"),
-        ("shard/edge_config.json", "cannot be used"),
-        ("prototypes.float16", "not finite"),
-        ("keys.float16", "are not of length 1"),
-        ("ledger.sqlite", "ledger.sqlite"),
+        ("shard/segments/*/payload_storage/page_0.dat", "does not answer"),
+        ("shard/segments/*/segment.json", "cannot be opened"),
+        ("shard/edge_config.json", "edge_config.json"),
+        ("shard/segments/*/vector_storage-prototype/vectors/chunk_0.mmap", "damaged"),
+        ("shard/segments/*/vector_storage-key/vectors/chunk_0.mmap", "damaged"),
         ("manifest.json", "manifest.json"),
     ],
 )

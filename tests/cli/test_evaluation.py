@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from freeda_svc.bank import BankName, EmbeddedBanks
+from freeda_svc.bank.qdrant.lock import FolderLock
 from freeda_svc.evaluation import evaluating
 from freeda_svc.miniature.scenes import HARD, NOUNS, paint_scene
 from freeda_svc.packs.description import read_pack_parameters
@@ -150,7 +152,8 @@ def test_other_parameters_go_to_another_folder(freeda: Freeda, banks: object, fo
 
 
 def test_a_bank_that_a_worker_holds_is_said(freeda: Freeda, home: Path, banks: EmbeddedBanks, folders: Path) -> None:
-    with banks.open(BankName("default", 1)):
+    with ExitStack() as another_process:
+        another_process.callback(FolderLock(banks.place(BankName("default", 1))).release)
         ran = freeda(*arguments(folders))
         assert ran.code == 1
         assert "is in use by process" in ran.err

@@ -3,7 +3,7 @@
 Real are the broker (Valkey, over TCP, with a password and an append-only file), PostgreSQL, the migration step, one
 worker for generation and one for segmentation, each with a home of its own, and the command line; they share nothing
 but the servers and the folder of artifacts. Qdrant is real only where FREEDA_TEST_QDRANT_URL names a server; otherwise
-a stand-in speaks its protocol over HTTP and asks for the key (tests/bank/server). The models are untrained.
+a stand-in speaks its protocol over HTTP and asks for the key (tests/bank/qdrant). The models are untrained.
 """
 
 import os
@@ -26,14 +26,15 @@ from PIL import Image
 from sqlalchemy import select
 
 from freeda_svc.bank import BankName
-from freeda_svc.bank.server import ServerBanks, connect
+from freeda_svc.bank.qdrant.connection import connect
+from freeda_svc.bank.qdrant.server_banks import ServerBanks
 from freeda_svc.errors import NotFoundError
 from freeda_svc.jobs import EventKind
 from freeda_svc.jobs.database import close_databases, reading
 from freeda_svc.jobs.tables import Event, Job
 from freeda_svc.settings import Settings, load_settings
 from tests.bank.conftest import LocalConnection
-from tests.bank.server.conftest import API_KEY, StubServer
+from tests.bank.qdrant.stub_server import API_KEY, StubServer
 from tests.deploy.documents import COMPOSE, DEPLOY, read_compose, seconds
 from tests.postgresql import PostgresServer
 from tests.tcp_broker import tcp_broker

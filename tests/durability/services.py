@@ -150,12 +150,12 @@ def servers(folder: Path, **given: Any) -> Iterator[Servers]:  # noqa: ANN401 - 
     """A broker, a PostgreSQL server, a stand-in of a Qdrant server, and a shared folder."""
     import migrations  # noqa: PLC0415
     from tests.bank.conftest import LocalConnection  # noqa: PLC0415
-    from tests.bank.server.conftest import API_KEY, StubServer  # noqa: PLC0415
+    from tests.bank.qdrant.stub_server import API_KEY, StubServer  # noqa: PLC0415
     from tests.postgresql import PostgresServer  # noqa: PLC0415
 
     broker = quick_settings(folder, home=folder / "broker")
     database = PostgresServer()
-    bank = StubServer(LocalConnection().client())  # type: ignore[arg-type]
+    bank = StubServer(LocalConnection().client())
     bank.start()
     try:
         settings = quick_settings(

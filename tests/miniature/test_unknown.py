@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from freeda_svc.bank import EmbeddedStore
+from freeda_svc.bank import make_or_open_folder
 from freeda_svc.miniature.scenes import EASY, HARD, NOUNS, Scene, paint_scene
 from freeda_svc.packs import Pack, load_pack
 from freeda_svc.packs.parameters import UnknownParameters
@@ -30,7 +30,7 @@ def segmenter(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         make_exemplar(noun, scene.image, scene.labels == NOUNS.index(noun)) for scene in painted for noun in scene.nouns
     ]
     folder = tmp_path_factory.mktemp("bank")
-    store = EmbeddedStore.open(folder, pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
+    store = make_or_open_folder(folder, pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
     store.add(ExemplarBuilder(pack).build(examples).prototypes)
     yield Segmenter(pack, store)
     store.close()

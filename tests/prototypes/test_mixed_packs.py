@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from freeda_svc.bank import EmbeddedStore
+from freeda_svc.bank import make_or_open_folder
 from freeda_svc.captions.caption import make_caption
 from freeda_svc.errors import InputError
 from freeda_svc.packs import Pack, load_pack, read_pack_parameters, write_pack_manifest
@@ -44,7 +44,7 @@ def test_packs_with_the_same_encoders_fill_one_bank_that_both_ask(
     first, second = load_pack(str(tiny_pack_folder)), with_another("generator")
     caption = make_caption("A ball on the grass.")
     assert caption is not None
-    store = EmbeddedStore.open(
+    store = make_or_open_folder(
         tmp_path / "bank", first.encoders_fingerprint, first.image_text.dimension, first.backbone.dimension
     )
     with closing(store):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from freeda_svc.bank import EmbeddedStore, class_prototypes
+from freeda_svc.bank import QdrantStore, class_prototypes, make_or_open_folder
 from freeda_svc.errors import InputError
 from freeda_svc.miniature.scenes import CROWDED, paint_scene
 from freeda_svc.packs import Pack, load_pack
@@ -47,10 +47,10 @@ def make_prototypes(pack: Pack, seed: int, origin: str = GENERATED) -> list[Prot
 
 
 @pytest.fixture(scope="module")
-def store(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+def store(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[QdrantStore]:
     """Do not add to it."""
     folder = tmp_path_factory.mktemp("bank")
-    opened = EmbeddedStore.open(folder, pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
+    opened = make_or_open_folder(folder, pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
     opened.add([prototype for seed in range(EACH) for prototype in make_prototypes(pack, seed)])
     yield opened
     opened.close()
@@ -68,7 +68,7 @@ def parameters(pack: Pack) -> SegmentationParameters:
 
 
 @pytest.fixture
-def segmenter(pack: Pack, store: EmbeddedStore) -> Segmenter:
+def segmenter(pack: Pack, store: QdrantStore) -> Segmenter:
     return Segmenter(pack, store, bank="tests@1")
 
 
@@ -80,7 +80,7 @@ def mean_feature(pack: Pack, image: np.ndarray, segmentation: Segmentation, inde
 
 
 def test_contributions_of_prototypes_sum_up_to_the_cosine_of_the_class_prototype_and_the_regions(
-    pack: Pack, store: EmbeddedStore, segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters
+    pack: Pack, store: QdrantStore, segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters
 ) -> None:
     segmentation = segmenter.segment(image, NOUNS, parameters)
     evidence = segmenter.explain(image, segmentation)
@@ -98,7 +98,7 @@ def test_contributions_of_prototypes_sum_up_to_the_cosine_of_the_class_prototype
 
 
 def test_a_prototypes_agreement_is_its_mean_cosine_with_the_regions_and_the_highest_comes_first(
-    pack: Pack, store: EmbeddedStore, segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters
+    pack: Pack, store: QdrantStore, segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters
 ) -> None:
     segmentation = segmenter.segment(image, NOUNS, parameters)
     for category in segmenter.explain(image, segmentation).categories:
@@ -110,7 +110,7 @@ def test_a_prototypes_agreement_is_its_mean_cosine_with_the_regions_and_the_high
 
 
 def test_prototypes_are_told_with_what_the_bank_knows_of_them(
-    store: EmbeddedStore, segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters
+    store: QdrantStore, segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters
 ) -> None:
     evidence = segmenter.explain(image, segmenter.segment(image, NOUNS, parameters), EvidenceLimits(prototypes=2))
     for category in evidence.categories:
@@ -145,7 +145,7 @@ def test_other_aggregations_are_told_as_they_compare(
 def test_exemplars_come_first_as_far_as_they_count_more(
     pack: Pack, tmp_path: Path, image: np.ndarray, parameters: SegmentationParameters
 ) -> None:
-    store = EmbeddedStore.open(tmp_path, pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
+    store = make_or_open_folder(tmp_path, pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
     ball = make_prototypes(pack, 7, EXEMPLAR)[0]
     parts = next(image_parts(pack, image, parameters))
     twin = replace(ball, vector=parts.features.mean(dim=0).numpy())  # agrees with everything in the image
@@ -263,7 +263,7 @@ def test_another_image_or_pack_is_refused(
 def test_a_bank_that_changed_meanwhile_is_told(
     pack: Pack, tmp_path: Path, image: np.ndarray, parameters: SegmentationParameters
 ) -> None:
-    store = EmbeddedStore.open(tmp_path, pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
+    store = make_or_open_folder(tmp_path, pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
     store.add(make_prototypes(pack, 0))
     segmenter = Segmenter(pack, store)
     segmentation = segmenter.segment(image, NOUNS, parameters)

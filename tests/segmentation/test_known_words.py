@@ -5,7 +5,7 @@ from unittest.mock import patch
 
 import pytest
 
-from freeda_svc.bank import EmbeddedStore
+from freeda_svc.bank import QdrantStore
 from freeda_svc.bank.store import Selection
 from freeda_svc.packs import Pack, load_pack
 from freeda_svc.segmentation import Category, Segmenter, parse_categories
@@ -19,7 +19,7 @@ def pack(tiny_pack_folder: Path) -> Pack:
 
 
 @pytest.fixture
-def store(pack: Pack, tmp_path: Path) -> Iterator[EmbeddedStore]:
+def store(pack: Pack, tmp_path: Path) -> Iterator[QdrantStore]:
     """Three prototypes of each of four nouns."""
     store = fill_bank(pack, tmp_path / "bank")
     yield store
@@ -27,7 +27,7 @@ def store(pack: Pack, tmp_path: Path) -> Iterator[EmbeddedStore]:
 
 
 @pytest.fixture
-def segmenter(pack: Pack, store: EmbeddedStore) -> Segmenter:
+def segmenter(pack: Pack, store: QdrantStore) -> Segmenter:
     return Segmenter(pack, store)
 
 
@@ -47,7 +47,7 @@ def test_own_prototypes_are_counted_whatever_the_case(segmenter: Segmenter, pack
 
 
 def test_nouns_that_stand_in_are_those_of_the_nearest_keys(
-    segmenter: Segmenter, pack: Pack, store: EmbeddedStore
+    segmenter: Segmenter, pack: Pack, store: QdrantStore
 ) -> None:
     (word,) = known(segmenter, pack, "zebra")
     (nearest,) = store.nearest(pack.image_text.embed_nouns(["zebra"]).numpy(), 5)
@@ -72,7 +72,7 @@ def test_synonyms_and_words_of_a_background_count_each(segmenter: Segmenter, pac
     assert counted == [[("tree", 3), ("bush", 0)], [("ball", 3), ("sky", 3)]]
 
 
-def test_what_is_not_retrieved_does_not_count(segmenter: Segmenter, pack: Pack, store: EmbeddedStore) -> None:
+def test_what_is_not_retrieved_does_not_count(segmenter: Segmenter, pack: Pack, store: QdrantStore) -> None:
     assert known(segmenter, pack, "tree")[0].prototypes == 3
     store.mark(dict.fromkeys(store.select(Selection(noun="tree"))[:2], "blurred"))
     assert known(segmenter, pack, "tree")[0].prototypes == 1
@@ -90,7 +90,7 @@ def test_it_is_told_however_prototypes_are_joined(segmenter: Segmenter, pack: Pa
     assert (word.prototypes, word.retrieved) == (3, 5)
 
 
-def test_a_bank_that_stays_as_it_is_is_asked_once(segmenter: Segmenter, pack: Pack, store: EmbeddedStore) -> None:
+def test_a_bank_that_stays_as_it_is_is_asked_once(segmenter: Segmenter, pack: Pack, store: QdrantStore) -> None:
     with (
         patch.object(store, "nouns", wraps=store.nouns) as nouns,
         patch.object(store, "count", wraps=store.count) as count,
@@ -103,7 +103,7 @@ def test_a_bank_that_stays_as_it_is_is_asked_once(segmenter: Segmenter, pack: Pa
         assert (nouns.call_count, count.call_count) == (2, 3)
 
 
-def test_only_a_few_nouns_are_named(segmenter: Segmenter, pack: Pack, store: EmbeddedStore) -> None:
+def test_only_a_few_nouns_are_named(segmenter: Segmenter, pack: Pack, store: QdrantStore) -> None:
     store.add(make_prototypes(pack, tuple(f"noun {number}" for number in range(20)), seed=11))
     (word,) = known(segmenter, pack, "zebra", k=32)
     assert len(word.nearest) == NEAREST_TOLD

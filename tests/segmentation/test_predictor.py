@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from freeda_svc.bank import EmbeddedStore, class_prototypes
+from freeda_svc.bank import QdrantStore, class_prototypes, make_or_open_folder
 from freeda_svc.errors import InputError
 from freeda_svc.packs import Pack, load_pack
 from freeda_svc.packs.parameters import SegmentationParameters
@@ -26,7 +26,7 @@ def pack(tiny_pack_folder: Path) -> Pack:
 
 
 @pytest.fixture(scope="module")
-def store(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+def store(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[QdrantStore]:
     """Twelve prototypes. Do not add to it."""
     store = fill_bank(pack, tmp_path_factory.mktemp("bank"))
     yield store
@@ -34,13 +34,13 @@ def store(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embe
 
 
 @pytest.fixture
-def segmenter(pack: Pack, store: EmbeddedStore) -> Segmenter:
+def segmenter(pack: Pack, store: QdrantStore) -> Segmenter:
     return Segmenter(pack, store)
 
 
 def restated(
     pack: Pack,
-    store: EmbeddedStore,
+    store: QdrantStore,
     image: np.ndarray,
     parameters: SegmentationParameters,
     pixel_scores: Callable[..., torch.Tensor],
@@ -70,7 +70,7 @@ def with_changes(pack: Pack, **changes: object) -> SegmentationParameters:
 @pytest.mark.parametrize("beta", [0.5, 1.0])
 def test_labels_and_scores_are_those_of_a_plain_restatement(
     pack: Pack,
-    store: EmbeddedStore,
+    store: QdrantStore,
     segmenter: Segmenter,
     pixel_scores: Callable[..., torch.Tensor],
     beta: float,
@@ -217,14 +217,16 @@ def test_prototypes_are_fetched_once_until_the_bank_grows(
     store.close()
 
 
-def test_the_generator_is_never_loaded(tiny_pack_folder: Path, store: EmbeddedStore) -> None:
+def test_the_generator_is_never_loaded(tiny_pack_folder: Path, store: QdrantStore) -> None:
     pack = load_pack(str(tiny_pack_folder))
     Segmenter(pack, store).segment(photo(), CATEGORIES)
     assert "generator" not in vars(pack)
 
 
 def test_an_empty_bank_is_refused(pack: Pack, tmp_path: Path) -> None:
-    empty = EmbeddedStore.open(tmp_path / "empty", pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
+    empty = make_or_open_folder(
+        tmp_path / "empty", pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension
+    )
     with pytest.raises(InputError, match="the bank is empty"):
         Segmenter(pack, empty).segment(photo(), CATEGORIES)
     empty.close()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from freeda_svc.bank import EmbeddedStore
+from freeda_svc.bank import make_or_open_folder
 from freeda_svc.errors import InputError
 from freeda_svc.packs import Pack, load_pack
 from freeda_svc.packs.parameters import SegmentationParameters
@@ -240,7 +240,7 @@ def test_a_segmenter_proposes_from_its_bank_and_sees_it_grow(
             pack=pack.fingerprint,
         )
 
-    store = EmbeddedStore.open(tmp_path, pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
+    store = make_or_open_folder(tmp_path, pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
     segmenter = Segmenter(pack, store, bank="fruit@1")
     with pytest.raises(InputError, match="the bank is empty"):
         segmenter.propose(image, local_only)

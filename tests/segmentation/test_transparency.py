@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from freeda_svc.bank import EmbeddedStore
+from freeda_svc.bank import QdrantStore
 from freeda_svc.errors import InputError
 from freeda_svc.images import load_visible
 from freeda_svc.packs import Pack, load_pack
@@ -32,7 +32,7 @@ def pack(tiny_pack_folder: Path) -> Pack:
 
 
 @pytest.fixture(scope="module")
-def store(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+def store(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[QdrantStore]:
     """Twelve prototypes. Do not add to it."""
     store = fill_bank(pack, tmp_path_factory.mktemp("bank"))
     yield store
@@ -40,7 +40,7 @@ def store(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embe
 
 
 @pytest.fixture
-def segmenter(pack: Pack, store: EmbeddedStore) -> Segmenter:
+def segmenter(pack: Pack, store: QdrantStore) -> Segmenter:
     return Segmenter(pack, store)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from freeda_svc.bank import EmbeddedStore
+from freeda_svc.bank import QdrantStore
 from freeda_svc.bank.class_prototypes import ClassPrototypes
 from freeda_svc.packs import Pack, load_pack
 from freeda_svc.packs.parameters import RefinementParameters, SegmentationParameters, UnknownParameters
@@ -24,14 +24,14 @@ def pack(tiny_pack_folder: Path) -> Pack:
 
 
 @pytest.fixture(scope="module")
-def store(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+def store(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[QdrantStore]:
     """Twelve prototypes. Do not add to it."""
     with fill_bank(pack, tmp_path_factory.mktemp("bank")) as store:
         yield store
 
 
 @pytest.fixture
-def segmenter(pack: Pack, store: EmbeddedStore) -> Segmenter:
+def segmenter(pack: Pack, store: QdrantStore) -> Segmenter:
     return Segmenter(pack, store, bank="toys@2")
 
 
@@ -39,7 +39,7 @@ def with_changes(pack: Pack, **changes: object) -> SegmentationParameters:
     return replace(pack.parameters.segmentation, k=3, stride=32, **changes)
 
 
-def test_a_result_names_the_bank_and_its_version(segmenter: Segmenter, store: EmbeddedStore) -> None:
+def test_a_result_names_the_bank_and_its_version(segmenter: Segmenter, store: QdrantStore) -> None:
     result = segmenter.segment(photo(), NOUNS)
     assert result.bank == "toys@2"
     assert result.bank_version == store.version()

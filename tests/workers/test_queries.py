@@ -9,7 +9,7 @@ import httpx
 import pytest
 from qdrant_client.http.exceptions import ResponseHandlingException
 
-from freeda_svc.bank.server.connection import asking
+from freeda_svc.bank.qdrant.connection import asking
 from freeda_svc.captions.caption import Caption
 from freeda_svc.errors import FreedaError, NotFoundError, UnavailableError
 from freeda_svc.jobs import follow_job, job_summary, submit_ingest

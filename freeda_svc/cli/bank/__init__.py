@@ -12,6 +12,7 @@ COMMANDS: dict[str, Entry] = {
     "export": Entry("bank.moves:export", "Write a bank into an archive, a folder of Parquet files."),
     "forget": Entry("bank.changes:forget", "Remove prototypes for good, after telling how many."),
     "import": Entry("bank.moves:import_command", "Add an archive's prototypes to a bank, or those of a published one."),
+    "index": Entry("bank.versions:index", "Pack a bank for searching, after it has changed much."),
     "list": Entry("bank.versions:list_command", "List all banks with their versions."),
     "nouns": Entry("bank.contents:nouns", "List nouns, those with most prototypes first."),
     "search": Entry("bank.contents:search", "Show the keys nearest to a text."),

@@ -1,14 +1,18 @@
-"""``freeda bank list | create | switch | drop``: banks side by side, and their versions."""
+"""``freeda bank list | create | switch | drop | index``: banks side by side, and their versions."""
 
 import click
 
 from freeda_svc.bank.names import split_bank_name
+from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.completing import complete_banks
 from freeda_svc.cli.confirming import confirm
-from freeda_svc.cli.console import print_json, print_table
+from freeda_svc.cli.console import print_json, print_table, size_text
 from freeda_svc.cli.options import checked_by, json_option, outcome_option
 from freeda_svc.cli.session import read_settings
 from workers.queries import ask_bank, bank_stats
+
+PACKING_SECONDS = 3600.0
+"""How long a bank is waited for that is being packed."""
 
 
 @click.command("list")
@@ -30,6 +34,9 @@ def list_command(context: click.Context, *, as_json: bool) -> None:
             for entry in found
         ]
         print_table(("bank", "current", "prototypes", "pack", "created"), rows)
+        for entry in found:
+            if entry["fault"]:
+                click.echo(f"{entry['bank']} cannot be opened: {entry['fault']}", err=True)
     else:
         click.echo("There are no banks yet: `freeda ingest` makes one, or `freeda bank create NAME`.")
 
@@ -88,7 +95,35 @@ def drop(context: click.Context, name: str, *, yes: bool, as_json: bool) -> None
       freeda bank drop animals@1 --yes
     """
     settings = read_settings(context)
-    count = bank_stats(settings, name)["prototypes"]
-    confirm(f"drop {name} with {count} prototypes for good", yes=yes)
+    # Not asked of the bank itself: one that cannot be opened can be dropped.
+    listed = {entry["bank"]: entry["prototypes"] for entry in ask_bank(settings, "list_banks")}
+    count = listed.get(name, 0)
+    if name in listed:  # for others, the answer says what is wrong
+        confirm(f"drop {name} with {count} prototypes for good", yes=yes)
     dropped = ask_bank(settings, "drop_bank", bank=name)
     print_json({"bank": dropped, "prototypes": count}) if as_json else click.echo(f"{dropped} dropped")
+
+
+@click.command()
+@bank_option
+@click.option("--prototypes", is_flag=True, help="Also build a graph of the prototypes, for searching by looks.")
+@outcome_option
+@click.pass_context
+def index(context: click.Context, bank: str, *, prototypes: bool, as_json: bool) -> None:
+    """Pack a bank for searching, after it has changed much.
+
+    Files become smaller and searches faster; nothing else changes. It takes about a minute for a million prototypes,
+    in which the bank answers nobody, and as much room on the disk as the bank has itself.
+
+    \b
+    Example:
+      freeda bank index --bank animals
+    """
+    settings = read_settings(context)
+    patient = settings.model_copy(update={"query_timeout_seconds": PACKING_SECONDS})
+    packed = ask_bank(patient, "index_bank", bank=bank or settings.bank, prototypes=prototypes)
+    if as_json:
+        print_json(packed)
+    else:
+        before, now = size_text(packed["bytes_before"]), size_text(packed["bytes"])
+        click.echo(f"{packed['bank']} packed: {before} before, {now} now")

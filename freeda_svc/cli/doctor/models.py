@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from freeda_svc.bank.banks import Banks, BankSummary
-from freeda_svc.bank.manifest import has_manifest
 from freeda_svc.bank.store import PrototypeStore, Selection
 from freeda_svc.cli.console import size_text
 from freeda_svc.cli.doctor.findings import Finding, note, ok, wrong
@@ -27,6 +26,7 @@ _RESTORE = (
     "(`freeda bank import`), or ingest its captions into another version (`freeda bank create`)"
 )
 _SAMPLE = 500
+_MOST_SCANNED = 20_000
 _FEW = 3
 _ROUNDING = 0.01
 _ANSWER_SECONDS = 10.0
@@ -47,10 +47,6 @@ def look_at_pack(settings: Settings) -> Iterator[Finding]:
 
 def look_at_bank(settings: Settings) -> Iterator[Finding]:
     """Is the bank there and of the pack, can it be searched, and can what is found be read?"""
-    if settings.embedded_bank:
-        lost = _without_manifest(settings.banks_folder)
-        if lost:
-            yield wrong("bank", f"{lost[0]} has lost its manifest.json, without which it is no bank", _RESTORE)
     with closing(open_banks(settings)) as banks:
         summaries = _summaries(banks)
         if isinstance(summaries, Finding):
@@ -59,11 +55,14 @@ def look_at_bank(settings: Settings) -> Iterator[Finding]:
         try:
             meant = banks.resolve(settings.bank)
         except NotFoundError as error:
-            if not settings.embedded_bank or not lost:
-                advice = "run `freeda ingest FILE`, or `freeda bank create NAME`"
-                yield note("bank", str(error).partition(":")[0], advice)
+            yield note("bank", str(error).partition(":")[0], "run `freeda ingest FILE`, or `freeda bank create NAME`")
             return
+        for summary in summaries:
+            if summary.fault:
+                yield wrong("bank", f"{summary.bank}: {summary.fault}", _RESTORE)
         bank = next(summary for summary in summaries if summary.bank == meant)
+        if bank.fault:
+            return
         told = f"{meant}, {bank.prototypes:,} prototypes" + _others(len(summaries) - 1)
         yield _searched(settings, banks, bank, told)
     try:
@@ -112,10 +111,10 @@ def _fault(store: PrototypeStore) -> str:
     [found] = store.nearest(np.ones((1, store.key_dimension), dtype=np.float32), 1)
     if len(found.scores) == 0 or not all(abs(score) <= 1 + _ROUNDING for score in found.scores):  # a NaN is none
         return "its keys are not of length 1, so their file is damaged"
-    sample = ids[:: max(1, len(ids) // _SAMPLE)]
-    if not np.isfinite(store.vectors(sample)).all():
-        return "prototypes are not finite: their file is damaged"
-    store.payloads(sample)
+    store.vectors(ids[:: max(1, len(ids) // _SAMPLE)])
+    for number, _ in enumerate(store.scan(at_once=_SAMPLE)):  # where keys and payloads are read and checked, too
+        if number * _SAMPLE >= _MOST_SCANNED:
+            break
     return ""
 
 
@@ -130,12 +129,6 @@ def _asked(settings: Settings, bank: BankSummary, told: str) -> Finding:
     except FreedaError as error:
         return wrong("bank", f"{bank.bank} cannot be used: {' '.join(str(error).split())}", _RESTORE)
     return ok("bank", f"{told}, searched by the worker")
-
-
-def _without_manifest(folder: Path) -> list[Path]:
-    """Folders of banks that hold files, but not the one that says what they are."""
-    versions = [place for place in folder.glob("*/*") if place.is_dir() and place.name.isdecimal()]
-    return [place for place in sorted(versions) if not has_manifest(place) and any(place.iterdir())]
 
 
 def _others(count: int) -> str:

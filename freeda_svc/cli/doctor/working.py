@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from freeda_svc.bank.embedded.lock import LOCK_NAME
+from freeda_svc.bank.qdrant.lock import LOCK_NAME
 from freeda_svc.cli.console import counted
 from freeda_svc.cli.doctor.findings import Finding, note, ok, wrong
 from freeda_svc.errors import FreedaError

@@ -1,6 +1,7 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,13 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from freeda_svc.bank import EmbeddedStore
+from freeda_svc.bank import QdrantStore, make_or_open_folder, point_id
 from freeda_svc.errors import FreedaError
 from freeda_svc.prototypes.record import EXEMPLAR, GENERATED, IMPORTED, Prototype
 
 PACK = "pack-of-the-tests"
 
-OpenStore = Callable[..., EmbeddedStore]
+OpenStore = Callable[..., QdrantStore]
 MakeSome = Callable[..., list[Prototype]]
 ReadTable = Callable[[Path], pa.Table]
 Refused = Callable[..., str]
@@ -29,13 +30,13 @@ def tmp_path(fast_folder: Path) -> Path:
 @pytest.fixture
 def open_store(fast_folder: Path) -> Iterator[OpenStore]:
     """Makes empty embedded banks, or banks that hold what is given."""
-    opened: list[EmbeddedStore] = []
+    opened: list[QdrantStore] = []
     place = Path(tempfile.mkdtemp(prefix="freeda-moving-", dir=fast_folder.parent))
 
     def open_(
         prototypes: Sequence[Prototype] = (), *, pack: str = PACK, dimensions: tuple[int, int] = (5, 7)
-    ) -> EmbeddedStore:
-        store = EmbeddedStore.open(place / str(len(opened)), pack, *dimensions)
+    ) -> QdrantStore:
+        store = make_or_open_folder(place / str(len(opened)), pack, *dimensions)
         opened.append(store)
         store.add(prototypes)
         return store
@@ -48,12 +49,14 @@ def open_store(fast_folder: Path) -> Iterator[OpenStore]:
 
 @pytest.fixture
 def make_some() -> MakeSome:
-    """Makes prototypes that differ in everything; the start offsets captions, so ids differ."""
+    """Makes prototypes that differ in everything, in the order of their ids; the start offsets captions."""
 
     def make(number: int, *, start: int = 0, pack: str = PACK) -> list[Prototype]:
         generator = np.random.default_rng(start)
         nouns = ("dog", "crème brûlée", "tree")
-        return [
+        looks = np.random.default_rng(start).normal(size=(number, 5))
+        looks = (looks / np.linalg.norm(looks, axis=1, keepdims=True)).astype(np.float32)
+        made = [
             Prototype(
                 noun=nouns[i % 3],
                 caption_id=f"{i:016x}",
@@ -69,11 +72,19 @@ def make_some() -> MakeSome:
                 job=f"job-{i % 2}" if i % 4 else "",
                 origin=(GENERATED, EXEMPLAR, IMPORTED)[i % 3],
                 outlier="small" if i % 5 == 0 else "",
+            )
+            for i in range(start, start + number)
+        ]
+        # In the order in which a bank gives them, so that it is known which thumbnails a part has.
+        return [
+            replace(
+                prototype,
                 image=f"thumbnails/{i // 2}.png",
                 mask=f"thumbnails/{i}.mask.png",
                 attribution="" if i % 2 else f"thumbnails/{i}.attribution.png",
+                appearance=looks[i - start] if i % 4 else None,
             )
-            for i in range(start, start + number)
+            for i, prototype in enumerate(sorted(made, key=point_id), start)
         ]
 
     return make

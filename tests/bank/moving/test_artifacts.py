@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from freeda_svc.bank import EmbeddedStore
+from freeda_svc.bank import QdrantStore
 from freeda_svc.bank.moving import Start, export_bank, import_bank, verify_archive
 from freeda_svc.bank.moving.archive import describe_file
 from freeda_svc.bank.moving.archive_manifest import read_manifest, write_manifest
@@ -14,7 +14,7 @@ from freeda_svc.bank.moving.artifact_tables import artifact_schema
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.prototypes.record import Prototype
 
-OpenStore = Callable[..., EmbeddedStore]
+OpenStore = Callable[..., QdrantStore]
 MakeSome = Callable[..., list[Prototype]]
 GiveArtifacts = Callable[[Path, Sequence[Prototype]], None]
 Refused = Callable[..., str]

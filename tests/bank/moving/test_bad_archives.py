@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from freeda_svc import parquet_files
-from freeda_svc.bank import EmbeddedStore
+from freeda_svc.bank import QdrantStore, make_or_open_folder
 from freeda_svc.bank.moving import ArchiveManifest, export_bank, import_bank, verify_archive
 from freeda_svc.bank.moving.archive import describe_file
 from freeda_svc.bank.moving.archive_manifest import read_manifest, write_manifest
 from freeda_svc.errors import FreedaError, InputError, NotFoundError, UnavailableError
 from freeda_svc.prototypes.record import Prototype
 
-OpenStore = Callable[..., EmbeddedStore]
+OpenStore = Callable[..., QdrantStore]
 MakeSome = Callable[..., list[Prototype]]
 Refused = Callable[..., str]
 Refuse = Callable[[str], None]
@@ -89,7 +89,7 @@ def test_there_is_no_such_folder(refused: Refused, open_store: OpenStore, tmp_pa
 
 def test_other_folders_and_files_are_no_archives(refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "file.zip").write_bytes(b"PK")
-    EmbeddedStore.open(tmp_path / "bank", "pack", 2, 2).close()
+    make_or_open_folder(tmp_path / "bank", "pack", 2, 2).close()
     refused(InputError, "has no manifest.json", verify_archive, tmp_path)
     refused(InputError, "is a file", verify_archive, tmp_path / "file.zip")
     refused(InputError, "is no archive", verify_archive, tmp_path / "bank")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from freeda_svc.bank import ALL, EmbeddedStore
+from freeda_svc.bank import ALL, QdrantStore
 from freeda_svc.bank.checks import unit_rows
 from freeda_svc.bank.moving import import_faiss, published_bank
 from freeda_svc.bank.moving.published_files import open_keys, read_prototype_file
@@ -16,7 +16,7 @@ from freeda_svc.errors import InputError, NotFoundError
 
 faiss = pytest.importorskip("faiss")
 
-OpenStore = Callable[..., EmbeddedStore]
+OpenStore = Callable[..., QdrantStore]
 Refused = Callable[..., str]
 Rows = npt.NDArray[np.float32]
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from freeda_svc.bank import EmbeddedStore, point_id
+from freeda_svc.bank import QdrantStore, make_or_open_folder, open_folder, point_id
 from freeda_svc.bank.moving import Start, export_bank, verify_archive
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.prototypes.record import Prototype
 
-OpenStore = Callable[..., EmbeddedStore]
+OpenStore = Callable[..., QdrantStore]
 MakeSome = Callable[..., list[Prototype]]
 ReadTable = Callable[[Path], pa.Table]
 Refused = Callable[..., str]
@@ -28,7 +28,7 @@ class StopError(Exception):
 class StoreWithScan:
     """A store whose scan calls something before each prototype that it gives."""
 
-    def __init__(self, store: EmbeddedStore, before: Callable[[int], None]) -> None:
+    def __init__(self, store: QdrantStore, before: Callable[[int], None]) -> None:
         self._store, self._before = store, before
 
     def __getattr__(self, name: str) -> object:
@@ -51,7 +51,7 @@ def stop_at(row: int) -> Callable[[int], None]:
     return before
 
 
-def start_export(store: EmbeddedStore, folder: Path, row: int, **named: object) -> None:
+def start_export(store: QdrantStore, folder: Path, row: int, **named: object) -> None:
     """Exports in parts of 4 and stops before a row."""
     with pytest.raises(StopError):
         export_bank(StoreWithScan(store, stop_at(row)), folder, parameters={}, rows_a_part=4, **named)
@@ -85,11 +85,12 @@ def test_an_export_starts_over_when_the_bank_has_changed(
     open_store: OpenStore, make_some: MakeSome, tmp_path: Path
 ) -> None:
     held = make_some(14)
-    changes: list[Callable[[EmbeddedStore], object]] = [
+    marked, plain = (next(one for one in held if bool(one.outlier) is is_marked) for is_marked in (True, False))
+    changes: list[Callable[[QdrantStore], object]] = [
         lambda store: store.add(make_some(1, start=90)),
         lambda store: store.forget([point_id(held[13])]),
-        lambda store: store.mark({point_id(held[1]): "odd"}),
-        lambda store: store.unmark([point_id(held[0])]),
+        lambda store: store.mark({point_id(plain): "odd"}),
+        lambda store: store.unmark([point_id(marked)]),
     ]
     for number, change in enumerate(changes):
         store, folder = open_store(held), tmp_path / str(number)
@@ -137,15 +138,16 @@ def test_an_export_whose_only_part_was_lost_starts_over(
 
 
 def test_another_banks_export_is_not_continued(
-    open_store: OpenStore, make_some: MakeSome, refused: Refused, tmp_path: Path
+    open_store: OpenStore, make_some: MakeSome, refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "a"
-    start_export(open_store(make_some(14)), folder, 10)
-    before = stamps(folder)
-    # As many batches, so an equal version, but other prototypes.
-    refused(InputError, "another bank", export_bank, open_store(make_some(14, start=3)), folder, parameters={})
+    store = open_store(make_some(14))
+    start_export(store, folder, 10)
+    before, version = stamps(folder), store.version()
     other = open_store(make_some(14, pack="other"), pack="other")
     refused(InputError, "another bank", export_bank, other, folder, parameters={})
+    monkeypatch.setattr(QdrantStore, "version", lambda _: version)  # as after a copy that went another way
+    refused(InputError, "another bank", export_bank, open_store(make_some(14, start=3)), folder, parameters={})
     assert stamps(folder) == before
 
 
@@ -185,7 +187,7 @@ def test_folders_that_hold_something_else_are_left_alone(
     (tmp_path / "odd" / "export-progress.json").write_text("{")
     (tmp_path / "odder").mkdir()
     (tmp_path / "odder" / "export-progress.json").write_text("[]")
-    EmbeddedStore.open(tmp_path / "bank", "p", 2, 2).close()
+    make_or_open_folder(tmp_path / "bank", "p", 2, 2).close()
     export_bank(store, tmp_path / "archive", parameters={})
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     for name, match in {
@@ -239,7 +241,7 @@ def test_a_disk_that_is_full_is_one_line_and_the_export_continues_when_there_is_
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from freeda_svc.bank import EmbeddedStore
+from freeda_svc.bank import open_folder
 from freeda_svc.bank.moving import export_bank, prototype_tables
 
 make, made = prototype_tables._make_table, []
@@ -251,13 +253,13 @@ def make_or_die(*given):
     return make(*given)
 
 prototype_tables._make_table = make_or_die
-store = EmbeddedStore.open_existing(sys.argv[1])
+store = open_folder(sys.argv[1])
 export_bank(store, Path(sys.argv[2]), parameters={}, rows_a_part=12)
 """
 
 
 def test_an_export_that_was_killed_continues(make_some: MakeSome, tmp_path: Path) -> None:
-    with EmbeddedStore.open(tmp_path / "bank", "pack-of-the-tests", 5, 7) as store:
+    with make_or_open_folder(tmp_path / "bank", "pack-of-the-tests", 5, 7) as store:
         store.add(make_some(30))
     arguments = [tmp_path / "bank", tmp_path / "a"]
     killed = subprocess.run([sys.executable, "-c", KILLED, *map(os.fspath, arguments)], check=False)
@@ -265,7 +267,7 @@ def test_an_export_that_was_killed_continues(make_some: MakeSome, tmp_path: Path
     left = {path.name for path in (tmp_path / "a").iterdir()}
     assert {"prototypes-00000.parquet", "prototypes-00001.parquet", "export-progress.json"} < left
     assert any(name.endswith(".part") for name in left)
-    with EmbeddedStore.open_existing(tmp_path / "bank") as store:
+    with open_folder(tmp_path / "bank") as store:
         report = export_bank(store, tmp_path / "a", parameters={}, rows_a_part=12)
     assert report.start is Start.CONTINUED
     assert verify_archive(tmp_path / "a").prototypes == 30

@@ -9,15 +9,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from freeda_svc.bank import BankName, EmbeddedStore, Selection, point_id
+from freeda_svc.bank import BankName, QdrantStore, Selection, point_id
 from freeda_svc.bank.checks import unit_rows
 from freeda_svc.bank.moving import export_bank, import_bank, verify_archive
-from freeda_svc.bank.server import Connection, ServerBanks
+from freeda_svc.bank.qdrant.connection import Connection
+from freeda_svc.bank.qdrant.server_banks import ServerBanks
 from freeda_svc.packs.places import is_below
 from freeda_svc.prototypes.record import ORIGINS, Prototype
 
 PACK = "pack-of-the-tests"
-OpenStore = Callable[..., EmbeddedStore]
+OpenStore = Callable[..., QdrantStore]
 MakeSome = Callable[..., list[Prototype]]
 ReadTable = Callable[[Path], pa.Table]
 
@@ -28,7 +29,10 @@ NUMBERS = st.floats(-1.0, 1.0)
 @st.composite
 def prototypes(draw: st.DrawFn) -> list[Prototype]:
     number = draw(st.integers(0, 9))
-    vectors = np.random.default_rng(draw(st.integers(0, 99))).normal(size=(number, 12)).astype(np.float32)
+    generator = np.random.default_rng(draw(st.integers(0, 99)))
+    vectors = generator.normal(size=(number, 12)).astype(np.float32)
+    looks = generator.normal(size=(number, 5)).astype(np.float32)
+    looks /= np.linalg.norm(looks, axis=1, keepdims=True)
     return [
         Prototype(
             noun=draw(WORDS),
@@ -38,6 +42,7 @@ def prototypes(draw: st.DrawFn) -> list[Prototype]:
             seed=draw(st.integers(0, 2**63 - 1)),
             key=vectors[i, :5],
             vector=vectors[i, 5:],
+            appearance=looks[i] if draw(st.booleans()) else None,
             mask_area=draw(NUMBERS),
             contrast=draw(NUMBERS),
             image_text_score=draw(NUMBERS),
@@ -102,7 +107,8 @@ def test_an_archive_holds_everything_of_a_prototype(
         assert row.keys() == names
         np.testing.assert_array_equal(np.float32(row.pop("key")), unit_rows(prototype.key[np.newaxis])[0])
         np.testing.assert_array_equal(np.float16(row.pop("prototype")), prototype.vector.astype(np.float16))
-        assert row.pop("appearance") == []
+        appearance = [] if prototype.appearance is None else prototype.appearance.astype(np.float16)
+        np.testing.assert_array_equal(np.float16(row.pop("appearance")), appearance)
         assert [tuple(span) for span in row.pop("spans")] == list(prototype.spans)
         assert row.pop("id") == point_id(prototype)
         for number in ("mask_area", "contrast", "image_text_score"):

@@ -41,14 +41,14 @@ def halt_between_writing_and_placing(module: ModuleType) -> None:
     module.placed_whole = placing
 
 
-def halt_before_a_batch_counts(module: ModuleType) -> None:
-    """Halt at ``adding`` when the points of a batch are in an embedded bank, but do not count yet."""
-    _before(module.Ledger, "commit", "adding")
+def halt_before_a_batch_is_written(module: ModuleType) -> None:
+    """Halt at ``adding`` when an embedded bank is about to write a batch."""
+    _before(module.EdgeEngine, "write", "adding", lambda points: any(point.vectors for point in points))
 
 
-def halt_before_a_batch_is_shown(module: ModuleType) -> None:
-    """Halt at ``adding`` when the points of a batch are on the server, but nobody sees them yet."""
-    _before(module, "_show", "adding")
+def halt_before_a_batch_is_announced(module: ModuleType) -> None:
+    """Halt at ``adding`` when a batch is on the server, but readers are not told yet that there is another version."""
+    _before(module.ServerEngine, "write", "adding", lambda points: not any(point.vectors for point in points))
 
 
 def halt_amid_denoising(module: ModuleType) -> None:
@@ -89,11 +89,13 @@ def halt_before_sending(module: ModuleType) -> None:
     _before(module, "send_job", "sending")
 
 
-def _before(owner: object, name: str, point: str) -> None:
+def _before(owner: object, name: str, point: str, concerns: Callable[..., bool] = lambda *_: True) -> None:
+    """Halt before a call; of a method, only where what it is given concerns the test."""
     call: Callable[..., object] = getattr(owner, name)
 
     def halting(*given: object, **named: object) -> object:
-        reach(point)
+        if not isinstance(owner, type) or concerns(*given[1:]):
+            reach(point)
         return call(*given, **named)
 
     setattr(owner, name, halting)

@@ -14,8 +14,8 @@ import interference
 
 CHANGES: dict[str, Callable[[ModuleType], None]] = {
     "freeda_svc.whole_files": interference.halt_between_writing_and_placing,
-    "freeda_svc.bank.embedded.ledger": interference.halt_before_a_batch_counts,
-    "freeda_svc.bank.server.writing": interference.halt_before_a_batch_is_shown,
+    "freeda_svc.bank.qdrant.edge": interference.halt_before_a_batch_is_written,
+    "freeda_svc.bank.qdrant.server": interference.halt_before_a_batch_is_announced,
     "freeda_svc.diffusion.observed": interference.halt_amid_denoising,
     "freeda_svc.jobs.claims": interference.halt_around_recording,
     "freeda_svc.jobs.dispatch": interference.halt_before_sending,

@@ -1,0 +1,231 @@
+"""Changes of a bank: each is there whole or not at all, and is followed by another version of the bank."""
+
+import random
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from freeda_svc.bank.points import APPEARANCE, KEY, PROTOTYPE
+from freeda_svc.bank.qdrant.engine import Engine, Point, parts
+from freeda_svc.bank.qdrant.layout import (
+    ADDITIONS,
+    LEAVING,
+    MARKED,
+    REGISTERS,
+    REMOVALS,
+    REPAIR,
+    STAMP,
+    TOTAL,
+    hide,
+    make_point,
+    show,
+)
+from freeda_svc.bank.store import Version
+from freeda_svc.errors import InputError
+from freeda_svc.prototypes.record import Prototype
+
+IDS_AN_OPERATION = 10_000
+EVERY_VECTOR = (KEY, PROTOTYPE, APPEARANCE)
+
+
+class Changes:
+    """Adds to a collection, marks and removes, one change at a time, and knows the bank's version.
+
+    Every operation also writes the register that holds half of the version. Where the collection is shared, a server
+    applies an operation point by point, so the register is written once more behind it: what was read meanwhile is
+    looked at again.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        """Take a collection.
+
+        Args:
+            engine: the collection.
+        """
+        self._engine = engine
+        self._writing = threading.Lock()
+        self._known: Version | None = None  # where nobody else can change it
+
+    def version(self) -> Version:
+        """The bank's version now: two points are looked up, none where no other process can change the bank."""
+        known = self._known
+        return known if known is not None else self._read_version()
+
+    def begin(self) -> None:
+        """Make the registers where they are missing, and see that nothing is lost.
+
+        Raises:
+            InputError: prototypes are missing.
+            UnavailableError: the engine does not answer.
+        """
+        with self._writing:
+            found = self._registers()
+            missing = [Point(name, {STAMP: 0 if name == ADDITIONS else ""}) for name in REGISTERS if name not in found]
+            if missing:
+                self._engine.write(missing, keep=True)
+            if self._engine.shared:
+                return
+            self._recover()
+            expected, there = self._total(), self._count()
+            if expected != there:
+                raise InputError(
+                    f"{self._engine.place} is damaged: it holds {there} prototypes, expected {expected}; {REPAIR}"
+                )
+
+    def add(self, prototypes: Mapping[str, Prototype]) -> int:
+        """Store prototypes by their ids, those that are not there yet; returns how many these were."""
+        for prototype in prototypes.values():
+            if prototype.appearance is not None:
+                self._engine.add_vector(APPEARANCE, len(prototype.appearance))
+                break
+        added = 0
+        with self._alone():
+            for some in parts(list(prototypes.items()), self._engine.points_an_operation):
+                there = {point.id for point in self._engine.retrieve([identifier for identifier, _ in some])}
+                fresh = {identifier: prototype for identifier, prototype in some if identifier not in there}
+                if fresh:
+                    self._add_batch(fresh)
+                    added += len(fresh)
+            if added:
+                self._engine.flush()
+        return added
+
+    def forget(self, ids: Sequence[str]) -> int:
+        """Remove prototypes; returns how many there were."""
+        removed = 0
+        with self._alone():
+            for some in parts(ids, IDS_AN_OPERATION):
+                there = [point.id for point in self._engine.retrieve(some)]
+                if there:
+                    self._remove(there)
+                    removed += len(there)
+            if removed:
+                self._engine.flush()
+        return removed
+
+    def mark(self, reasons: Mapping[str, str]) -> int:
+        """Mark prototypes as outliers; returns how many were none before."""
+        return self._rewrite(list(reasons), lambda point: hide(point, reasons[point.id]), counts=0)
+
+    def unmark(self, ids: Sequence[str]) -> int:
+        """Take marks back; returns how many there were."""
+        return self._rewrite(ids, lambda point: show(point) if point.payload.get(MARKED) else None, counts=1)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let nobody of this process change anything meanwhile; what failed before is settled first."""
+        with self._writing:
+            if self._known is None and not self._engine.shared:
+                self._recover()
+            yield
+
+    def _recover(self) -> None:
+        """Settle a removal that was cut off: it is done where its points are gone, and not begun where they are not."""
+        leaving = self._registers()[REMOVALS].payload.get(LEAVING)
+        if leaving:
+            gone = len(leaving) - len(self._engine.retrieve(leaving))
+            self._end_removal(self._next_removal(), self._total() - gone)
+        self._known = self._read_version()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let nobody of this process change anything meanwhile."""
+        with self._writing:
+            yield
+
+    def _rewrite(self, ids: Sequence[str], changed: Callable[[Point], Point | None], *, counts: int) -> int:
+        """Write points anew as ``changed`` gives them; returns how many of them were marked (or not) before."""
+        number, is_changed = 0, False
+        with self._alone():
+            for some in parts(ids, self._engine.points_an_operation):
+                before = self._engine.retrieve(some, payload=True, vectors=EVERY_VECTOR)
+                after = [point for point in map(changed, before) if point is not None]
+                if after:
+                    self._replace(after)
+                    number += sum(point.payload.get(MARKED) == counts for point in before)
+                    is_changed = True
+            if is_changed:
+                self._engine.flush()
+        return number
+
+    def _add_batch(self, prototypes: Mapping[str, "Prototype"]) -> None:
+        version = self.version()
+        stamp = max(time.time_ns() // 1000, version.additions + 1)
+        points = [make_point(identifier, prototype, stamp) for identifier, prototype in prototypes.items()]
+        total = None if self._engine.shared else self._total() + len(points)
+        register = {STAMP: stamp} if total is None else {STAMP: stamp, TOTAL: total}
+        with self._changing(Version(stamp, version.removals), total):
+            self._engine.write([*points, Point(ADDITIONS, register)], keep=True)
+            if self._engine.shared:
+                # The server applies an operation point by point. What was read while it did is looked at again; not
+                # for the same number as others who add at this very moment.
+                later = stamp + random.randint(1, 1_000_000)  # noqa: S311 - no secret; at most a second
+                self._engine.write([Point(ADDITIONS, {STAMP: later})])
+
+    def _replace(self, points: Sequence[Point]) -> None:
+        """Write whole points in the place of those that are there, and change the version."""
+        if points:
+            version = self._next_removal()
+            with self._changing(version):
+                self._engine.write([*points, Point(REMOVALS, {STAMP: version.removals})])
+                if self._engine.shared:  # as above
+                    self._engine.write([Point(REMOVALS, {STAMP: self._next_removal().removals})])
+
+    def _remove(self, ids: Sequence[str]) -> None:
+        version = self._next_removal()
+        total = None if self._engine.shared else self._total() - len(ids)
+        with self._changing(version, total):
+            if total is None:
+                # The version changes afterwards, for readers that came meanwhile, and before, should this be cut off.
+                self._engine.write([Point(REMOVALS, {STAMP: self._next_removal().removals})])
+                self._engine.delete(ids)
+                self._engine.write([Point(REMOVALS, {STAMP: version.removals})])
+            else:
+                self._engine.write([Point(REMOVALS, {STAMP: version.removals, LEAVING: list(ids)})])
+                self._engine.delete(ids)
+                self._end_removal(version, total)
+
+    def _end_removal(self, version: Version, total: int) -> None:
+        additions = Point(ADDITIONS, {STAMP: version.additions, TOTAL: total})
+        self._engine.write([additions, Point(REMOVALS, {STAMP: version.removals})])
+
+    def _next_removal(self) -> Version:
+        return Version(self.version().additions, uuid.uuid4().hex)
+
+    @contextmanager
+    def _changing(self, version: Version, total: int | None = None) -> Iterator[None]:
+        """Let readers see another version once a change is done; after a failure it is read from the bank."""
+        try:
+            yield
+            if not self._engine.shared:
+                self._check_done(version, total)
+        except BaseException:
+            self._known = None
+            raise
+        if not self._engine.shared:
+            self._known = version
+
+    def _check_done(self, version: Version, total: int | None) -> None:
+        """See that the engine has done what it was told; it has not where its log is older than its points.
+
+        Raises:
+            InputError: it has not.
+        """
+        if self._read_version() != version or (total is not None and self._count() != total):
+            raise InputError(f"{self._engine.place} is damaged: it takes no changes any more; {REPAIR}")
+
+    def _total(self) -> int:
+        return int(self._registers()[ADDITIONS].payload.get(TOTAL, 0))
+
+    def _registers(self) -> dict[str, Point]:
+        return {point.id: point for point in self._engine.retrieve(REGISTERS, payload=True)}
+
+    def _read_version(self) -> Version:
+        found = self._registers()
+        additions, removals = (found.get(name, Point(name)).payload.get(STAMP) for name in REGISTERS)
+        return Version(int(additions or 0), str(removals or ""))
+
+    def _count(self) -> int:
+        return self._engine.count() - len(REGISTERS)

@@ -1,0 +1,157 @@
+"""What a bank asks of Qdrant, the same of the engine inside the process and of a server."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from freeda_svc.bank.search_modes import Approximate
+
+Vectors = Mapping[str, npt.NDArray[np.float32]]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """A point as it is written and read.
+
+    Attributes:
+        id: a UUID as text.
+        payload: in types that JSON has; only the fields that were asked for.
+        vectors: by name, float32; only those that were asked for and are there.
+    """
+
+    id: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    vectors: Vectors = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Hit:
+    """A point that a search found: its id, its similarity to the query, and the payload fields that were asked for."""
+
+    id: str
+    score: float
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Where:
+    """Which points are meant: those for which all that is given holds.
+
+    Attributes:
+        equal: payload fields and the value each has.
+        one_of: payload fields and the values of which each has one.
+        above: integer payload fields and what each is above.
+    """
+
+    equal: Mapping[str, str | int] = field(default_factory=dict)
+    one_of: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    above: Mapping[str, int] = field(default_factory=dict)
+
+
+EVERYTHING = Where()
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """What is searched for.
+
+    Attributes:
+        vector: name of the vector that is compared; points without it are not found.
+        queries: (C, D) float32.
+        limit: how many points for each query.
+        where: which points may be found.
+        payload: fields that come with what is found.
+        approximate: over a graph, where there is one; exactly when None.
+    """
+
+    vector: str
+    queries: npt.NDArray[np.float32]
+    limit: int
+    where: Where = EVERYTHING
+    payload: Sequence[str] = ()
+    approximate: Approximate | None = None
+
+
+class Engine(Protocol):
+    """One collection of points. Several threads may use it.
+
+    All but `close` raise `UnavailableError` when the engine does not answer or cannot write.
+    """
+
+    @property
+    def place(self) -> str:
+        """What messages call the collection."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may change the collection meanwhile."""
+
+    @property
+    def points_an_operation(self) -> int:
+        """So many points with all of their vectors can be written at once, and read in one answer."""
+
+    def write(self, points: Sequence[Point], *, keep: bool = False) -> None:
+        """Write points in one operation: when the process dies, all of them are there afterwards or none.
+
+        Args:
+            points: whole points, in place of those with the same ids; vectors that are not given are gone.
+            keep: leave points that are there already as they are, except the registers (`layout.REGISTERS`).
+        """
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Remove points; those that are not there are passed over."""
+
+    def flush(self) -> None:
+        """Have everything on the disk, where a power cut leaves it."""
+
+    def retrieve(
+        self, ids: Sequence[str], *, payload: bool | Sequence[str] = False, vectors: Sequence[str] = ()
+    ) -> list[Point]:
+        """Those of some points that are there, in any order."""
+
+    def scroll(
+        self,
+        where: Where,
+        limit: int,
+        *,
+        after: str | None = None,
+        payload: bool | Sequence[str] = False,
+        vectors: Sequence[str] = (),
+    ) -> tuple[list[Point], str | None]:
+        """Some points in the order of their ids, and where the next ones begin; None where there are no more."""
+
+    def count(self, where: Where = EVERYTHING) -> int:
+        """How many points are meant, exactly."""
+
+    def facet(self, name: str) -> dict[str, int]:
+        """The values of an indexed payload field, with the number of points of each."""
+
+    def search(self, search: Search) -> list[list[Hit]]:
+        """The points nearest to each query, best first; of equal scores any come in."""
+
+    def add_vector(self, name: str, dimension: int) -> None:
+        """Make room for one more vector a point, half precision and not searched; there already does nothing."""
+
+    def optimize(self, graphs: Mapping[str, bool]) -> None:
+        """Pack the points for searching; may take minutes and does nothing where it is done already.
+
+        Args:
+            graphs: vectors over which a graph is to be built (True means also one byte a value) or that shall have
+                none any more are not named; empty changes nothing about graphs.
+        """
+
+    def bytes_on_disk(self) -> int:
+        """Space taken; 0 when the engine does not say."""
+
+    def close(self) -> None:
+        """Release the collection; closing again does nothing."""
+
+
+def parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """The items in their order, ``size`` at a time."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -1,0 +1,170 @@
+"""How a prototype lies in a collection: its vectors, its payload, and the two registers beside the prototypes."""
+
+import base64
+import binascii
+import uuid
+import zlib
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from freeda_svc.bank.checks import unit_rows
+from freeda_svc.bank.points import APPEARANCE, KEY, PROTOTYPE, make_payload, read_prototype
+from freeda_svc.bank.qdrant.engine import Point
+from freeda_svc.bank.store import Payload
+from freeda_svc.errors import InputError
+from freeda_svc.prototypes.record import Prototype
+
+MARKED = "marked"
+ADDED = "added"
+HIDDEN_KEY = "hidden_key"
+CHECKS = "checks"
+"""Payload fields of the store itself: 1 where retrieval leaves the point out, else 0; when the point was added, in
+microseconds since 1970; the key of a point that is left out, which has none that is searched (base64 of float32);
+and a CRC-32 of each vector, by which a changed one is found out when it is read."""
+
+ADDITIONS = str(uuid.UUID("0b6f6d57-55ff-4f5e-8a56-3a5a3c5b8d0e"))
+REMOVALS = str(uuid.UUID("1c7f6d57-55ff-4f5e-8a56-3a5a3c5b8d0e"))
+REGISTERS = (ADDITIONS, REMOVALS)
+"""Two points without vectors, whose payloads hold the bank's version; they are no prototypes."""
+STAMP = "stamp"
+TOTAL = "total"
+LEAVING = "leaving"
+"""Payload fields of the registers: the half of the version; how many prototypes there are (where one process owns the
+bank); and the ids of those that are being removed."""
+
+
+REPAIR = "restore the bank from a backup, or import an archive of it"
+
+
+class Index(Enum):
+    """Kinds of payload indexes."""
+
+    TEXT = "keyword"
+    FLAG = "integer, looked up"
+    NUMBER = "integer, compared"
+
+
+INDEXES = {
+    "noun": Index.TEXT,
+    "caption_id": Index.TEXT,
+    "job": Index.TEXT,
+    "origin": Index.TEXT,
+    MARKED: Index.FLAG,
+    ADDED: Index.NUMBER,
+}
+
+HALF_PRECISION = (PROTOTYPE, APPEARANCE)
+_OWN_FIELDS = frozenset({MARKED, ADDED, HIDDEN_KEY, CHECKS})
+
+
+def make_point(identifier: str, prototype: Prototype, stamp: int) -> Point:
+    """The point of a prototype.
+
+    The key is scaled to unit length here: engines take very short ones for zero and would store them as they are.
+
+    Args:
+        identifier: of the point.
+        prototype: checked.
+        stamp: when it is added, in microseconds since 1970.
+    """
+    vectors = {KEY: unit_rows(prototype.key[np.newaxis])[0], PROTOTYPE: halved(prototype.vector)}
+    if prototype.appearance is not None:
+        vectors[APPEARANCE] = halved(prototype.appearance)
+    checks = {name: _check_of(name, values) for name, values in vectors.items()}
+    payload = make_payload(prototype) | {MARKED: 0, ADDED: stamp, CHECKS: checks}
+    point = Point(identifier, payload, vectors)
+    return hide(point, prototype.outlier) if prototype.outlier else point
+
+
+def hide(point: Point, reason: str) -> Point:
+    """A point with all of its vectors and payload, marked as an outlier: no search for keys finds it."""
+    vectors = dict(point.vectors)
+    payload = {**point.payload, MARKED: 1, "outlier": reason}
+    if KEY in vectors:
+        payload[HIDDEN_KEY] = base64.b64encode(vectors.pop(KEY).astype("<f4").tobytes()).decode("ascii")
+    return Point(point.id, payload, vectors)
+
+
+def show(point: Point) -> Point:
+    """A marked point without its mark.
+
+    Raises:
+        InputError: its key is damaged.
+    """
+    payload = {**point.payload, MARKED: 0, "outlier": ""}
+    payload.pop(HIDDEN_KEY, None)
+    return Point(point.id, payload, {**point.vectors, KEY: key_of(point)})
+
+
+def key_of(point: Point) -> npt.NDArray[np.float32]:
+    """(Dt,) float32 of unit length: the key of a point, wherever it is kept.
+
+    Raises:
+        InputError: it is gone or damaged.
+    """
+    if KEY in point.vectors:
+        return point.vectors[KEY]
+    try:
+        return np.frombuffer(base64.b64decode(point.payload[HIDDEN_KEY]), dtype="<f4").astype(np.float32)
+    except (KeyError, TypeError, ValueError, binascii.Error) as error:
+        raise _damaged(point.id, KEY) from error
+
+
+def vector_of(point: Point, name: str) -> npt.NDArray[np.float32]:
+    """One of the vectors of a point that was read with the payload field `CHECKS`.
+
+    Raises:
+        InputError: it is gone or damaged.
+    """
+    values = key_of(point) if name == KEY else point.vectors.get(name)
+    checks = point.payload.get(CHECKS)
+    if values is None or not isinstance(checks, dict) or checks.get(name) != _check_of(name, values):
+        raise _damaged(point.id, name)
+    return values
+
+
+def has_appearance(point: Point) -> bool:
+    """Whether a point that was read with the payload field `CHECKS` was written with an appearance."""
+    checks = point.payload.get(CHECKS)
+    return isinstance(checks, dict) and APPEARANCE in checks
+
+
+def prototype_of(point: Point) -> Prototype:
+    """The prototype of a point that was read with its payload and all of its vectors.
+
+    Raises:
+        InputError: something of it is gone or damaged.
+    """
+    appearance = vector_of(point, APPEARANCE) if has_appearance(point) else None
+    key, vector = vector_of(point, KEY), vector_of(point, PROTOTYPE)
+    try:
+        return read_prototype(public_payload(point.payload), key, vector, appearance)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"the prototype {point.id} of the bank is damaged ({error}): {REPAIR}") from error
+
+
+def public_payload(payload: Mapping[str, Any]) -> Payload:
+    """A point's payload without the fields of the store itself."""
+    return {name: value for name, value in payload.items() if name not in _OWN_FIELDS}
+
+
+def prototypes_among(points: Iterable[Point]) -> list[Point]:
+    """Points without the registers."""
+    return [point for point in points if point.id not in REGISTERS]
+
+
+def halved(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Values as half precision has them; rounded here, so that no engine holds other numbers than the rest."""
+    return values.astype(np.float16).astype(np.float32)
+
+
+def _check_of(name: str, values: npt.NDArray[np.float32]) -> int:
+    return zlib.crc32(values.astype("<f2" if name in HALF_PRECISION else "<f4").tobytes())
+
+
+def _damaged(identifier: str, name: str) -> InputError:
+    return InputError(f"the {name} of the prototype {identifier} in the bank is gone or damaged: {REPAIR}")

@@ -1,0 +1,298 @@
+"""The prototype store: what `PrototypeStore` promises, over the few calls that both engines of Qdrant have."""
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from freeda_svc.bank.checks import check_prototypes, check_queries, check_reasons, check_vectors, unit_rows
+from freeda_svc.bank.manifest import Manifest
+from freeda_svc.bank.points import APPEARANCE, KEY, PROTOTYPE, distinct_points
+from freeda_svc.bank.qdrant.changes import EVERY_VECTOR, IDS_AN_OPERATION, Changes
+from freeda_svc.bank.qdrant.engine import EVERYTHING, Engine, Point, Search, Where, parts
+from freeda_svc.bank.qdrant.layout import (
+    ADDED,
+    CHECKS,
+    MARKED,
+    REGISTERS,
+    halved,
+    has_appearance,
+    prototype_of,
+    prototypes_among,
+    public_payload,
+    vector_of,
+)
+from freeda_svc.bank.qdrant.ranking import Ranking, rank
+from freeda_svc.bank.search_modes import Approximate
+from freeda_svc.bank.store import ALL, BankStats, Neighbours, Payload, Selection, Version
+from freeda_svc.errors import InputError, NotFoundError, UnavailableError
+
+if TYPE_CHECKING:
+    from freeda_svc.prototypes.record import Prototype
+
+# What `since` leaves out must be older than this where several machines add: their clocks may differ, and a batch is
+# stamped a moment before it is seen.
+_CLOCKS_DIFFER_BY = 5 * 60 * 1_000_000
+
+
+class QdrantStore:
+    """A `PrototypeStore` in one collection of Qdrant, inside the process or on a server. For several threads.
+
+    Marked points keep their key in the payload instead of the searched vector, so that searches need no filter.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        changes: Changes,
+        manifest: Manifest,
+        approximate: Approximate | None,
+        release: Callable[[], None],
+    ) -> None:
+        """Take over an opened collection; see `open_folder` and `ServerBanks.open`.
+
+        Args:
+            engine: the collection.
+            changes: the same collection's, shared by all who have it open in this process.
+            manifest: what the bank was made for.
+            approximate: how to search when it need not be exact; what it needs is built at the first search.
+            release: called once, at `close`.
+        """
+        self._engine = engine
+        self._changes = changes
+        self._manifest = manifest
+        self._approximate = approximate
+        self._release: Callable[[], None] | None = release
+        self._searchable = approximate is None
+
+    @property
+    def pack(self) -> str:
+        """Fingerprint of the pack all prototypes were made with."""
+        return self._manifest.pack
+
+    @property
+    def key_dimension(self) -> int:
+        """Dt, the number of values in a key."""
+        return self._manifest.key_dimension
+
+    @property
+    def vector_dimension(self) -> int:
+        """Dv, the number of values in a prototype."""
+        return self._manifest.vector_dimension
+
+    def add(self, prototypes: Sequence["Prototype"]) -> int:
+        """Store prototypes durably; see `PrototypeStore.add`.
+
+        More of them than the engine writes at once (1000 inside the process, on a server as many as fit into a
+        request) come in several batches, each of which is whole. On a server another process may meet a part of a
+        batch for the moment in which the server applies it.
+        """
+        check_prototypes(prototypes, self.pack, self.key_dimension, self.vector_dimension)
+        return self._changes.add(distinct_points(prototypes))
+
+    def nearest(
+        self,
+        queries: npt.NDArray[np.float32],
+        k: int,
+        *,
+        origins: frozenset[str] | None = None,
+        since: Version | None = None,
+    ) -> list[Neighbours]:
+        """The k nearest keys of each query; see `PrototypeStore.nearest`.
+
+        Of keys with the same score at the k-th place, those with the smallest ids are in. What is removed meanwhile
+        may be missing without one in its place.
+        """
+        check_queries(queries, k, self.key_dimension)
+        engine = self._usable
+        if not self._searchable and self._approximate is not None:
+            with self._changes.paused():
+                engine.optimize({KEY: self._approximate.quantized})
+            self._searchable = True
+        where = _where_nearest(origins, since, _CLOCKS_DIFFER_BY if engine.shared else 0)
+        mode = self._approximate if since is None else None
+        return self._neighbours(rank(engine, Search(KEY, unit_rows(queries), k, where=where, approximate=mode)))
+
+    def nearest_prototypes(
+        self, vectors: npt.NDArray[np.float32], k: int, *, approximate: Approximate | None = None
+    ) -> list[Neighbours]:
+        """The k prototypes with the largest inner product with each vector; see `PrototypeStore.nearest_prototypes`.
+
+        The vectors are scaled to length 1 and rounded to half precision, in which engines compare them with prototypes.
+        """
+        check_vectors(vectors, k, self.vector_dimension)
+        # A filter costs several times the search, so there is none where it would hide nothing.
+        where = Where(equal={MARKED: 0}) if self.count(Selection(outlier=True)) else EVERYTHING
+        return self._neighbours(
+            rank(self._usable, Search(PROTOTYPE, halved(unit_rows(vectors)), k, where=where, approximate=approximate))
+        )
+
+    def vectors(self, ids: Sequence[str]) -> npt.NDArray[np.float32]:
+        """The raw prototypes of some ids; see `PrototypeStore.vectors`."""
+        return self._rows(ids, PROTOTYPE, self.vector_dimension)
+
+    def appearances(self, ids: Sequence[str]) -> npt.NDArray[np.float32]:
+        """The appearances of some ids; see `PrototypeStore.appearances`."""
+        return self._rows(ids, APPEARANCE, self.key_dimension)
+
+    def payloads(self, ids: Sequence[str]) -> list[Payload]:
+        """Everything but the vectors of some ids; see `PrototypeStore.payloads`."""
+        found = {
+            point.id: public_payload(point.payload)
+            for some in parts(_possible(ids), IDS_AN_OPERATION)
+            for point in self._usable.retrieve(some, payload=True)
+        }
+        self._check_there(ids, found)
+        return [found[identifier] for identifier in ids]
+
+    def select(self, selection: Selection) -> list[str]:
+        """The ids of all prototypes that are meant, in the order of the ids."""
+        return [point.id for page in self._pages(selection, IDS_AN_OPERATION) for point in page]
+
+    def count(self, selection: Selection = ALL) -> int:
+        """How many prototypes are meant."""
+        where = _where(selection)
+        return self._usable.count(where) - (len(REGISTERS) if where == EVERYTHING else 0)
+
+    def forget(self, ids: Sequence[str]) -> int:
+        """Remove prototypes durably; see `PrototypeStore.forget`."""
+        return self._changes.forget(_possible(ids))
+
+    def mark(self, reasons: Mapping[str, str]) -> int:
+        """Mark prototypes as outliers; see `PrototypeStore.mark`."""
+        check_reasons(reasons)
+        return self._changes.mark({identifier: reasons[identifier] for identifier in _possible(list(reasons))})
+
+    def unmark(self, ids: Sequence[str]) -> int:
+        """Take marks back; see `PrototypeStore.unmark`."""
+        return self._changes.unmark(_possible(ids))
+
+    def scan(self, selection: Selection = ALL, *, at_once: int = 1000) -> Iterator[list["Prototype"]]:
+        """Go through prototypes in the order of their ids; see `PrototypeStore.scan`."""
+        if at_once < 1:
+            raise InputError(f"{at_once} prototypes at once were asked for, expected at least 1")
+        size = min(at_once, self._usable.points_an_operation)
+        waiting: list[Prototype] = []
+        for page in self._pages(selection, size, payload=True, vectors=EVERY_VECTOR):
+            for point in page:
+                waiting.append(prototype_of(point))
+                if len(waiting) == at_once:
+                    yield waiting
+                    waiting = []
+        if waiting:
+            yield waiting
+
+    def nouns(self) -> dict[str, int]:
+        """All nouns in alphabetical order, with the number of prototypes of each."""
+        return dict(sorted(self._usable.facet("noun").items()))
+
+    def stats(self) -> BankStats:
+        """Numbers about the whole bank."""
+        facet = self._usable.facet
+        return BankStats(
+            prototypes=self.count(),
+            nouns=len(facet("noun")),
+            captions=len(facet("caption_id")),
+            jobs=len(facet("job").keys() - {""}),
+            outliers=self.count(Selection(outlier=True)),
+            origins=dict(sorted(facet("origin").items())),
+            pack=self.pack,
+            key_dimension=self.key_dimension,
+            vector_dimension=self.vector_dimension,
+            bytes_on_disk=self._usable.bytes_on_disk(),
+        )
+
+    def version(self) -> Version:
+        """The bank's version now."""
+        return self._changes.version()
+
+    def optimize(self, *, index_prototypes: bool = False) -> None:
+        """Pack the bank for searching; see `PrototypeStore.optimize`."""
+        with self._changes.paused():
+            self._usable.optimize({PROTOTYPE: False} if index_prototypes else {})
+
+    def close(self) -> None:
+        """Release the bank; closing again does nothing."""
+        release, self._release = self._release, None
+        if release is not None:
+            release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def _usable(self) -> Engine:
+        if self._release is None:
+            raise UnavailableError(f"{self._engine.place} does not answer: it is closed")
+        return self._engine
+
+    def _rows(self, ids: Sequence[str], name: str, dimension: int) -> npt.NDArray[np.float32]:
+        found = self._vectors_of(ids, name)
+        self._check_there(ids, found)
+        rows = np.empty((len(ids), dimension), dtype=np.float32)
+        for row, identifier in zip(rows, ids, strict=True):
+            row[:] = found[identifier]
+        return rows
+
+    def _vectors_of(self, ids: Sequence[str], name: str) -> dict[str, npt.NDArray[np.float32]]:
+        found: dict[str, npt.NDArray[np.float32]] = {}
+        for some in parts(_possible(ids), self._usable.points_an_operation):
+            points = self._usable.retrieve(some, payload=[CHECKS], vectors=[name])
+            found.update((p.id, vector_of(p, name)) for p in points if name != APPEARANCE or has_appearance(p))
+        return found
+
+    def _neighbours(self, rankings: Sequence[Ranking]) -> list[Neighbours]:
+        distinct = list(dict.fromkeys(identifier for ranking in rankings for identifier in ranking.ids))
+        vectors = self._vectors_of(distinct, PROTOTYPE)
+        return [ranking.with_vectors(vectors, self.vector_dimension) for ranking in rankings]
+
+    def _pages(
+        self, selection: Selection, size: int, *, payload: bool = False, vectors: Sequence[str] = ()
+    ) -> Iterator[list[Point]]:
+        after: str | None = None
+        where = _where(selection)
+        while True:
+            page, after = self._usable.scroll(where, size, after=after, payload=payload, vectors=vectors)
+            yield prototypes_among(page)
+            if after is None:
+                return
+
+    def _check_there(self, ids: Sequence[str], found: Mapping[str, object]) -> None:
+        for identifier in ids:
+            if identifier not in found:
+                raise NotFoundError(f"{self._engine.place} has no prototype {identifier}: was it forgotten meanwhile?")
+
+
+def _where(selection: Selection) -> Where:
+    fields = {name: getattr(selection, name) for name in ("noun", "job", "caption_id", "origin")}
+    equal: dict[str, str | int] = {name: value for name, value in fields.items() if value is not None}
+    if selection.outlier is not None:
+        equal[MARKED] = int(selection.outlier)
+    return Where(equal=equal)
+
+
+def _where_nearest(origins: frozenset[str] | None, since: Version | None, tolerance: int) -> Where:
+    return Where(
+        one_of={} if origins is None else {"origin": origins},
+        above={} if since is None else {ADDED: since.additions - tolerance},
+    )
+
+
+def _possible(ids: Sequence[str]) -> list[str]:
+    """Those of some ids that can be a prototype's, each once; engines refuse requests with others."""
+    return [identifier for identifier in dict.fromkeys(ids) if identifier not in REGISTERS and _is_uuid(identifier)]
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
