@@ -26,7 +26,8 @@ COMMANDS = {name: command for name, command in EVERYTHING.items() if name not in
 
 
 def _switches(command: click.Command) -> set[str]:
-    return {switch for parameter in command.params for switch in parameter.opts if switch.startswith("-")}
+    switches = (switch for parameter in command.params for switch in (*parameter.opts, *parameter.secondary_opts))
+    return {switch for switch in switches if switch.startswith("-")}
 
 
 def test_all_commands_are_found() -> None:
