@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
@@ -14,14 +13,13 @@ import numpy.typing as npt
 from freeda_svc.bank.checks import check_prototypes
 from freeda_svc.bank.moving.archive import ROWS_A_PART
 from freeda_svc.bank.moving.extras import load_parquet
-from freeda_svc.bank.points import KEY, PROTOTYPE, make_payload, point_id, read_prototype
+from freeda_svc.bank.points import APPEARANCE, KEY, PROTOTYPE, make_payload, point_id, read_prototype
 from freeda_svc.errors import InputError
 from freeda_svc.packs.places import is_below
 from freeda_svc.parquet_files import open_parquet
 from freeda_svc.prototypes.record import ORIGINS, Prototype
 
 ID = "id"
-APPEARANCE = "appearance"
 _TEXTS = ("noun", "caption_id", "caption", "pack", "job", "origin", "outlier", "image", "mask", "attribution")
 _LATER_TEXTS = ("encoders", "generator")
 _LATER = (APPEARANCE, *_LATER_TEXTS)
@@ -128,7 +126,7 @@ def read_prototypes(
             vector_columns = [column for column in _VECTORS if column in batch.schema.names]
             entries = batch.drop_columns(vector_columns).to_pylist()
             for entry, key, vector, appearance in zip(entries, keys, vectors, appearances, strict=True):
-                prototype = replace(read_prototype(entry, key, vector), appearance=appearance)
+                prototype = read_prototype(entry, key, vector, appearance)
                 _check_row(prototype, entry[ID], f"{name}, row {len(prototypes)}")
                 prototypes.append(prototype)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
