@@ -119,7 +119,7 @@ def read_manifest(folder: Path) -> Manifest:
     if version == OLD_FORMAT:
         raise InputError(
             f"{folder} is a bank of the old kind: write an archive of it with the release before "
-            "(`freeda bank export NAME FOLDER`), and import that here (`freeda bank import FOLDER --bank NAME@VERSION`)"
+            "(`freeda bank export FOLDER --bank NAME`), and import that here (`freeda bank import FOLDER --bank NAME@VERSION`)"
         )
     return _to_manifest(path, content)
 

@@ -245,7 +245,7 @@ def manifest_of(address: str, name: str, info: models.CollectionInfo) -> Manifes
     if version == OLD_FORMAT:
         raise InputError(
             f"{where} is a bank of the old kind: write an archive of it with the release before "
-            "(`freeda bank export NAME FOLDER`), and import that here (`freeda bank import FOLDER --bank NAME@VERSION`)"
+            "(`freeda bank export FOLDER --bank NAME`), and import that here (`freeda bank import FOLDER --bank NAME@VERSION`)"
         )
     if isinstance(version, int) and version > FORMAT:
         raise InputError(
