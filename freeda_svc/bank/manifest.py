@@ -14,6 +14,10 @@ MANIFEST_NAME = "manifest.json"
 FORMAT = 2
 OLD_FORMAT = 1
 """Of banks that an own database beside the engine kept."""
+OLD_KIND_REMEDY = (
+    "write an archive of it with the release before (`freeda bank export FOLDER --bank NAME`), "
+    "and import that here (`freeda bank import FOLDER --bank NAME@VERSION`)"
+)
 
 
 @dataclass(frozen=True)
@@ -117,10 +121,7 @@ def read_manifest(folder: Path) -> Manifest:
             f"{folder} is a bank of format {version}, but this version reads up to {FORMAT}: use a newer freeda"
         )
     if version == OLD_FORMAT:
-        raise InputError(
-            f"{folder} is a bank of the old kind: write an archive of it with the release before "
-            "(`freeda bank export FOLDER --bank NAME`), and import that here (`freeda bank import FOLDER --bank NAME@VERSION`)"
-        )
+        raise InputError(f"{folder} is a bank of the old kind: {OLD_KIND_REMEDY}")
     return _to_manifest(path, content)
 
 

@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 from qdrant_client import QdrantClient, models
 
-from freeda_svc.bank.manifest import FORMAT, OLD_FORMAT, Manifest
+from freeda_svc.bank.manifest import FORMAT, OLD_FORMAT, OLD_KIND_REMEDY, Manifest
 from freeda_svc.bank.points import APPEARANCE, KEY, PROTOTYPE
 from freeda_svc.bank.qdrant.connection import asking
 from freeda_svc.bank.qdrant.engine import EVERYTHING, Hit, Point, Search, Where
@@ -243,10 +243,7 @@ def manifest_of(address: str, name: str, info: models.CollectionInfo) -> Manifes
         raise InputError(f"{where} is not a bank: give the bank another name, or remove it")
     version = content.get("format")
     if version == OLD_FORMAT:
-        raise InputError(
-            f"{where} is a bank of the old kind: write an archive of it with the release before "
-            "(`freeda bank export FOLDER --bank NAME`), and import that here (`freeda bank import FOLDER --bank NAME@VERSION`)"
-        )
+        raise InputError(f"{where} is a bank of the old kind: {OLD_KIND_REMEDY}")
     if isinstance(version, int) and version > FORMAT:
         raise InputError(
             f"{where} is a bank of format {version}, but this version reads up to {FORMAT}: use a newer freeda"
