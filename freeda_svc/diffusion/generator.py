@@ -51,7 +51,7 @@ class GeneratedImage:
         seed: of its initial noise.
         pixels: (H, W, 3) uint8, RGB.
         nouns: the caption's nouns that the model was given, N of them.
-        attributions: (N, H, W) float32, A(I, w) of eq. 1 for each noun, 0 to 1.
+        attributions: (N, H, W) float32 for each noun: A(I, w) of eq. 1, 0 to 1; by concepts dot products of any sign.
         cut_off: nouns that the tokenizer's length cut off; the model never saw them.
         unusable: why nothing of it may be used; None for an image as it should be.
     """

@@ -1,8 +1,10 @@
+import hashlib
+import json
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,8 @@ from freeda_svc.packs import (
     read_pack_parameters,
     write_pack_manifest,
 )
+from freeda_svc.packs.description import PROTOTYPE_RECIPE
+from freeda_svc.packs.parameters import AttributionParameters
 
 
 def edit(folder: Path, old: str, new: str) -> None:
@@ -55,6 +59,21 @@ def test_all_numbers_are_written_and_read(pack_folder: Path) -> None:
     again = read_pack_parameters(str(pack_folder))
     assert again.parameters == parameters
     assert again.fingerprint == description.fingerprint  # how images are segmented changes no prototype
+
+
+def test_a_pack_that_says_nothing_of_attribution_has_the_fingerprint_from_before(tiny_pack_folder: Path) -> None:
+    description = read_pack_parameters(str(tiny_pack_folder))
+    numbers = asdict(description.parameters)
+    del numbers["segmentation"], numbers["generation"]["batch_size"], numbers["generation"]["attribution"]
+    content = json.dumps([PROTOTYPE_RECIPE, sorted(description.files.items()), numbers], sort_keys=True)
+    assert description.fingerprint == hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def test_blocks_and_steps_are_numbered_from_0(tiny_pack_folder: Path, tmp_path: Path) -> None:
+    shutil.copy(tiny_pack_folder / "pack.toml", tmp_path)
+    edit(tmp_path, "blocks = []", "blocks = [0, 9]")
+    found = read_pack_parameters(str(tmp_path)).parameters.generation.attribution
+    assert found == AttributionParameters(blocks=(0, 9))
 
 
 def test_a_pack_from_before_an_option_has_its_default(tiny_pack_folder: Path, tmp_path: Path) -> None:
@@ -202,6 +221,17 @@ def test_models_of_another_kind_are_refused(pack_folder: Path, file: str, old: s
         ("steps = 2", "steps = true", r"parameters\.generation\.steps must be a positive whole number, not True"),
         ("steps = 2", "steps = 0", r"parameters\.generation\.steps must be a positive whole number, not 0"),
         ('"felzenszwalb"', '"snic"', r"superpixels\.algorithm must be one of felzenszwalb, slic, .*, none, not 'snic'"),
+        (
+            "blocks = []",
+            "blocks = [0, -1]",
+            r"attribution\.blocks must be a list of whole numbers from 0, not \[0, -1\]",
+        ),
+        ("blocks = []", "blocks = 9", r"attribution\.blocks must be a list of whole numbers from 0, not 9"),
+        (
+            'method = "attention"',
+            'method = "best"',
+            r"attribution\.method must be one of attention, concept, not 'best'",
+        ),
         ("[1, 2, 4, 8, 12, 24]", "[1, 2.5]", r"refinement\.dilations must be a list of positive whole numbers"),
         ("[1, 2, 4, 8, 12, 24]", "[1, 0]", r"refinement\.dilations must be a list of positive whole numbers"),
         ("[1, 2, 4, 8, 12, 24]", "2", r"refinement\.dilations must be a list of positive whole numbers, not 2"),
@@ -234,6 +264,9 @@ def test_a_wrong_manifest_is_refused_with_one_line_that_names_file_and_key(
         lambda numbers: replace(numbers, prototypes=replace(numbers.prototypes, alpha=0.5)),
         lambda numbers: replace(numbers, backbone_size=128),
         lambda numbers: replace(numbers, image_text_size=128),
+        lambda numbers: replace(
+            numbers, generation=replace(numbers.generation, attribution=AttributionParameters(blocks=(0,)))
+        ),
     ],
 )
 def test_the_fingerprint_changes_with_what_changes_prototypes(
