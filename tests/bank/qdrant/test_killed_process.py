@@ -21,6 +21,7 @@ ROUNDS = 12
 LONGEST_SECONDS = 0.08
 CHANGES = 1000
 """More than a process can do in this time."""
+PACKINGS = 100
 PATIENCE_SECONDS = 60
 
 
@@ -103,18 +104,18 @@ def test_killed_while_it_is_packed_a_bank_holds_what_it_held(bank: Path, start_c
     expected = expect_all(("add", 0))
     for number in range(1, 5):
         change = ("add", number)
-        child = start_child(bank, [change, ("pack", 0), ("index", 0)], None)
+        child = start_child(bank, [change, *[("pack", 0), ("index", 0)] * PACKINGS], None)
         child.read()
         assert child.read() == "done"
         expected = changing.expect(expected, change)
         wait_until(lambda child=child: packing_below(child.pid))
         time.sleep(generator.uniform(0, 0.4))
-        if who == "the bank's process":
-            child.kill()
-        else:
+        if who == "the process that packs":
             for process in packing_below(child.pid):
                 with suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)
+            time.sleep(0.1)
+        child.kill()
         child.finish()
         wait_until(lambda: opens(bank))  # what packs ends with its parent, and keeps others out until then
         with open_folder(bank) as store:
