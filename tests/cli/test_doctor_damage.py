@@ -79,6 +79,7 @@ def _filled_bank(settings: Settings) -> Path:
         ("shard/edge_config.json", "edge_config.json"),
         ("shard/segments/*/vector_storage-prototype/vectors/chunk_0.mmap", "damaged"),
         ("shard/segments/*/vector_storage-key/vectors/chunk_0.mmap", "damaged"),
+        ("shard/segments/*/mutable_id_tracker.mappings", "cannot be opened"),
         ("manifest.json", "manifest.json"),
     ],
 )
