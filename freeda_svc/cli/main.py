@@ -1,5 +1,6 @@
 """The ``freeda`` command: one group, its subcommands loaded when they are called."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ from freeda_svc.cli.repeated import refuse_repeats
 from freeda_svc.errors import FreedaError
 
 ACCEPTANCE = "freeda_svc.jobs.acceptance"
+NO_PLUGINS = ("PYDANTIC_DISABLE_PLUGINS", "__all__")
+"""None is used here, and looking for them reads the metadata of every package that is installed."""
 
 
 COMMANDS: dict[str, Entry] = {
@@ -51,6 +54,9 @@ class FreedaGroup(ListedGroup):
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's interface
         """Run the command; an expected error becomes one line and exit code 1, Ctrl-C one line and 130."""
+        if not gc.isenabled():
+            gc.freeze()  # what was imported lives as long as the process
+            gc.enable()
         try:
             return super().invoke(ctx)
         except FreedaError as error:
@@ -86,6 +92,8 @@ def freeda(context: click.Context, home: Path | None) -> None:
 
 def main() -> None:
     """Run the command line; Ctrl-C ends it with exit code 130, within seconds."""
+    os.environ.setdefault(*NO_PLUGINS)
+    gc.disable()  # until the command is imported
     acceptance = sys.modules.get(ACCEPTANCE)
     if acceptance is not None:
         acceptance.forget_jobs_of_this_process()
