@@ -26,12 +26,15 @@ from benchmarks.commands_load.states import REPOSITORY, State, service_seconds, 
 from benchmarks.results import Result
 
 AGAINST = "38ea7db"
+EARLIER = "earlier"
 ROUNDS = 5
 STARTS = 3
 LIBRARY = (
-    "from freeda_svc.bank import EmbeddedStore; from freeda_svc.packs import load_pack; "
+    "from freeda_svc import bank; {store}; from freeda_svc.packs import load_pack; "
     "from freeda_svc.segmentation import Segmenter, parse_categories"
 )
+STORES = ("bank.QdrantStore", "bank.EmbeddedStore")
+"""What opens a bank, now and earlier."""
 _SEGMENT = ("segment", "one.png", "--categories", "ball, sky, grass", "--out", "masks", "--wait")
 MEASURED: dict[str, Callable[[State], list[str]]] = {
     "jobs_list": lambda state: state.command("jobs", "list"),
@@ -40,7 +43,7 @@ MEASURED: dict[str, Callable[[State], list[str]]] = {
     "doctor": lambda state: state.command("doctor"),
     "segment_wait": lambda state: state.command(*_SEGMENT),
     "import_freeda_svc": lambda state: state.python("import freeda_svc"),
-    "import_library": lambda state: state.python(LIBRARY),
+    "import_library": lambda state: state.python(LIBRARY.format(store=STORES[state.name == EARLIER])),
 }
 COUNTED = ("jobs_list", "bank_list", "bank_search", "segment_wait", "import_freeda_svc")
 """Those of which valgrind can count the instructions in reasonable time."""
@@ -58,7 +61,7 @@ def run(against: str = AGAINST, rounds: int = ROUNDS, starts: int = STARTS) -> l
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         folder = Path(scratch)
         _paint(folder / "one.png")
-        earlier = State("earlier", stack.enter_context(worktree_of(against, folder / "tree")), folder / "home-earlier")
+        earlier = State(EARLIER, stack.enter_context(worktree_of(against, folder / "tree")), folder / "home-earlier")
         now = State("now", REPOSITORY, folder / "home-now")
         for state in (earlier, now):
             state.fill()
