@@ -44,7 +44,8 @@ def segmented(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 def _fill(held: Held) -> None:
     generator = np.random.default_rng(0)
     key, vector = (generator.normal(size=part.dimension) for part in (held.pack.image_text, held.pack.backbone))
-    held.bank(FIRST).add([make_prototype("ball", key=key, vector=vector, pack=held.pack.fingerprint)])
+    store = held.bank(FIRST)
+    store.add([make_prototype("ball", key=key, vector=vector, pack=store.pack)])
     held.let_go(FIRST)
 
 
