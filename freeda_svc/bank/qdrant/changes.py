@@ -19,7 +19,7 @@ from freeda_svc.bank.qdrant.layout import (
     STAMP,
     TOTAL,
     hide,
-    make_point,
+    make_points,
     show,
 )
 from freeda_svc.bank.store import Version
@@ -153,7 +153,7 @@ class Changes:
     def _add_batch(self, prototypes: Mapping[str, "Prototype"]) -> None:
         version = self.version()
         stamp = max(time.time_ns() // 1000, version.additions + 1)
-        points = [make_point(identifier, prototype, stamp) for identifier, prototype in prototypes.items()]
+        points = make_points(prototypes, stamp)
         total = None if self._engine.shared else self._total() + len(points)
         register = {STAMP: stamp} if total is None else {STAMP: stamp, TOTAL: total}
         with self._changing(Version(stamp, version.removals), total):

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 import uuid
 import zlib
 from collections.abc import Iterable, Mapping
@@ -21,10 +22,12 @@ from freeda_svc.prototypes.record import Prototype
 MARKED = "marked"
 ADDED = "added"
 HIDDEN_KEY = "hidden_key"
+ABOUT = "about"
 CHECKS = "checks"
 """Payload fields of the store itself: 1 where retrieval leaves the point out, else 0; when the point was added, in
 microseconds since 1970; the key of a point that is left out, which has none that is searched (base64 of float32);
-and a CRC-32 of each vector, by which a changed one is found out when it is read."""
+what is kept about the prototype but not searched, as one text of JSON (each field of a payload costs the engine as much
+as 300 values of a vector); and a CRC-32 of each vector and of the texts, by which a changed one is found at reading."""
 
 ADDITIONS = str(uuid.UUID("0b6f6d57-55ff-4f5e-8a56-3a5a3c5b8d0e"))
 REMOVALS = str(uuid.UUID("1c7f6d57-55ff-4f5e-8a56-3a5a3c5b8d0e"))
@@ -58,24 +61,38 @@ INDEXES = {
 }
 
 HALF_PRECISION = (PROTOTYPE, APPEARANCE)
-_OWN_FIELDS = frozenset({MARKED, ADDED, HIDDEN_KEY, CHECKS})
+_OUTLIER = "outlier"
+_SEARCHED = tuple(name for name, kind in INDEXES.items() if kind is Index.TEXT)
 
 
-def make_point(identifier: str, prototype: Prototype, stamp: int) -> Point:
-    """The point of a prototype.
+def make_points(prototypes: Mapping[str, Prototype], stamp: int) -> list[Point]:
+    """The points of prototypes.
 
-    The key is scaled to unit length here: engines take very short ones for zero and would store them as they are.
+    Keys are scaled to unit length here: engines take very short ones for zero and would store them as they are.
 
     Args:
-        identifier: of the point.
-        prototype: checked.
-        stamp: when it is added, in microseconds since 1970.
+        prototypes: by their ids; checked, at least one.
+        stamp: when they are added, in microseconds since 1970.
     """
-    vectors = {KEY: unit_rows(prototype.key[np.newaxis])[0], PROTOTYPE: halved(prototype.vector)}
+    keys = unit_rows(np.stack([prototype.key for prototype in prototypes.values()]))
+    halves = halved(np.stack([prototype.vector for prototype in prototypes.values()]))
+    return [
+        _make_point(identifier, prototype, {KEY: key, PROTOTYPE: half}, stamp)
+        for (identifier, prototype), key, half in zip(prototypes.items(), keys, halves, strict=True)
+    ]
+
+
+def _make_point(
+    identifier: str, prototype: Prototype, vectors: dict[str, npt.NDArray[np.float32]], stamp: int
+) -> Point:
     if prototype.appearance is not None:
         vectors[APPEARANCE] = halved(prototype.appearance)
+    kept = make_payload(prototype)
+    del kept[_OUTLIER]
+    searched = {name: kept.pop(name) for name in _SEARCHED}
+    payload = searched | {MARKED: 0, ADDED: stamp, ABOUT: json.dumps(kept, ensure_ascii=False)}
     checks = {name: _check_of(name, values) for name, values in vectors.items()}
-    payload = make_payload(prototype) | {MARKED: 0, ADDED: stamp, CHECKS: checks}
+    payload[CHECKS] = checks | {ABOUT: _check_of_texts(payload)}
     point = Point(identifier, payload, vectors)
     return hide(point, prototype.outlier) if prototype.outlier else point
 
@@ -83,7 +100,7 @@ def make_point(identifier: str, prototype: Prototype, stamp: int) -> Point:
 def hide(point: Point, reason: str) -> Point:
     """A point with all of its vectors and payload, marked as an outlier: no search for keys finds it."""
     vectors = dict(point.vectors)
-    payload = {**point.payload, MARKED: 1, "outlier": reason}
+    payload = {**point.payload, MARKED: 1, _OUTLIER: reason}
     if KEY in vectors:
         payload[HIDDEN_KEY] = base64.b64encode(vectors.pop(KEY).astype("<f4").tobytes()).decode("ascii")
     return Point(point.id, payload, vectors)
@@ -95,9 +112,8 @@ def show(point: Point) -> Point:
     Raises:
         InputError: its key is damaged.
     """
-    payload = {**point.payload, MARKED: 0, "outlier": ""}
-    payload.pop(HIDDEN_KEY, None)
-    return Point(point.id, payload, {**point.vectors, KEY: key_of(point)})
+    payload = {name: value for name, value in point.payload.items() if name not in {HIDDEN_KEY, _OUTLIER}}
+    return Point(point.id, payload | {MARKED: 0}, {**point.vectors, KEY: key_of(point)})
 
 
 def key_of(point: Point) -> npt.NDArray[np.float32]:
@@ -141,15 +157,23 @@ def prototype_of(point: Point) -> Prototype:
     """
     appearance = vector_of(point, APPEARANCE) if has_appearance(point) else None
     key, vector = vector_of(point, KEY), vector_of(point, PROTOTYPE)
+    return read_prototype(public_payload(point), key, vector, appearance)
+
+
+def public_payload(point: Point) -> Payload:
+    """What is kept about the prototype of a point that was read with its whole payload, as `make_payload` made it.
+
+    Raises:
+        InputError: it is gone or damaged.
+    """
+    payload = point.payload
     try:
-        return read_prototype(public_payload(point.payload), key, vector, appearance)
+        if payload[CHECKS][ABOUT] != _check_of_texts(payload):
+            raise _damaged(point.id, "description")
+        kept: Payload = json.loads(payload[ABOUT])
+        return {name: payload[name] for name in _SEARCHED} | kept | {_OUTLIER: payload.get(_OUTLIER, "")}
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"the prototype {point.id} of the bank is damaged ({error}): {REPAIR}") from error
-
-
-def public_payload(payload: Mapping[str, Any]) -> Payload:
-    """A point's payload without the fields of the store itself."""
-    return {name: value for name, value in payload.items() if name not in _OWN_FIELDS}
+        raise _damaged(point.id, "description") from error
 
 
 def prototypes_among(points: Iterable[Point]) -> list[Point]:
@@ -164,6 +188,10 @@ def halved(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 def _check_of(name: str, values: npt.NDArray[np.float32]) -> int:
     return zlib.crc32(values.astype("<f2" if name in HALF_PRECISION else "<f4").tobytes())
+
+
+def _check_of_texts(payload: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps([payload[name] for name in (*_SEARCHED, ABOUT)]).encode("ascii"))
 
 
 def _damaged(identifier: str, name: str) -> InputError:

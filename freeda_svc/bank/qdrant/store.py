@@ -141,7 +141,7 @@ class QdrantStore:
     def payloads(self, ids: Sequence[str]) -> list[Payload]:
         """Everything but the vectors of some ids; see `PrototypeStore.payloads`."""
         found = {
-            point.id: public_payload(point.payload)
+            point.id: public_payload(point)
             for some in parts(_possible(ids), IDS_AN_OPERATION)
             for point in self._usable.retrieve(some, payload=True)
         }

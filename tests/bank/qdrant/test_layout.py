@@ -17,13 +17,14 @@ from freeda_svc.bank.points import APPEARANCE, KEY, PROTOTYPE
 from freeda_svc.bank.qdrant import server, store
 from freeda_svc.bank.qdrant.engine import Point
 from freeda_svc.bank.qdrant.layout import (
+    ABOUT,
     CHECKS,
     HIDDEN_KEY,
     MARKED,
     REGISTERS,
     hide,
     key_of,
-    make_point,
+    make_points,
     prototype_of,
     prototypes_among,
     public_payload,
@@ -38,6 +39,11 @@ MakePrototypes = Callable[..., list[Prototype]]
 
 property_test = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 VECTORS = st.floats(-60000, 60000, width=32)
+
+
+def make_point(identifier: str, prototype: Prototype, stamp: int) -> Point:
+    [point] = make_points({identifier: prototype}, stamp)
+    return point
 
 
 @pytest.fixture
@@ -85,8 +91,8 @@ def test_without_an_appearance_there_is_none(prototype: Prototype) -> None:
 
 def test_fields_of_the_store_itself_are_not_shown(prototype: Prototype) -> None:
     for point in (make_point("x", prototype, 7), hide(make_point("x", prototype, 7), "odd")):
-        assert not {MARKED, CHECKS, HIDDEN_KEY, "added"} & public_payload(point.payload).keys()
-        assert public_payload(point.payload)["noun"] == prototype.noun
+        assert not {MARKED, CHECKS, HIDDEN_KEY, "added"} & public_payload(point).keys()
+        assert public_payload(point)["noun"] == prototype.noun
 
 
 @pytest.mark.parametrize("name", [KEY, PROTOTYPE, APPEARANCE])
@@ -122,12 +128,31 @@ def test_a_hidden_key_that_is_damaged_is_told(prototype: Prototype, hidden: obje
         show(without)
 
 
-@pytest.mark.parametrize("field", ["spans", "noun", "seed"])
-def test_a_payload_that_is_damaged_is_told(prototype: Prototype, field: str) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"noun": None},
+        {"noun": "cat"},
+        {ABOUT: None},
+        {ABOUT: "{}"},
+        {CHECKS: {}},
+    ],
+)
+def test_texts_that_are_damaged_are_told(prototype: Prototype, damage: dict[str, object]) -> None:
     point = make_point("an-id", prototype, 7)
-    changed = Point(point.id, {k: v for k, v in point.payload.items() if k != field}, point.vectors)
-    with pytest.raises(InputError, match="the prototype an-id of the bank is damaged"):
-        prototype_of(changed)
+    payload = {name: value for name, value in (point.payload | damage).items() if value is not None}
+    with pytest.raises(
+        InputError, match="the description of the prototype an-id in the bank is gone or damaged: restore"
+    ):
+        public_payload(Point(point.id, payload, point.vectors))
+
+
+def test_a_changed_letter_of_a_caption_is_found(prototype: Prototype) -> None:
+    point = make_point("an-id", prototype, 7)
+    about = point.payload[ABOUT].replace("seen", "seem")
+    assert about != point.payload[ABOUT]
+    with pytest.raises(InputError, match="the description of the prototype an-id"):
+        prototype_of(Point(point.id, point.payload | {ABOUT: about}, point.vectors))
 
 
 def test_registers_are_no_prototypes(prototype: Prototype) -> None:
@@ -159,7 +184,7 @@ def test_as_many_points_as_are_written_at_once_fit_into_a_request(
         replace(p, appearance=unit_rows(p.key[np.newaxis])[0])
         for p in make_prototypes(keys=keys, vectors=vectors, nouns=[noun])[:at_once]
     ]
-    points = [make_point(point_id(p), p, 2**50) for p in prototypes]
+    points = make_points({point_id(p): p for p in prototypes}, 2**50)
     content = [
         {"id": p.id, "payload": p.payload, "vector": {k: v.tolist() for k, v in p.vectors.items()}} for p in points
     ]
