@@ -4,6 +4,7 @@ import logging
 import sys
 import threading
 import warnings
+from functools import partial
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -11,6 +12,7 @@ import billiard.util
 import structlog
 from structlog.typing import Processor
 
+from freeda_svc.loggers import configure_loggers
 from freeda_svc.private_folders import make_private_folder
 from freeda_svc.settings import Settings
 from workers.output_lines import OutputLines
@@ -48,11 +50,15 @@ def configure_logs(settings: Settings, *, to_file: bool = True) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.stdlib.ExtraAdder(),
     ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
+    # In the place of what a command said before, which would else be done at the first message.
+    configure_loggers(
+        partial(
+            structlog.configure,
+            processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+            logger_factory=structlog.stdlib.LoggerFactory(),
+            wrapper_class=structlog.stdlib.BoundLogger,
+            cache_logger_on_first_use=False,
+        )
     )
     redactor = Redactor(settings)
     is_json = settings.log_format == "json"

@@ -144,7 +144,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, scenes: list[Scene]) -> Pat
 
 @pytest.fixture
 def worker(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
-    monkeypatch.setattr(segment_run, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(segment_run, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(segment_run, "note_missing_worker", lambda _settings: None)
     working = Worker(load_settings(home=home))
     monkeypatch.setattr(segment_plan, "bank_version", lambda _settings, _bank: working.bank)

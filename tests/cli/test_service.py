@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from freeda_svc.cli.service import QUEUES
+from freeda_svc.jobs import MOVES
 from freeda_svc.settings import Settings
 from workers import app
 
@@ -13,7 +14,7 @@ Freeda = Callable[..., Any]
 
 
 def test_every_queue_can_be_named() -> None:
-    assert set(QUEUES) == set(app.QUEUES)
+    assert {*QUEUES, *MOVES} == set(app.QUEUES)  # who serves the bank serves moves, too
 
 
 def test_a_worker_gets_its_queues_name_and_device(

@@ -342,7 +342,7 @@ def test_a_generator_is_called_by_its_repository_or_its_pack(tiny_pack_folder: P
 
 def test_a_pack_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(
-        NotFoundError, match=r"there is no pack 'enormous': give the name of a bundled one \(miniature, freeda-"
+        NotFoundError, match=r"there is no pack 'enormous': give the name of a bundled one \(miniature, free-"
     ):
         load_pack("enormous")
     with pytest.raises(NotFoundError, match="there is no pack"):

@@ -155,5 +155,7 @@ def test_what_a_missing_part_keeps_from_being_done_waits_without_counting(
 
 
 def test_a_queue_that_there_is_not_is_one_line(shared: Settings) -> None:
-    with pytest.raises(InputError, match=r"no queue 'paint'; the queues are bank, segment, exemplars, ingest"):
+    with pytest.raises(
+        InputError, match=r"no queue 'paint'; the queues are bank, segment, export, import, exemplars, ingest"
+    ):
         run_worker(shared, ["segment", "paint"])
