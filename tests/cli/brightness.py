@@ -56,15 +56,16 @@ class Worker:
             if grey.any() and parameters.get("only_propose"):
                 result = {"proposals": propose(int(grey[0, 0])), "bank_version": self.bank}
                 ended: dict[str, Any] = {"state": ItemState.DONE, "result": result}
-                self.proposed.append(given["name"])
+                ended_ones = self.proposed
             elif grey.any():
                 _keep(result_folder(self.settings, job_id, number), grey, parameters, self.bank, given.get("proposals"))
                 ended = {"state": ItemState.DONE}
-                self.done.append(given["name"])
+                ended_ones = self.done
             else:
-                ended = {"state": ItemState.FAILED, "error": BLACK}
+                ended, ended_ones = {"state": ItemState.FAILED, "error": BLACK}, []
             with writing(self.settings) as session:
                 session.execute(update(WorkItem).where(WorkItem.id == item_id).values(**ended))
+            ended_ones.append(given["name"])  # only now: where the database is locked, the item is done again
 
 
 def propose(level: int) -> dict[str, Any]:
@@ -88,7 +89,7 @@ def _keep(
     else:
         names = [category["name"] for category in parameters["categories"]]
     label = int(grey[0, 0]) * len(names) // 256
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     keep_scores(folder / "scores.png", np.full(grey.shape, 0.5, dtype=np.float32))
     write_score_arrays(
         folder / "regions.npz", {"regions": np.zeros((4, 4), np.int32), "region_scores": np.ones((1, 2))}
