@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 import qdrant_edge as engine
 
 from freeda_svc.bank.manifest import Manifest
 from freeda_svc.bank.points import KEY, PROTOTYPE
 from freeda_svc.bank.qdrant import packing
-from freeda_svc.bank.qdrant.engine import EVERYTHING, Hit, Point, Search, Where
+from freeda_svc.bank.qdrant.engine import EVERYTHING, Hit, Point, Search, Where, point_of
 from freeda_svc.bank.qdrant.failures import asking, loading
 from freeda_svc.bank.qdrant.folder import SHARD_NAME, bytes_on_disk, check_room, write_count
 from freeda_svc.bank.qdrant.layout import INDEXES, REGISTERS, REPAIR, Index
@@ -341,6 +340,4 @@ def _listed(payload: bool | Sequence[str]) -> bool | list[str]:
 
 
 def _point(record: engine.Record) -> Point:
-    vectors = cast("dict[str, list[float]]", record.vector or {})
-    arrays = {name: np.array(values, dtype=np.float32) for name, values in vectors.items()}
-    return Point(str(record.id), record.payload or {}, arrays)
+    return point_of(record.id, record.payload, cast("dict[str, list[float]] | None", record.vector))

@@ -140,8 +140,8 @@ class Engine(Protocol):
         """Pack the points for searching; may take minutes and does nothing where it is done already.
 
         Args:
-            graphs: vectors over which a graph is to be built (True means also one byte a value) or that shall have
-                none any more are not named; empty changes nothing about graphs.
+            graphs: the vectors over which a graph is to be built, each with whether it is also to be kept in one byte a
+                value; vectors that are not named stay as they are.
         """
 
     def bytes_on_disk(self) -> int:
@@ -149,6 +149,14 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Release the collection; closing again does nothing."""
+
+
+def point_of(
+    identifier: object, payload: Mapping[str, Any] | None, vectors: Mapping[str, Sequence[float]] | None
+) -> Point:
+    """A point of what an engine gives: an id of its own kind, and lists of numbers."""
+    arrays = {name: np.array(values, dtype=np.float32) for name, values in (vectors or {}).items()}
+    return Point(str(identifier), payload or {}, arrays)
 
 
 def parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -60,6 +60,9 @@ INDEXES = {
     ADDED: Index.NUMBER,
 }
 
+LINKS = 16
+"""Qdrant's own: links of a point in a graph, where one is asked for."""
+
 HALF_PRECISION = (PROTOTYPE, APPEARANCE)
 _OUTLIER = "outlier"
 _SEARCHED = tuple(name for name, kind in INDEXES.items() if kind is Index.TEXT)

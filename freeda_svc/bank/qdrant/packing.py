@@ -13,12 +13,12 @@ from typing import Any, cast
 
 import qdrant_edge as engine
 
-from freeda_svc.bank.qdrant.layout import REPAIR
+from freeda_svc.bank.qdrant.layout import LINKS, REPAIR
 from freeda_svc.errors import InputError, UnavailableError
 
 CONFIG_NAME = "edge_config.json"
-LINKS, CONSTRUCTION_DEPTH = 16, 100
-"""Qdrant's own: links of a point in a graph, and how many candidates are looked at to choose them."""
+CONSTRUCTION_DEPTH = 100
+"""Qdrant's own: how many candidates are looked at to choose the links of a point in a graph."""
 
 
 def read_config(shard: Path) -> dict[str, Any]:

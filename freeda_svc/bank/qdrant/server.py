@@ -5,14 +5,13 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, fields
 from typing import cast
 
-import numpy as np
 from qdrant_client import QdrantClient, models
 
 from freeda_svc.bank.manifest import FORMAT, OLD_FORMAT, OLD_KIND_REMEDY, Manifest
 from freeda_svc.bank.points import APPEARANCE, KEY, PROTOTYPE
 from freeda_svc.bank.qdrant.connection import asking
-from freeda_svc.bank.qdrant.engine import EVERYTHING, Hit, Point, Search, Where
-from freeda_svc.bank.qdrant.layout import INDEXES, REGISTERS, REPAIR, Index
+from freeda_svc.bank.qdrant.engine import EVERYTHING, Hit, Point, Search, Where, point_of
+from freeda_svc.bank.qdrant.layout import INDEXES, LINKS, REGISTERS, REPAIR, Index
 from freeda_svc.errors import InputError
 
 # A server takes 32 MiB of JSON in one request unless told otherwise, and either side holds what it answers.
@@ -23,8 +22,6 @@ _BYTES_A_VALUE = 25
 _BYTES_AROUND = 4_000
 _BYTES_A_HIT = 300
 _FACET_ROOM = 10_000
-LINKS = 16
-"""Qdrant's own: links of a point in a graph."""
 
 _METADATA = "freeda"
 _SCHEMAS: dict[Index, models.PayloadSchemaType | models.IntegerIndexParams] = {
@@ -292,6 +289,4 @@ def _listed(payload: bool | Sequence[str]) -> bool | list[str]:
 
 
 def _point(record: models.Record) -> Point:
-    vectors = cast("dict[str, list[float]]", record.vector or {})
-    arrays = {name: np.array(values, dtype=np.float32) for name, values in vectors.items()}
-    return Point(str(record.id), record.payload or {}, arrays)
+    return point_of(record.id, record.payload, cast("dict[str, list[float]] | None", record.vector))
