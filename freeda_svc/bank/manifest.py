@@ -11,6 +11,8 @@ from freeda_svc.errors import InputError, NotFoundError, UnavailableError
 from freeda_svc.whole_files import write_whole
 
 MANIFEST_NAME = "manifest.json"
+SHARD_NAME = "shard"
+"""The engine's own folder in that of a bank."""
 FORMAT = 2
 OLD_FORMAT = 1
 """Of banks that an own database beside the engine kept."""
@@ -102,7 +104,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         if not folder.exists():
             raise NotFoundError(f"there is no bank {folder}: run `freeda ingest FILE` first, or give another folder")
-        if not path.is_file() and (folder / "shard").exists():
+        if not path.is_file() and (folder / SHARD_NAME).exists():
             raise InputError(f"the bank {folder} has lost its {MANIFEST_NAME}: restore it from a backup, or drop it")
         if not path.is_file():
             raise InputError(f"{folder} is not a bank (it has no {MANIFEST_NAME}): give the folder of a bank")

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from freeda_svc.bank.banks import BankSummary, missing_bank
-from freeda_svc.bank.manifest import MANIFEST_NAME, has_manifest, read_manifest, sync_folder
+from freeda_svc.bank.manifest import MANIFEST_NAME, SHARD_NAME, has_manifest, read_manifest, sync_folder
 from freeda_svc.bank.names import BankName, split_bank_name
 from freeda_svc.bank.qdrant.folder import read_count, remove_folder
 from freeda_svc.bank.qdrant.opening import make_folder, open_folder
@@ -148,4 +148,4 @@ class EmbeddedBanks:
 
 def _is_bank(folder: Path) -> bool:
     """Whether a folder is a bank, or was one: dropping must not need what is damaged."""
-    return folder.is_dir() and any((folder / name).exists() for name in (MANIFEST_NAME, "shard"))
+    return folder.is_dir() and any((folder / name).exists() for name in (MANIFEST_NAME, SHARD_NAME))

@@ -15,7 +15,6 @@ from freeda_svc.bank.qdrant.lock import FolderLock
 from freeda_svc.errors import BusyError, InputError, UnavailableError
 from freeda_svc.private_folders import make_private_folder
 
-SHARD_NAME = "shard"
 COUNT_NAME = "prototypes"
 
 _ROOM = 64 * 2**20

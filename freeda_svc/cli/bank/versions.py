@@ -112,8 +112,8 @@ def drop(context: click.Context, name: str, *, yes: bool, as_json: bool) -> None
 def index(context: click.Context, bank: str, *, prototypes: bool, as_json: bool) -> None:
     """Pack a bank for searching, after it has changed much.
 
-    Files become smaller and searches faster; nothing else changes. It takes about a minute for a million prototypes,
-    in which the bank answers nobody, and as much room on the disk as the bank has itself.
+    Files become smaller and searches faster; nothing else changes. It takes a few minutes for a million prototypes, in
+    which the bank answers nobody; twice the room that the bank takes on the disk must be free.
 
     \b
     Example:
