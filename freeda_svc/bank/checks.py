@@ -64,42 +64,30 @@ def _check_appearance(name: str, appearance: npt.NDArray[np.float32], dimension:
         raise InputError(f"{name} has length {length:.4g}, expected 1: scale it to unit length, or leave it out")
 
 
-def check_queries(queries: npt.NDArray[np.float32], k: int, key_dimension: int) -> None:
-    """Refuse queries that have no nearest keys.
+def check_queries(
+    queries: npt.NDArray[np.float32], k: int, dimension: int, *, one: str = "query", many: str = "queries"
+) -> None:
+    """Refuse what has no nearest neighbours.
 
     Args:
-        queries: to be (C, Dt), finite, no row zero.
+        queries: to be (C, dimension), finite, no row zero.
         k: to be at least 1.
-        key_dimension: Dt expected.
+        dimension: Dt where keys are searched, Dv where prototypes are.
+        one: what messages call a row.
+        many: what they call the rows.
 
     Raises:
         InputError: says which of these does not hold.
     """
-    _check_rows("query", "queries", queries, k, key_dimension)
-
-
-def check_vectors(vectors: npt.NDArray[np.float32], k: int, vector_dimension: int) -> None:
-    """Refuse vectors that have no nearest prototypes.
-
-    Args:
-        vectors: to be (R, Dv), finite, no row zero.
-        k: to be at least 1.
-        vector_dimension: Dv expected.
-
-    Raises:
-        InputError: says which of these does not hold.
-    """
-    _check_rows("vector", "vectors", vectors, k, vector_dimension)
-
-
-def _check_rows(one: str, many: str, rows: npt.NDArray[np.float32], k: int, dimension: int) -> None:
     if k < 1:
         raise InputError(f"{k} neighbours were asked for, expected at least 1")
-    if rows.ndim != 2 or rows.shape[1] != dimension:  # noqa: PLR2004 (rows and columns)
-        raise InputError(f"the {many} have shape {rows.shape}, expected (number, {dimension}): use the bank's own pack")
-    if not np.isfinite(rows).all():
+    if queries.ndim != 2 or queries.shape[1] != dimension:  # noqa: PLR2004 (rows and columns)
+        raise InputError(
+            f"the {many} have shape {queries.shape}, expected (number, {dimension}): use the bank's own pack"
+        )
+    if not np.isfinite(queries).all():
         raise InputError(f"a {one} has values that are not finite, expected an embedding of finite numbers")
-    if not rows.any(axis=1).all():
+    if not queries.any(axis=1).all():
         raise InputError(f"a {one} is zero, so it has no direction; expected a non-zero embedding")
 
 

@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from freeda_svc.errors import UnavailableError
+from freeda_svc.loggers import logger
+
 if TYPE_CHECKING:
     from freeda_svc.bank.search_modes import Approximate
     from freeda_svc.prototypes.record import Prototype
+
+log = logger(__name__)
 
 Payload = dict[str, Any]
 
@@ -257,3 +262,17 @@ class PrototypeStore(Protocol):
 
     def close(self) -> None:
         """Release the store; closing again does nothing."""
+
+
+def pack_if_worth_it(store: PrototypeStore, changed: int) -> None:
+    """Pack a bank of which much was changed at once; where it cannot be packed it works as well, and that is told.
+
+    Args:
+        store: the bank.
+        changed: how many prototypes were added, marked or unmarked.
+    """
+    if changed >= WORTH_PACKING:
+        try:
+            store.optimize()
+        except UnavailableError as error:
+            log.warning("the bank is not packed; `freeda bank index` does it later", reason=str(error))

@@ -18,7 +18,7 @@ from freeda_svc.bank.moving.archive_manifest import read_manifest
 from freeda_svc.bank.moving.artifact_tables import check_artifacts, mentioned_artifacts, place_artifacts
 from freeda_svc.bank.moving.extras import load_parquet
 from freeda_svc.bank.moving.prototype_tables import read_prototypes
-from freeda_svc.bank.store import WORTH_PACKING, PrototypeStore
+from freeda_svc.bank.store import PrototypeStore, pack_if_worth_it
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.prototypes.record import Prototype
 
@@ -77,8 +77,7 @@ def import_bank(
             added += store.add(some)
             done += len(some)
             on_progress(done, manifest.prototypes)
-    if added >= WORTH_PACKING:
-        store.optimize()
+    pack_if_worth_it(store, added)
     return ImportReport(manifest, added, written, kept)
 
 

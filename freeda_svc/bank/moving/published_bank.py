@@ -15,7 +15,7 @@ from freeda_svc.bank.moving.published_files import (
     open_keys,
     read_prototype_file,
 )
-from freeda_svc.bank.store import PrototypeStore
+from freeda_svc.bank.store import PrototypeStore, pack_if_worth_it
 from freeda_svc.errors import InputError
 from freeda_svc.prototypes.record import IMPORTED, Prototype, is_storable
 
@@ -87,6 +87,7 @@ def import_faiss(
         added += store.add(prototypes)
         left_out += len(some) - len(prototypes)
         on_progress(start + len(some), len(names))
+    pack_if_worth_it(store, added)
     return FaissReport(len(names), added, left_out)
 
 

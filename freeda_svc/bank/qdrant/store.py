@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.bank.checks import check_prototypes, check_queries, check_reasons, check_vectors, unit_rows
+from freeda_svc.bank.checks import check_prototypes, check_queries, check_reasons, unit_rows
 from freeda_svc.bank.manifest import Manifest
 from freeda_svc.bank.points import APPEARANCE, KEY, PROTOTYPE, distinct_points
 from freeda_svc.bank.qdrant.changes import EVERY_VECTOR, IDS_AN_OPERATION, Changes
@@ -123,7 +123,7 @@ class QdrantStore:
 
         The vectors are scaled to length 1 and rounded to half precision, in which engines compare them with prototypes.
         """
-        check_vectors(vectors, k, self.vector_dimension)
+        check_queries(vectors, k, self.vector_dimension, one="vector", many="vectors")
         # A filter costs several times the search, so there is none where it would hide nothing.
         where = Where(equal={MARKED: 0}) if self.count(Selection(outlier=True)) else EVERYTHING
         return self._neighbours(
