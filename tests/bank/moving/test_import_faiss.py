@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from freeda_svc.bank import ALL, QdrantStore
+from freeda_svc.bank import store as store_module
 from freeda_svc.bank.checks import unit_rows
 from freeda_svc.bank.moving import import_faiss, published_bank
 from freeda_svc.bank.moving.published_files import open_keys, read_prototype_file
@@ -86,6 +87,16 @@ def test_row_i_belongs_to_the_i_th_file(
     for i in range(10):
         np.testing.assert_array_equal(held[str(i)].key, unit_rows(keys[i : i + 1])[0])
         np.testing.assert_array_equal(held[str(i)].vector, vectors[i].astype(np.float16).astype(np.float32))
+
+
+def test_a_large_one_is_packed(
+    open_store: OpenStore, index: Path, prototypes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed: list[int] = []
+    monkeypatch.setattr(store_module, "WORTH_PACKING", 10)
+    monkeypatch.setattr(QdrantStore, "optimize", lambda store: packed.append(store.count()))
+    import_faiss(index, prototypes, open_store())
+    assert packed == [10]
 
 
 def test_what_was_not_published_is_left_empty(open_store: OpenStore, index: Path, prototypes: Path) -> None:
