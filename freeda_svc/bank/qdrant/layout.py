@@ -26,8 +26,8 @@ ABOUT = "about"
 CHECKS = "checks"
 """Payload fields of the store itself: 1 where retrieval leaves the point out, else 0; when the point was added, in
 microseconds since 1970; the key of a point that is left out, which has none that is searched (base64 of float32);
-what is kept about the prototype but not searched, as one text of JSON (each field of a payload costs the engine far
-more than a value of a vector); and a CRC-32 of each vector and of the texts, by which a changed one is found when read."""
+what is kept about the prototype but not searched, as one text of JSON (handing a field of a payload to the engine costs
+far more than a value of a vector); and a CRC-32 of each vector and of the texts, by which a changed one is found."""
 
 ADDITIONS = str(uuid.UUID("0b6f6d57-55ff-4f5e-8a56-3a5a3c5b8d0e"))
 REMOVALS = str(uuid.UUID("1c7f6d57-55ff-4f5e-8a56-3a5a3c5b8d0e"))
