@@ -67,6 +67,7 @@ class EdgeEngine:
         self._shard: engine.EdgeShard | None = None
         self._vectors: frozenset[str] | None = None
         self._caught_up = False
+        self._doubled = False  # points lie in two segments, where packing was cut off before it removed the old ones
         check_room(folder)
         self._load()
 
@@ -100,9 +101,9 @@ class EdgeEngine:
 
     def flush(self) -> None:
         """Have everything on the disk, and leave word for processes that may not open the bank how much it holds."""
+        self.tell_count()  # first: flushing may take long enough to be killed in
         with self._shard_in_use() as shard:
             shard.flush()
-        self.tell_count()
 
     def retrieve(
         self, ids: Sequence[str], *, payload: bool | Sequence[str] = False, vectors: Sequence[str] = ()
@@ -137,7 +138,7 @@ class EdgeEngine:
     def count(self, where: Where = EVERYTHING) -> int:
         """How many points are meant, exactly."""
         with self._shard_in_use() as shard:
-            if where == EVERYTHING:
+            if where == EVERYTHING and not self._doubled:
                 return shard.info().points_count  # at once, while counting goes through all of them
             return shard.count(engine.CountRequest(filter=_filter(where), exact=True))
 
@@ -255,7 +256,9 @@ class EdgeEngine:
         if not (shard / CONFIG_NAME).is_file():  # the engine would make an empty one
             raise InputError(f"{self.place} has lost its points ({SHARD_NAME}/{CONFIG_NAME} is not there): {REPAIR}")
         with loading(self.place):
-            self._shard = engine.EdgeShard.load(str(shard))
+            loaded = engine.EdgeShard.load(str(shard))
+            self._doubled = loaded.info().points_count != loaded.count(engine.CountRequest(exact=True))
+        self._shard = loaded
 
     def _unload(self) -> None:
         shard, self._shard = self._shard, None

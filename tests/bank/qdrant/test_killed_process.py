@@ -1,6 +1,7 @@
 """What is reported as done survives a process that dies without a chance to tidy up; what is not is whole or absent."""
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -122,6 +123,31 @@ def test_killed_while_it_is_packed_a_bank_holds_what_it_held(bank: Path, start_c
             assert read_all(store) == expected
             store.optimize()
             assert read_all(store) == expected
+
+
+def test_a_packing_that_was_cut_off_before_it_removed_the_old_files(bank: Path) -> None:
+    """The same points then lie in two of the engine's segments."""
+    segments, before = bank / "shard" / "segments", bank.with_name("segments-before")
+    with open_folder(bank) as store:
+        store.add([prototype for number in range(1, 60) for prototype in changing.make_batch(number)])
+        expected = read_all(store)
+    shutil.copytree(segments, before)
+    with open_folder(bank) as store:
+        store.optimize(index_prototypes=True)
+    left = [segment for segment in before.iterdir() if not (segments / segment.name).exists()]
+    assert left
+    for segment in left:
+        shutil.copytree(segment, segments / segment.name)
+    with open_folder(bank) as store:
+        assert read_all(store) == expected
+        for change in (("add", 60), ("mark", 2), ("forget", 3)):
+            changing.perform(store, change)
+            expected = changing.expect(expected, change)
+            assert read_all(store) == expected
+        store.optimize()
+        assert read_all(store) == expected
+    with open_folder(bank) as store:
+        assert read_all(store) == expected
 
 
 def packing_below(pid: int) -> list[int]:
