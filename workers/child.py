@@ -54,7 +54,11 @@ def _begin(**_given: Any) -> None:  # noqa: ANN401 - Celery's interface
     # An orphan would keep the bank from the next worker.
     end_with_parent(lambda: os.kill(os.getpid(), signal.SIGKILL), current_app.conf[WORKER_PID_KEY])
     send_report(current_app.conf[REPORTS_KEY], Report())
-    segments = JobKind.SEGMENT.value in current_app.conf[QUEUES_KEY]
+    queues = current_app.conf[QUEUES_KEY]
+    segments = JobKind.SEGMENT.value in queues
+    if JobKind.INGEST.value in queues:
+        # Here, because it takes seconds, which would else count as the first item's.
+        import freeda_svc.packs.generator_model  # noqa: F401, PLC0415 - other workers do without its libraries
     become_able(held_by_this_process(current_app), current_app.conf[WORKER_PID_KEY], segments=segments)
 
 

@@ -118,13 +118,9 @@ def _do(held: Held, claim: Claim, report: Report) -> str:
         until_available(lambda: hand_back_item(settings, claim, CANCELLED), "ending a cancelled item", _patience)
         log.info("item ended: its job was cancelled")
         return HANDED_BACK
-    except SoftTimeLimitExceeded as error:
-        if claim.kind in MOVES:  # which goes on where it was
-            until_available(lambda: hand_back_item(settings, claim, TIME_OVER), "putting an item back", _patience)
-            log.info("item put back: its time is over")
-            return HANDED_BACK
-        _failed(settings, claim, error, "took longer than item_time_limit_seconds allows", final=False)
     except Exception as error:  # noqa: BLE001 - whatever the method raised is recorded
+        if _is_over_time(error):
+            return _end_over_time(settings, claim, error)
         with lease_keeper_of_this_process(held).keeping(claim, report):  # it takes a while to find out
             fault = fault_behind(error, held, claim)
         if fault is not None:
@@ -140,6 +136,22 @@ def _do(held: Held, claim: Claim, report: Report) -> str:
             report.count_result(result)
             note_success(settings)
         return DONE if recorded else LATE
+    return FAILED
+
+
+def _is_over_time(error: BaseException | None) -> bool:
+    """Whether the time limit is behind an error: it is raised anywhere, and libraries wrap what they do not know."""
+    return error is not None and (
+        isinstance(error, SoftTimeLimitExceeded) or _is_over_time(error.__cause__ or error.__context__)
+    )
+
+
+def _end_over_time(settings: Settings, claim: Claim, error: Exception) -> str:
+    if claim.kind in MOVES:  # which goes on where it was
+        until_available(lambda: hand_back_item(settings, claim, TIME_OVER), "putting an item back", _patience)
+        log.info("item put back: its time is over")
+        return HANDED_BACK
+    _failed(settings, claim, error, "took longer than item_time_limit_seconds allows", final=False)
     return FAILED
 
 

@@ -114,6 +114,17 @@ def test_what_keeps_a_bank_from_being_moved_is_the_moves_own(
     assert process.waited == []
 
 
+def test_a_time_limit_that_a_library_wraps_is_the_items_own(process: Process, settings: Settings, job_id: str) -> None:
+    error = RuntimeError("Failed to import a module because of the following error")
+    error.__cause__ = SoftTimeLimitExceeded()
+    process.raises = [error]
+    process.broken = [_broken("models", "half imported")]
+    process.message()
+    [item] = job_items(settings, job_id)
+    assert (item.state, item.attempts, item.error) == ("queued", 1, "took longer than item_time_limit_seconds allows")
+    assert _outcomes(settings) == ["failed"]
+
+
 @pytest.mark.parametrize(
     "error",
     [
