@@ -29,7 +29,7 @@ def tell_words(
     """
     unknown = tell_unknown_words(summaries)
     if unknown and not quiet:
-        _tell_how_to_teach(settings)
+        _tell_how_to_teach(settings, unknown)
     if summaries and not (quiet or asked.background or asked.categories is None or asked.proposed):
         _tell_what_fits_none(summaries[0])
 
@@ -42,14 +42,14 @@ def tell_stray_words(images: Iterable[Path], asked: AskedCategories) -> None:
         click.echo(f"if {', '.join(words)} is to be looked for: write categories as one list, -c '{listed}'", err=True)
 
 
-def tell_unknown_words(summaries: Iterable[Summary]) -> int:
+def tell_unknown_words(summaries: Iterable[Summary]) -> list[str]:
     """Say of each word that the bank has no prototype of, once, which nouns stood in for it.
 
     Args:
         summaries: of segmented images, as ``freeda_svc.outputs.summarise`` makes them.
 
     Returns:
-        How many words there were.
+        The words.
     """
     lines: dict[str, str] = {}
     for word in _unknown_words(summaries):
@@ -62,12 +62,17 @@ def tell_unknown_words(summaries: Iterable[Summary]) -> int:
     more = len(lines) - WORDS_SHOWN
     if more > 0:
         click.echo(f"... and {more} more words without a prototype; the summaries name all", err=True)
-    return len(lines)
+    return list(lines)
 
 
-def _tell_how_to_teach(settings: Settings) -> None:
+def _tell_how_to_teach(settings: Settings, words: Sequence[str]) -> None:
     pack = read_pack_parameters(settings.pack, settings.packs_folder)
     exemplars = "with images and masks of your own: `freeda bank add-exemplars`"
+    drawn = [word for word in words if pack.nouns is not None and word in pack.nouns]
+    if drawn:
+        click.echo(f"ingest captions with {', '.join(drawn[:WORDS_SHOWN])}: `freeda ingest FILE`", err=True)
+    if len(drawn) == len(words):
+        return
     if pack.nouns is not None:
         told = f"teach them {exemplars} (captions teach the pack {pack.name} only its {len(pack.nouns)} nouns)"
     else:

@@ -40,6 +40,19 @@ class TestWords:
         told = f"teach them with captions that name them: `freeda ingest FILE`, or {exemplars}"
         assert told in freeda(*asked).err.splitlines()
 
+    def test_words_that_the_pack_can_draw_are_taught_by_captions(
+        self, freeda: Freeda, worker: Worker, photos: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(brightness, "STAND_INS", {"moon": ["day"], "zebra": ["grass"]})
+        asked = ("segment", photos / "a.png", "--out", "out", "--unknown", "channel")
+        both = freeda(*asked, "-c", "moon, zebra, night").err.splitlines()
+        assert "ingest captions with moon: `freeda ingest FILE`" in both
+        assert any(line.startswith("teach them with images and masks of your own") for line in both)
+        drawn = freeda(*asked, "-c", "moon, night").err
+        assert "ingest captions with moon: `freeda ingest FILE`" in drawn
+        assert "teach them" not in drawn
+        assert "ingest captions" not in freeda(*asked, "-c", "moon, night", "--quiet").err
+
     def test_words_among_the_images_are_no_images(self, freeda: Freeda, worker: Worker, photos: Path) -> None:
         ran = freeda("segment", photos / "a.png", "-c", "night", "day", "dusk", "--out", "out", "--quiet")
         assert ran.code == 3
