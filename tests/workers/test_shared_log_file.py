@@ -46,7 +46,8 @@ def test_no_more_than_some_files_are_kept_of_several_processes(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     lines = _write_together(tmp_path / "log", largest=100_000, kept=2)
-    assert {file.name for file in log_files(tmp_path / "log")} == {"log", "log.1", "log.2"}
+    names = {file.name for file in log_files(tmp_path / "log")}
+    assert names - {"log"} == {"log.1", "log.2"}  # a last line that fills the file puts it aside: none is left then
     assert all(map(_as_written, lines))
     assert {line[0] for line in lines} <= set("abc")
     assert not capfd.readouterr().err
