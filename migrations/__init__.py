@@ -1,5 +1,5 @@
 """The history of the database's schema, and moving a database along it."""
 
-from migrations.moves import HEAD, check_current, downgrade, upgrade
+from freeda_svc.migrations.moves import HEAD, check_current, downgrade, upgrade
 
 __all__ = ["HEAD", "check_current", "downgrade", "upgrade"]

@@ -1,4 +1,4 @@
-"""What Alembic runs to move a database; ``migrations.moves`` gives it the connection."""
+"""What Alembic runs to move a database; ``freeda_svc.migrations.moves`` gives it the connection."""
 
 from alembic import context
 

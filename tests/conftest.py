@@ -12,6 +12,7 @@ import pytest
 import structlog
 
 import freeda_svc.torchvision_operators  # noqa: F401
+from freeda_svc import migrations
 from tests.described_pack import write_described_pack
 
 if TYPE_CHECKING:
@@ -139,7 +140,6 @@ def postgres_url(postgres_server: "PostgresServer", _migrated_databases: list[st
     """An empty database with all tables; made anew when a test has left other tables behind."""
     import psycopg  # noqa: PLC0415
 
-    import migrations  # noqa: PLC0415
     from freeda_svc.errors import UnavailableError  # noqa: PLC0415
     from freeda_svc.jobs.database import close_databases  # noqa: PLC0415
     from freeda_svc.jobs.tables import Base  # noqa: PLC0415

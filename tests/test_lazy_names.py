@@ -19,7 +19,7 @@ LIBRARY = (
 )
 
 
-@pytest.mark.parametrize("room", [*(f"freeda_svc.{room}" for room in ROOMS), "workers"])
+@pytest.mark.parametrize("room", [*(f"freeda_svc.{room}" for room in ROOMS), "freeda_svc.workers"])
 def test_every_name_that_a_room_shows_is_there(room: str) -> None:
     module = import_module(room)
     for name in module.__all__:
@@ -41,7 +41,7 @@ def test_a_name_that_is_not_there_is_told_with_its_room() -> None:
             (f"import freeda_svc.{room}", EVERYTHING - {"torch", "numpy"} if room == "encoders" else EVERYTHING)
             for room in ROOMS
         ),
-        ("import workers", EVERYTHING),
+        ("import freeda_svc.workers", EVERYTHING),
         ("import freeda_svc.cli.main", EVERYTHING),
         ("import freeda_svc.cli.jobs, freeda_svc.cli.bank", EVERYTHING),
         ("import freeda_svc.cli.jobs.looking", IMAGES | MODELS | QUEUE | {"structlog", "numpy", "alembic"}),

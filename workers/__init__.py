@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from freeda_svc.lazy_names import names_from
 
 if TYPE_CHECKING:
-    from workers.broker import running_broker_url
-    from workers.broker_server import stop_broker
-    from workers.dispatcher import CeleryDispatcher
-    from workers.locks import worker_is_running, worker_pid
-    from workers.queries import ask_bank, bank_nouns, bank_stats, search_bank
-    from workers.supervisor import background_stack, ready_worker, run_stack, run_worker
+    from freeda_svc.workers.broker import running_broker_url
+    from freeda_svc.workers.broker_server import stop_broker
+    from freeda_svc.workers.dispatcher import CeleryDispatcher
+    from freeda_svc.workers.locks import worker_is_running, worker_pid
+    from freeda_svc.workers.queries import ask_bank, bank_nouns, bank_stats, search_bank
+    from freeda_svc.workers.supervisor import background_stack, ready_worker, run_stack, run_worker
 
 __all__ = [
     "run_stack",
@@ -34,11 +34,11 @@ __all__ = [
 __getattr__ = names_from(
     __name__,
     {
-        "workers.broker": ("running_broker_url",),
-        "workers.broker_server": ("stop_broker",),
-        "workers.dispatcher": ("CeleryDispatcher",),
-        "workers.locks": ("worker_is_running", "worker_pid"),
-        "workers.queries": ("ask_bank", "bank_nouns", "bank_stats", "search_bank"),
-        "workers.supervisor": ("background_stack", "ready_worker", "run_stack", "run_worker"),
+        "freeda_svc.workers.broker": ("running_broker_url",),
+        "freeda_svc.workers.broker_server": ("stop_broker",),
+        "freeda_svc.workers.dispatcher": ("CeleryDispatcher",),
+        "freeda_svc.workers.locks": ("worker_is_running", "worker_pid"),
+        "freeda_svc.workers.queries": ("ask_bank", "bank_nouns", "bank_stats", "search_bank"),
+        "freeda_svc.workers.supervisor": ("background_stack", "ready_worker", "run_stack", "run_worker"),
     },
 )

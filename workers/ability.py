@@ -1,6 +1,6 @@
 """Whether a worker is able to work, and why not: found out by its working process, read by everybody else.
 
-The working process tries itself before its first item and after every fault (`workers.becoming_able`), and takes no
+The working process tries itself before its first item and after every fault (`becoming_able`), and takes no
 item until all parts work. What it found stands in a file beside the worker's lock. The file has its full length from
 the beginning, so that a full disk can be told, too.
 """
@@ -16,7 +16,7 @@ from typing import Any
 
 from freeda_svc.errors import UnavailableError
 from freeda_svc.settings import Settings
-from workers.locks import worker_pid
+from freeda_svc.workers.locks import worker_pid
 
 FILE_BYTES = 4096
 LONGEST_REASON = 600

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from freeda_svc.errors import FreedaError, InputError
 from freeda_svc.loggers import logger
-from workers.answers import ANSWERS, UNDISTURBED, Answer
-from workers.broker import broker_client
-from workers.held import Held
-from workers.questions import QUESTION, REPLY, WAITING, unknown_change
+from freeda_svc.workers.answers import ANSWERS, UNDISTURBED, Answer
+from freeda_svc.workers.broker import broker_client
+from freeda_svc.workers.held import Held
+from freeda_svc.workers.questions import QUESTION, REPLY, WAITING, unknown_change
 
 if TYPE_CHECKING:
     import redis
@@ -37,7 +37,7 @@ def answer(held: Held, question: str, arguments: dict[str, Any]) -> Answer:
 
 def answer_task(task: "Task") -> None:
     """Answer in the worker's process what was asked by now."""
-    from workers.child import held_by_this_process  # noqa: PLC0415 - only the worker's process holds anything
+    from freeda_svc.workers.child import held_by_this_process  # noqa: PLC0415 - only the worker's process holds anything
 
     _answer_waiting(held_by_this_process(task.app))
 

@@ -8,8 +8,8 @@ from kombu import Queue
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import MOVES, JobKind
 from freeda_svc.settings import Settings
-from workers.broker import CLIENT_SECONDS
-from workers.messages import BANK_QUEUE, QUEUES
+from freeda_svc.workers.broker import CLIENT_SECONDS
+from freeda_svc.workers.messages import BANK_QUEUE, QUEUES
 
 SETTINGS_KEY = "freeda_settings"
 QUEUES_KEY = "freeda_queues"
@@ -46,13 +46,13 @@ def make_app(settings: Settings, broker_url: str, queues: Sequence[str] = QUEUES
         broker_url: Redis address; with ``rediss`` the server's certificate is checked, with ``unix`` it is a socket.
         queues: what the worker serves.
     """
-    app = Celery("freeda", include=["workers.tasks"])
+    app = Celery("freeda", include=["freeda_svc.workers.tasks"])
     app.conf.update(
         {
             SETTINGS_KEY: settings.model_dump(mode="json"),
             QUEUES_KEY: tuple(queues),
             "broker_url": broker_url,
-            "broker_transport": "workers.transport:Transport",
+            "broker_transport": "freeda_svc.workers.transport:Transport",
             "task_serializer": "json",
             "accept_content": ["json"],
             "task_ignore_result": True,
@@ -67,7 +67,7 @@ def make_app(settings: Settings, broker_url: str, queues: Sequence[str] = QUEUES
             "task_publish_retry": False,
             "worker_prefetch_multiplier": 1,
             "worker_concurrency": 1,
-            "worker_consumer": "workers.celery_worker:PatientConsumer",
+            "worker_consumer": "freeda_svc.workers.celery_worker:PatientConsumer",
             "worker_pool": "prefork",
             "worker_pool_start_method": "spawn",  # CUDA cannot be used after a fork
             "worker_proc_alive_timeout": CHILD_START_SECONDS,

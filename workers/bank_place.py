@@ -8,7 +8,7 @@ from typing import cast
 
 from freeda_svc.errors import BusyError
 from freeda_svc.settings import Settings
-from workers.broker import broker_client
+from freeda_svc.workers.broker import broker_client
 
 PLACE_KEY = "freeda:bank-place"
 SERVER = "a Qdrant server"

@@ -4,11 +4,11 @@ import time
 from dataclasses import replace
 
 from freeda_svc.loggers import logger
-from workers.ability import Ability, read_ability, tell_ability
-from workers.faults import Fault
-from workers.held import Held
-from workers.patience import Patience
-from workers.trial import try_parts
+from freeda_svc.workers.ability import Ability, read_ability, tell_ability
+from freeda_svc.workers.faults import Fault
+from freeda_svc.workers.held import Held
+from freeda_svc.workers.patience import Patience
+from freeda_svc.workers.trial import try_parts
 
 LONGEST_WAIT_SECONDS = 5.0
 """Between tries: they take little, and work is to go on soon when a part is there again."""

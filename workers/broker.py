@@ -14,8 +14,8 @@ import redis
 from freeda_svc.addresses import shown_address
 from freeda_svc.errors import UnavailableError
 from freeda_svc.settings import Settings
-from workers.locks import holder
-from workers.short_paths import short_path
+from freeda_svc.workers.locks import holder
+from freeda_svc.workers.short_paths import short_path
 
 ANSWER_SECONDS = 2.0
 CLIENT_SECONDS = 5.0

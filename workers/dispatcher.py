@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from freeda_svc.jobs import JobKind
 from freeda_svc.settings import Settings
-from workers.broker import broker_client, check_broker, running_broker_url
-from workers.messages import RUN_ITEM, send_messages
+from freeda_svc.workers.broker import broker_client, check_broker, running_broker_url
+from freeda_svc.workers.messages import RUN_ITEM, send_messages
 
 
 class CeleryDispatcher:

@@ -13,9 +13,9 @@ from typing import Any
 from freeda_svc.errors import FreedaError
 from freeda_svc.jobs import MOVES, JobKind
 from freeda_svc.jobs.claims import Claim, times_handed_back
-from workers.held import Held
-from workers.patience import may_pass
-from workers.trial import try_parts
+from freeda_svc.workers.held import Held
+from freeda_svc.workers.patience import may_pass
+from freeda_svc.workers.trial import try_parts
 
 DEVICE_FAILED = "the device failed"
 """Begins the reason of what was handed back for it."""

@@ -11,7 +11,7 @@ from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError,
 from freeda_svc.jobs import JobKind
 from freeda_svc.jobs.banks import open_banks
 from freeda_svc.settings import Settings
-from workers.changes import ChangeTeller
+from freeda_svc.workers.changes import ChangeTeller
 
 if TYPE_CHECKING:
     from freeda_svc.bank import Banks, PrototypeStore

@@ -8,7 +8,7 @@ from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs.claims import Claim, renew_lease
 from freeda_svc.loggers import logger
 from freeda_svc.settings import Settings
-from workers.metrics_reports import Report
+from freeda_svc.workers.metrics_reports import Report
 
 RENEWALS_A_LEASE = 3
 

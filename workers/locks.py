@@ -14,7 +14,7 @@ from pathlib import Path
 from freeda_svc.errors import BusyError, UnavailableError
 from freeda_svc.private_folders import make_private_folder
 from freeda_svc.settings import Settings
-from workers.patience import wait_until
+from freeda_svc.workers.patience import wait_until
 
 PATIENCE_SECONDS = 0.5
 """Who only looks holds the lock for an instant; a worker waits that long before it believes in another."""

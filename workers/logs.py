@@ -15,9 +15,9 @@ from structlog.typing import Processor
 from freeda_svc.loggers import configure_loggers
 from freeda_svc.private_folders import make_private_folder
 from freeda_svc.settings import Settings
-from workers.output_lines import OutputLines
-from workers.redaction import Redactor
-from workers.shared_log_file import SharedLogFile
+from freeda_svc.workers.output_lines import OutputLines
+from freeda_svc.workers.redaction import Redactor
+from freeda_svc.workers.shared_log_file import SharedLogFile
 
 _QUIET = (
     "httpx",

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from freeda_svc.jobs import JobKind
 from freeda_svc.settings import Settings
-from workers.metrics_reports import OUTCOMES, Report
+from freeda_svc.workers.metrics_reports import OUTCOMES, Report
 
 SECONDS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 """From a message's overhead to the longest item."""

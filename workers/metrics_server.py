@@ -19,10 +19,10 @@ from prometheus_client import make_wsgi_app
 from freeda_svc.errors import UnavailableError
 from freeda_svc.loggers import logger
 from freeda_svc.settings import Settings
-from workers.metrics import WorkerMetrics
-from workers.metrics_reports import LARGEST_REPORT, read_report
-from workers.metrics_state import StateWatch
-from workers.short_paths import short_path
+from freeda_svc.workers.metrics import WorkerMetrics
+from freeda_svc.workers.metrics_reports import LARGEST_REPORT, read_report
+from freeda_svc.workers.metrics_state import StateWatch
+from freeda_svc.workers.short_paths import short_path
 
 HANGING_SECONDS = 180.0
 """No look at database, broker and bank takes as long, even when none of them answers."""

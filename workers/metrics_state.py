@@ -22,9 +22,9 @@ from freeda_svc.jobs import JobKind
 from freeda_svc.jobs.census import RECENT_MINUTES, take_census
 from freeda_svc.loggers import logger
 from freeda_svc.settings import Settings
-from workers.broker import broker_client
-from workers.reconciler import waiting_messages
-from workers.transport import unreadable_messages
+from freeda_svc.workers.broker import broker_client
+from freeda_svc.workers.reconciler import waiting_messages
+from freeda_svc.workers.transport import unreadable_messages
 
 SHARED_KEY = "freeda:census"
 BANK_SECONDS = 2.0

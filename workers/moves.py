@@ -13,8 +13,8 @@ from freeda_svc.jobs import JobKind, Move
 from freeda_svc.jobs.claims import JobCancelledError
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.settings import Settings
-from workers.held import Held
-from workers.metrics_reports import note_bank
+from freeda_svc.workers.held import Held
+from freeda_svc.workers.metrics_reports import note_bank
 
 if TYPE_CHECKING:
     from freeda_svc.bank import PrototypeStore

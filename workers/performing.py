@@ -17,10 +17,10 @@ from freeda_svc.jobs.overrides import apply_overrides
 from freeda_svc.jobs.results import colours_of, result_folder
 from freeda_svc.jobs.segmentation_requests import ONLY_PROPOSE
 from freeda_svc.loggers import logger
-from workers.answering import answer_meanwhile
-from workers.held import Held
-from workers.metrics_reports import STORE, note_bank, stage
-from workers.moves import perform_move
+from freeda_svc.workers.answering import answer_meanwhile
+from freeda_svc.workers.held import Held
+from freeda_svc.workers.metrics_reports import STORE, note_bank, stage
+from freeda_svc.workers.moves import perform_move
 
 if TYPE_CHECKING:
     from freeda_svc.bank import PrototypeStore

@@ -9,14 +9,14 @@ import redis
 from freeda_svc import errors
 from freeda_svc.errors import FreedaError, UnavailableError
 from freeda_svc.settings import Settings
-from workers.ability import worker_fault
-from workers.broker import broker_address, broker_client
-from workers.locks import worker_is_running
-from workers.messages import ASK_BANK, BANK_QUEUE, send_messages
-from workers.questions import put_question, unknown_change
+from freeda_svc.workers.ability import worker_fault
+from freeda_svc.workers.broker import broker_address, broker_client
+from freeda_svc.workers.locks import worker_is_running
+from freeda_svc.workers.messages import ASK_BANK, BANK_QUEUE, send_messages
+from freeda_svc.workers.questions import put_question, unknown_change
 
 if TYPE_CHECKING:
-    from workers.answers import Answer
+    from freeda_svc.workers.answers import Answer
 
 POP_SECONDS = 1.0
 
@@ -80,8 +80,8 @@ def ask_bank(settings: Settings, question: str, **arguments: Any) -> "Answer":  
     """
     if settings.embedded_bank and worker_is_running(settings):
         return _ask_worker(settings, question, arguments)
-    from workers.answering import answer  # noqa: PLC0415 - who asks a worker does without the bank's libraries
-    from workers.held import Held  # noqa: PLC0415 - as above
+    from freeda_svc.workers.answering import answer  # noqa: PLC0415 - who asks a worker does without the bank's libraries
+    from freeda_svc.workers.held import Held  # noqa: PLC0415 - as above
 
     held = Held(settings)
     try:

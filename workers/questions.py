@@ -35,7 +35,7 @@ def put_question(client: "redis.Redis", question: str, arguments: dict[str, Any]
 
     Args:
         client: of the broker.
-        question: the name of one of `workers.answers.ANSWERS`.
+        question: the name of one of `freeda_svc.workers.answers.ANSWERS`.
         arguments: what it asks for.
         seconds: for so long somebody waits for the answer; later it is not answered any more.
 

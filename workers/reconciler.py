@@ -17,11 +17,11 @@ from freeda_svc.jobs.leases import LeaseWatch
 from freeda_svc.jobs.transitions import settle_forgotten_jobs
 from freeda_svc.loggers import logger
 from freeda_svc.settings import Settings
-from workers.bank_place import take_bank_place
-from workers.broker import ANSWER_SECONDS, broker_client
-from workers.broker_server import start_broker
-from workers.dispatcher import CeleryDispatcher
-from workers.locks import worker_identity
+from freeda_svc.workers.bank_place import take_bank_place
+from freeda_svc.workers.broker import ANSWER_SECONDS, broker_client
+from freeda_svc.workers.broker_server import start_broker
+from freeda_svc.workers.dispatcher import CeleryDispatcher
+from freeda_svc.workers.locks import worker_identity
 
 TURN_KEY = "freeda:reconciler"
 DONE_KEY = "freeda:reconciled"

@@ -12,16 +12,16 @@ from celery.worker import state
 
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.settings import Settings
-from workers.ability import Ability, AbilityWatch
-from workers.app import make_app
-from workers.celery_worker import HomeWorker
-from workers.child import REPORTS_KEY, WORKER_PID_KEY
-from workers.messages import QUEUES
-from workers.metrics_server import STARTING, Measuring, measuring
-from workers.reconciler import Reconciler, forget_turn, reconcile
-from workers.semaphore_tracker import survive_lost_tracker
-from workers.stopping import Stopping, kill_children
-from workers.temporary import temporary_folder
+from freeda_svc.workers.ability import Ability, AbilityWatch
+from freeda_svc.workers.app import make_app
+from freeda_svc.workers.celery_worker import HomeWorker
+from freeda_svc.workers.child import REPORTS_KEY, WORKER_PID_KEY
+from freeda_svc.workers.messages import QUEUES
+from freeda_svc.workers.metrics_server import STARTING, Measuring, measuring
+from freeda_svc.workers.reconciler import Reconciler, forget_turn, reconcile
+from freeda_svc.workers.semaphore_tracker import survive_lost_tracker
+from freeda_svc.workers.stopping import Stopping, kill_children
+from freeda_svc.workers.temporary import temporary_folder
 
 
 def serve(

@@ -13,8 +13,8 @@ from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs.claims import has_item_in_hand
 from freeda_svc.loggers import logger
 from freeda_svc.settings import Settings
-from workers.ability import read_ability
-from workers.locks import worker_identity
+from freeda_svc.workers.ability import read_ability
+from freeda_svc.workers.locks import worker_identity
 
 LOOK_SECONDS = 0.5
 IDLE_SECONDS = 5.0

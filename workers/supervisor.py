@@ -15,10 +15,10 @@ from freeda_svc.jobs.database import open_database
 from freeda_svc.loggers import logger
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.settings import Settings, load_settings, prepare_home
-from workers.ability import Ability, begin_ability
-from workers.broker_server import start_broker, stop_broker
-from workers.locks import already_running, worker_identity, worker_lock, worker_pid
-from workers.patience import wait_until
+from freeda_svc.workers.ability import Ability, begin_ability
+from freeda_svc.workers.broker_server import start_broker, stop_broker
+from freeda_svc.workers.locks import already_running, worker_identity, worker_lock, worker_pid
+from freeda_svc.workers.patience import wait_until
 
 START_SECONDS = 600.0
 """For large models on a slow disk."""
@@ -52,12 +52,12 @@ def run_stack(
         NotFoundError: there is no such pack.
         UnavailableError: home, database or broker do not answer, or the worker ended by itself.
     """
-    from workers.app import check_queues  # noqa: PLC0415 - Celery takes a while to import
-    from workers.bank_place import take_bank_place  # noqa: PLC0415 - as above
-    from workers.broker import check_broker  # noqa: PLC0415 - as above
-    from workers.logs import configure_logs  # noqa: PLC0415 - as above
-    from workers.parents import stop_with_parent  # noqa: PLC0415 - as above
-    from workers.serving import serve  # noqa: PLC0415 - as above
+    from freeda_svc.workers.app import check_queues  # noqa: PLC0415 - Celery takes a while to import
+    from freeda_svc.workers.bank_place import take_bank_place  # noqa: PLC0415 - as above
+    from freeda_svc.workers.broker import check_broker  # noqa: PLC0415 - as above
+    from freeda_svc.workers.logs import configure_logs  # noqa: PLC0415 - as above
+    from freeda_svc.workers.parents import stop_with_parent  # noqa: PLC0415 - as above
+    from freeda_svc.workers.serving import serve  # noqa: PLC0415 - as above
 
     served = check_queues(queues)
     prepare_home(settings)
@@ -143,7 +143,7 @@ def background_stack(
     served = [part for queue in queues for part in ("--queue", queue)]
     with tempfile.TemporaryFile() as told:
         process = subprocess.Popen(  # noqa: S603 - this very program
-            [sys.executable, "-m", "workers", "--belongs-to", str(os.getpid()), *served],
+            [sys.executable, "-m", "freeda_svc.workers", "--belongs-to", str(os.getpid()), *served],
             env={**os.environ, **settings.as_environment()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -176,7 +176,7 @@ def ready_worker(settings: Settings) -> int | None:
 
 
 def _leave(settings: Settings, broker_url: str) -> None:
-    from workers.bank_place import leave_bank_place  # noqa: PLC0415 - as above
+    from freeda_svc.workers.bank_place import leave_bank_place  # noqa: PLC0415 - as above
 
     try:
         leave_bank_place(settings, broker_url)

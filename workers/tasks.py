@@ -22,16 +22,16 @@ from freeda_svc.jobs.claims import (
     hand_back_item,
 )
 from freeda_svc.settings import Settings
-from workers.ability import note_success, read_ability
-from workers.answering import answer_task
-from workers.app import QUEUES_KEY
-from workers.becoming_able import become_able
-from workers.child import REPORTS_KEY, held_by_this_process, lease_keeper_of_this_process
-from workers.faults import Fault, fault_behind
-from workers.held import Held
-from workers.locks import worker_identity
-from workers.messages import ASK_BANK, BANK_QUEUE, RUN_ITEM
-from workers.metrics_reports import (
+from freeda_svc.workers.ability import note_success, read_ability
+from freeda_svc.workers.answering import answer_task
+from freeda_svc.workers.app import QUEUES_KEY
+from freeda_svc.workers.becoming_able import become_able
+from freeda_svc.workers.child import REPORTS_KEY, held_by_this_process, lease_keeper_of_this_process
+from freeda_svc.workers.faults import Fault, fault_behind
+from freeda_svc.workers.held import Held
+from freeda_svc.workers.locks import worker_identity
+from freeda_svc.workers.messages import ASK_BANK, BANK_QUEUE, RUN_ITEM
+from freeda_svc.workers.metrics_reports import (
     CLAIM,
     DONE,
     FAILED,
@@ -44,8 +44,8 @@ from workers.metrics_reports import (
     in_hand,
     send_report,
 )
-from workers.patience import Patience, until_available
-from workers.performing import perform
+from freeda_svc.workers.patience import Patience, until_available
+from freeda_svc.workers.performing import perform
 
 if TYPE_CHECKING:
     from celery import Task

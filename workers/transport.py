@@ -23,7 +23,7 @@ from redis.connection import parse_url
 from redis.exceptions import RedisError
 
 from freeda_svc.loggers import logger
-from workers.broker import broker_client
+from freeda_svc.workers.broker import broker_client
 
 PROBE_KEY = "freeda:probe"
 PROBE_MILLISECONDS = 1000

@@ -14,7 +14,7 @@ from freeda_svc.jobs.input_images import INPUTS
 from freeda_svc.jobs.results import RESULTS
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.settings import Settings
-from workers.held import Held
+from freeda_svc.workers.held import Held
 
 PROBE_BYTES = 1 << 20
 """With less room than this no item can be ended."""
@@ -69,7 +69,7 @@ def try_parts(
     found.append(_tried("bank", lambda: _try_bank(held)))
     found.append(_tried("folders", lambda: _try_folders(settings, inputs=inputs)))
     if warm and all(tried.works for tried in found):
-        from workers.warming import warm_up  # noqa: PLC0415 - brings the method
+        from freeda_svc.workers.warming import warm_up  # noqa: PLC0415 - brings the method
 
         warm_up(held)
     return found

@@ -9,7 +9,7 @@ from pathlib import Path
 from freeda_svc.errors import FreedaError, InputError, NotFoundError
 from freeda_svc.loggers import logger
 from freeda_svc.settings import Settings
-from workers.held import Held
+from freeda_svc.workers.held import Held
 
 log = logger(__name__)
 

@@ -8,7 +8,7 @@ import os
 from celery import Celery, shared_task
 
 from freeda_svc.settings import load_settings
-from workers.app import make_app
+from freeda_svc.workers.app import make_app
 
 NAME = "Celery with the same options and an empty task"
 BROKER_URL = "BARE_BROKER_URL"

@@ -23,7 +23,7 @@ from freeda_svc.jobs import follow_job
 from freeda_svc.jobs.database import reading
 from freeda_svc.jobs.states import AttemptOutcome
 from freeda_svc.jobs.tables import Attempt, WorkItem
-from workers.broker import broker_client
+from freeda_svc.workers.broker import broker_client
 
 if TYPE_CHECKING:
     from celery import Celery

@@ -8,13 +8,13 @@ import sys
 import time
 from typing import Any
 
-import workers.performing
-import workers.trial
+import freeda_svc.workers.performing
+import freeda_svc.workers.trial
 from freeda_svc.errors import FreedaError
 from freeda_svc.jobs.claims import Claim
 from freeda_svc.settings import load_settings
-from workers.held import Held
-from workers.supervisor import run_stack
+from freeda_svc.workers.held import Held
+from freeda_svc.workers.supervisor import run_stack
 
 HANGING = "hanging"
 HANGING_SECONDS = 3600.0
@@ -27,14 +27,14 @@ def perform_nothing(held: Held, claim: Claim) -> dict[str, Any]:  # noqa: ARG001
     return {}
 
 
-def try_nothing(*_given: object, **_named: object) -> list[workers.trial.Tried]:
+def try_nothing(*_given: object, **_named: object) -> list[freeda_svc.workers.trial.Tried]:
     """Find nothing wrong: models are not used."""
     return []
 
 
 if __name__ in {"__main__", "__mp_main__"}:  # the second is the name in the working process
-    workers.performing.perform = perform_nothing
-    workers.trial.try_parts = try_nothing
+    freeda_svc.workers.performing.perform = perform_nothing
+    freeda_svc.workers.trial.try_parts = try_nothing
 
 if __name__ == "__main__":
     try:

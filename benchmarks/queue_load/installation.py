@@ -13,12 +13,12 @@ from benchmarks.queue_load.processor_time import processor_seconds
 from freeda_svc.captions.caption import Caption, make_caption
 from freeda_svc.jobs import JobKind, submit_ingest
 from freeda_svc.jobs.database import close_databases
+from freeda_svc.migrations import upgrade
 from freeda_svc.settings import Settings, load_settings, prepare_home
-from migrations import upgrade
+from freeda_svc.workers import CeleryDispatcher, ready_worker
+from freeda_svc.workers.broker import broker_client, running_broker_url
+from freeda_svc.workers.broker_server import start_broker, stop_broker
 from tests.postgresql import PostgresServer
-from workers import CeleryDispatcher, ready_worker
-from workers.broker import broker_client, running_broker_url
-from workers.broker_server import start_broker, stop_broker
 
 ROOT = Path(__file__).parents[2]
 WORKER, BROKER, DATABASE = "worker", "broker", "database"

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from benchmarks.queue_load.installation import Installation
 from freeda_svc.jobs.database import reading
-from workers.broker import broker_client
+from freeda_svc.workers.broker import broker_client
 
 DISK, LOG, TRANSACTIONS, ROWS = "database_bytes", "database_log_bytes", "transactions", "rows_written"
 COMMANDS, TRAFFIC = "broker_commands", "broker_bytes"

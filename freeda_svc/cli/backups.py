@@ -27,7 +27,7 @@ def backup(context: click.Context, folder: Path, *, quiet: bool, as_json: bool) 
       freeda backup /mnt/backups/today
       freeda backup "/mnt/backups/$(date +%F)" --quiet
     """
-    from workers.backups.saving import back_up_home  # noqa: PLC0415 - takes a while to import
+    from freeda_svc.workers.backups.saving import back_up_home  # noqa: PLC0415 - takes a while to import
 
     settings = read_settings(context)
     with shown_progress("files copied", quiet=quiet or as_json) as tell:
@@ -57,7 +57,7 @@ def restore(context: click.Context, folder: Path, *, quiet: bool, as_json: bool)
       freeda restore /mnt/backups/today
       freeda --home ./again restore /mnt/backups/today
     """
-    from workers.backups.restoring import restore_home  # noqa: PLC0415 - as above
+    from freeda_svc.workers.backups.restoring import restore_home  # noqa: PLC0415 - as above
 
     settings = read_settings(context)
     with shown_progress("files put back", quiet=quiet or as_json) as tell:

@@ -2,6 +2,7 @@
 
 import click
 
+from freeda_svc import migrations
 from freeda_svc.cli.console import print_json
 from freeda_svc.cli.options import outcome_option
 from freeda_svc.cli.session import read_settings
@@ -26,8 +27,6 @@ def upgrade(context: click.Context, *, as_json: bool) -> None:
     Example:
       FREEDA_DATABASE_URL=postgresql+psycopg://user@host/freeda freeda db upgrade
     """
-    import migrations  # noqa: PLC0415 - Alembic is needed here only
-
     settings = read_settings(context)
     migrations.upgrade(settings)
     _tell(migrations.check_current(settings), as_json=as_json)
@@ -45,8 +44,6 @@ def check(context: click.Context, *, as_json: bool) -> None:
     Example:
       freeda db check
     """
-    import migrations  # noqa: PLC0415 - as above
-
     settings = read_settings(context)
     if settings.embedded_database and not settings.database_file.is_file():
         raise NotFoundError(

@@ -170,7 +170,7 @@ def run_evaluation(settings: Settings, open_dataset: Callable[[], Dataset], adju
 
 @contextmanager
 def _opened_bank(settings: Settings, wanted: str) -> "Iterator[tuple[BankName, PrototypeStore]]":
-    from workers.locks import worker_pid  # noqa: PLC0415 - only where a bank is opened
+    from freeda_svc.workers.locks import worker_pid  # noqa: PLC0415 - only where a bank is opened
 
     with closing(open_banks(settings)) as banks:
         name = banks.resolve(wanted or settings.bank)

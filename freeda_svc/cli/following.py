@@ -37,7 +37,7 @@ def follow_job(
     Returns:
         The job as it ended.
     """
-    from workers.changes import watched_changes  # noqa: PLC0415 - only a command that waits listens
+    from freeda_svc.workers.changes import watched_changes  # noqa: PLC0415 - only a command that waits listens
 
     with remembered_interrupts() as raise_if_interrupted, watched_changes(settings, [job_id]) as changes:
 
@@ -80,8 +80,8 @@ def note_waiting_job(settings: Settings, job_id: str) -> None:
 
 def note_missing_worker(settings: Settings) -> None:
     """Say that nothing will happen yet when the embedded stack of the home is not running, or takes no items."""
-    from workers.ability import worker_fault  # noqa: PLC0415 - only a command that waits asks
-    from workers.locks import worker_is_running  # noqa: PLC0415 - as above
+    from freeda_svc.workers.ability import worker_fault  # noqa: PLC0415 - only a command that waits asks
+    from freeda_svc.workers.locks import worker_is_running  # noqa: PLC0415 - as above
 
     if not settings.embedded_broker:
         return

@@ -125,7 +125,7 @@ def last_lines(path: Path, count: int, position: Position) -> list[str]:
 def readable(line: str) -> str:
     """Write a line of the log for people; one that is no JSON object as it is.
 
-    >>> readable('{"event": "item done", "job": "1f", "level": "info", "logger": "workers.tasks"}')
+    >>> readable('{"event": "item done", "job": "1f", "level": "info", "logger": "freeda_svc.workers.tasks"}')
     'info     item done  job=1f'
     """
     try:
@@ -172,6 +172,6 @@ def _text(line: bytes) -> str:
 
 
 def _files(path: Path) -> list[Path]:
-    from workers.shared_log_file import log_files  # noqa: PLC0415 - what knows how they are put aside
+    from freeda_svc.workers.shared_log_file import log_files  # noqa: PLC0415 - what knows how they are put aside
 
     return log_files(path)

@@ -78,8 +78,8 @@ class Target:
 
 
 def bank_version(settings: Settings, bank: str) -> BankVersion:
-    """What is in a bank now, see ``workers.queries.bank_version``."""
-    from workers import queries  # noqa: PLC0415 - only resuming asks
+    """What is in a bank now, see ``freeda_svc.workers.queries.bank_version``."""
+    from freeda_svc.workers import queries  # noqa: PLC0415 - only resuming asks
 
     return queries.bank_version(settings, bank)
 

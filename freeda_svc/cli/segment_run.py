@@ -60,7 +60,7 @@ def follow_images(
         UnavailableError: the folder cannot be written.
         KeyboardInterrupt: at Ctrl-C; the jobs go on.
     """
-    from workers.changes import watched_changes  # noqa: PLC0415 - only a command that waits listens
+    from freeda_svc.workers.changes import watched_changes  # noqa: PLC0415 - only a command that waits listens
 
     outcome = Outcome()
     pictures = pictures_of(settings, images)

@@ -33,7 +33,7 @@ def up(context: click.Context, device: str | None) -> None:
       freeda up
       freeda --home ./work up --device cuda:1
     """
-    from workers.supervisor import run_stack  # noqa: PLC0415 - Celery takes a third of a second to import
+    from freeda_svc.workers.supervisor import run_stack  # noqa: PLC0415 - Celery takes a third of a second to import
 
     settings = read_settings(context, device=device)
     _run_until_stopped(settings, lambda: run_stack(settings, on_ready=lambda: _greet(settings)), "freeda up")
@@ -62,7 +62,7 @@ def worker(context: click.Context, queues: tuple[str, ...], name: str | None, de
       FREEDA_BROKER_URL=redis://localhost:6379/0 freeda worker
       freeda worker --queue segment --queue bank --name gpu-1 --device cuda:1
     """
-    from workers.supervisor import run_worker  # noqa: PLC0415 - as above
+    from freeda_svc.workers.supervisor import run_worker  # noqa: PLC0415 - as above
 
     settings = read_settings(context, device=device, worker_name=name)
     _run_until_stopped(
@@ -93,7 +93,7 @@ def _run_until_stopped(settings: Settings, run: Callable[[], None], command: str
     """Run a worker; one that Ctrl-C stopped is an interrupted command, one that SIGTERM stopped is done."""
     from celery.signals import worker_shutting_down  # noqa: PLC0415 - as above
 
-    from workers.logs import configure_logs  # noqa: PLC0415 - as above
+    from freeda_svc.workers.logs import configure_logs  # noqa: PLC0415 - as above
 
     if settings.log_format == "json":
         configure_logs(settings, to_file=False)  # also what is said before there is a log, and after it

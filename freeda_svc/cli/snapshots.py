@@ -15,8 +15,8 @@ from freeda_svc.jobs.overview import Overview, overview
 from freeda_svc.jobs.states import ENDED_JOB_STATES
 from freeda_svc.jobs.tables import now
 from freeda_svc.settings import Settings
-from workers.ability import worker_fault
-from workers.locks import worker_pid
+from freeda_svc.workers.ability import worker_fault
+from freeda_svc.workers.locks import worker_pid
 
 JOBS_SHOWN = 8
 

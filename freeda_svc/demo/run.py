@@ -16,9 +16,9 @@ from freeda_svc.jobs import JobState, JobSummary, export_results, result_totals,
 from freeda_svc.miniature.scenes import NOUNS
 from freeda_svc.settings import Settings, load_settings
 from freeda_svc.whole_files import placed_whole, write_whole
-from workers.dispatcher import CeleryDispatcher
-from workers.queries import bank_stats, search_bank
-from workers.supervisor import background_stack
+from freeda_svc.workers.dispatcher import CeleryDispatcher
+from freeda_svc.workers.queries import bank_stats, search_bank
+from freeda_svc.workers.supervisor import background_stack
 
 MARKER = ".freeda-demo"
 FollowJob = Callable[[Settings, str, str], JobSummary]

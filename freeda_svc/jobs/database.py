@@ -84,7 +84,7 @@ def open_database(settings: Settings) -> Engine:
         InputError: ``database_url`` is not an address of a database.
         UnavailableError: the database does not answer, or its schema is not this version's.
     """
-    from migrations import HEAD, upgrade  # noqa: PLC0415 - migrations read the tables of this package
+    from freeda_svc.migrations import HEAD, upgrade  # noqa: PLC0415 - migrations read the tables of this package
 
     engine = database_engine(settings)
     address = _key(settings)

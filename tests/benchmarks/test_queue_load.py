@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-import workers.performing
+import freeda_svc.workers.performing
 from benchmarks.queue_load import bare_celery, idle_worker, volume
 from benchmarks.queue_load.flow import Flow, beginning_of_a_long_job, whole_job
 from benchmarks.queue_load.installation import BROKER, WORKER, captions, on_sqlite
 from benchmarks.queue_load.processor_time import CLIENT, processor_seconds
 from benchmarks.queue_load.recovery import seconds_after_working_process_killed
 from freeda_svc.settings import load_settings
-from workers.app import make_app
+from freeda_svc.workers.app import make_app
 
 BUSY = "import time\nwhile time.process_time() < {seconds}: pass\nprint(flush=True)\ninput()"
 BUSY_CHILD = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {BUSY!r}.format(seconds=0.5)], check=True)"
@@ -66,7 +66,7 @@ def test_celery_alone_has_the_options_of_the_service(tmp_path: Path, monkeypatch
         "task_ignore_result",
     )
     assert {name: bare.conf[name] for name in options} == {name: ours.conf[name] for name in options}
-    assert not any("workers.tasks" in name for name in bare.conf.include)
+    assert not any("freeda_svc.workers.tasks" in name for name in bare.conf.include)
 
 
 @pytest.mark.end_to_end
@@ -83,4 +83,4 @@ def test_items_flow_through_real_processes_and_one_that_was_killed_is_done_again
 
 
 def test_items_do_nothing_in_a_process_that_was_started_for_it_only() -> None:
-    assert workers.performing.perform is not idle_worker.perform_nothing
+    assert freeda_svc.workers.performing.perform is not idle_worker.perform_nothing

@@ -12,7 +12,7 @@ from freeda_svc.cli.main import freeda as freeda_group
 from freeda_svc.errors import BusyError
 from freeda_svc.jobs import list_jobs
 from freeda_svc.settings import load_settings, prepare_home
-from workers.locks import worker_lock
+from freeda_svc.workers.locks import worker_lock
 
 Freeda = Callable[..., Any]
 Start = Callable[..., "subprocess.Popen[str]"]

@@ -16,8 +16,8 @@ from freeda_svc.bank.qdrant.lock import FolderLock
 from freeda_svc.cli.bank import moving
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.prototypes import Prototype
+from freeda_svc.workers import held
 from tests.made_prototypes import make_prototype
-from workers import held
 
 Freeda = Callable[..., Any]
 PACK = read_pack_parameters("miniature").fingerprint  # as banks have that were made before packs could be mixed

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from freeda_svc.migrations import HEAD
 from freeda_svc.settings import load_settings
-from migrations import HEAD
 
 Freeda = Callable[..., Any]
 

@@ -24,12 +24,12 @@ from freeda_svc.jobs.banks import open_banks
 from freeda_svc.jobs.claims import claim_next
 from freeda_svc.jobs.database import writing
 from freeda_svc.jobs.tables import WorkItem, now
+from freeda_svc.migrations import HEAD
 from freeda_svc.packs import manifest
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.settings import Settings, load_settings, prepare_home
-from migrations import HEAD
-from workers.broker_server import start_broker, stop_broker
-from workers.locks import worker_lock
+from freeda_svc.workers.broker_server import start_broker, stop_broker
+from freeda_svc.workers.locks import worker_lock
 
 Freeda = Callable[..., Any]
 

@@ -20,8 +20,8 @@ from freeda_svc.cli.doctor.working import look_at_metrics_port
 from freeda_svc.jobs.database import close_databases
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.settings import Settings, load_settings
+from freeda_svc.workers.locks import worker_lock
 from tests.made_prototypes import make_prototype
-from workers.locks import worker_lock
 
 Freeda = Callable[..., Any]
 

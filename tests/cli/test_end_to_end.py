@@ -17,7 +17,7 @@ from PIL import Image
 
 from freeda_svc.miniature.scenes import Scene
 from freeda_svc.settings import load_settings
-from workers import ready_worker, running_broker_url, worker_pid
+from freeda_svc.workers import ready_worker, running_broker_url, worker_pid
 
 pytestmark = pytest.mark.end_to_end
 Start = Callable[..., "subprocess.Popen[str]"]

@@ -18,8 +18,8 @@ from freeda_svc.miniature.scenes import HARD, NOUNS, paint_scene
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.prototypes import Prototype
 from freeda_svc.settings import load_settings
+from freeda_svc.workers.locks import worker_lock
 from tests.made_prototypes import make_prototype
-from workers.locks import worker_lock
 
 Freeda = Callable[..., Any]
 PACK = read_pack_parameters("miniature").fingerprint

@@ -15,8 +15,8 @@ import pytest
 
 from freeda_svc.jobs import list_jobs
 from freeda_svc.settings import load_settings, prepare_home
+from freeda_svc.workers.locks import worker_pid
 from tests.cli.conftest import own_environment
-from workers.locks import worker_pid
 
 Start = Callable[..., "subprocess.Popen[str]"]
 TRIES = 8

@@ -16,7 +16,7 @@ Freeda = Callable[..., Any]
 
 
 def _line(number: int, **more: object) -> str:
-    told = {"event": f"number {number}", "logger": "workers.tasks", "level": "info"}
+    told = {"event": f"number {number}", "logger": "freeda_svc.workers.tasks", "level": "info"}
     return json.dumps({**told, "timestamp": "2030-01-02T03:04:05.678901Z", **more}) + "\n"
 
 
@@ -101,7 +101,7 @@ def test_who_follows_sees_each_line_once_also_when_the_file_is_put_aside(log: Pa
 
 def test_reading_a_log_needs_neither_broker_nor_database() -> None:
     code = (
-        "import sys, freeda_svc.cli.logs, workers.shared_log_file\n"
+        "import sys, freeda_svc.cli.logs, freeda_svc.workers.shared_log_file\n"
         "print([name for name in ('redis', 'valkey', 'sqlalchemy', 'numpy', 'celery') if name in sys.modules])"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -19,12 +19,12 @@ from freeda_svc.jobs import cancel_job, follow_job, job_summary, list_jobs
 from freeda_svc.jobs.banks import open_banks
 from freeda_svc.settings import Settings, load_settings
 from freeda_svc.whole_files import ASIDE
+from freeda_svc.workers import background_stack
+from freeda_svc.workers.patience import wait_until
 from tests.described_pack import write_described_pack
 from tests.made_prototypes import make_prototype
 from tests.small_disk import fill, mounted_disk
 from tests.workers.conftest import UNTRIED
-from workers import background_stack
-from workers.patience import wait_until
 
 pytestmark = pytest.mark.end_to_end
 
@@ -36,7 +36,7 @@ SECONDS = 60.0
 HALTS_AT_FOUR = f"""{UNTRIED}
 import functools, os, time
 from pathlib import Path
-import workers.performing as performing
+import freeda_svc.workers.performing as performing
 from freeda_svc.bank import moving
 from freeda_svc.bank.moving import importing
 

@@ -8,7 +8,7 @@ import pytest
 from freeda_svc.cli.service import QUEUES
 from freeda_svc.jobs import MOVES
 from freeda_svc.settings import Settings
-from workers import app
+from freeda_svc.workers import app
 
 Freeda = Callable[..., Any]
 
@@ -22,7 +22,8 @@ def test_a_worker_gets_its_queues_name_and_device(
 ) -> None:
     started: list[tuple[Settings, tuple[str, ...]]] = []
     monkeypatch.setattr(
-        "workers.supervisor.run_worker", lambda settings, queues, on_ready: started.append((settings, queues))
+        "freeda_svc.workers.supervisor.run_worker",
+        lambda settings, queues, on_ready: started.append((settings, queues)),
     )
     options = ("--queue", "segment", "--queue", "bank", "--name", "gpu-1", "--device", "cuda:1")
     assert freeda("worker", *options).code == 0

@@ -16,7 +16,7 @@ from freeda_svc.errors import InputError
 from freeda_svc.jobs import JobKind, JobState, JobSummary, list_jobs
 from freeda_svc.miniature.scenes import NOUNS
 from freeda_svc.settings import Settings, load_settings
-from workers import worker_is_running
+from freeda_svc.workers import worker_is_running
 
 # Minutes on an idle machine; a busy one may take several times as long.
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(1800)]

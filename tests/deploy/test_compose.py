@@ -12,9 +12,9 @@ from click.testing import CliRunner
 
 from freeda_svc.cli.main import freeda
 from freeda_svc.settings import Settings
+from freeda_svc.workers.app import check_queues
+from freeda_svc.workers.messages import QUEUES
 from tests.deploy.documents import COMPOSE, DEPLOY, ROOT, read_compose, seconds, settings_named
-from workers.app import check_queues
-from workers.messages import QUEUES
 
 Service = dict[str, Any]
 FILES = [COMPOSE, *sorted(DEPLOY.glob("compose.*.yaml"))]

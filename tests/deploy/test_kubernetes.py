@@ -10,9 +10,9 @@ from freeda_svc.jobs.database import writing
 from freeda_svc.jobs.states import ItemState, JobKind
 from freeda_svc.jobs.tables import Job, WorkItem
 from freeda_svc.settings import Settings, load_settings
+from freeda_svc.workers.app import check_queues
+from freeda_svc.workers.messages import QUEUES
 from tests.deploy.documents import COMPOSE, KUBERNETES, Document, read_compose, read_yaml, settings_named
-from workers.app import check_queues
-from workers.messages import QUEUES
 
 VERSION = "1.31"
 DOCUMENTS = [

@@ -11,10 +11,10 @@ import pytest
 from freeda_svc.jobs.census import COUNTED_ITEM_STATES, COUNTED_JOB_STATES
 from freeda_svc.jobs.states import AttemptOutcome, JobKind
 from freeda_svc.settings import load_settings
+from freeda_svc.workers.metrics import WorkerMetrics
+from freeda_svc.workers.metrics_reports import OUTCOMES, STAGES
+from freeda_svc.workers.metrics_state import GAUGES
 from tests.deploy.documents import COMPOSE, DEPLOY, read_compose, read_yaml
-from workers.metrics import WorkerMetrics
-from workers.metrics_reports import OUTCOMES, STAGES
-from workers.metrics_state import GAUGES
 
 SERVICES = read_compose(COMPOSE)["services"]
 DASHBOARD = json.loads((DEPLOY / "grafana" / "dashboards" / "freeda.json").read_text())

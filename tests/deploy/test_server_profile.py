@@ -33,12 +33,12 @@ from freeda_svc.jobs import EventKind
 from freeda_svc.jobs.database import close_databases, reading
 from freeda_svc.jobs.tables import Event, Job
 from freeda_svc.settings import Settings, load_settings
+from freeda_svc.workers.broker import answers
 from tests.bank.conftest import LocalConnection
 from tests.bank.qdrant.stub_server import API_KEY, StubServer
 from tests.deploy.documents import COMPOSE, DEPLOY, read_compose, seconds
 from tests.postgresql import PostgresServer
 from tests.tcp_broker import tcp_broker
-from workers.broker import answers
 
 pytestmark = pytest.mark.end_to_end
 SERVICES = read_compose(COMPOSE)["services"]

@@ -13,8 +13,8 @@ import celery  # noqa: F401 - clients need it, and have it when they are forked
 import qdrant_client  # noqa: F401 - as above
 
 from freeda_svc.settings import Settings, load_settings
+from freeda_svc.workers import app  # noqa: F401 - as above
 from tests.durability.workload import ingest, segment
-from workers import app  # noqa: F401 - as above
 
 
 def submit(settings: Settings, client: int, captions: Sequence[int], images: Sequence[Path]) -> None:

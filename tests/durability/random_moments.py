@@ -10,11 +10,11 @@ from pathlib import Path
 
 import redis
 
+from freeda_svc.workers import running_broker_url
+from freeda_svc.workers.broker_server import stop_broker
 from tests.durability.halts import Halts
 from tests.durability.services import Servers, Worker, children, one_machine, servers, start_all
 from tests.durability.workload import CAPTIONS, Outcome, check_done_once, ingest, segment, wait_for
-from workers import running_broker_url
-from workers.broker_server import stop_broker
 
 DAY = 86_400.0
 LONGEST_PAUSE_SECONDS = 1.5

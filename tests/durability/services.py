@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from freeda_svc import migrations
 from freeda_svc.settings import Settings, load_settings, prepare_home
+from freeda_svc.workers import background_stack
+from freeda_svc.workers.broker_server import start_broker, stop_broker
 from tests.described_pack import write_described_pack
 from tests.durability.halts import Halts, wait_until
-from workers import background_stack
-from workers.broker_server import start_broker, stop_broker
 
 
 def quick_settings(folder: Path, **given: Any) -> Settings:  # noqa: ANN401 - settings
@@ -148,7 +149,6 @@ class Servers:
 @contextmanager
 def servers(folder: Path, **given: Any) -> Iterator[Servers]:  # noqa: ANN401 - settings
     """A broker, a PostgreSQL server, a stand-in of a Qdrant server, and a shared folder."""
-    import migrations  # noqa: PLC0415
     from tests.bank.conftest import LocalConnection  # noqa: PLC0415
     from tests.bank.qdrant.stub_server import API_KEY, StubServer  # noqa: PLC0415
     from tests.postgresql import PostgresServer  # noqa: PLC0415

@@ -11,13 +11,13 @@ from freeda_svc.jobs.database import close_databases, reading
 from freeda_svc.jobs.states import ItemState
 from freeda_svc.jobs.tables import Job, WorkItem
 from freeda_svc.settings import load_settings
+from freeda_svc.workers.backups.restoring import restore_home
+from freeda_svc.workers.backups.saving import back_up_home
+from freeda_svc.workers.broker_server import stop_broker
 from tests.durability.halts import Halts
 from tests.durability.recovery import Recoveries
 from tests.durability.services import Worker, one_machine
 from tests.durability.workload import Outcome, check_done_once, ingest, segment, wait_for
-from workers.backups.restoring import restore_home
-from workers.backups.saving import back_up_home
-from workers.broker_server import stop_broker
 
 
 def test_a_lost_home_goes_on_from_a_backup_that_was_made_while_it_worked(

@@ -13,12 +13,12 @@ from sqlalchemy import select
 from freeda_svc.jobs.database import reading
 from freeda_svc.jobs.tables import Attempt, WorkItem
 from freeda_svc.settings import Settings
+from freeda_svc.workers import running_broker_url, worker_pid
+from freeda_svc.workers.broker_server import stop_broker
 from tests.durability.halts import Halts, wait_until
 from tests.durability.recovery import Recoveries
 from tests.durability.services import Worker, children, has_ended, one_machine
 from tests.durability.workload import Outcome, check_done_once, ingest, segment, wait_for
-from workers import running_broker_url, worker_pid
-from workers.broker_server import stop_broker
 
 pytestmark = pytest.mark.end_to_end
 

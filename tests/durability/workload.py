@@ -22,8 +22,8 @@ from freeda_svc.jobs.banks import open_banks
 from freeda_svc.jobs.database import reading
 from freeda_svc.jobs.tables import Attempt, Event, Job, WorkItem
 from freeda_svc.settings import Settings
+from freeda_svc.workers import CeleryDispatcher
 from tests.durability.halts import wait_until
-from workers import CeleryDispatcher
 
 CATEGORIES: list[dict[str, str | None]] = [{"name": "dog"}, {"name": "the rest", "text": "tree"}]
 CAPTIONS = 260

@@ -8,7 +8,7 @@ import pytest
 
 from freeda_svc.captions.caption import Caption, make_caption
 from freeda_svc.settings import Settings, load_settings, prepare_home
-from workers.broker_server import stop_broker
+from freeda_svc.workers.broker_server import stop_broker
 
 
 @pytest.fixture
@@ -56,15 +56,15 @@ def eventually() -> Callable[..., None]:
 
 
 UNTRIED = """
-import workers.trial
+import freeda_svc.workers.trial
 
-workers.trial.try_parts = lambda *given, **named: []
+freeda_svc.workers.trial.try_parts = lambda *given, **named: []
 """
 
 FAKE_WORK = f"""{UNTRIED}
 import os, signal, time
 from pathlib import Path
-import workers.performing
+import freeda_svc.workers.performing
 from freeda_svc.errors import UnavailableError
 
 def perform(held, claim):
@@ -77,7 +77,7 @@ def perform(held, claim):
         time.sleep(3)
     return {{{{"attempt": claim.attempt}}}}
 
-workers.performing.perform = perform
+freeda_svc.workers.performing.perform = perform
 """
 
 

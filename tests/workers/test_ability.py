@@ -20,12 +20,12 @@ from freeda_svc.captions.caption import Caption
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import follow_job, job_items, submit_ingest, submit_segment
 from freeda_svc.settings import Settings
+from freeda_svc.workers import CeleryDispatcher, background_stack, bank_stats, ready_worker, running_broker_url
+from freeda_svc.workers.ability import FILE_BYTES, Ability, begin_ability, read_ability, worker_fault, write_ability
+from freeda_svc.workers.held import Held
+from freeda_svc.workers.locks import worker_lock
+from freeda_svc.workers.trial import try_parts
 from tests.workers.conftest import UNTRIED
-from workers import CeleryDispatcher, background_stack, bank_stats, ready_worker, running_broker_url
-from workers.ability import FILE_BYTES, Ability, begin_ability, read_ability, worker_fault, write_ability
-from workers.held import Held
-from workers.locks import worker_lock
-from workers.trial import try_parts
 
 Captions = Callable[..., list[Caption]]
 Eventually = Callable[..., None]
@@ -156,7 +156,7 @@ def test_a_worker_whose_folder_goes_is_not_ready_and_goes_on_when_it_is_back(
 
 FAILING_DEVICE = f"""{UNTRIED}
 import pathlib
-import workers.performing
+import freeda_svc.workers.performing
 
 def perform(held, claim):
     import torch
@@ -167,7 +167,7 @@ def perform(held, claim):
         raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
     return {{{{"images": 1}}}}
 
-workers.performing.perform = perform
+freeda_svc.workers.performing.perform = perform
 """
 
 
@@ -224,14 +224,14 @@ def test_a_bank_that_is_broken_is_found(make_settings: Callable[..., Settings], 
 SLOW_TRIAL = """
 import pathlib
 import time
-import workers.trial
+import freeda_svc.workers.trial
 
 def try_slowly(*given, **named):
     pathlib.Path({flag!r}).touch()
     time.sleep(300)
     return []
 
-workers.trial.try_parts = try_slowly
+freeda_svc.workers.trial.try_parts = try_slowly
 """
 
 
@@ -246,7 +246,9 @@ def test_a_worker_that_still_tries_its_parts_stops_at_once(
     run_first(SLOW_TRIAL.format(flag=str(tmp_path / "flag")))
     settings = make_settings(pack=described_pack)
     environment = {**os.environ, **settings.as_environment()}
-    with subprocess.Popen([sys.executable, "-m", "workers"], env=environment, start_new_session=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", "freeda_svc.workers"], env=environment, start_new_session=True
+    ) as process:
         eventually((tmp_path / "flag").exists)
         assert ready_worker(settings) is None
         assert worker_fault(settings) == ""

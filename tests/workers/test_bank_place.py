@@ -6,8 +6,8 @@ import redis
 
 from freeda_svc.errors import BusyError, UnavailableError
 from freeda_svc.settings import Settings
-from workers.bank_place import PLACE_KEY, leave_bank_place, take_bank_place
-from workers.broker_server import start_broker
+from freeda_svc.workers.bank_place import PLACE_KEY, leave_bank_place, take_bank_place
+from freeda_svc.workers.broker_server import start_broker
 
 
 def test_workers_with_other_banks_are_refused(make_settings: Callable[..., Settings], tmp_path: Path) -> None:

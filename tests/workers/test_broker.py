@@ -14,9 +14,9 @@ import redis
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import JobKind
 from freeda_svc.settings import Settings
-from workers import CeleryDispatcher
-from workers.broker import answers, broker_process, running_broker_url
-from workers.broker_server import start_broker, stop_broker
+from freeda_svc.workers import CeleryDispatcher
+from freeda_svc.workers.broker import answers, broker_process, running_broker_url
+from freeda_svc.workers.broker_server import start_broker, stop_broker
 
 
 def _value(url: str, name: str) -> bytes | None:
@@ -85,7 +85,7 @@ def _left_behind(settings: Settings) -> int:
     """Let a process start the broker and be killed; gives the broker's process."""
     code = (
         "import os, signal\nfrom freeda_svc.settings import load_settings\n"
-        "from workers.broker_server import start_broker\n"
+        "from freeda_svc.workers.broker_server import start_broker\n"
         "start_broker(load_settings())\nos.kill(os.getpid(), signal.SIGKILL)"
     )
     subprocess.run([sys.executable, "-c", code], env={**os.environ, **settings.as_environment()}, check=False)
@@ -246,7 +246,7 @@ def test_a_long_log_begins_anew(settings: Settings) -> None:
 
 def test_one_that_only_reads_its_file_is_waited_for(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading takes longer here than one that says nothing would be waited for."""
-    import workers.broker_server as server  # noqa: PLC0415
+    import freeda_svc.workers.broker_server as server  # noqa: PLC0415
 
     begun = time.monotonic()
 

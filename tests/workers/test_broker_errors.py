@@ -15,9 +15,9 @@ from freeda_svc.captions.caption import make_caption
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import JobKind, follow_job, job_items, job_summary, submit_ingest
 from freeda_svc.settings import Settings
+from freeda_svc.workers import CeleryDispatcher, background_stack, ready_worker, worker_pid
+from freeda_svc.workers.reconciler import reconcile
 from tests.tcp_broker import tcp_broker
-from workers import CeleryDispatcher, background_stack, ready_worker, worker_pid
-from workers.reconciler import reconcile
 
 Eventually = Callable[..., None]
 Command = tuple[str | int, ...]
@@ -106,7 +106,7 @@ def test_an_end_that_nobody_asked_for_has_an_exit_code_and_a_reason(
     folder = tmp_path / "broken"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(
-        "import workers.celery_worker as worker\n"
+        "import freeda_svc.workers.celery_worker as worker\n"
         "def connect(self):\n    raise ZeroDivisionError('of a mistake')\n"
         "worker.PatientConsumer.connect = connect\n"
     )

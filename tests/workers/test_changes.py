@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from freeda_svc.settings import Settings, load_settings
+from freeda_svc.workers.changes import ChangeTeller, ChangeWatch, watched_changes
 from tests.tcp_broker import tcp_broker
-from workers.changes import ChangeTeller, ChangeWatch, watched_changes
 
 JOB, OTHER = "0123456789ab", "ba9876543210"
 LONG = 300.0
@@ -47,14 +47,14 @@ def test_other_jobs_wake_nobody(settings: Settings, teller: ChangeTeller, monkey
     with watched_changes(settings, [JOB]) as watch:
         teller.tell(OTHER)
         slept: list[float] = []
-        monkeypatch.setattr("workers.changes.time.sleep", slept.append)
+        monkeypatch.setattr("freeda_svc.workers.changes.time.sleep", slept.append)
         watch.wait(0.2)
     assert slept == [0.0]  # all of the time was spent listening
 
 
 def test_without_a_broker_one_looks_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    monkeypatch.setattr("workers.changes.time.sleep", slept.append)
+    monkeypatch.setattr("freeda_svc.workers.changes.time.sleep", slept.append)
     watch = ChangeWatch(load_settings(home=tmp_path), [JOB])
     watch.wait(LONG)
     assert slept[0] == pytest.approx(LONG, abs=60)
@@ -82,7 +82,7 @@ def test_a_broker_that_goes_is_no_trouble(tmp_path: Path, monkeypatch: pytest.Mo
         teller = ChangeTeller(url)
         teller.tell(OTHER)
     slept: list[float] = []
-    monkeypatch.setattr("workers.changes.time.sleep", slept.append)
+    monkeypatch.setattr("freeda_svc.workers.changes.time.sleep", slept.append)
     watch.wait(LONG)
     teller.tell(JOB)
     assert slept[0] == pytest.approx(LONG, abs=60)

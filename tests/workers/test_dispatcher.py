@@ -8,8 +8,8 @@ import redis
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import JobKind
 from freeda_svc.settings import Settings
-from workers import CeleryDispatcher
-from workers.broker_server import start_broker
+from freeda_svc.workers import CeleryDispatcher
+from freeda_svc.workers.broker_server import start_broker
 
 
 def _messages(url: str, kind: JobKind) -> list[tuple[str, object]]:

@@ -32,7 +32,7 @@ from freeda_svc.jobs.results import result_folder
 from freeda_svc.jobs.tables import Attempt, WorkItem
 from freeda_svc.prototypes.exemplar_files import MarkedImage, read_marked_images
 from freeda_svc.settings import Settings, load_settings, prepare_home
-from workers import (
+from freeda_svc.workers import (
     CeleryDispatcher,
     ask_bank,
     background_stack,

@@ -17,13 +17,13 @@ from freeda_svc.jobs.claims import Claim, JobCancelledError
 from freeda_svc.jobs.database import reading
 from freeda_svc.jobs.tables import Attempt
 from freeda_svc.settings import Settings
-from workers import ability, becoming_able, child, faults, tasks
-from workers.ability import begin_ability, read_ability
-from workers.app import QUEUES_KEY, SETTINGS_KEY
-from workers.messages import QUEUES
-from workers.metrics_reports import gpu_memory
-from workers.patience import Patience
-from workers.trial import Tried
+from freeda_svc.workers import ability, becoming_able, child, faults, tasks
+from freeda_svc.workers.ability import begin_ability, read_ability
+from freeda_svc.workers.app import QUEUES_KEY, SETTINGS_KEY
+from freeda_svc.workers.messages import QUEUES
+from freeda_svc.workers.metrics_reports import gpu_memory
+from freeda_svc.workers.patience import Patience
+from freeda_svc.workers.trial import Tried
 
 Captions = Callable[..., list[Caption]]
 

@@ -6,7 +6,7 @@ import pytest
 from freeda_svc.bank import BankName, EmbeddedBanks
 from freeda_svc.errors import NotFoundError
 from freeda_svc.settings import load_settings
-from workers.held import Held
+from freeda_svc.workers.held import Held
 
 FIRST = BankName("default", 1)
 

@@ -8,9 +8,9 @@ from freeda_svc.jobs.claims import Claim, claim_next, finish_item
 from freeda_svc.jobs.database import reading
 from freeda_svc.jobs.tables import WorkItem
 from freeda_svc.settings import Settings
-from workers import CeleryDispatcher
-from workers.lease_keeper import LeaseKeeper
-from workers.metrics_reports import Report
+from freeda_svc.workers import CeleryDispatcher
+from freeda_svc.workers.lease_keeper import LeaseKeeper
+from freeda_svc.workers.metrics_reports import Report
 
 
 @pytest.fixture

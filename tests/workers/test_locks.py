@@ -10,13 +10,13 @@ import pytest
 
 from freeda_svc.errors import BusyError, UnavailableError
 from freeda_svc.settings import Settings, load_settings
-from workers import worker_is_running, worker_pid
-from workers.locks import worker_lock
+from freeda_svc.workers import worker_is_running, worker_pid
+from freeda_svc.workers.locks import worker_lock
 
 HOLD = """
 import sys
 from freeda_svc.settings import load_settings
-from workers.locks import worker_lock
+from freeda_svc.workers.locks import worker_lock
 with worker_lock(load_settings(home=sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

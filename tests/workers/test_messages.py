@@ -11,10 +11,10 @@ import pytest
 import redis
 
 from freeda_svc.settings import load_settings
+from freeda_svc.workers.app import make_app
+from freeda_svc.workers.messages import ASK_BANK, AT_ONCE, BANK_QUEUE, RUN_ITEM, send_messages
+from freeda_svc.workers.transport import fault_of_message
 from tests.tcp_broker import tcp_broker
-from workers.app import make_app
-from workers.messages import ASK_BANK, AT_ONCE, BANK_QUEUE, RUN_ITEM, send_messages
-from workers.transport import fault_of_message
 
 
 def _taken(client: redis.Redis, queue: str) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def test_many_messages_come_in_order_and_each_once(tmp_path: Path) -> None:
 
 def test_who_sends_or_asks_does_without_celery() -> None:
     code = (
-        "import sys, workers.dispatcher, workers.queries; "
+        "import sys, freeda_svc.workers.dispatcher, freeda_svc.workers.queries; "
         "print({'celery', 'kombu', 'numpy', 'sqlalchemy'} & set(sys.modules))"
     )
     ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

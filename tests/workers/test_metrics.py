@@ -17,11 +17,10 @@ from freeda_svc.captions.caption import Caption
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import follow_job, submit_ingest
 from freeda_svc.settings import Settings
-from tests.workers.conftest import UNTRIED
-from workers import CeleryDispatcher, background_stack
-from workers.broker_server import start_broker, stop_broker
-from workers.metrics import WorkerMetrics
-from workers.metrics_reports import (
+from freeda_svc.workers import CeleryDispatcher, background_stack
+from freeda_svc.workers.broker_server import start_broker, stop_broker
+from freeda_svc.workers.metrics import WorkerMetrics
+from freeda_svc.workers.metrics_reports import (
     PERFORM,
     STORE,
     Report,
@@ -32,8 +31,9 @@ from workers.metrics_reports import (
     send_report,
     stage,
 )
-from workers.metrics_server import measuring
-from workers.metrics_state import GAUGES, StateWatch, look
+from freeda_svc.workers.metrics_server import measuring
+from freeda_svc.workers.metrics_state import GAUGES, StateWatch, look
+from tests.workers.conftest import UNTRIED
 
 Eventually = Callable[..., None]
 Scraped = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -243,15 +243,15 @@ def scrape() -> Callable[[Settings], Scraped]:
 
 
 MEASURED_WORK = f"""{UNTRIED}
-import workers.performing
-from workers.metrics_reports import STORE, note_bank, stage
+import freeda_svc.workers.performing
+from freeda_svc.workers.metrics_reports import STORE, note_bank, stage
 
 def perform(held, claim):
     with stage(STORE):
         note_bank("default@1", lambda: 8)
     return {{"images": len(claim.input["captions"]), "new prototypes": 2 * len(claim.input["captions"])}}
 
-workers.performing.perform = perform
+freeda_svc.workers.performing.perform = perform
 """
 
 

@@ -4,7 +4,7 @@ import logging
 import click
 import pytest
 
-from workers.output_lines import OutputLines
+from freeda_svc.workers.output_lines import OutputLines
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 CHILD = """
 import os, signal, sys, time
-from workers.parents import end_with_parent, stop_with_parent
+from freeda_svc.workers.parents import end_with_parent, stop_with_parent
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 if sys.argv[1] == "stop":
     stop_with_parent(int(sys.argv[2]))
@@ -39,7 +39,7 @@ def test_a_process_does_not_outlive_its_parent(
 
 def test_a_process_whose_parent_is_gone_already_ends_at_once() -> None:
     code = (
-        "import os, time; from workers.parents import end_with_parent\n"
+        "import os, time; from freeda_svc.workers.parents import end_with_parent\n"
         "end_with_parent(lambda: os._exit(7), 1)\n"
         "time.sleep(60)"
     )

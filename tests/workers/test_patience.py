@@ -3,7 +3,7 @@ import errno
 import pytest
 
 from freeda_svc.errors import BusyError, InputError, NotFoundError, UnavailableError
-from workers.patience import LONGEST_SECONDS, Patience, may_pass, until_available, wait_until
+from freeda_svc.workers.patience import LONGEST_SECONDS, Patience, may_pass, until_available, wait_until
 
 
 def test_it_waits_longer_each_time_and_calms_down_when_something_works() -> None:

@@ -14,9 +14,9 @@ from freeda_svc.jobs.results import colours_of, result_folder
 from freeda_svc.jobs.states import JobKind
 from freeda_svc.outputs import KeptResult, Picture, write_collections, write_image_files
 from freeda_svc.settings import Settings
+from freeda_svc.workers.held import Held
+from freeda_svc.workers.performing import perform
 from tests.made_prototypes import make_prototype
-from workers.held import Held
-from workers.performing import perform
 
 NOUNS = ("ball", "sky")
 FILES = ("mask", "overlay", "summary", "evidence", "evidence-page")

@@ -14,41 +14,41 @@ from freeda_svc.captions.caption import Caption
 from freeda_svc.errors import FreedaError, NotFoundError, UnavailableError
 from freeda_svc.jobs import follow_job, job_summary, submit_ingest
 from freeda_svc.settings import Settings
+from freeda_svc.workers import CeleryDispatcher, ask_bank, background_stack, bank_stats
+from freeda_svc.workers.answers import ANSWERS
+from freeda_svc.workers.questions import CHANGES
 from tests.workers.conftest import UNTRIED
-from workers import CeleryDispatcher, ask_bank, background_stack, bank_stats
-from workers.answers import ANSWERS
-from workers.questions import CHANGES
 
 BUSY_SECONDS = 8
 CODE = f"""{UNTRIED}
 import time
-import workers.answers
-import workers.performing
+import freeda_svc.workers.answers
+import freeda_svc.workers.performing
 
 def perform(held, claim):
     time.sleep({BUSY_SECONDS})
     return {{"images": 1}}
 
-workers.performing.perform = perform
-workers.answers.ANSWERS["list_banks"] = lambda held: 1 / 0
-workers.answers.ANSWERS["create_bank"] = lambda held, bank: 1 / 0
-workers.answers.ANSWERS["count_nouns"] = lambda held, bank: {{1, 2}}
+freeda_svc.workers.performing.perform = perform
+freeda_svc.workers.answers.ANSWERS["list_banks"] = lambda held: 1 / 0
+freeda_svc.workers.answers.ANSWERS["create_bank"] = lambda held, bank: 1 / 0
+freeda_svc.workers.answers.ANSWERS["count_nouns"] = lambda held, bank: {{1, 2}}
 """
 
 
 LONG_ITEM = f"""{UNTRIED}
 import time
 from pathlib import Path
-import workers.performing
+import freeda_svc.workers.performing
 
 def perform(held, claim):
-    noting = workers.performing._Noting(held, claim)
+    noting = freeda_svc.workers.performing._Noting(held, claim)
     while not Path({{flag!r}}).exists():
         time.sleep(0.05)
         noting(1)
     return {{{{"images": 1}}}}
 
-workers.performing.perform = perform
+freeda_svc.workers.performing.perform = perform
 """
 
 
@@ -125,8 +125,8 @@ def test_a_worker_answers_in_the_midst_of_a_long_item(
 def test_after_a_time_out_it_is_said_what_is_not_known(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, question: str, given: dict[str, Any], told: str
 ) -> None:
-    from workers import queries  # noqa: PLC0415
-    from workers.broker_server import start_broker  # noqa: PLC0415
+    from freeda_svc.workers import queries  # noqa: PLC0415
+    from freeda_svc.workers.broker_server import start_broker  # noqa: PLC0415
 
     start_broker(settings)
     monkeypatch.setattr(queries, "worker_is_running", lambda _settings: True)

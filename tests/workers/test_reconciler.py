@@ -17,11 +17,19 @@ from freeda_svc.jobs.dispatch import UnsentWatch
 from freeda_svc.jobs.leases import LeaseWatch
 from freeda_svc.jobs.tables import WorkItem
 from freeda_svc.settings import Settings
-from workers import CeleryDispatcher
-from workers.broker import running_broker_url
-from workers.broker_server import start_broker
-from workers.locks import worker_identity
-from workers.reconciler import DONE_KEY, TURN_KEY, Reconciler, forget_turn, reconcile, repair, waiting_messages
+from freeda_svc.workers import CeleryDispatcher
+from freeda_svc.workers.broker import running_broker_url
+from freeda_svc.workers.broker_server import start_broker
+from freeda_svc.workers.locks import worker_identity
+from freeda_svc.workers.reconciler import (
+    DONE_KEY,
+    TURN_KEY,
+    Reconciler,
+    forget_turn,
+    reconcile,
+    repair,
+    waiting_messages,
+)
 
 Captions = Callable[..., list[Caption]]
 

@@ -12,8 +12,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from freeda_svc.settings import Settings, load_settings
-from workers.logs import configure_logs
-from workers.redaction import Redactor
+from freeda_svc.workers.logs import configure_logs
+from freeda_svc.workers.redaction import Redactor
 
 SECRETS = ("broker-pass", "data p@ss/w", "data%20p%40ss%2Fw", "query-pass", "key-of-qdrant")
 

@@ -25,8 +25,8 @@ from freeda_svc.jobs import (
 from freeda_svc.jobs.database import reading
 from freeda_svc.jobs.tables import Attempt, Event, WorkItem
 from freeda_svc.settings import Settings
+from freeda_svc.workers import CeleryDispatcher, background_stack, run_worker, worker_pid
 from tests.tcp_broker import tcp_broker
-from workers import CeleryDispatcher, background_stack, run_worker, worker_pid
 
 pytestmark = pytest.mark.end_to_end
 Eventually = Callable[..., None]

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from workers.shared_log_file import KEPT_FILES, SharedLogFile, log_files
+from freeda_svc.workers.shared_log_file import KEPT_FILES, SharedLogFile, log_files
 
 WRITER = """
 import logging, sys
 from pathlib import Path
-from workers.shared_log_file import SharedLogFile
+from freeda_svc.workers.shared_log_file import SharedLogFile
 handler = SharedLogFile(Path(sys.argv[1]), largest_bytes=int(sys.argv[3]), kept_files=int(sys.argv[4]))
 for number in range(300):
     text = f'{sys.argv[2]} {number} ' + 'x' * (number * 37 % 20000)
@@ -91,7 +91,7 @@ def test_it_takes_a_file_that_somebody_moved_away_for_no_trouble(tmp_path: Path)
 
 def test_a_file_that_cannot_be_written_is_told_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     handler = SharedLogFile(tmp_path / "nowhere" / "log")
-    logger = logging.getLogger("workers.shared_log_file")
+    logger = logging.getLogger("freeda_svc.workers.shared_log_file")
     logger.addHandler(handler)
     try:
         for _ in range(3):

@@ -13,7 +13,7 @@ from freeda_svc.captions.caption import Caption
 from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError, UnavailableError
 from freeda_svc.jobs import follow_job, job_items, submit_ingest, submit_segment
 from freeda_svc.settings import Settings
-from workers import (
+from freeda_svc.workers import (
     CeleryDispatcher,
     background_stack,
     ready_worker,
@@ -22,8 +22,8 @@ from workers import (
     running_broker_url,
     worker_pid,
 )
-from workers.broker import broker_process
-from workers.broker_server import start_broker
+from freeda_svc.workers.broker import broker_process
+from freeda_svc.workers.broker_server import start_broker
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.usefixtures("untried")]
 Captions = Callable[..., list[Caption]]
@@ -69,7 +69,9 @@ def test_signals_stop_it_cleanly(
 ) -> None:
     settings = make_settings(pack=described_pack)
     environment = {**os.environ, **settings.as_environment()}
-    with subprocess.Popen([sys.executable, "-m", "workers"], env=environment, start_new_session=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", "freeda_svc.workers"], env=environment, start_new_session=True
+    ) as process:
         eventually(lambda: ready_worker(settings) == process.pid)
         os.killpg(process.pid, how)
         assert process.wait(30) == 0

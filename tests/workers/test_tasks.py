@@ -10,9 +10,9 @@ from freeda_svc.captions.caption import Caption
 from freeda_svc.jobs import JobKind, JobState, job_summary, submit_ingest
 from freeda_svc.jobs.claims import Claim
 from freeda_svc.settings import Settings
-from workers import child, tasks
-from workers.app import QUEUES_KEY, SETTINGS_KEY
-from workers.messages import QUEUES
+from freeda_svc.workers import child, tasks
+from freeda_svc.workers.app import QUEUES_KEY, SETTINGS_KEY
+from freeda_svc.workers.messages import QUEUES
 
 Captions = Callable[..., list[Caption]]
 

@@ -10,8 +10,8 @@ import pytest
 
 from freeda_svc.errors import UnavailableError
 from freeda_svc.settings import Settings
-from workers import background_stack
-from workers.temporary import PREFIX, temporary_folder
+from freeda_svc.workers import background_stack
+from freeda_svc.workers.temporary import PREFIX, temporary_folder
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_it_is_there_as_long_as_the_worker_and_what_the_pool_makes_lies_in_it(se
 def test_what_a_killed_worker_left_goes_with_the_next_one(settings: Settings, place: Path) -> None:
     code = (
         "import os, signal\nfrom freeda_svc.settings import load_settings\n"
-        "from workers.temporary import temporary_folder\n"
+        "from freeda_svc.workers.temporary import temporary_folder\n"
         "with temporary_folder(load_settings()):\n    os.kill(os.getpid(), signal.SIGKILL)"
     )
     environment = {**os.environ, **settings.as_environment(), "TMPDIR": str(place)}

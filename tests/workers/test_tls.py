@@ -13,11 +13,11 @@ from sqlalchemy.engine import make_url
 
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import JobKind
+from freeda_svc.migrations import HEAD, check_current
 from freeda_svc.settings import Settings
-from migrations import HEAD, check_current
+from freeda_svc.workers import CeleryDispatcher
+from freeda_svc.workers.reconciler import waiting_messages
 from tests.tcp_broker import tcp_broker
-from workers import CeleryDispatcher
-from workers.reconciler import waiting_messages
 
 CERTIFICATE, KEY = (Path(__file__).parent / "tls" / name for name in ("certificate.pem", "key.pem"))
 """Made for 127.0.0.1 and a hundred years, for these tests only."""

@@ -6,11 +6,11 @@ from redis.exceptions import ConnectionError as BrokerAwayError
 
 from freeda_svc.jobs import JobKind
 from freeda_svc.settings import Settings
+from freeda_svc.workers import CeleryDispatcher
+from freeda_svc.workers.app import make_app
+from freeda_svc.workers.broker_server import start_broker, stop_broker
+from freeda_svc.workers.reconciler import waiting_messages
 from tests.tcp_broker import tcp_broker
-from workers import CeleryDispatcher
-from workers.app import make_app
-from workers.broker_server import start_broker, stop_broker
-from workers.reconciler import waiting_messages
 
 
 def test_who_cannot_acknowledge_a_message_takes_the_next_one(make_settings: Callable[..., Settings]) -> None:

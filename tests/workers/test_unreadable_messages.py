@@ -11,9 +11,9 @@ import redis
 from freeda_svc.captions.caption import Caption
 from freeda_svc.jobs import follow_job, submit_ingest
 from freeda_svc.settings import Settings
-from workers import CeleryDispatcher, background_stack, ready_worker, running_broker_url
-from workers.broker_server import start_broker
-from workers.transport import SET_ASIDE_KEY
+from freeda_svc.workers import CeleryDispatcher, background_stack, ready_worker, running_broker_url
+from freeda_svc.workers.broker_server import start_broker
+from freeda_svc.workers.transport import SET_ASIDE_KEY
 
 
 def _changed(message: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:

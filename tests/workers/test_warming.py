@@ -9,12 +9,12 @@ import pytest
 from freeda_svc.bank import BankName
 from freeda_svc.segmentation import Segmenter, encoding
 from freeda_svc.settings import Settings
+from freeda_svc.workers import becoming_able, warming
+from freeda_svc.workers.ability import begin_ability, read_ability
+from freeda_svc.workers.held import Held
+from freeda_svc.workers.trial import try_parts
+from freeda_svc.workers.warming import warm_up
 from tests.made_prototypes import make_prototype
-from workers import becoming_able, warming
-from workers.ability import begin_ability, read_ability
-from workers.held import Held
-from workers.trial import try_parts
-from workers.warming import warm_up
 
 FIRST = BankName("default", 1)
 

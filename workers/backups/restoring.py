@@ -8,10 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.migrations import HEAD
 from freeda_svc.settings import TOML_NAME, Settings, load_settings
-from migrations import HEAD
-from workers.backups.files import SUMS_NAME, check_empty, check_room, copy_file, folder_placed_whole, read_sums
-from workers.backups.saving import (
+from freeda_svc.workers.backups.files import (
+    SUMS_NAME,
+    check_empty,
+    check_room,
+    copy_file,
+    folder_placed_whole,
+    read_sums,
+)
+from freeda_svc.workers.backups.saving import (
     ABOUT_NAME,
     ARTIFACTS_NAME,
     BLOCK_BYTES,

@@ -10,7 +10,7 @@ from freeda_svc.cli.session import read_settings
 from freeda_svc.jobs import find_job
 from freeda_svc.prototypes.exemplars import tidy_noun
 from freeda_svc.prototypes.record import ORIGINS
-from workers.queries import ask_bank
+from freeda_svc.workers.queries import ask_bank
 
 
 @click.command()

@@ -84,7 +84,7 @@ def carry_out(
     Raises:
         FreedaError: it could not be done.
     """
-    from workers.locks import worker_is_running  # noqa: PLC0415 - listing help does without it
+    from freeda_svc.workers.locks import worker_is_running  # noqa: PLC0415 - listing help does without it
 
     if not settings.embedded_bank:
         if not wait:
@@ -116,7 +116,7 @@ def carry_out(
 
 def _submit(settings: Settings, move: Move, priority: Priority) -> str:
     """Have the worker look at bank and paths, which may see other files than this command does, then accept the job."""
-    from workers.queries import ask_bank  # noqa: PLC0415 - as above
+    from freeda_svc.workers.queries import ask_bank  # noqa: PLC0415 - as above
 
     question = "check_export" if move.kind is JobKind.EXPORT else "check_import"
     checked = ask_bank(settings, question, bank=move.bank, **move.paths)
@@ -131,8 +131,8 @@ def _submit(settings: Settings, move: Move, priority: Priority) -> str:
 
 
 def _do_here(settings: Settings, move: Move, *, quiet: bool) -> dict[str, Any]:
-    from workers.held import Held  # noqa: PLC0415 - as above
-    from workers.moves import perform_move  # noqa: PLC0415 - as above
+    from freeda_svc.workers.held import Held  # noqa: PLC0415 - as above
+    from freeda_svc.workers.moves import perform_move  # noqa: PLC0415 - as above
 
     held = Held(settings)
     try:
@@ -157,7 +157,7 @@ class _ServiceWatch:
         Raises:
             _ServiceStoppedError: no worker has been there for a while.
         """
-        from workers.locks import worker_is_running  # noqa: PLC0415 - as above
+        from freeda_svc.workers.locks import worker_is_running  # noqa: PLC0415 - as above
 
         moment = time.monotonic()
         if moment < self._looked + LOOK_SECONDS:

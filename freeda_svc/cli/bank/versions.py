@@ -9,7 +9,7 @@ from freeda_svc.cli.confirming import confirm
 from freeda_svc.cli.console import print_json, print_table, size_text
 from freeda_svc.cli.options import checked_by, json_option, outcome_option
 from freeda_svc.cli.session import read_settings
-from workers.queries import ask_bank, bank_stats
+from freeda_svc.workers.queries import ask_bank, bank_stats
 
 PACKING_SECONDS = 3600.0
 """How long a bank is waited for that is being packed."""

@@ -17,9 +17,9 @@ from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.packs.manifest import check_files
 from freeda_svc.packs.precision import choose_computing
 from freeda_svc.settings import Settings
-from workers.locks import worker_pid
-from workers.queries import ask_bank
-from workers.trial import try_parts
+from freeda_svc.workers.locks import worker_pid
+from freeda_svc.workers.queries import ask_bank
+from freeda_svc.workers.trial import try_parts
 
 _RESTORE = (
     "stop the worker and keep a copy of the bank's folder; then `freeda restore` a backup, import an archive "

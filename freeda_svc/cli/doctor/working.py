@@ -17,13 +17,13 @@ from freeda_svc.errors import FreedaError
 from freeda_svc.jobs import ItemState, queue_state
 from freeda_svc.jobs.database import current_revision, database_engine, one_line
 from freeda_svc.jobs.tables import now
+from freeda_svc.migrations import HEAD
 from freeda_svc.settings import Settings
-from migrations import HEAD
-from workers.ability import worker_fault
-from workers.bank_place import PLACE_KEY
-from workers.broker import broker_client
-from workers.locks import worker_pid
-from workers.supervisor import ready_worker
+from freeda_svc.workers.ability import worker_fault
+from freeda_svc.workers.bank_place import PLACE_KEY
+from freeda_svc.workers.broker import broker_client
+from freeda_svc.workers.locks import worker_pid
+from freeda_svc.workers.supervisor import ready_worker
 
 SILENT_LEASES = 3
 ANSWER_SECONDS = 5.0

@@ -27,7 +27,7 @@ NOUNS = ("dog", "cat", "cow", "tree", "house", "road")
 
 
 def use_in(held: ModuleType) -> None:
-    """Change ``workers.held`` so that its processes use these models."""
+    """Change ``freeda_svc.workers.held`` so that its processes use these models."""
     held.Held.pack = property(lambda self: _pack(self.settings.pack))
     held.Held.builder = property(lambda self: QuickBuilder(self.pack))
     held.Held.prepare = lambda self, kind: None
