@@ -1,15 +1,24 @@
 """Masks of objects, from image files."""
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Union
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from freeda_svc.errors import InputError
+from freeda_svc.images.arrays import decode, mask_from_array
 from freeda_svc.images.compression import check_lossless
 from freeda_svc.images.files import opened_image, turn_upright
 from freeda_svc.input_files import ANYWHERE, InputRules
+
+if TYPE_CHECKING:
+    import torch
+
+MaskSource = Union[npt.NDArray[np.generic], "torch.Tensor", Image.Image, "os.PathLike[str]", str]
+"""A mask as callers pass it; ``load_mask`` says what of it is taken."""
 
 _ONE_VALUE_A_PIXEL = frozenset(("1", "L", "P", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"))
 _MOST_COLOURS = 256
@@ -35,9 +44,34 @@ def read_mask(path: Path, rules: InputRules = ANYWHERE) -> npt.NDArray[np.bool_]
     """
     with opened_image(path, rules) as image:
         check_lossless(image, f"the mask {path}")
-        mask = _object_in(turn_upright(image), path)
+        mask = _object_in(turn_upright(image), f"the mask {path}")
+    return _not_empty(mask, f"the mask {path}")
+
+
+def load_mask(source: MaskSource, rules: InputRules = ANYWHERE) -> npt.NDArray[np.bool_]:
+    """Return a mask from an array, a tensor, a Pillow image or a file.
+
+    Args:
+        source: (H, W) or (H, W, 1) bool or integers, as an array or a torch tensor, of which values that are not zero
+            mark the object; floats that are 0 or 1; a Pillow image, or the path of a file, as ``read_mask`` takes it.
+        rules: for files: where they have to lie, and how many pixels they may have.
+
+    Returns:
+        (H, W) bool, with at least one true pixel.
+
+    Raises:
+        InputError: it is none of these, cannot be read, or shows no object.
+    """
+    if isinstance(source, str | os.PathLike):
+        return read_mask(Path(source), rules)
+    if isinstance(source, Image.Image):
+        return _not_empty(_object_in(decode(source), "the mask"), "the mask")
+    return _not_empty(mask_from_array(source), "the mask")
+
+
+def _not_empty(mask: npt.NDArray[np.bool_], name: str) -> npt.NDArray[np.bool_]:
     if not mask.any():
-        raise InputError(f"the mask {path} is empty; give the object's pixels a value that is not zero")
+        raise InputError(f"{name} is empty; give the object's pixels a value that is not zero")
     return mask
 
 
@@ -62,7 +96,7 @@ def doubt_about_mask(mask: npt.NDArray[np.bool_]) -> str:
     )
 
 
-def _object_in(image: Image.Image, path: Path) -> npt.NDArray[np.bool_]:
+def _object_in(image: Image.Image, name: str) -> npt.NDArray[np.bool_]:
     if image.mode in _ONE_VALUE_A_PIXEL:
         values = np.asarray(image)
         return np.asarray((values != 0) & ~np.isnan(values))
@@ -73,7 +107,7 @@ def _object_in(image: Image.Image, path: Path) -> npt.NDArray[np.bool_]:
     colours = image.convert("RGB")
     if colours.getcolors(_MOST_COLOURS) is None:
         raise InputError(
-            f"the mask {path} has more than {_MOST_COLOURS} colours, so it is a photograph and not a mask; "
+            f"{name} has more than {_MOST_COLOURS} colours, so it is a photograph and not a mask; "
             "are image and mask swapped?"
         )
     return np.asarray(np.asarray(colours).any(axis=2))

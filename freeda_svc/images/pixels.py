@@ -1,23 +1,26 @@
 """Images, whatever their file format and pixel format, as eight-bit RGB."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Union
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageColor
 
 from freeda_svc.errors import InputError
+from freeda_svc.images.arrays import decode, image_from_array, reduce_to_eight_bits
 from freeda_svc.images.files import open_upright
 from freeda_svc.input_files import ANYWHERE, InputRules
+
+if TYPE_CHECKING:
+    import torch
 
 PAPER = "white"
 """What lies behind transparent pixels for models, which know no transparency."""
 
 _SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
-_MOST_OF_SIXTEEN_BITS = 65535
-_CHANNELS_OF_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-_DIMENSIONS = (2, 3)
 _CHANNELS = 3
 _HALF_OPAQUE = 128
 _PIXELS_AT_ONCE = 4_000_000
@@ -36,7 +39,8 @@ class LoadedImage:
     visible: npt.NDArray[np.bool_] | None = None
 
 
-ImageSource = npt.NDArray[np.generic] | Image.Image | Path | str | LoadedImage
+ImageSource = Union[npt.NDArray[np.generic], "torch.Tensor", Image.Image, "os.PathLike[str]", str, LoadedImage]
+"""An image as callers pass it; ``load_visible`` says what of it is taken."""
 
 
 def check_colour(colour: str) -> str:
@@ -52,13 +56,6 @@ def check_colour(colour: str) -> str:
     if not opaque:
         raise InputError(f"{colour!r} is no colour to fill with; give a name such as white, or one such as #ff8000")
     return colour
-
-
-def _reduce_to_eight_bits(pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    values = pixels.astype(np.int64)
-    if values.min() < 0 or values.max() > _MOST_OF_SIXTEEN_BITS:
-        raise InputError("an image has 32-bit pixels beyond 0..65535; save it with 8 or 16 bits a channel")
-    return np.asarray((values + 128) // 257, dtype=np.uint8)
 
 
 def _to_rgb(image: Image.Image, fill: str = "") -> LoadedImage:
@@ -89,24 +86,11 @@ def _to_rgb(image: Image.Image, fill: str = "") -> LoadedImage:
 
 def _eight_bit_band(band: Image.Image) -> Image.Image:
     values = np.asarray(band)
-    reduced = Image.fromarray(_reduce_to_eight_bits(values))
+    reduced = Image.fromarray(reduce_to_eight_bits(values))
     transparent = band.info.get("transparency")
     if isinstance(transparent, int):  # the one grey that is
         reduced.putalpha(Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8)))
     return reduced
-
-
-def _picture_of_array(pixels: npt.NDArray[np.generic]) -> Image.Image:
-    expected = "an image array must be (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), uint8 or uint16"
-    if pixels.ndim not in _DIMENSIONS or pixels.size == 0 or pixels.dtype not in (np.uint8, np.uint16):
-        raise InputError(f"{expected}, not {pixels.dtype} {pixels.shape}")
-    if pixels.dtype == np.uint16:
-        pixels = _reduce_to_eight_bits(pixels)
-    planes = pixels[:, :, None] if pixels.ndim == _DIMENSIONS[0] else pixels
-    mode = _CHANNELS_OF_MODES.get(planes.shape[2])
-    if mode is None:
-        raise InputError(f"{expected}, not {pixels.dtype} {pixels.shape}")
-    return Image.fromarray(planes[:, :, 0] if mode == "L" else planes)
 
 
 def load_visible(source: ImageSource, fill: str = "", rules: InputRules = ANYWHERE) -> LoadedImage:
@@ -115,16 +99,19 @@ def load_visible(source: ImageSource, fill: str = "", rules: InputRules = ANYWHE
     What is partly transparent is laid over ``fill``, or over white.
 
     Args:
-        source: as ``load_image`` takes it; a loaded image is returned as it is.
+        source: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8 or uint16, as an array or a torch tensor; a Pillow
+            image, taken as it stands, without regard to its EXIF orientation; the path of an image file; or a loaded
+            image, which is returned as it is.
         fill: the colour that lies behind the image, so that all of it can be seen; nothing does when empty.
         rules: for files: where they have to lie, and how many pixels they may have.
 
     Raises:
-        InputError: as from ``load_image``, or without a fill nothing of the image can be seen.
+        InputError: it is none of these, the array has another shape or type, the image has no pixels, the file cannot
+            be read, or without a fill nothing of the image can be seen.
     """
     if isinstance(source, LoadedImage):
         return source
-    if isinstance(source, Path | str):
+    if isinstance(source, str | os.PathLike):
         path = Path(source)
         upright = open_upright(path, rules)
         try:
@@ -132,10 +119,8 @@ def load_visible(source: ImageSource, fill: str = "", rules: InputRules = ANYWHE
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
     if isinstance(source, Image.Image):
-        if 0 in source.size:
-            raise InputError("an image has no pixels; give one with at least one row and one column")
-        return _to_rgb(source, fill)
-    return _to_rgb(_picture_of_array(source), fill)
+        return _to_rgb(decode(source), fill)
+    return _to_rgb(image_from_array(source), fill)
 
 
 def read_image(path: Path, rules: InputRules = ANYWHERE) -> npt.NDArray[np.uint8]:
@@ -162,14 +147,13 @@ def load_image(source: ImageSource, rules: InputRules = ANYWHERE) -> npt.NDArray
     """Return an image as eight-bit RGB, from an array, a Pillow image or a file; what is transparent shows white.
 
     Args:
-        source: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8 or uint16; a Pillow image, taken as it stands,
-            without regard to its EXIF orientation; a path; or what ``load_visible`` returned.
+        source: as ``load_visible`` takes it.
         rules: for files: where they have to lie, and how many pixels they may have.
 
     Returns:
         (H, W, 3) uint8, RGB.
 
     Raises:
-        InputError: the array has another shape or type, the image no pixels, or the file cannot be read.
+        InputError: as from ``load_visible``.
     """
     return load_visible(source, PAPER, rules).pixels

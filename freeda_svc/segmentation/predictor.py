@@ -12,7 +12,7 @@ import torch
 from freeda_svc.bank.class_prototypes import ClassPrototypes
 from freeda_svc.bank.store import PrototypeStore, Version
 from freeda_svc.errors import InputError
-from freeda_svc.images import ImageSource, load_visible
+from freeda_svc.images import ImageSource, each_image, load_visible
 from freeda_svc.packs import Pack
 from freeda_svc.packs.parameters import SegmentationParameters
 from freeda_svc.segmentation.aggregation import TextPrototypes
@@ -118,8 +118,8 @@ class Segmenter:
         """Label every pixel with one of the categories, or none.
 
         Args:
-            image: (H, W), (H, W, 3) or (H, W, 4) uint8 or uint16; a Pillow image; the path of an image file; or what
-                ``load_visible`` returned.
+            image: the path of an image file, a Pillow image, or an (H, W, 3) uint8 array or torch tensor; see
+                ``freeda_svc.images.load_visible``.
             categories: at least one, with different names; texts such as ``dog`` or ``cat|kitten`` will do.
             parameters: how to segment; those of the pack when None.
 
@@ -155,7 +155,7 @@ class Segmenter:
         checked = check_categories(categories)
         waiting: deque[_Prepared] = deque()
         encoded = encode_windows(
-            self._pack, self._crops(images, checked, parameters, waiting), parameters.superpixels,
+            self._pack, self._crops(each_image(images), checked, parameters, waiting), parameters.superpixels,
             embed=parameters.beta < 1,
         )  # fmt: skip
         for window in encoded:
