@@ -18,7 +18,7 @@ from benchmarks.queue_load.installation import Installation, a_broker, on_postgr
 from benchmarks.queue_load.recovery import seconds_after_worker_gone, seconds_after_working_process_killed
 from benchmarks.queue_load.volume import an_item, volume
 from benchmarks.results import Result
-from freeda_svc.jobs.database import database_address
+from freeda_svc.database_connections import database_address
 from tests.durability.recovery import recovery_seconds_worker_killed
 
 ITEMS = 2000

@@ -4,6 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from freeda_svc.database_connections import (
+    DURABLE,
+    WRITING,
+    current_revision,
+    database_engine,
+    forget_revision,
+    one_line,
+)
 from freeda_svc.errors import UnavailableError
 from freeda_svc.settings import Settings, prepare_home
 
@@ -42,8 +50,6 @@ def check_current(settings: Settings) -> str:
     Raises:
         UnavailableError: it is not the newest, or the database does not answer.
     """
-    from freeda_svc.jobs.database import current_revision, database_engine, one_line  # noqa: PLC0415 - see _move
-
     with one_line(settings):
         found = current_revision(database_engine(settings))
     if found != HEAD:
@@ -55,9 +61,6 @@ def _move(settings: Settings, action: "Callable[[Config], None]") -> None:
     from alembic.config import Config  # noqa: PLC0415 - as above
     from alembic.util import CommandError  # noqa: PLC0415 - as above
 
-    # freeda_svc.jobs asks this package for upgrades, so it is imported when needed.
-    from freeda_svc.jobs.database import WRITING, database_engine, forget_revision, one_line  # noqa: PLC0415
-
     if settings.embedded_database:
         prepare_home(settings)
     folder = Path(__file__).parent
@@ -65,7 +68,7 @@ def _move(settings: Settings, action: "Callable[[Config], None]") -> None:
     configuration.set_main_option("script_location", str(folder).replace("%", "%%"))
     # The write lock is taken before the revision is read, so two processes do not move at once.
     forget_revision(settings)
-    engine = database_engine(settings).execution_options(**{WRITING: True})
+    engine = database_engine(settings).execution_options(**{WRITING: DURABLE})
     with one_line(settings), engine.begin() as connection:
         configuration.attributes["connection"] = connection
         try:

@@ -10,7 +10,7 @@ from freeda_svc.bank.curation import MARK, CurationRule, apply_curation, assess,
 from freeda_svc.bank.names import BankName, split_bank_name
 from freeda_svc.bank.store import Selection
 from freeda_svc.errors import InputError, UnavailableError
-from freeda_svc.workers.backups.files import copy_file
+from freeda_svc.whole_files import copy_file
 from freeda_svc.workers.held import Held
 from freeda_svc.workers.moves import check_export, check_import
 

@@ -13,10 +13,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, select, text, update
 from sqlalchemy.engine import make_url
 
+from freeda_svc import database_connections as database
 from freeda_svc import migrations
+from freeda_svc.database_connections import close_databases, current_revision, database_engine
 from freeda_svc.errors import InputError, UnavailableError
-from freeda_svc.jobs import database
-from freeda_svc.jobs.database import close_databases, current_revision, database_engine, open_database, reading, writing
+from freeda_svc.jobs.database import open_database, reading, writing
 from freeda_svc.jobs.tables import Attempt, Base, Event, Job, WorkItem
 from freeda_svc.settings import Settings, load_settings
 from tests.postgresql import PostgresServer
@@ -272,7 +273,7 @@ def test_a_server_that_restarts_is_found_again(tmp_path: Path) -> None:
 
 def test_jobs_import_neither_celery_nor_model_libraries() -> None:
     code = (
-        "import sys, freeda_svc.jobs, freeda_svc.settings, migrations\n"
+        "import sys, freeda_svc.jobs, freeda_svc.settings, freeda_svc.migrations\n"
         "import freeda_svc.workers.dispatcher, freeda_svc.workers.queries, freeda_svc.workers.supervisor\n"
         "heavy = ('celery', 'kombu', 'torch', 'spacy', 'skimage', 'PIL', 'qdrant_edge', 'alembic')\n"
         "print([name for name in heavy if name in sys.modules])"

@@ -23,7 +23,7 @@ from freeda_svc.jobs.banks import open_banks
 from freeda_svc.jobs.database import close_databases, reading, writing
 from freeda_svc.jobs.tables import Job
 from freeda_svc.settings import Settings, load_settings
-from freeda_svc.workers.backups.files import CHUNK_BYTES, copy_file, read_sums, write_sums
+from freeda_svc.workers.backups.files import read_sums, write_sums
 from freeda_svc.workers.backups.restoring import restore_home
 from freeda_svc.workers.backups.saving import back_up_home
 from tests.cli.conftest import start as start  # noqa: PLC0414 - a fixture
@@ -208,18 +208,6 @@ def _killed(process: "subprocess.Popen[str]", folder: Path, name: str) -> None:
     process.wait()
     assert not (folder / name).exists()
     assert len(list(folder.glob(f".{name}.*.part"))) == 1
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"x", bytes(3 * CHUNK_BYTES), b"x" + bytes(2 * CHUNK_BYTES) + b"y", b"x" * CHUNK_BYTES]
-)
-def test_holes_stay_holes(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "source").write_bytes(content)
-    copy_file(tmp_path / "source", tmp_path / "new" / "target")
-    assert (tmp_path / "new" / "target").read_bytes() == content
-    chunks = [content[start : start + CHUNK_BYTES] for start in range(0, len(content), CHUNK_BYTES)]
-    most = CHUNK_BYTES * sum(any(chunk) for chunk in chunks) + 8192
-    assert (tmp_path / "new" / "target").stat().st_blocks * 512 <= most
 
 
 @given(st.lists(NAMES, min_size=1, unique=True))

@@ -1,7 +1,6 @@
-"""Copying files with their checksums, and folders that appear whole or not at all."""
+"""Lists of checksums, and folders that appear whole or not at all."""
 
 import fcntl
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -11,37 +10,8 @@ from uuid import uuid4
 
 from freeda_svc.errors import InputError, UnavailableError
 
-CHUNK_BYTES = 1 << 16
 SUMS_NAME = "SHA256SUMS"
 _DIGITS = 64
-_ZEROS = bytes(CHUNK_BYTES)
-
-
-def copy_file(source: Path, target: Path) -> str:
-    """Copy a file, whose empty stretches stay holes: a bank's files are large and mostly empty.
-
-    Args:
-        source: is read.
-        target: a new file that only its owner can read; folders above it are made.
-
-    Returns:
-        The SHA-256 of the content, as hexadecimal digits.
-
-    Raises:
-        OSError: it cannot be read or written.
-    """
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    digest = hashlib.sha256()
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with source.open("rb") as read, os.fdopen(descriptor, "wb") as written:
-        while chunk := read.read(CHUNK_BYTES):
-            digest.update(chunk)
-            if chunk == _ZEROS[: len(chunk)]:
-                written.seek(len(chunk), os.SEEK_CUR)
-            else:
-                written.write(chunk)
-        written.truncate(written.tell())
-    return digest.hexdigest()
 
 
 def write_sums(path: Path, sums: Sequence[tuple[str, str]]) -> None:

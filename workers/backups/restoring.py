@@ -10,11 +10,11 @@ from typing import Any
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.migrations import HEAD
 from freeda_svc.settings import TOML_NAME, Settings, load_settings
+from freeda_svc.whole_files import copy_file
 from freeda_svc.workers.backups.files import (
     SUMS_NAME,
     check_empty,
     check_room,
-    copy_file,
     folder_placed_whole,
     read_sums,
 )

@@ -13,9 +13,10 @@ from sqlalchemy import text
 
 from freeda_svc.addresses import shown_address
 from freeda_svc.cli.doctor.findings import Finding, note, ok, wrong
+from freeda_svc.database_connections import current_revision, database_engine, one_line
 from freeda_svc.errors import UnavailableError
-from freeda_svc.jobs.database import current_revision, database_engine, one_line
 from freeda_svc.jobs.results import RESULTS
+from freeda_svc.migrations import HEAD
 from freeda_svc.settings import Settings
 from freeda_svc.workers.broker import broker_process, check_broker, running_broker_url
 from freeda_svc.workers.locks import worker_is_running
@@ -35,8 +36,6 @@ LARGEST_DIFFERENCE_SECONDS = 2.0
 
 def look_at_database(settings: Settings) -> Iterator[Finding]:
     """Does it answer, with the schema of this version?"""
-    from freeda_svc.migrations import HEAD  # noqa: PLC0415 - migrations read the tables of jobs
-
     if settings.embedded_database and not settings.database_file.is_file():
         yield from _look_at_missing_database(settings)
         return

@@ -13,9 +13,9 @@ import httpx
 from freeda_svc.bank.qdrant.lock import LOCK_NAME
 from freeda_svc.cli.console import counted
 from freeda_svc.cli.doctor.findings import Finding, note, ok, wrong
+from freeda_svc.database_connections import current_revision, database_engine, one_line
 from freeda_svc.errors import FreedaError
 from freeda_svc.jobs import ItemState, queue_state
-from freeda_svc.jobs.database import current_revision, database_engine, one_line
 from freeda_svc.jobs.tables import now
 from freeda_svc.migrations import HEAD
 from freeda_svc.settings import Settings
