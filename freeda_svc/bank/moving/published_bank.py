@@ -1,24 +1,21 @@
-"""Adding the bank that the paper's authors published to one of ours."""
+"""Adding the bank that the paper's authors published: a faiss index of keys, and a folder of .npy prototypes."""
 
+import os
+import re
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.bank.moving.archive import OnProgress, say_nothing
-from freeda_svc.bank.moving.published_files import (
-    ENDING,
-    PublishedKeys,
-    list_prototypes,
-    measure_prototype_file,
-    open_keys,
-    read_prototype_file,
-)
 from freeda_svc.bank.store import PrototypeStore, pack_if_worth_it
-from freeda_svc.errors import InputError
+from freeda_svc.errors import InputError, NotFoundError, UnavailableError
 from freeda_svc.prototypes.record import IMPORTED, Prototype, is_storable
 
+ENDING = ".npy"
 _ROWS_AT_ONCE = 1000
 
 
@@ -39,16 +36,17 @@ class FaissReport:
 
 
 def look_at_published(index_path: Path, prototypes_folder: Path) -> tuple[int, int, int]:
-    """Tell Dt and Dv of a published bank, from the index and from the first .npy file by name, and how many it holds.
+    """Return Dt and Dv of a published bank, from the index and from the first .npy file by name, and its size.
 
     Raises:
         NotFoundError: there is no such file or folder.
         InputError: one of them is not usable, they do not fit together, or the folder has no .npy file.
+        UnavailableError: faiss is not installed.
     """
     keys, names = _open_pair(index_path, prototypes_folder)
     if not names:
         raise InputError(f"{prototypes_folder} has no {ENDING} files: give the folder that belongs to {index_path}")
-    return keys.dimension, measure_prototype_file(prototypes_folder / names[0]), len(names)
+    return keys.d, measure_prototype_file(prototypes_folder / names[0]), len(names)
 
 
 def import_faiss(
@@ -57,30 +55,30 @@ def import_faiss(
     """Add a published bank: row i of a faiss index is the key of the i-th .npy file by name.
 
     Nouns and captions are not part of what was published: the noun is empty and the file's name without its ending
-    stands for the caption's id. Running it again adds what is missing.
+    is the caption's id. Running it again adds what is missing.
 
     Args:
-        index_path: a flat index or HNSW over a flat one.
+        index_path: a flat index or HNSW over a flat one; all of it is read into memory.
         prototypes_folder: holds one prototype a file, shape (Dv,) or (1, Dv).
         store: a bank of the pack that the published one was made with, as far as the caller knows.
-        on_progress: is told how far it is.
+        on_progress: is called after every thousand rows.
 
     Raises:
         NotFoundError: there is no such file or folder.
         InputError: one of them is not usable, or they do not fit together or to the bank.
-        UnavailableError: the bank cannot be written.
+        UnavailableError: faiss is not installed, or the bank cannot be written.
     """
     keys, names = _open_pair(index_path, prototypes_folder)
-    if keys.dimension != store.key_dimension:
+    if keys.d != store.key_dimension:
         raise InputError(
-            f"{index_path} has keys of {keys.dimension} values, but the bank's have {store.key_dimension}: "
+            f"{index_path} has keys of {keys.d} values, but the bank's have {store.key_dimension}: "
             "import it into a bank of its pack"
         )
     added = left_out = 0
     for start in range(0, len(names), _ROWS_AT_ONCE):
         some = names[start : start + _ROWS_AT_ONCE]
         prototypes = []
-        for name, key in zip(some, keys.read(start, len(some)), strict=True):
+        for name, key in zip(some, keys.reconstruct_n(start, len(some)), strict=True):
             vector = read_prototype_file(prototypes_folder / name, store.vector_dimension)
             if is_storable(vector, key):
                 prototypes.append(_make_prototype(name, key, vector, store.pack))
@@ -91,14 +89,126 @@ def import_faiss(
     return FaissReport(len(names), added, left_out)
 
 
-def _open_pair(index_path: Path, prototypes_folder: Path) -> tuple[PublishedKeys, list[str]]:
-    keys, names = open_keys(index_path), list_prototypes(prototypes_folder)
-    if keys.count != len(names):
+def open_index(path: Path) -> Any:  # noqa: ANN401 (a faiss.Index, which has no types)
+    """Read a faiss index whose rows are the keys as they were.
+
+    Args:
+        path: a flat index, or HNSW over a flat one, by inner product or L2 distance.
+
+    Raises:
+        NotFoundError: there is no such file.
+        InputError: it cannot be read, is no faiss index, is cut off, or of another type.
+        UnavailableError: faiss is not installed.
+    """
+    if not path.is_file():
+        raise NotFoundError(f"there is no faiss index {path}: give the file with the index of the keys")
+    faiss = _load_faiss()
+    try:
+        path.open("rb").close()
+        # A damaged file may give any length for a list; none of them is longer than the file.
+        faiss.set_deserialization_vector_byte_limit(path.stat().st_size)
+        # Not mapped: faiss 1.15 then ends the process over a file that is cut off.
+        index = faiss.read_index(str(path))
+    except OSError as error:
+        raise InputError(f"the faiss index {path} cannot be read ({error.strerror}): check its permissions") from error
+    except RuntimeError as error:
+        reason = re.sub(r".*?Error: ", "", " ".join(str(error).split()), count=1)
         raise InputError(
-            f"{index_path} has {keys.count} keys, but {prototypes_folder} has {len(names)} {ENDING} files: "
+            f"{path} cannot be read as a faiss index, perhaps it is cut off or damaged ({reason}): copy it again"
+        ) from error
+    except MemoryError as error:
+        raise UnavailableError(
+            f"there is not enough memory for the faiss index {path}: use a larger machine"
+        ) from error
+    rows = faiss.downcast_index(index.storage) if isinstance(index, faiss.IndexHNSW) else index
+    plain = type(rows) in {faiss.IndexFlat, faiss.IndexFlatIP, faiss.IndexFlatL2}
+    if not plain or index.metric_type not in {faiss.METRIC_INNER_PRODUCT, faiss.METRIC_L2}:
+        raise InputError(
+            f"{path} is no faiss index that holds its keys as they were (it is an {type(index).__name__} of metric "
+            f"{index.metric_type}): expected a flat one, or HNSW over a flat one, by inner product or L2"
+        )
+    return index
+
+
+def read_prototype_file(path: Path, dimension: int) -> npt.NDArray[np.float32]:
+    """Read one prototype.
+
+    Args:
+        path: an .npy file of shape (Dv,) or (1, Dv), of floating-point numbers.
+        dimension: Dv expected.
+
+    Returns:
+        (Dv,) float32.
+
+    Raises:
+        InputError: it is something else, cut off, or holds Python objects, which are never loaded.
+    """
+    found = _map_numbers(path)
+    if found.shape not in {(dimension,), (1, dimension)} or found.dtype.kind != "f":
+        raise InputError(
+            f"{path} holds {found.dtype} of shape {found.shape}, expected floats of shape ({dimension},) or "
+            f"(1, {dimension}): is the bank one of the same pack?"
+        )
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is left out
+        return np.array(found, dtype=np.float32).reshape(dimension)
+
+
+def measure_prototype_file(path: Path) -> int:
+    """Return Dv of the prototype in a file of shape (Dv,) or (1, Dv).
+
+    Raises:
+        InputError: it is something else, cut off, or holds Python objects, which are never loaded.
+    """
+    found = _map_numbers(path)
+    dimension = found.shape[-1] if found.ndim else 0
+    if dimension < 1 or found.shape not in {(dimension,), (1, dimension)}:
+        raise InputError(f"{path} holds numbers of shape {found.shape}, expected one prototype, (Dv,) or (1, Dv)")
+    return dimension
+
+
+def _load_faiss() -> Any:  # noqa: ANN401 (a module)
+    try:
+        return import_module("faiss")
+    except ImportError as error:
+        reason = " ".join(str(error).split())
+        raise UnavailableError(
+            f"the bank that the authors published needs faiss ({reason}); pip install 'freeda-svc[faiss]'"
+        ) from error
+
+
+def _open_pair(index_path: Path, prototypes_folder: Path) -> tuple[Any, list[str]]:
+    index, names = open_index(index_path), _list_prototypes(prototypes_folder)
+    if index.ntotal != len(names):
+        raise InputError(
+            f"{index_path} has {index.ntotal} keys, but {prototypes_folder} has {len(names)} {ENDING} files: "
             "they belong together one to one, give the pair of one bank"
         )
-    return keys, names
+    return index, names
+
+
+def _list_prototypes(folder: Path) -> list[str]:
+    """Names of the .npy files in a folder in the order of the index's rows, which is that of Python's ``sorted``."""
+    if not folder.is_dir():
+        raise NotFoundError(f"there is no folder {folder}: give the folder with the {ENDING} files of the prototypes")
+    try:
+        with os.scandir(folder) as entries:
+            # a hidden companion beside a file is no row
+            names = sorted(entry.name for entry in entries if entry.name.endswith(ENDING) and entry.name[0] != ".")
+        "".join(names).encode("utf-8")
+    except OSError as error:
+        raise InputError(f"the folder {folder} cannot be listed ({error.strerror}): check its permissions") from error
+    except UnicodeEncodeError as error:
+        raise InputError(f"a file in {folder} has a name that is not UTF-8: rename it, keeping the order") from error
+    return names
+
+
+def _map_numbers(path: Path) -> npt.NDArray[Any]:
+    try:
+        # Mapped, so that a header that promises too much allocates nothing; this never unpickles.
+        return np.lib.format.open_memmap(path, mode="r")
+    except Exception as error:  # a broken header fails in many ways
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path} cannot be read as an {ENDING} file of numbers ({reason})") from error
 
 
 def _make_prototype(name: str, key: npt.NDArray[np.float32], vector: npt.NDArray[np.float32], pack: str) -> Prototype:

@@ -83,7 +83,7 @@ def import_command(
     was interrupted or cancelled is completed by the same command. Where a worker holds the bank it is a job of that
     worker, which `freeda jobs` follows and cancels; otherwise this command does it itself. With --from-faiss and
     --prototypes the bank is read that the paper's authors published: row i of the index belongs to the i-th file by
-    name.
+    name; it needs pip install 'freeda-svc[faiss]'.
 
     \b
     Examples:

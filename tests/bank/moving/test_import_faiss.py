@@ -1,4 +1,5 @@
 import pickle
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,9 +12,9 @@ from hypothesis import strategies as st
 from freeda_svc.bank import ALL, QdrantStore
 from freeda_svc.bank import store as store_module
 from freeda_svc.bank.checks import unit_rows
-from freeda_svc.bank.moving import import_faiss, published_bank
-from freeda_svc.bank.moving.published_files import open_keys, read_prototype_file
-from freeda_svc.errors import InputError, NotFoundError
+from freeda_svc.bank.moving import import_faiss, look_at_published, published_bank
+from freeda_svc.bank.moving.published_bank import open_index, read_prototype_file
+from freeda_svc.errors import InputError, NotFoundError, UnavailableError
 
 faiss = pytest.importorskip("faiss")
 
@@ -237,7 +238,7 @@ def test_indexes_that_do_not_hold_the_keys_as_they_were_are_refused(
     else:
         index.add(keys)
     faiss.write_index(index, str(tmp_path / "i"))
-    refused(InputError, "no faiss index that holds its keys as they were", open_keys, tmp_path / "i")
+    refused(InputError, "no faiss index that holds its keys as they were", open_index, tmp_path / "i")
 
 
 @pytest.mark.parametrize("make", [lambda: faiss.IndexFlatIP(5), lambda: faiss.IndexHNSWFlat(5, 4)])
@@ -246,14 +247,12 @@ def test_an_index_that_is_cut_off_anywhere_is_refused(
 ) -> None:
     path = write_index(tmp_path / "i", make(), keys)
     whole = path.read_bytes()
-    assert open_keys(path).count == 10
+    assert open_index(path).ntotal == 10
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
-        refused(InputError, "cut off or damaged|it has type", open_keys, path)
-    path.write_bytes(whole + b"0")
-    refused(InputError, "cut off or damaged", open_keys, path)
+        refused(InputError, "cut off or damaged", open_index, path)
     path.write_bytes(b"not an index of faiss, but longer than a header of one")
-    refused(InputError, "it has type 'not '", open_keys, path)
+    refused(InputError, "cannot be read as a faiss index", open_index, path)
 
 
 @settings(
@@ -268,20 +267,20 @@ def test_broken_headers_of_indexes_are_refused_in_one_line(keys: Rows, tmp_path:
     content[header + data.draw(st.integers(0, 44))] ^= data.draw(st.integers(1, 255))
     path.write_bytes(content)
     try:
-        found = open_keys(path)
+        found = open_index(path)
     except InputError as error:
         assert_one_line(error)
     else:
-        np.testing.assert_array_equal(found.read(0, 10), keys)
+        assert found.reconstruct_n(0, found.ntotal).shape == (found.ntotal, found.d)
 
 
-def test_an_index_that_is_cut_off_while_it_is_read_is_refused(index: Path, refused: Refused) -> None:
-    found = open_keys(index)
-    index.write_bytes(index.read_bytes()[:-1])
-    assert found.read(0, 9).shape == (9, 5)
-    refused(InputError, "cut off", found.read, 9, 1)
-    index.unlink()
-    refused(InputError, "cannot be read", found.read, 0, 1)
+def test_without_faiss_the_extra_is_named(
+    open_store: OpenStore, index: Path, prototypes: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    match = r"needs faiss .*; pip install 'freeda-svc\[faiss\]'"
+    refused(UnavailableError, match, look_at_published, index, prototypes)
+    refused(UnavailableError, match, import_faiss, index, prototypes, open_store())
 
 
 def assert_one_line(error: Exception) -> None:
