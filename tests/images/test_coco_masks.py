@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from pycocotools import mask as reference
 
 from freeda_svc.errors import InputError
 from freeda_svc.images import coco_mask
@@ -62,6 +64,45 @@ def test_a_polygon_holds_the_pixels_whose_centres_it_holds() -> None:
     expected = np.zeros((40, 50), dtype=bool)
     expected[20:30, 10:15] = True
     assert np.array_equal(mask, expected)
+
+
+def test_a_polygon_between_pixels_has_the_area_that_coco_gives_it() -> None:
+    mask = coco_mask([[2.5, 1.5, 6.5, 1.5, 6.5, 4.5, 2.5, 4.5]], 6, 8)
+    assert mask.sum() == 12  # its area
+    assert mask[2:5, 3:7].all()
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.floats(-30, 60), st.floats(-30, 60)), min_size=3, max_size=9), min_size=1, max_size=3
+    )
+)
+@settings(derandomize=True, deadline=None, max_examples=200)
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of pycocotools
+def test_polygons_are_drawn_as_by_pycocotools(polygons: list[list[tuple[float, float]]]) -> None:
+    flat = [[number for corner in polygon for number in corner] for polygon in polygons]
+    expected = reference.decode(reference.merge(reference.frPyObjects(flat, 20, 30)))
+    assert np.array_equal(coco_mask(flat, 20, 30), expected)
+
+
+@given(st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=3, max_size=9))
+@settings(derandomize=True, deadline=None, max_examples=200)
+def test_a_huge_polygon_is_clipped_where_it_leaves_the_image(corners: list[tuple[int, int]]) -> None:
+    height, width = 20, 30
+    huge = np.array(corners) * 1e7
+    mask = coco_mask([huge.ravel().tolist()], height, width)
+    rows, columns = np.mgrid[:height, :width] + 0.5
+    inside = np.zeros((height, width), dtype=bool)  # by the even-odd rule, of the pixels' centres
+    distance = np.full((height, width), np.inf)  # from the edges, where roundings may differ
+    for (x, y), (next_x, next_y) in zip(huge, np.roll(huge, -1, axis=0), strict=True):
+        right, down = next_x - x, next_y - y
+        if down:
+            inside ^= ((y <= rows) != (next_y <= rows)) & (columns < x + (rows - y) * right / down)
+        if right or down:
+            off = (columns - x) * down - (rows - y) * right
+            distance = np.minimum(distance, np.abs(off) / np.hypot(right, down))
+    clear = distance > 1
+    assert np.array_equal(mask[clear], inside[clear])
 
 
 def test_a_slanted_polygon_is_as_cocos_own_tools_draw_it() -> None:
@@ -137,6 +178,7 @@ def test_whole_numbers_are_read_however_they_are_written(value: object, number: 
         ([{"size": [6, 8], "counts": [48]}], "at least three corners"),
         ([[1, 1, 5, float("nan"), 5, 5]], "beyond all images"),
         ([[1, 1, 5, 10**400, 5, 5]], "beyond all images"),
+        ([[0, 0, 16, 0] * 130_000], "the outline of its segmentation is longer than 4,000,000 pixels"),
         ({"counts": [48]}, "are for the size None, expected [6, 8]"),
         ({"size": [8, 6], "counts": [48]}, "are for the size [8, 6], expected [6, 8]"),
         ({"size": [6, 8]}, "expected numbers of pixels"),
@@ -160,3 +202,8 @@ def test_what_is_broken_is_refused(segmentation: object, message: str) -> None:
         coco_mask(segmentation, 6, 8)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_an_image_too_large_for_cocos_masks_is_refused() -> None:
+    with pytest.raises(InputError, match="COCO's masks at most 536,870,911"):
+        coco_mask({"size": [1 << 15, 1 << 14], "counts": [1 << 29]}, 1 << 15, 1 << 14)

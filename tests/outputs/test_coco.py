@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from pycocotools import mask as reference
 
+from freeda_svc.errors import InputError
 from freeda_svc.images import coco_mask
-from freeda_svc.outputs.coco import coco_categories, coco_masks, coco_result, pack_runs, piece_mask
-from freeda_svc.outputs.pieces import PieceParameters, find_pieces
+from freeda_svc.outputs.coco import CategoryMask, coco_categories, coco_masks, coco_result, piece_mask
+from freeda_svc.outputs.pieces import Piece, PieceParameters, find_pieces
 
 # pycocotools' own binding makes arrays as it was done before NumPy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -15,45 +16,42 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 LABELS = arrays.arrays(np.int32, arrays.array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.integers(-1, 3))
 
 
+def rle_of(mask: np.ndarray) -> dict[str, object]:
+    encoded = reference.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return {"size": encoded["size"], "counts": encoded["counts"].decode()}
+
+
 @settings(derandomize=True, deadline=None, max_examples=200)
 @given(LABELS)
-def test_pycocotools_reads_masks_areas_and_boxes_as_they_are(labels: np.ndarray) -> None:
+def test_masks_of_categories_are_those_that_pycocotools_encodes(labels: np.ndarray) -> None:
     made = {mask.category: mask for mask in coco_masks(labels)}
     assert sorted(made) == sorted(set(np.unique(labels).tolist()) - {-1})
     for category, mask in made.items():
         expected = labels == category
+        rows, columns = expected.any(axis=1).nonzero()[0], expected.any(axis=0).nonzero()[0]
+        box = (columns[0], rows[0], columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1)
+        assert mask == CategoryMask(category, rle_of(expected), expected.sum(), box)
         assert np.array_equal(reference.decode(mask.segmentation), expected)
-        assert mask.area == reference.area(mask.segmentation) == expected.sum()
-        assert list(mask.box) == reference.toBbox(mask.segmentation).tolist()
 
 
 @settings(derandomize=True, deadline=None, max_examples=100)
 @given(LABELS)
-def test_pycocotools_reads_masks_of_pieces_as_they_are(labels: np.ndarray) -> None:
+def test_masks_of_pieces_are_those_that_pycocotools_encodes(labels: np.ndarray) -> None:
     for piece in find_pieces(labels, PieceParameters(fill_holes=True)):
         expected = np.zeros(labels.shape, dtype=bool)
         expected[piece.box] = piece.inside
         mask = piece_mask(piece, labels.shape)
         assert np.array_equal(reference.decode(mask.segmentation), expected)
-        assert (mask.category, mask.area) == (piece.category, piece.area)
-        assert list(mask.box) == reference.toBbox(mask.segmentation).tolist()
+        height, width = piece.inside.shape
+        assert mask == CategoryMask(
+            piece.category, rle_of(expected), piece.area, (piece.left, piece.top, width, height)
+        )
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
-@given(LABELS)
-def test_texts_equal_those_of_pycocotools(labels: np.ndarray) -> None:
-    for mask in coco_masks(labels):
-        encoded = reference.encode(np.asfortranarray(labels == mask.category, dtype=np.uint8))
-        assert mask.segmentation == {"size": encoded["size"], "counts": encoded["counts"].decode()}
-
-
-@pytest.mark.parametrize(
-    "lengths", [[0, 5], [1_000_000, 3, 99_000_000, 1, 2], [0, 1, 2, 3, 100_000_000], [31, 32, 33, 16, 15]]
-)
-def test_long_runs_are_packed_as_pycocotools_does(lengths: list[int]) -> None:
-    size = [sum(lengths), 1]
-    expected = reference.frPyObjects({"size": size, "counts": lengths}, *size)
-    assert pack_runs(np.array(lengths)) == expected["counts"].decode()
+def test_an_image_too_large_for_cocos_masks_is_refused() -> None:
+    piece = Piece(0, 0, 0, np.ones((1, 1), dtype=bool))
+    with pytest.raises(InputError, match="an image has 536,870,912 pixels, COCO's masks at most 536,870,911"):
+        piece_mask(piece, (1, 1 << 29))
 
 
 def test_the_reader_of_masks_reads_what_is_written() -> None:

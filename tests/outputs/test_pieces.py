@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from freeda_svc.images import coco_mask
 from freeda_svc.outputs.pieces import PieceParameters, as_text, find_pieces, join_pieces
 from freeda_svc.outputs.polygons import one_ring, trace_piece
+from freeda_svc.outputs.yolo import polygon_line
 
 LABELS = arrays.arrays(np.int32, arrays.array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.integers(-1, 2))
 RING = np.array([[0, 0, 0, 1], [0, 1, 0, 1], [0, 0, 0, -1], [2, 2, 0, -1]], dtype=np.int32)
@@ -73,6 +75,22 @@ def test_a_ring_encloses_just_its_piece(labels: np.ndarray) -> None:
         for (begin_x, begin_y), (_, end_y) in pairwise(ring):
             inside ^= ((begin_y > rows) != (end_y > rows)) & (columns < begin_x)  # edges are upright or level
         assert np.array_equal(inside, piece.inside)
+        assert np.array_equal(coco_mask([ring.ravel().tolist()], *inside.shape), inside)  # as pycocotools draws it
+
+
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(LABELS)
+def test_pycocotools_draws_a_line_of_yolo_as_the_piece(labels: np.ndarray) -> None:
+    height, width = labels.shape
+    for piece in find_pieces(labels, PieceParameters()):
+        category, *shares = polygon_line(piece, labels.shape).split()
+        corners = [
+            float(share) * side for share, side in zip(shares, [width, height] * (len(shares) // 2), strict=True)
+        ]
+        expected = np.zeros(labels.shape, dtype=bool)
+        expected[piece.box] = piece.inside
+        assert int(category) == piece.category
+        assert np.array_equal(coco_mask([corners], height, width), expected)
 
 
 @pytest.mark.parametrize("fill", [True, False])

@@ -5,8 +5,8 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from skimage.draw import polygon2mask
 
+from freeda_svc.images import coco_mask
 from freeda_svc.outputs.polygons import feature_collection, trace_polygons
 
 LABELS = arrays.arrays(np.int32, arrays.array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.integers(-1, 2))
@@ -14,10 +14,10 @@ NAMES = ("ball", "sky", "boat")
 
 
 def fill(coordinates: list[list[list[list[int]]]], shape: tuple[int, int]) -> np.ndarray:
-    """Fill a MultiPolygon as any tool does: a pixel belongs to it when its centre does."""
+    """Fill a MultiPolygon as pycocotools does."""
     mask = np.zeros(shape, dtype=bool)
     for outline, *holes in coordinates:
-        rings = [polygon2mask(shape, np.array(ring)[:, ::-1] - 0.5) for ring in (outline, *holes)]
+        rings = [coco_mask([np.ravel(ring).tolist()], *shape) for ring in (outline, *holes)]
         mask |= rings[0] & ~np.any(rings[1:], axis=0) if holes else rings[0]
     return mask
 
