@@ -9,7 +9,7 @@ import pytest
 
 from freeda_svc.lazy_names import names_from
 
-ROOMS = ("captions", "encoders", "images", "jobs", "outputs", "packs", "segmentation", "vocabularies")
+ROOMS = ("batches", "captions", "encoders", "images", "jobs", "outputs", "packs", "segmentation", "vocabularies")
 SQL, SETTINGS, IMAGES = {"sqlalchemy", "alembic"}, {"pydantic", "structlog"}, {"PIL", "skimage", "scipy"}
 MODELS, QUEUE = {"torch", "transformers", "open_clip", "diffusers", "spacy", "numba"}, {"redis", "celery", "kombu"}
 EVERYTHING = SQL | SETTINGS | IMAGES | MODELS | QUEUE | {"numpy", "rich", "pyarrow", "httpx"}

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from freeda_svc.bank.names import BankName
@@ -24,10 +23,8 @@ from freeda_svc.workers.moves import perform_move
 
 if TYPE_CHECKING:
     from freeda_svc.bank import PrototypeStore
-    from freeda_svc.images import LoadedImage
     from freeda_svc.prototypes import Prototype
     from freeda_svc.prototypes.builder import BuildResult
-    from freeda_svc.segmentation import Segmentation
 
 NOTE_SECONDS = 1.0
 OUTSIDE = "prototypes of nouns that the pack's models do not know"
@@ -131,7 +128,8 @@ def _added_by(store: "PrototypeStore", job: str, prototypes: "Sequence[Prototype
 
 
 def _segment(held: Held, claim: Claim) -> dict[str, Any]:
-    from freeda_svc.images import load_visible  # noqa: PLC0415 - the parent process needs no method
+    from freeda_svc.batches import keep_evidence  # noqa: PLC0415 - the parent process needs no method
+    from freeda_svc.images import load_visible  # noqa: PLC0415 - as above
     from freeda_svc.outputs import keep_result, summarise  # noqa: PLC0415 - as above
     from freeda_svc.segmentation import Category, proposal_values  # noqa: PLC0415 - as above
 
@@ -155,37 +153,17 @@ def _segment(held: Held, claim: Claim) -> dict[str, Any]:
     with stage(STORE):
         keep_result(folder, segmentation, colours_of(claim.parameters), told)
     if claim.parameters.get("explain"):
-        _keep_evidence(held, claim, folder, image=image, segmentation=segmentation, proposals=told)
+        keep_evidence(
+            folder,
+            segmenter,
+            image,
+            segmentation,
+            colours=colours_of(claim.parameters),
+            artifacts=settings.artifacts_folder,
+            title=claim.input["name"],
+            proposals=told,
+        )
     return summarise(segmentation, told)
-
-
-def _keep_evidence(
-    held: Held,
-    claim: Claim,
-    folder: Path,
-    *,
-    image: "LoadedImage",
-    segmentation: "Segmentation",
-    proposals: Mapping[str, Any] | None,
-) -> None:
-    from freeda_svc.outputs import write_evidence, write_evidence_page  # noqa: PLC0415 - as above
-    from freeda_svc.outputs.kept import EVIDENCE, EVIDENCE_PAGE  # noqa: PLC0415 - as above
-    from freeda_svc.outputs.shown_colours import shown_colours  # noqa: PLC0415 - as above
-    from freeda_svc.segmentation import evidence_values  # noqa: PLC0415 - as above
-
-    evidence = held.segmenter(bank_of_job(claim.parameters)).explain(image, segmentation)
-    values = evidence_values(evidence, proposals)
-    colours = shown_colours(folder.parent, values["names"], colours_of(claim.parameters), segmentation.labels)
-    write_evidence(folder / EVIDENCE, values)
-    write_evidence_page(
-        folder / EVIDENCE_PAGE,
-        values,
-        image.pixels,
-        segmentation.labels,
-        colours=colours,
-        artifacts=held.settings.artifacts_folder,
-        title=claim.input["name"],
-    )
 
 
 _PERFORMERS: Mapping[JobKind, Callable[[Held, Claim], dict[str, Any]]] = {

@@ -1,14 +1,14 @@
 """``freeda segment``: images become masks."""
 
-import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 
+from freeda_svc.batches import Manifest, ResultsFolder, check_writable, find_images
 from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.console import print_json
 from freeda_svc.cli.endings import EXIT_FAILED, EXIT_PARTLY, Interrupted
@@ -25,42 +25,25 @@ from freeda_svc.cli.segment_formats import (
     read_collecting,
     read_formats_of_segment,
 )
-from freeda_svc.cli.segment_inputs import find_images
-from freeda_svc.cli.segment_manifest import Manifest
 from freeda_svc.cli.segment_parameters import parameter_options, read_overrides
-from freeda_svc.cli.segment_plan import Plan, Target, plan_resumption, tell_plan
 from freeda_svc.cli.segment_report import (
     ERRORS_SHOWN,
     LINES_SHOWN,
     outcome_as_json,
     print_outcome,
-    reasons_of,
-    tell_errors,
-    tell_problems,
+    show_errors,
+    show_plan,
+    show_problems,
 )
 from freeda_svc.cli.segment_request import Request
-from freeda_svc.cli.segment_run import Outcome, follow_images, write_files_for_all
-from freeda_svc.cli.segment_words import tell_stray_words, tell_words
+from freeda_svc.cli.segment_run import Outcome, ask_bank_age, follow_images
+from freeda_svc.cli.segment_words import show_stray_words, show_words
 from freeda_svc.cli.session import read_settings
-from freeda_svc.errors import InputError
 from freeda_svc.jobs import InputImage, Priority
-from freeda_svc.jobs.results import continue_colours, submitted_images
+from freeda_svc.jobs.results import continue_colours, failure_reasons, pictures_of, submitted_images
+from freeda_svc.jobs.resumption import Plan, plan_resumption
 
-
-def check_writable(folder: Path) -> None:
-    """See that a folder can be made or written, before work is done for it; what is made for trying is removed.
-
-    Raises:
-        InputError: it cannot.
-    """
-    nearest = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise InputError(f"{folder} cannot be written: {nearest} is no folder that can; give another --out")
-    try:  # file systems that hold no files of ours, and those that are full, refuse only then
-        TemporaryDirectory(prefix=".freeda-", dir=nearest).cleanup()
-    except OSError as error:
-        reason = f"nothing can be made in {nearest} ({error.strerror})"
-        raise InputError(f"{folder} cannot be written: {reason}; give another --out") from error
+STANDARD_INPUT = Path("-")
 
 
 @click.command()
@@ -150,9 +133,10 @@ def segment(
         check_writable(out)
     settings = read_settings(context)
     asked = Request(settings, asked_categories, overrides, bank, explain, priority, idempotency_key)
-    found = find_images(images, lists, recursive=recursive, rules=settings.input_rules)
-    tell_problems(found)
-    tell_stray_words(images, asked_categories)
+    listed = [sys.stdin.buffer if file == STANDARD_INPUT else file for file in lists]
+    found = find_images(images, listed, recursive=recursive, rules=settings.input_rules)
+    show_problems(found)
+    show_stray_words(images, asked_categories)
     if asked_categories.note:
         click.echo(asked_categories.note, err=True)
     manifest = None if out is None else Manifest(out)
@@ -169,11 +153,12 @@ def segment(
         context.exit(EXIT_PARTLY if work.problems else 0)
     target = None
     if out is not None and manifest is not None:
-        target = Target(out, chosen, work.request.digest(), work.request.bank_name(), manifest, collecting)
+        target = ResultsFolder(out, chosen, work.request.digest(), manifest, collecting)
     plan = Plan([], [], work.images)
     if resume and target is not None:
-        plan = plan_resumption(settings, work.images, target, keep_older=keep_older)
-        tell_plan(plan, target)
+        age = ask_bank_age(settings, work.request.bank_name(), keep_older=keep_older)
+        plan = plan_resumption(settings, work.images, target, age, keep_older=keep_older)
+        show_plan(plan, target.manifest)
     context.exit(_run(work, plan, target, quiet=quiet, as_json=as_json))
 
 
@@ -184,7 +169,7 @@ class _Work:
     Attributes:
         request: what is asked of all images.
         images: those that can be segmented.
-        problems: one line for each that cannot; all have been told.
+        problems: one line for each that cannot; all have been shown.
     """
 
     request: Request
@@ -199,29 +184,29 @@ def _in_common(work: _Work, common: CommonList) -> _Work:
     return _Work(common.request(work.request), common.images, [*work.problems, *common.errors])
 
 
-def _run(work: _Work, plan: Plan, target: Target | None, *, quiet: bool, as_json: bool) -> int:
-    """Segment what is left, write files, and tell how it went; return the exit code."""
+def _run(work: _Work, plan: Plan, target: ResultsFolder | None, *, quiet: bool, as_json: bool) -> int:
+    """Segment what is left, write files, and report the outcome; return the exit code."""
     settings = work.request.settings
     submitted, outcome = _segment(work.request, plan, target, quiet=quiet)
     if target is not None:
         order = {image.stem: number for number, image in enumerate(work.images)}
         everything = sorted([*plan.written, *(image for image, _ in outcome.done)], key=lambda image: order[image.stem])
-        outcome.files += write_files_for_all(settings, everything, target)
-    errors = [*outcome.errors, *reasons_of(settings, outcome.failed)]
+        outcome.files += len(target.write_for_all(pictures_of(settings, everything) if target.collects else []))
+    errors = [*outcome.errors, *failure_reasons(settings, outcome.failed)]
     if as_json:
         print_json(outcome_as_json(submitted, plan, outcome, [*work.problems, *errors]))
     else:
-        print_outcome(plan, outcome, None if target is None else target.out)
+        print_outcome(plan, outcome, None if target is None else target.path)
     summaries = [picture.result.summary for _, picture in outcome.done[:LINES_SHOWN]]
-    tell_words(settings, summaries, work.request.categories, quiet=quiet)
-    tell_errors(errors, len(plan.submitted) + len(plan.left), submitted)
+    show_words(settings, summaries, work.request.categories, quiet=quiet)
+    show_errors(errors, len(plan.submitted) + len(plan.left), submitted)
     if work.problems or errors:
         return EXIT_PARTLY if outcome.done or plan.written else EXIT_FAILED
     return 0
 
 
 def _check_use(given: Mapping[str, Any]) -> None:
-    """Refuse options that do not go together."""
+    """Reject options that do not go together."""
     if not given["images"] and not given["lists"]:
         raise click.UsageError("Missing argument 'IMAGES...'.")
     if given["out"] is None and (given["resume"] or given["formats"]):
@@ -234,7 +219,7 @@ def _check_use(given: Mapping[str, Any]) -> None:
         raise click.UsageError("--idempotency-key goes without --resume, which finds out itself what was asked before.")
 
 
-def _segment(asked: Request, plan: Plan, target: Target | None, *, quiet: bool) -> tuple[str | None, Outcome]:
+def _segment(asked: Request, plan: Plan, target: ResultsFolder | None, *, quiet: bool) -> tuple[str | None, Outcome]:
     """Submit what is left and wait for it; return the new job, if any, and how everything ended."""
     job_id = None
     submitted = list(plan.submitted)

@@ -10,18 +10,16 @@ from typing import Any
 
 import click
 
+from freeda_svc.batches import Manifest
 from freeda_svc.cli.console import counted
 from freeda_svc.cli.endings import Interrupted
 from freeda_svc.cli.segment_categories import AskedCategories
-from freeda_svc.cli.segment_manifest import Manifest, digest_of_file
-from freeda_svc.cli.segment_plan import BankAge, earlier_images
-from freeda_svc.cli.segment_report import reasons_of
 from freeda_svc.cli.segment_request import Request
-from freeda_svc.cli.segment_run import follow_images
+from freeda_svc.cli.segment_run import ask_bank_age, follow_images
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import InputImage
-from freeda_svc.jobs.results import SubmittedImage, proposals_of, submitted_images
-from freeda_svc.jobs.states import OPEN_ITEM_STATES
+from freeda_svc.jobs.results import SubmittedImage, failure_reasons, proposals_of, submitted_images
+from freeda_svc.jobs.resumption import earlier_proposals
 from freeda_svc.settings import Settings
 
 NAMES_SHOWN = 20
@@ -76,8 +74,9 @@ def propose_for_all(
     waiting: list[SubmittedImage] = []
     first: Sequence[str] = ()
     if resume and manifest is not None:
-        age = BankAge(asked.settings, proposing.bank_name(), must_know=not keep_older)
-        found, waiting = _proposed_before(asked.settings, images, manifest.jobs.get(request, ()), age, keep_older)
+        age = ask_bank_age(asked.settings, proposing.bank_name(), keep_older=keep_older)
+        jobs = manifest.jobs.get(request, ())
+        found, waiting = earlier_proposals(asked.settings, images, jobs, age, keep_older=keep_older)
         first = manifest.lists.get(request, ())
     under_way = found.keys() | {image.stem for image in waiting}
     left = [image for image in images if image.stem not in under_way]
@@ -110,30 +109,6 @@ def _common_list(proposed: Iterable[Mapping[str, Any]], first: Sequence[str]) ->
     return common_list(proposed, first)
 
 
-def _proposed_before(
-    settings: Settings, images: Sequence[InputImage], jobs: Sequence[str], age: BankAge, keep_older: bool
-) -> tuple[dict[str, Mapping[str, Any]], list[SubmittedImage]]:
-    """Return what earlier jobs proposed for images, by stem, and images for which one still does."""
-    done: dict[str, Mapping[str, Any]] = {}
-    going: dict[str, SubmittedImage] = {}
-    for job in jobs:
-        results = proposals_of(settings, job)
-        for before in earlier_images(settings, job):
-            if before.state in OPEN_ITEM_STATES:
-                going[before.content] = before
-            elif before.number in results:
-                done[before.content] = results[before.number]
-    found: dict[str, Mapping[str, Any]] = {}
-    waiting = []
-    for image in images:
-        content = digest_of_file(image.path, settings.input_rules)
-        if content in going:
-            waiting.append(replace(going[content], name=image.name, stem=image.stem))
-        elif content in done and (keep_older or not age.is_older(done[content].get("bank_version"))):
-            found[image.stem] = done[content]["proposals"]
-    return found, waiting
-
-
 def _follow(
     settings: Settings,
     waiting: Sequence[SubmittedImage],
@@ -157,4 +132,4 @@ def _follow(
     results = {job: proposals_of(settings, job) for job in jobs}
     for image, _ in outcome.done:
         found[image.stem] = results[image.job][image.number]["proposals"]
-    return reasons_of(settings, outcome.failed)
+    return failure_reasons(settings, outcome.failed)

@@ -1,4 +1,4 @@
-"""What ``freeda segment`` tells: images that were left out, what the others show, and what went wrong."""
+"""What ``freeda segment`` prints: images left out, earlier results kept, what images show, what went wrong."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,21 +6,18 @@ from typing import Any
 
 import click
 
-from freeda_svc.cli.console import print_table
-from freeda_svc.cli.segment_inputs import FoundImages
-from freeda_svc.cli.segment_plan import Plan
+from freeda_svc.batches import FoundImages, Manifest, shown_categories
+from freeda_svc.cli.console import counted, print_table
 from freeda_svc.cli.segment_run import Outcome
 from freeda_svc.errors import InputError
-from freeda_svc.jobs import job_items
-from freeda_svc.jobs.results import SubmittedImage
-from freeda_svc.settings import Settings
+from freeda_svc.jobs.resumption import Plan
 
 LINES_SHOWN = 50
 ERRORS_SHOWN = 20
 
 
-def tell_problems(found: FoundImages) -> None:
-    """Say which images cannot be segmented; when there are no others, that is the end.
+def show_problems(found: FoundImages) -> None:
+    """Say which images cannot be segmented.
 
     Raises:
         InputError: there is no image that can.
@@ -36,7 +33,7 @@ def tell_problems(found: FoundImages) -> None:
     if found.passed_over:
         click.echo(_passed_over(found), err=True)
     if found.folders_left_out:
-        click.echo(f"folders inside that were not looked into: {found.folders_left_out}; --recursive does", err=True)
+        click.echo(f"subfolders that were not searched: {found.folders_left_out}; --recursive searches them", err=True)
 
 
 def _passed_over(found: FoundImages) -> str:
@@ -47,25 +44,28 @@ def _passed_over(found: FoundImages) -> str:
     return f"passed over, no images that are read here: {counts}{hint}"
 
 
-def reasons_of(settings: Settings, failed: Sequence[SubmittedImage]) -> list[str]:
-    """Say why images were not segmented."""
-    reasons = []
-    for job in sorted({image.job for image in failed}):
-        items = {item.number: item for item in job_items(settings, job)}
-        for image in failed:
-            if image.job == job:
-                item = items[image.number]
-                reasons.append(f"item {item.number} ({image.name}): {item.error or f'it was {item.state}'}")
-    return reasons
+def show_plan(plan: Plan, manifest: Manifest) -> None:
+    """Say which earlier results are not taken as they are, and why."""
+    if manifest.damaged:
+        lines = counted(manifest.damaged, "line")
+        click.echo(f"{manifest.path}: {lines} cannot be read; the images they recorded are done again", err=True)
+    if plan.otherwise:
+        images = counted(len(plan.otherwise), "image")
+        click.echo(f"made for other categories, parameters, models or another bank: {images}; done again", err=True)
+    if plan.age_unknown:
+        click.echo(f"which files are older than the bank cannot be told, all are kept: {plan.age_unknown}", err=True)
+    if plan.older:
+        what = "kept, as asked for" if plan.keeps_older else "done again; --keep-older keeps such files"
+        click.echo(f"older than what is in the bank now: {counted(len(plan.older), 'image')}; {what}", err=True)
 
 
-def tell_errors(errors: Sequence[str], images: int, job_id: str | None) -> None:
+def show_errors(errors: Sequence[str], images: int, job_id: str | None) -> None:
     """Say what went wrong with which of so many images, and how to go on."""
     for error in errors[:ERRORS_SHOWN]:
         click.echo(error, err=True)
     if errors:
         how = f"; `freeda jobs errors {job_id}` lists them, `freeda jobs retry {job_id}` tries them again"
-        click.echo(f"{len(errors)} of {images} items failed{how if job_id is not None else ''}.", err=True)
+        click.echo(f"{len(errors)} of {counted(images, 'item')} failed{how if job_id is not None else ''}.", err=True)
 
 
 def outcome_as_json(job_id: str | None, plan: Plan, outcome: Outcome, errors: Sequence[str]) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def outcome_as_json(job_id: str | None, plan: Plan, outcome: Outcome, errors: Se
 
 
 def _percent(share: float) -> str:
-    """What is there is never told as 0 %."""
+    """Return a share in percent; what is above 0 is never shown as 0%."""
     return f"{round(100 * share) or '<1'}%"
 
 
@@ -92,16 +92,14 @@ def print_outcome(plan: Plan, outcome: Outcome, out: Path | None) -> None:
     rows = []
     for image, picture in outcome.done[:LINES_SHOWN]:
         summary = picture.result.summary
-        shown = [(entry["name"], entry["area_share"]) for entry in summary["categories"] if not entry["absent"]]
         transparent = summary.get("transparent_share", 0)
         unknown = f"unknown ({_percent(transparent)} transparent)" if transparent else "unknown"
-        shown += [(unknown, summary["unknown_share"])] if summary["unknown_share"] else []
-        ranked = sorted(shown, key=lambda entry: -entry[1])
-        sure = {entry["noun"]: entry["sureness"] for entry in summary.get("proposals", {}).get("categories", ())}
-        told = (
-            f"{name} {_percent(share)}{f' (sure {sure[name]:.2f})' if name in sure else ''}" for name, share in ranked
+        shown = (
+            f"{category.name if category.name is not None else unknown} {_percent(category.area_share)}"
+            + ("" if category.confidence is None else f" (sure {category.confidence:.2f})")
+            for category in shown_categories(summary)
         )
-        rows.append((image.name, ", ".join(told)))
+        rows.append((image.name, ", ".join(shown)))
     if rows:
         print_table(("image", "shows"), rows)
     if len(outcome.done) > len(rows):
@@ -109,4 +107,4 @@ def print_outcome(plan: Plan, outcome: Outcome, out: Path | None) -> None:
     if plan.written:
         click.echo(f"done before: {len(plan.written)}")
     if out is not None:
-        click.echo(f"{outcome.files} files in {out}")
+        click.echo(f"{counted(outcome.files, 'file')} in {out}")

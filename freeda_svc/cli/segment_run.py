@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from freeda_svc.batches import BankAge, ResultsFolder
 from freeda_svc.cli.console import shown_progress
 from freeda_svc.cli.following import LOOK_SECONDS, note_missing_worker
 from freeda_svc.cli.interrupts import remembered_interrupts
-from freeda_svc.cli.segment_manifest import WrittenImage, digest_of_file
-from freeda_svc.cli.segment_plan import Target
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs import ItemState
 from freeda_svc.jobs.results import SubmittedImage, item_states, pictures_of
@@ -39,10 +38,23 @@ class Outcome:
     files: int = 0
 
 
+def ask_bank_age(settings: Settings, bank: str, *, keep_older: bool) -> BankAge:
+    """Return what compares results with the version that a bank has now; the worker or the bank is asked for it.
+
+    Args:
+        settings: the installation.
+        bank: its name and version.
+        keep_older: whether older results are kept.
+    """
+    from freeda_svc.workers import queries  # noqa: PLC0415 - only resuming asks
+
+    return BankAge(lambda: queries.bank_version(settings, bank), keep_older=keep_older)
+
+
 def follow_images(
     settings: Settings,
     images: Sequence[SubmittedImage],
-    target: Target | None,
+    target: ResultsFolder | None,
     *,
     label: str = "segment",
     quiet: bool = False,
@@ -52,7 +64,7 @@ def follow_images(
     Args:
         settings: the installation.
         images: of one or several jobs.
-        target: where the files go; nothing is written when None.
+        target: where the files go; none are written when None.
         label: what is going on, beside the progress.
         quiet: show no progress.
 
@@ -93,34 +105,16 @@ def follow_images(
     return outcome
 
 
-def _end(outcome: Outcome, image: SubmittedImage, picture: "Picture", state: ItemState, target: Target | None) -> None:
+def _end(
+    outcome: Outcome, image: SubmittedImage, picture: "Picture", state: ItemState, target: ResultsFolder | None
+) -> None:
     if state != ItemState.DONE:
         outcome.failed.append(image)
         return
     try:
         if target is not None:
-            outcome.files += _write(image, picture, target)
+            outcome.files += len(target.write(picture, image.content, job=image.job, number=image.number))
     except (InputError, NotFoundError) as error:
         outcome.errors.append(str(error))
     else:
         outcome.done.append((image, picture))
-
-
-def _write(image: SubmittedImage, picture: "Picture", target: Target) -> int:
-    from freeda_svc.outputs import write_image_files  # noqa: PLC0415 - submitting does without it
-
-    files = write_image_files(picture, target.out, target.formats)
-    digests = {path.relative_to(target.out).as_posix(): digest_of_file(path) for path in files.values()}
-    version = picture.result.summary.get("bank_version")
-    target.manifest.note_image(
-        WrittenImage(image.stem, image.content, target.request, image.job, image.number, digests, version)
-    )
-    return len(files)
-
-
-def write_files_for_all(settings: Settings, images: Sequence[SubmittedImage], target: Target) -> int:
-    """Write the files that hold the results of all images; return how many."""
-    from freeda_svc.outputs import write_collections  # noqa: PLC0415 - submitting does without it
-
-    pictures = pictures_of(settings, images) if target.collects else []
-    return len(write_collections(pictures, target.out, target.formats, **target.collecting))

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from freeda_svc.lazy_names import names_from
 
 if TYPE_CHECKING:
+    from freeda_svc.batches import InputImage
     from freeda_svc.jobs.control import cancel_job, find_job, retry_failed_items
     from freeda_svc.jobs.dispatch import Dispatcher
     from freeda_svc.jobs.events import JobEvent, job_events
     from freeda_svc.jobs.failures import ItemError, item_errors
-    from freeda_svc.jobs.input_images import InputImage
     from freeda_svc.jobs.moves import Move, move_outcome, submit_move
     from freeda_svc.jobs.progress import (
         ItemSummary,
@@ -87,7 +87,7 @@ __getattr__ = names_from(
             "ItemError",
             "item_errors",
         ),
-        "freeda_svc.jobs.input_images": ("InputImage",),
+        "freeda_svc.batches": ("InputImage",),
         "freeda_svc.jobs.moves": (
             "Move",
             "move_outcome",

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from freeda_svc.batches import distinct_stems
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs.control import find_job, get_job
 from freeda_svc.jobs.database import reading
-from freeda_svc.jobs.input_images import distinct_stems
+from freeda_svc.jobs.progress import job_items
 from freeda_svc.jobs.segmentation_requests import ONLY_PROPOSE
 from freeda_svc.jobs.states import ItemState, JobKind
 from freeda_svc.jobs.tables import WorkItem
@@ -116,6 +117,18 @@ def item_states(settings: Settings, job_id: str) -> dict[int, ItemState]:
     with reading(settings) as session:
         rows = session.execute(select(WorkItem.number, WorkItem.state).where(WorkItem.job_id == job_id))
         return {number: ItemState(state) for number, state in rows}
+
+
+def failure_reasons(settings: Settings, failed: Sequence[SubmittedImage]) -> list[str]:
+    """Return a line for each image that was not segmented, with the reason."""
+    reasons = []
+    for job in sorted({image.job for image in failed}):
+        items = {item.number: item for item in job_items(settings, job)}
+        for image in failed:
+            if image.job == job:
+                item = items[image.number]
+                reasons.append(f"item {item.number} ({image.name}): {item.error or f'it was {item.state}'}")
+    return reasons
 
 
 def proposals_of(settings: Settings, job_id: str) -> dict[int, Mapping[str, Any]]:

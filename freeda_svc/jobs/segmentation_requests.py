@@ -1,12 +1,11 @@
 """What holds for all images of a segmentation job, checked before any image is looked at."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from freeda_svc.bank.names import BankName
+from freeda_svc.batches import digest_of_request
 from freeda_svc.errors import InputError
 from freeda_svc.jobs.banks import BANK, bank_of_new_job
 from freeda_svc.jobs.categories import check_categories
@@ -47,9 +46,16 @@ class SegmentationRequest:
             bank_created: when the bank was made, which tells it from another one of its name: one that was dropped,
                 or lies on another server.
         """
-        # A pack's fingerprint does not follow from the numbers of segmentation, which may change in another version.
-        told = [self.pack.fingerprint, self.parameters, asdict(self.segmentation), bank_created]
-        return hashlib.sha256(json.dumps(told, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+        return digest_of_request(
+            pack=self.pack.fingerprint,
+            segmentation=asdict(self.segmentation),
+            bank=str(self.bank),
+            bank_created=bank_created,
+            categories=self.parameters["categories"],
+            colours=self.parameters.get("colours", ()),
+            explain=bool(self.parameters.get("explain")),
+            only_propose=bool(self.parameters.get(ONLY_PROPOSE)),
+        )
 
 
 def segmentation_request(

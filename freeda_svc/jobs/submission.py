@@ -5,6 +5,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from freeda_svc.batches import InputImage, check_images, name_images
 from freeda_svc.captions.caption import Caption
 from freeda_svc.captions.spool import CaptionSpool
 from freeda_svc.captions.tally import CaptionTally
@@ -12,7 +13,7 @@ from freeda_svc.errors import InputError
 from freeda_svc.jobs.acceptance import accept_job, check_key, new_job, request_digest
 from freeda_svc.jobs.banks import BANK, bank_of_new_job
 from freeda_svc.jobs.dispatch import Dispatcher
-from freeda_svc.jobs.input_images import InputImage, check_images, keep_image, name_images
+from freeda_svc.jobs.input_images import keep_image
 from freeda_svc.jobs.kept_exemplars import check_exemplars, keep_exemplar
 from freeda_svc.jobs.segmentation_requests import Colour, segmentation_request
 from freeda_svc.jobs.states import JobKind, Priority

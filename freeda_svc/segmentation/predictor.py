@@ -82,6 +82,11 @@ class Segmenter:
     The class prototypes of texts asked for before are kept, and follow the bank as it grows or loses prototypes. Not
     for several threads at once.
 
+    Attributes:
+        pack: the models.
+        store: the bank.
+        bank: its name and version, for results; empty when it has none.
+
     Raises:
         InputError: the bank's prototypes were made with another pack.
         UnavailableError: the pack's superpixels need a library that is not installed.
@@ -102,9 +107,9 @@ class Segmenter:
                 "choose the pack of the bank, or a bank of this pack"
             )
         prepare_superpixels(pack.parameters.segmentation.superpixels)
-        self._pack = pack
-        self._store = store
-        self._bank = bank
+        self.pack = pack
+        self.store = store
+        self.bank = bank
         self._looks: TextPrototypes | None = None
         self._knowledge: WordKnowledge | None = None
         self._centres = KeptNounCentres(store)
@@ -150,12 +155,12 @@ class Segmenter:
         Raises:
             InputError: as from ``segment``; after the images before the one that is not usable.
         """
-        parameters = self._pack.parameters.segmentation if parameters is None else parameters
+        parameters = self.pack.parameters.segmentation if parameters is None else parameters
         check_parameters(parameters)
         checked = check_categories(categories)
         waiting: deque[_Prepared] = deque()
         encoded = encode_windows(
-            self._pack, self._crops(each_image(images), checked, parameters, waiting), parameters.superpixels,
+            self.pack, self._crops(each_image(images), checked, parameters, waiting), parameters.superpixels,
             embed=parameters.beta < 1,
         )  # fmt: skip
         for window in encoded:
@@ -180,7 +185,7 @@ class Segmenter:
             UnavailableError: the bank does not answer.
         """
         pixels = load_visible(image, segmentation.parameters.fill_transparent).pixels
-        return explain(self._pack, self._store, self._text_prototypes(), pixels, segmentation, limits=limits)
+        return explain(self.pack, self.store, self._text_prototypes(), pixels, segmentation, limits=limits)
 
     def propose(
         self,
@@ -204,13 +209,13 @@ class Segmenter:
             InputError: the image or the parameters are not usable, or the bank has no nouns.
             UnavailableError: the bank does not answer.
         """
-        parameters = self._pack.parameters.segmentation if parameters is None else parameters
+        parameters = self.pack.parameters.segmentation if parameters is None else parameters
         check_parameters(parameters)
         loaded = load_visible(image, parameters.fill_transparent)
         found = propose(
-            self._pack, self._centres.current(), loaded.pixels, parameters, proposing, visible=loaded.visible
+            self.pack, self._centres.current(), loaded.pixels, parameters, proposing, visible=loaded.visible
         )
-        return replace(found, bank=self._bank)
+        return replace(found, bank=self.bank)
 
     def _crops(
         self,
@@ -235,11 +240,11 @@ class Segmenter:
             seen = resize_image(pixels, *scaled)
             windows = place_windows(*scaled, parameters)
             watch.lap("image")
-            version = self._store.version()
+            version = self.store.version()
             sought = [text for category in categories for text in category.retrieval_texts]
             compare = self._text_prototypes().comparison(sought, parameters, version)
             words = self._word_knowledge().of(categories, parameters, version)
-            texts = self._pack.image_text.embed_nouns([text for category in categories for text in category.texts])
+            texts = self.pack.image_text.embed_nouns([text for category in categories for text in category.texts])
             watch.lap("prototypes")
             decision = Decision(compare, ensemble, parameters)
             waiting.append(_Prepared(size, seen, visible, windows, texts, words, version, decision, watch))
@@ -277,9 +282,9 @@ class Segmenter:
             regions=sum(scores.regions for _, scores in prepared.decision.windows),
             windows=len(prepared.windows),
             parameters=parameters,
-            pack=self._pack.fingerprint,
+            pack=self.pack.fingerprint,
             timings=prepared.watch.seconds,
-            bank=self._bank,
+            bank=self.bank,
             bank_version=prepared.version,
             words=prepared.words,
             unknown_share=float((merged.labels == UNKNOWN).mean()),
@@ -290,10 +295,10 @@ class Segmenter:
 
     def _text_prototypes(self) -> TextPrototypes:
         if self._looks is None:
-            self._looks = TextPrototypes(ClassPrototypes(self._store), self._pack.image_text)
+            self._looks = TextPrototypes(ClassPrototypes(self.store), self.pack.image_text)
         return self._looks
 
     def _word_knowledge(self) -> WordKnowledge:
         if self._knowledge is None:
-            self._knowledge = WordKnowledge(self._store, self._text_prototypes())
+            self._knowledge = WordKnowledge(self.store, self._text_prototypes())
         return self._knowledge

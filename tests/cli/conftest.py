@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from freeda_svc.cli import segment_plan, segment_run
+from freeda_svc.cli import segment_run
 from freeda_svc.cli.main import main
 from freeda_svc.miniature.scenes import EASY, NOUNS, Scene, paint_scene
 from freeda_svc.settings import load_settings
+from freeda_svc.workers import queries
 from tests.cli.brightness import LEVELS, Worker
 
 SCENE_COUNT = 16
@@ -147,7 +148,7 @@ def worker(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
     monkeypatch.setattr(segment_run, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(segment_run, "note_missing_worker", lambda _settings: None)
     working = Worker(load_settings(home=home))
-    monkeypatch.setattr(segment_plan, "bank_version", lambda _settings, _bank: working.bank)
+    monkeypatch.setattr(queries, "bank_version", lambda _settings, _bank: working.bank)
     thread = threading.Thread(target=working.run)
     thread.start()
     yield working

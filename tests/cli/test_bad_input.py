@@ -209,7 +209,7 @@ def _files(folder: Path) -> list[str]:
         (
             "segment {in}/scene-0.png -c ball --wait --out {in}/captions.txt/new",
             1,
-            "{in}/captions.txt/new cannot be written: {in}/captions.txt is no folder that can; give another --out",
+            "{in}/captions.txt/new cannot be written: {in}/captions.txt is no folder that can; choose another folder",
         ),
         ("jobs show 0123456789ab", 1, "there is no job '0123456789ab'; `freeda jobs list` shows them"),
         ("jobs watch zebra", 1, "there is no job 'zebra'; `freeda jobs list` shows them"),

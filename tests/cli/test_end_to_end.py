@@ -95,7 +95,7 @@ def test_without_a_bank_a_job_fails_and_says_what_to_do_first(stack: Stack) -> N
     assert "run `freeda ingest" in reason
     assert "first" in reason
     assert "Traceback" not in err
-    assert "1 of 1 items failed; `freeda jobs errors " in err
+    assert "1 of 1 item failed; `freeda jobs errors " in err
 
 
 def test_ingesting_again_adds_nothing(command: Callable[..., Any], inputs: Path) -> None:

@@ -1,5 +1,6 @@
 """`freeda segment` and `freeda jobs export` around a worker that segments at once: every image by its brightness."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,15 @@ def test_a_folder_becomes_files_that_keep_their_places(freeda: Freeda, worker: W
 def test_folders_inside_are_told_of_when_they_are_not_asked_for(freeda: Freeda, worker: Worker, photos: Path) -> None:
     ran = freeda("segment", photos, "-c", "night, day", "--out", "out", "--quiet", "--format", "mask")
     assert (ran.code, files_in(Path("out"))) == (0, ["a.mask.png", "b.mask.png"])
-    assert ran.err == "folders inside that were not looked into: 1; --recursive does\n"
+    assert ran.err == "subfolders that were not searched: 1; --recursive searches them\n"
+
+
+def test_a_list_of_images_may_come_from_standard_input(
+    freeda: Freeda, worker: Worker, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"photos/b.png\n")))
+    ran = freeda("segment", photos / "a.png", "--list", "-", "-c", "night, day", "--out", "out", "--quiet", "--json")
+    assert [image["name"] for image in ran.json["images"]] == ["a.png", "b.png"]
 
 
 def test_every_format_is_written_and_written_again_from_the_job(freeda: Freeda, worker: Worker, photos: Path) -> None:
@@ -87,7 +96,7 @@ def test_a_bad_image_is_told_and_the_rest_goes_on(freeda: Freeda, worker: Worker
     assert ran.err.splitlines() == [
         "left out: photos/text.png is not an image in a known format; give a file such as JPEG or PNG",
         "left out: no such image file: none.png",
-        "folders inside that were not looked into: 1; --recursive does",
+        "subfolders that were not searched: 1; --recursive searches them",
         f"item 3 (black.png): {BLACK}",
         f"1 of 3 items failed; `freeda jobs errors {job}` lists them, `freeda jobs retry {job}` tries them again.",
     ]

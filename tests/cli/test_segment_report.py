@@ -1,13 +1,25 @@
 """What is printed of images that were segmented."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from freeda_svc.cli.segment_plan import Plan
-from freeda_svc.cli.segment_report import print_outcome
+from freeda_svc.batches import find_images
+from freeda_svc.cli.segment_report import print_outcome, show_problems
 from freeda_svc.cli.segment_run import Outcome
+from freeda_svc.errors import InputError
+from freeda_svc.jobs.resumption import Plan
+
+
+def test_a_folder_whose_files_are_in_no_known_format_says_so(tmp_path: Path) -> None:
+    (tmp_path / "1.heic.part").write_text("")
+    with pytest.raises(InputError) as caught:
+        show_problems(find_images([tmp_path]))
+    assert str(caught.value) == (
+        f"the folder {tmp_path} has no images; passed over, no images that are read here: 1 .part"
+    )
 
 
 def test_what_is_there_is_never_told_as_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,13 +9,14 @@ from typing import Any, ClassVar
 import pytest
 from PIL import Image
 
-from freeda_svc.cli import segment_plan, segment_run
+from freeda_svc.cli import segment_run
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import list_jobs, segmentation_requests
 from freeda_svc.jobs.results import result_folder
 from freeda_svc.outputs.shown_colours import NOTES
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.settings import Settings, load_settings
+from freeda_svc.workers import queries
 from tests.cli.brightness import Worker, files_in, labels_of
 
 Freeda = Callable[..., Any]
@@ -189,7 +190,7 @@ class TestOlderResults:
         def refuse(_settings: Settings, _bank: str) -> None:
             raise UnavailableError("the worker is busy")
 
-        monkeypatch.setattr(segment_plan, "bank_version", refuse)
+        monkeypatch.setattr(queries, "bank_version", refuse)
         ran = freeda(*self.COMMAND)
         assert (ran.code, ran.err.count("\n")) == (1, 1)
         assert "the worker is busy; --keep-older keeps them all" in ran.err
@@ -247,7 +248,7 @@ class TestOlderResults:
         ran = freeda(*self.COMMAND)
         assert ran.code == 0
         assert ran.err == (
-            "out/.freeda-segment.jsonl: 2 lines cannot be read; the images they told of are done again\n"
+            "out/.freeda-segment.jsonl: 2 lines cannot be read; the images they recorded are done again\n"
         )
         assert ran.json["files"] == 3
 

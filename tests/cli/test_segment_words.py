@@ -16,17 +16,20 @@ class TestWords:
     """What is told of words that the bank does not know, and of pixels that fit none."""
 
     def test_a_word_without_prototypes_is_told_once(self, freeda: Freeda, worker: Worker, photos: Path) -> None:
-        ran = freeda("segment", photos, "-r", "-c", "night|zebra, ghost, day", "--out", "out", "--quiet", "--json")
+        asked = ("segment", photos, "-r", "-c", "night|zebra, ghost, day", "--out", "out", "--json")
+        ran = freeda(*asked)
         assert ran.code == 0
-        assert ran.err.splitlines() == [
+        unknown = [
             "zebra: no prototype of that noun; nearest: grass, house, tree",
             "ghost: no prototype of that noun",
         ]
+        assert [line for line in ran.err.splitlines() if "no prototype" in line] == unknown
+        assert freeda(*asked, "--quiet").err == ""
         words = ran.json["images"][0]["categories"][0]["words"]
         assert [(word["text"], word["prototypes"]) for word in words] == [("night", 7), ("zebra", 0)]
         assert words[1]["nearest"][0] == {"noun": "grass", "retrieved": 2}
         again = freeda("jobs", "export", ran.json["job"], "--out", "again")
-        assert again.err == ran.err
+        assert again.err.splitlines() == unknown
 
     def test_how_to_teach_them_is_told_unless_quiet(
         self, freeda: Freeda, worker: Worker, photos: Path, tiny_pack_folder: Path, monkeypatch: pytest.MonkeyPatch
@@ -64,10 +67,10 @@ class TestWords:
     ) -> None:
         words = [f"word {number}" for number in range(30)]
         monkeypatch.setattr(brightness, "STAND_INS", {word: ["day"] for word in words})
-        ran = freeda("segment", photos / "a.png", "-c", ",".join(words), "--out", "out", "--quiet")
-        lines = ran.err.splitlines()
+        ran = freeda("segment", photos / "a.png", "-c", ",".join(words), "--out", "out")
+        lines = [line for line in ran.err.splitlines() if "prototype" in line]
         assert lines[9] == "word 9: no prototype of that noun; nearest: day"
-        assert lines[10:] == ["... and 20 more words without a prototype; the summaries name all"]
+        assert lines[10] == "... and 20 more words without a prototype; the summaries name all"
 
     def test_one_category_takes_every_pixel_and_that_is_told(
         self, freeda: Freeda, worker: Worker, photos: Path

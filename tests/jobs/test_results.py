@@ -1,12 +1,10 @@
 import json
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 from sqlalchemy import update
 
@@ -14,7 +12,6 @@ from freeda_svc.captions.caption import Caption
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.jobs import InputImage, ItemState, export_results, submit_ingest, submit_segment
 from freeda_svc.jobs.database import writing
-from freeda_svc.jobs.input_images import RESERVED_STEMS, distinct_stems
 from freeda_svc.jobs.results import continue_colours, item_states, pictures_of, result_folder, submitted_images
 from freeda_svc.jobs.tables import WorkItem
 from freeda_svc.outputs import FORMATS, files_for_all, palette, write_mask
@@ -168,17 +165,6 @@ def test_a_later_job_continues_the_colours_of_an_earlier_one(
     assert picture.noted_colours()[0].tolist() == [1, 2, 3]
 
 
-def test_stems_leave_room_for_the_endings_of_results() -> None:
-    names = [f"a/{'n' * 246}.png", f"a/{'n' * 245}m.png", f"{'n' * 246}.jpg", f"{'ü' * 120}.png", "n.png"]
-    stems = distinct_stems(names)
-    assert len(set(stems)) == 5
-    assert stems == distinct_stems(names)
-    assert stems[-1] == "n"
-    for stem in stems:
-        assert len(f"{PurePosixPath(stem).name}-9999.evidence.html".encode()) <= 255
-    assert distinct_stems([f"{'n' * 246}.jpg", f"{'n' * 246}.png"])[1] == f"{stems[2]}-2"
-
-
 def test_a_folder_that_cannot_be_written_is_one_line(settings: Settings, job_id: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UnavailableError, match="cannot be written"):
@@ -197,21 +183,3 @@ def test_an_ingest_job_has_nothing_to_export(
     job_id = submit_ingest(settings, captions(1), source="x", dispatcher=outbox)
     with pytest.raises(InputError, match="only segmentation jobs"):
         export_results(settings, job_id, tmp_path)
-
-
-@given(st.lists(st.sampled_from(["a.png", "A.jpg", "a-2.png", "a-2-2.png", "b.tar.gz", "c/a.png", ".x", "coco.png"])))
-def test_every_name_gets_its_own_stem(names: list[str]) -> None:
-    stems = distinct_stems(names)
-    assert len({stem.casefold() for stem in stems}) == len(names)
-    assert all(stem.startswith(name.rpartition(".")[0]) for stem, name in zip(stems, names, strict=True))
-
-
-def test_no_image_takes_the_names_of_files_for_all_images() -> None:
-    summaries = {name for name in files_for_all(FORMATS) if name.endswith(".json")}  # as each image has one
-    assert {name.partition(".")[0] for name in summaries} == set(RESERVED_STEMS)
-    assert distinct_stems(["Coco.png", "label-studio.jpg", "a/coco.png"]) == ["Coco-2", "label-studio-2", "a/coco"]
-    assert distinct_stems(["x.png", "x.evidence.png"]) == ["x", "x.evidence-2"]
-
-
-def test_no_stem_makes_a_summary_with_the_name_of_another_images_evidence() -> None:
-    assert distinct_stems(["a.Evidence.png", "a.png", "a.evidence.jpg"]) == ["a.Evidence-2", "a", "a.evidence-3"]

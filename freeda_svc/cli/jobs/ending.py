@@ -5,15 +5,16 @@ from typing import Any
 
 import click
 
-from freeda_svc.cli.console import print_json
+from freeda_svc.batches import unknown_words
+from freeda_svc.cli.console import counted, print_json
 from freeda_svc.cli.endings import EXIT_FAILED, EXIT_PARTLY
 from freeda_svc.cli.following import end_with, follow_submitted
 from freeda_svc.cli.job_options import job_argument
 from freeda_svc.cli.jobs.looking import job_as_json
 from freeda_svc.cli.options import outcome_option, quiet_option
 from freeda_svc.cli.segment_formats import format_option, piece_options, prefix_option, read_collecting, read_formats
-from freeda_svc.cli.segment_report import LINES_SHOWN, tell_errors
-from freeda_svc.cli.segment_words import tell_unknown_words
+from freeda_svc.cli.segment_report import LINES_SHOWN, show_errors
+from freeda_svc.cli.segment_words import show_unknown_words
 from freeda_svc.cli.session import read_settings
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import JobState, JobSummary, export_results, job_summary
@@ -79,15 +80,15 @@ def export(
     left = job.progress.total - len(exported)
     errors = [f"{image.name}: {image.error}" for image in exported if image.error]
     written = [image for image in exported if not image.error]
-    tell_unknown_words(image.result.summary for image in written[:LINES_SHOWN])
+    show_unknown_words(unknown_words(image.result.summary for image in written[:LINES_SHOWN]))
     if as_json:
-        told = {"job": job.id, "images": len(written), "left_out": left, "files": files, "errors": errors}
-        print_json(told)
+        print_json({"job": job.id, "images": len(written), "left_out": left, "files": files, "errors": errors})
     elif not exported:
         raise InputError(f"nothing was written to {out}: {_why_nothing(job)}")
     else:
-        click.echo(f"results of {len(written)} images in {out}" + (f"; {left} items are not done" if left else ""))
-    tell_errors(errors, len(exported), None)
+        missing = f"; {counted(left, 'item')} not done" if left else ""
+        click.echo(f"results of {counted(len(written), 'image')} in {out}{missing}")
+    show_errors(errors, len(exported), None)
     if errors:
         context.exit(EXIT_PARTLY if written else EXIT_FAILED)
 

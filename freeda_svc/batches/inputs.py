@@ -1,23 +1,21 @@
-"""From the paths, folders, patterns and lists of a person to images, each with a name for its results."""
+"""Finding images: files, folders, glob patterns and lists become images, each with a name for its results."""
 
 import glob
 import json
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
+from freeda_svc.batches.images import InputImage, check_image, distinct_stems
 from freeda_svc.errors import InputError
 from freeda_svc.input_files import ANYWHERE, InputRules, check_place, open_input
-from freeda_svc.jobs import InputImage
-from freeda_svc.jobs.input_images import check_image, distinct_stems
 from freeda_svc.text_files import decode_text, without_mark
 
-STANDARD_INPUT = Path("-")
 EXPORTED = ".freeda-files.json"
-"""Where exports of datasets note what they wrote."""
+"""Where exports of datasets record which files they wrote."""
 
 _RESULT_ENDINGS = (".mask.png", ".overlay.png", ".scores.png")
 _NO_PICTURES = frozenset(
@@ -33,8 +31,8 @@ class FoundImages:
     Attributes:
         images: those that can be segmented, in order.
         problems: one line for each image that cannot.
-        folders_left_out: how many folders inside of those given were not looked into.
-        passed_over: how many files in folders are no images that are read here, by ending, most frequent first.
+        folders_left_out: how many subfolders of those given were not searched.
+        passed_over: how many files in folders are in no image format that is read, by ending, most frequent first.
     """
 
     images: list[InputImage]
@@ -79,7 +77,7 @@ class _Search:
         left_out = self.folders_left_out
         images = list(self._images_in(folder))
         if not images:
-            inside = "; its folders are looked into with --recursive" if self.folders_left_out > left_out else ""
+            inside = "; its subfolders are searched with --recursive" if self.folders_left_out > left_out else ""
             self.missing.append(f"the folder {folder} has no images{inside}")
         for image in images:
             self.add(image, image.relative_to(folder).as_posix())
@@ -105,7 +103,7 @@ class _Search:
             self.add(image, image.name)
 
     def _is_image(self, name: str) -> bool:
-        """Tell whether a file that nobody named is taken; count it where it may be a picture all the same."""
+        """Return whether a file of a folder is taken; one in an unknown format is counted."""
         folded = name.casefold()
         if folded.startswith(".") or folded.endswith(_RESULT_ENDINGS):  # hidden, or of an earlier run
             return False
@@ -130,22 +128,26 @@ def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
     except (OSError, ValueError):
-        return False  # what is wrong with it is told when it is checked
+        return False  # what is wrong with it is reported when it is checked
 
 
 def find_images(
-    paths: Iterable[Path], lists: Iterable[Path] = (), *, recursive: bool = False, rules: InputRules = ANYWHERE
+    paths: Iterable[Path],
+    lists: Iterable[Path | BinaryIO] = (),
+    *,
+    recursive: bool = False,
+    rules: InputRules = ANYWHERE,
 ) -> FoundImages:
-    """Find the images that a person means; each is taken once.
+    """Find images; each is taken once.
 
     Args:
         paths: image files, folders of them, and patterns such as ``photos/**/*.jpg``.
-        lists: files with a path a line, or separated by null characters; ``-`` is standard input.
-        recursive: also look into the folders inside of those given.
+        lists: files with a path a line, or separated by null characters; also open ones, such as standard input.
+        recursive: also search the subfolders of those given.
         rules: where images have to lie, and how many pixels they may have.
 
     Returns:
-        Those that can be segmented, and what is wrong with the others. An image is called after its file; one from a
+        Those that can be segmented, and what is wrong with the others. An image is named after its file; one from a
         folder keeps its place in it; of others with equal names, each keeps its place below the folder they share.
 
     Raises:
@@ -181,7 +183,7 @@ def _folded_stem(name: str) -> str:
 
 
 def _can_be_named(path: Path) -> bool:
-    """Tell whether a path is UTF-8, or that of a file whose name is not."""
+    """Return whether a path is UTF-8, or that of an existing file whose name is not."""
     try:
         os.fspath(path).encode("utf-8")
     except UnicodeEncodeError:
@@ -196,18 +198,17 @@ def _read_file(file: Path, rules: InputRules) -> bytes:
         return opened.read()
 
 
-def _read_list(file: Path, rules: InputRules) -> list[Path]:
+def _read_list(file: Path | BinaryIO, rules: InputRules) -> list[Path]:
+    name = f"the list {file if isinstance(file, Path) else getattr(file, 'name', 'of images')}"
     try:
-        content = sys.stdin.buffer.read() if file == STANDARD_INPUT else _read_file(file, rules)
+        content = _read_file(file, rules) if isinstance(file, Path) else file.read()
     except OSError as error:
-        raise InputError(
-            f"the list {file} cannot be read: {error.strerror}; give a text file, a path a line"
-        ) from error
-    content = without_mark(content, f"the list {file}")
+        raise InputError(f"{name} cannot be read: {error.strerror}; give a text file, a path a line") from error
+    content = without_mark(content, name)
     parts = content.split(b"\0") if b"\0" in content else content.splitlines()
     paths = [Path(os.fsdecode(part)) for part in parts if part.strip()]
     if not all(_can_be_named(path) for path in paths):
-        decode_text(content, f"the list {file}")
+        decode_text(content, name)
     if not paths:
-        raise InputError(f"the list {file} has no paths; give a path a line")
+        raise InputError(f"{name} has no paths; give a path a line")
     return paths

@@ -1,7 +1,7 @@
-"""What a folder of results was made from: what ``freeda segment --resume`` goes by.
+"""What a folder of results was made from, so that a later run can skip what is done.
 
-A file of JSON lines that only grows. One line tells that a job was submitted for the folder, one that an image's
-files were written, one which categories were proposed for all images. Of two lines about one image the later one
+A file of JSON lines that is only appended to. A line records that a job was submitted for the folder, that an image's
+files were written, or which categories were proposed for all images. Of two lines about one image the later one
 counts; a last line that was cut off does not.
 """
 
@@ -27,8 +27,8 @@ class WrittenImage:
         stem: what they are called, without their endings.
         image: SHA-256 of the image file.
         request: digest of what was asked: categories, parameters, pack, and which bank.
-        job: id of the job whose result they are.
-        number: of the item within the job.
+        job: id of the job whose result they are; empty when the image was segmented without one.
+        number: of the item within the job; 0 without one.
         files: SHA-256 of each file, by its name below the folder.
         bank_version: what was in the bank: ``additions`` and ``removals``; None where that was not noted.
 
@@ -66,7 +66,7 @@ class Manifest:
         jobs: ids of the jobs submitted for it, by the digest of what they asked.
         images: what was written, by stem.
         lists: categories that were proposed for all images together, by the digest of the request for proposals.
-        damaged: how many lines could not be read; what they told of is done again.
+        damaged: how many lines could not be read; the images they recorded are done again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -81,8 +81,13 @@ class Manifest:
             except (ValueError, TypeError, KeyError, RecursionError):
                 self.damaged += 1
 
+    @property
+    def path(self) -> Path:
+        """The file itself."""
+        return self.folder / NAME
+
     def note_job(self, request: str, job: str) -> None:
-        """Write down that a job was submitted for the folder.
+        """Record that a job was submitted for the folder.
 
         Raises:
             UnavailableError: the folder cannot be written.
@@ -90,7 +95,7 @@ class Manifest:
         self._append({"request": request, "job": job})
 
     def note_list(self, request: str, categories: Sequence[str]) -> None:
-        """Write down which categories were proposed for all images together.
+        """Record which categories were proposed for all images together.
 
         Raises:
             UnavailableError: the folder cannot be written.
@@ -98,7 +103,7 @@ class Manifest:
         self._append({"request": request, "categories": list(categories)})
 
     def note_image(self, image: WrittenImage) -> None:
-        """Write down that an image's files were written; others that were made alike before still count.
+        """Record that an image's files were written; earlier files of the same image and request still count.
 
         Raises:
             UnavailableError: the folder cannot be written.
@@ -141,17 +146,17 @@ class Manifest:
             self.jobs.setdefault(request, []).append(job)
 
     def _lines(self) -> list[bytes]:
-        path = self.folder / NAME
+        path = self.path
         try:
             lines = path.read_bytes().split(b"\n")
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}; give another --out") from error
+            raise InputError(f"{path} cannot be read: {error.strerror}; choose another folder") from error
         return lines[:-1]  # what follows the last line break was cut off
 
     def _append(self, entry: Mapping[str, Any]) -> None:
-        path = self.folder / NAME
+        path = self.path
         line = json.dumps(entry, ensure_ascii=False).encode() + b"\n"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -160,12 +165,42 @@ class Manifest:
                     line = b"\n" + line  # behind a line that was cut off
                 file.write(line)
         except OSError as error:
-            raise UnavailableError(f"{path} cannot be written: {error.strerror}; give another --out") from error
+            raise UnavailableError(f"{path} cannot be written: {error.strerror}; choose another folder") from error
         self._take(entry)
 
 
+def digest_of_request(
+    *,
+    pack: str,
+    segmentation: Mapping[str, Any],
+    bank: str,
+    bank_created: str,
+    categories: Sequence[Mapping[str, Any]] | None,
+    colours: Sequence[Sequence[int]] = (),
+    explain: bool = False,
+    only_propose: bool = False,
+) -> str:
+    """Return a digest that is equal for requests of which an image gets equal results while the bank stays the same.
+
+    Args:
+        pack: fingerprint of the model pack; it does not depend on the parameters of segmentation.
+        segmentation: all of these, as plain values.
+        bank: name and version of the bank.
+        bank_created: when that version was made, which distinguishes it from another bank of the same name.
+        categories: plain values of the categories, of which empty ones do not count; None where the bank proposes
+            some for each image.
+        colours: RGB of the first categories, where they differ from the usual colours.
+        explain: whether evidence is kept.
+        only_propose: whether categories are proposed and nothing is segmented.
+    """
+    named = None if categories is None else [{key: value for key, value in c.items() if value} for c in categories]
+    asked = {"bank": bank, "categories": named, "colours": colours, "explain": explain, "propose": only_propose}
+    content = json.dumps([pack, asked, segmentation, bank_created], sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
 def digest_of_file(path: Path, rules: InputRules = ANYWHERE) -> str:
-    """Return the SHA-256 of a file; nothing when it cannot be read, or lies elsewhere than the rules say."""
+    """Return the SHA-256 of a file; empty when it cannot be read, or lies where the rules do not allow."""
     try:
         with open_input(path, rules, "file") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,14 +1,12 @@
 import io
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from freeda_svc.cli.segment_inputs import EXPORTED, find_images
-from freeda_svc.cli.segment_report import tell_problems
+from freeda_svc.batches.inputs import EXPORTED, find_images
 from freeda_svc.errors import InputError
 from freeda_svc.input_files import InputRules
 from freeda_svc.outputs.dataset_folders import NOTES
@@ -70,16 +68,6 @@ def test_what_may_be_a_picture_and_is_not_read_is_counted_by_its_ending(photos: 
     assert find_images([Path("in/a.png")]).passed_over == {}
 
 
-def test_a_folder_of_pictures_that_are_not_read_says_so(photos: Made) -> None:
-    root = photos()
-    (root / "in").mkdir()
-    (root / "in" / "1.heic.part").write_text("")
-    found = find_images([Path("in")])
-    with pytest.raises(InputError) as caught:
-        tell_problems(found)
-    assert str(caught.value) == "the folder in has no images; passed over, no images that are read here: 1 .part"
-
-
 def test_folders_inside_of_a_folder_keep_their_places(photos: Made) -> None:
     photos("in/x.png", "in/a/x.png", "in/a/b/y.png", "in/.hidden/z.png")
     stems = [stem for _, _, stem in names_of("in", recursive=True)]
@@ -127,10 +115,12 @@ def test_a_list_from_windows_is_read_or_refused_by_its_encoding(photos: Made) ->
             find_images([], [Path("list.txt")])
 
 
-def test_a_list_may_come_from_standard_input(photos: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_may_be_open_already(photos: Made) -> None:
     photos("a.png", "b.png")
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"b.png\n")))
-    assert [stem for _, _, stem in names_of("a.png", lists=("-",))] == ["a", "b"]
+    found = find_images([Path("a.png")], [io.BytesIO(b"b.png\n")])
+    assert [image.stem for image in found.images] == ["a", "b"]
+    with pytest.raises(InputError, match=r"^the list of images has no paths"):
+        find_images([], [io.BytesIO(b"\n")])
 
 
 @pytest.mark.parametrize(("content", "message"), [(b"\n \n", "has no paths"), (None, "cannot be read: No such file")])
@@ -158,7 +148,7 @@ def test_what_cannot_be_used_is_told_and_the_rest_goes_on(photos: Made) -> None:
         "no image matches *.tif",
         "no such image file: gone.png",
         "text.png is not an image in a known format; give a file such as JPEG or PNG",
-        "the folder deep has no images; its folders are looked into with --recursive",
+        "the folder deep has no images; its subfolders are searched with --recursive",
         "the folder empty has no images",
     ]
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from freeda_svc.cli.segment_manifest import NAME, Manifest, WrittenImage, digest_of_file
+from freeda_svc.batches.manifest import NAME, Manifest, WrittenImage, digest_of_file
 from freeda_svc.errors import InputError, UnavailableError
 
 FILES = {"mask": "a/x.mask.png", "summary": "a/x.json"}

@@ -1,0 +1,50 @@
+"""Which results are older than what is in the bank now."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from freeda_svc.errors import UnavailableError
+
+BankVersion = Mapping[str, Any]
+"""The content of a bank at a moment: ``additions`` and ``removals`` of ``freeda_svc.bank.store.Version``."""
+
+
+class BankAge:
+    """Finds out what was made before the bank changed; the bank is asked once, when the first result is compared.
+
+    Attributes:
+        unknown: why the bank's version is not known; empty when it is, or was not needed.
+    """
+
+    def __init__(self, ask: Callable[[], BankVersion], *, keep_older: bool) -> None:
+        """Take a bank.
+
+        Args:
+            ask: returns the bank's version now; raises ``UnavailableError`` where the bank does not answer.
+            keep_older: older results are kept, so that a bank that does not answer is no obstacle: nothing counts as
+                older then.
+        """
+        self._ask = ask
+        self._keep_older = keep_older
+        self._now: BankVersion | None = None
+        self.unknown = ""
+
+    def is_older(self, made: BankVersion | None) -> bool:
+        """Whether the bank has changed since its version was ``made``; also where that version is not known.
+
+        Raises:
+            UnavailableError: the bank does not answer, and older results are not to be kept.
+        """
+        if self.unknown:
+            return False
+        try:
+            if self._now is None:
+                self._now = self._ask()
+        except UnavailableError as error:
+            if not self._keep_older:
+                raise UnavailableError(
+                    f"which files are older than the bank cannot be told: {error}; --keep-older keeps them all"
+                ) from error
+            self.unknown = str(error)
+            return False
+        return made != self._now

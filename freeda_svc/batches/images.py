@@ -1,0 +1,110 @@
+"""Images that are to be segmented together: each with the name of its results, checked before work is done."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from freeda_svc.errors import InputError
+from freeda_svc.input_files import ANYWHERE, InputRules, check_place
+
+RESERVED_STEMS = ("coco", "label-studio")
+"""Exporting calls files for all images so; no image's files may have these names."""
+_LONGEST_STEM, _DIGEST = 230, 8  # bytes; file systems take names of 255
+RESERVED_ENDING = ".evidence"
+"""No stem ends so: ``cat.evidence.json`` is the evidence of ``cat``, not the summary of ``cat.evidence``."""
+
+
+@dataclass(frozen=True)
+class InputImage:
+    """An image that is to be segmented.
+
+    Attributes:
+        path: where it lies.
+        name: what it is called in lists and in files for other programs: its file name, perhaps with folders.
+        stem: what the files of its result are called, without their endings: a path relative to the folder that they
+            are exported to.
+        proposals: what was proposed for it, as ``freeda_svc.segmentation.proposal_values`` returns it, where its
+            categories come from proposals for many images; None otherwise.
+    """
+
+    path: Path
+    name: str
+    stem: str
+    proposals: Mapping[str, Any] | None = None
+
+
+def name_images(images: Iterable[Path]) -> list[InputImage]:
+    """Call images by their file names; further ones of a stem become ``cat-2``, ``cat-3``."""
+    paths = list(images)
+    stems = distinct_stems([path.name for path in paths])
+    return [InputImage(path, path.name, stem) for path, stem in zip(paths, stems, strict=True)]
+
+
+def distinct_stems(names: Sequence[str], reserved: Iterable[str] = RESERVED_STEMS) -> list[str]:
+    """Give each file a stem of its own, also where letter case does not count.
+
+    Args:
+        names: of files, perhaps with folders, which are kept.
+        reserved: stems that none of them gets.
+
+    >>> distinct_stems(["a.jpg", "a.png", "A.png", "b/a.png", "a.evidence.png"])
+    ['a', 'a-2', 'A-3', 'b/a', 'a.evidence-2']
+    """
+    taken = {stem.casefold() for stem in reserved}
+    stems = []
+    for name in names:
+        stem = _fitting(PurePosixPath(name).with_suffix("")).as_posix()
+        candidate, number = stem, 1
+        while candidate.casefold() in taken or candidate.casefold().endswith(RESERVED_ENDING):
+            number += 1
+            candidate = f"{stem}-{number}"
+        taken.add(candidate.casefold())
+        stems.append(candidate)
+    return stems
+
+
+def _fitting(stem: PurePosixPath) -> PurePosixPath:
+    """Shorten a stem so much that a number and the endings of results have room in a file name behind it."""
+    name = os.fsencode(stem.name)
+    if len(name) <= _LONGEST_STEM:
+        return stem
+    digest = hashlib.sha256(name).hexdigest()[:_DIGEST]  # of the whole name, so that others like it stay apart
+    return stem.with_name(f"{name[: _LONGEST_STEM - 1 - _DIGEST].decode(errors='ignore')}~{digest}")
+
+
+def check_image(image: Path, rules: InputRules = ANYWHERE) -> None:
+    """See that a path is an image, from its header, and that it may be read.
+
+    Args:
+        image: the path.
+        rules: where it has to lie, and how many pixels it may have.
+
+    Raises:
+        InputError: it does not exist, is a folder, cannot be read, is no image or too large, or lies elsewhere.
+    """
+    from freeda_svc.images import check_image_file  # noqa: PLC0415 - listing jobs does without it
+
+    check_place(image, rules.folders)
+    check_image_file(image, rules)
+
+
+def check_images(images: Sequence[Path], rules: InputRules = ANYWHERE) -> None:
+    """See that every path is an image that may be read, as ``check_image`` does.
+
+    Raises:
+        InputError: none was given, or one is not usable; names the first and says how many more there are.
+    """
+    if not images:
+        raise InputError("no images were given; give at least one image file")
+    problems = []
+    for image in images:
+        try:
+            check_image(image, rules)
+        except InputError as error:
+            problems.append(error)
+    if problems:
+        more = f" (and {len(problems) - 1} more of {len(images)} files)" if len(problems) > 1 else ""
+        raise InputError(f"{problems[0]}{more}") from problems[0]

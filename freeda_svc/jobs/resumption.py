@@ -1,0 +1,160 @@
+"""What is left to do for a folder of results: finished images are kept and running jobs joined, see ``batches``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+from freeda_svc.batches import BankAge, BankVersion, InputImage, ResultsFolder, WrittenImage, digest_of_file
+from freeda_svc.errors import InputError, NotFoundError
+from freeda_svc.jobs.results import SubmittedImage, proposals_of, result_folder, submitted_images
+from freeda_svc.jobs.states import OPEN_ITEM_STATES, ItemState
+from freeda_svc.settings import Settings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done for each image.
+
+    Attributes:
+        written: images whose files are there already.
+        submitted: images that are in a job already, done or not.
+        left: images that are to be submitted.
+        older: names of the images whose results are older than the bank.
+        otherwise: names of those whose files were made from the same image for another request.
+        keeps_older: whether those that are older are kept; they are among ``left`` otherwise.
+        age_unknown: why it is not known which are older; empty when it is, or was not needed.
+    """
+
+    written: list[SubmittedImage]
+    submitted: list[SubmittedImage]
+    left: list[InputImage]
+    older: list[str] = field(default_factory=list)
+    otherwise: list[str] = field(default_factory=list)
+    keeps_older: bool = False
+    age_unknown: str = ""
+
+
+def plan_resumption(
+    settings: Settings, images: Sequence[InputImage], folder: ResultsFolder, age: BankAge, *, keep_older: bool
+) -> Plan:
+    """Find out what was done before, for the same images, categories, parameters, pack and bank.
+
+    Args:
+        settings: the installation.
+        images: all that are asked for.
+        folder: where their files go.
+        age: compares results with what is in the bank now.
+        keep_older: keep results, too, that are older than that.
+
+    Raises:
+        UnavailableError: there are results, and what is in the bank now is not known.
+    """
+    plan = Plan([], [], [], keeps_older=keep_older)
+
+    @cache  # each job is read once
+    def items_of(job: str) -> Mapping[int, SubmittedImage]:
+        return {item.number: item for item in _images_of_job(settings, job)}
+
+    jobs = folder.manifest.jobs.get(folder.request, ())
+    items = (item for job in jobs for item in items_of(job).values())
+    earlier = {item.content: item for item in items if _is_usable(settings, item)}
+    for image in images:
+        content = digest_of_file(image.path, settings.input_rules)
+        written = folder.manifest.images.get(image.stem)
+        found = None
+        if written is not None and folder.has(image.stem, content):
+            item = items_of(written.job).get(written.number)  # its copy is gone with the job
+            kept = "" if item is None else item.kept
+            before = SubmittedImage(written.job, written.number, ItemState.DONE, kept, image.name, image.stem)
+            if not folder.collects or _is_kept(settings, before):
+                found = before
+        elif folder.has_of_another_request(image.stem, content):
+            plan.otherwise.append(image.name)
+        is_written = found is not None
+        if found is None and content in earlier:
+            found = replace(earlier[content], name=image.name, stem=image.stem)
+        if (
+            found is not None
+            and found.state not in OPEN_ITEM_STATES
+            and age.is_older(_made_from(settings, found, written if is_written else None))
+        ):
+            plan.older.append(image.name)
+            found = found if keep_older else None
+        if found is None:
+            plan.left.append(image)
+        else:
+            (plan.written if is_written else plan.submitted).append(found)
+    return replace(plan, age_unknown=age.unknown)
+
+
+def earlier_proposals(
+    settings: Settings, images: Sequence[InputImage], jobs: Sequence[str], age: BankAge, *, keep_older: bool
+) -> tuple[dict[str, Mapping[str, Any]], list[SubmittedImage]]:
+    """Return what earlier jobs proposed for images, by stem, and the images that are still in one of these jobs.
+
+    Args:
+        settings: the installation.
+        images: all that are asked for.
+        jobs: ids of jobs that only propose, as a manifest names them.
+        age: compares proposals with what is in the bank now.
+        keep_older: keep proposals, too, that are older than that.
+
+    Raises:
+        UnavailableError: there are proposals, and what is in the bank now is not known.
+    """
+    done: dict[str, Mapping[str, Any]] = {}
+    going: dict[str, SubmittedImage] = {}
+    for job in jobs:
+        results = proposals_of(settings, job)
+        for before in _images_of_job(settings, job):
+            if before.state in OPEN_ITEM_STATES:
+                going[before.content] = before
+            elif before.number in results:
+                done[before.content] = results[before.number]
+    found: dict[str, Mapping[str, Any]] = {}
+    waiting = []
+    for image in images:
+        content = digest_of_file(image.path, settings.input_rules)
+        if content in going:
+            waiting.append(replace(going[content], name=image.name, stem=image.stem))
+        elif content in done and (keep_older or not age.is_older(done[content].get("bank_version"))):
+            found[image.stem] = done[content]["proposals"]
+    return found, waiting
+
+
+def _images_of_job(settings: Settings, job: str) -> list[SubmittedImage]:
+    """The images of a job that a manifest names; none without a job, or where it is of another home or removed."""
+    try:
+        return submitted_images(settings, job) if job else []
+    except (NotFoundError, InputError):
+        return []
+
+
+def _is_usable(settings: Settings, image: SubmittedImage) -> bool:
+    """Whether an image of an earlier job is done, and all of it there, or will be done."""
+    return image.state in OPEN_ITEM_STATES or (image.state == ItemState.DONE and _is_kept(settings, image))
+
+
+def _is_kept(settings: Settings, image: SubmittedImage) -> bool:
+    """Whether everything is there that files of an image can be made of: its copy, and what was kept of its result."""
+    from freeda_svc.outputs import KeptResult  # noqa: PLC0415 - submitting does without it
+
+    return (settings.artifacts_folder / image.kept).is_file() and KeptResult(
+        result_folder(settings, image.job, image.number)
+    ).whole
+
+
+def _made_from(settings: Settings, image: SubmittedImage, written: WrittenImage | None) -> BankVersion | None:
+    """What was in the bank when an image was segmented; None where that is not known any more."""
+    if written is not None and (written.bank_version is not None or not written.job):
+        return written.bank_version
+    from freeda_svc.outputs import KeptResult  # noqa: PLC0415 - as above
+
+    try:
+        version: BankVersion | None = KeptResult(result_folder(settings, image.job, image.number)).summary[
+            "bank_version"
+        ]
+    except (NotFoundError, KeyError, ValueError):
+        return None
+    return version

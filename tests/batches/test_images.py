@@ -1,0 +1,123 @@
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from freeda_svc.batches import check_image, distinct_stems, name_images
+from freeda_svc.batches.images import RESERVED_STEMS
+from freeda_svc.errors import InputError
+from freeda_svc.input_files import InputRules, check_place
+from freeda_svc.outputs import FORMATS, files_for_all
+
+ImageFile = Callable[..., Path]
+
+
+@pytest.fixture
+def image_file(tmp_path: Path) -> ImageFile:
+    def write(name: str) -> Path:
+        path = tmp_path / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def roots(tmp_path: Path) -> tuple[Path, ...]:
+    """Two folders that images may be taken from; the second is a link."""
+    (tmp_path / "images").mkdir()
+    (tmp_path / "target").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    return tmp_path / "images", tmp_path / "link"
+
+
+def test_images_inside_of_an_allowed_folder_are_taken(image_file: ImageFile, roots: tuple[Path, ...]) -> None:
+    check_image(image_file("deep/a.png"), InputRules(roots))
+    (roots[1] / "b.png").write_bytes(image_file("b.png").read_bytes())
+    check_image(roots[1] / "b.png", InputRules(roots))
+
+
+def test_a_path_that_leaves_the_allowed_folders_is_refused(
+    image_file: ImageFile, roots: tuple[Path, ...], tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside.png"
+    image_file("a.png").rename(outside)
+    (roots[0] / "link.png").symlink_to(outside)
+    (roots[0] / "folder").symlink_to(tmp_path)
+    for path in (
+        outside,
+        roots[0] / ".." / "outside.png",
+        roots[0] / "link.png",
+        roots[0] / "folder" / "outside.png",
+        roots[0] / ".." / "nothing.png",  # whether there is a file outside is not told
+    ):
+        with pytest.raises(InputError) as caught:
+            check_image(path, InputRules(roots))
+        assert str(caught.value) == (
+            f"{path} lies outside of {roots[0]}:{roots[1]}; copy it there, or change the setting input_roots"
+        )
+
+
+def test_a_folder_whose_name_only_begins_like_an_allowed_one_is_outside(
+    image_file: ImageFile, roots: tuple[Path, ...], tmp_path: Path
+) -> None:
+    image = image_file("../images-2/a.png")
+    with pytest.raises(InputError, match="lies outside"):
+        check_image(image, InputRules(roots))
+
+
+@pytest.mark.parametrize("name", ["a\0b.png", "\udcff.png"])
+def test_a_path_that_cannot_be_is_one_line(name: str) -> None:
+    with pytest.raises(InputError, match="is not a usable path"):
+        check_place(Path(name), ())
+
+
+def test_a_link_that_goes_round_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.png").symlink_to(tmp_path / "b.png")
+    (tmp_path / "b.png").symlink_to(tmp_path / "a.png")
+    with pytest.raises(InputError):
+        check_image(tmp_path / "a.png")
+
+
+def test_names_are_those_of_the_files() -> None:
+    named = name_images([Path("a/x.png"), Path("b/x.png")])
+    assert [(image.name, image.stem) for image in named] == [("x.png", "x"), ("x.png", "x-2")]
+
+
+def test_a_hundred_megapixels_are_accepted(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((10_000, 10_000), dtype=bool)).save(tmp_path / "large.png")
+    check_image(tmp_path / "large.png")
+
+
+def test_stems_leave_room_for_the_endings_of_results() -> None:
+    names = [f"a/{'n' * 246}.png", f"a/{'n' * 245}m.png", f"{'n' * 246}.jpg", f"{'ü' * 120}.png", "n.png"]
+    stems = distinct_stems(names)
+    assert len(set(stems)) == 5
+    assert stems == distinct_stems(names)
+    assert stems[-1] == "n"
+    for stem in stems:
+        assert len(f"{PurePosixPath(stem).name}-9999.evidence.html".encode()) <= 255
+    assert distinct_stems([f"{'n' * 246}.jpg", f"{'n' * 246}.png"])[1] == f"{stems[2]}-2"
+
+
+@given(st.lists(st.sampled_from(["a.png", "A.jpg", "a-2.png", "a-2-2.png", "b.tar.gz", "c/a.png", ".x", "coco.png"])))
+def test_every_name_gets_its_own_stem(names: list[str]) -> None:
+    stems = distinct_stems(names)
+    assert len({stem.casefold() for stem in stems}) == len(names)
+    assert all(stem.startswith(name.rpartition(".")[0]) for stem, name in zip(stems, names, strict=True))
+
+
+def test_no_image_takes_the_names_of_files_for_all_images() -> None:
+    summaries = {name for name in files_for_all(FORMATS) if name.endswith(".json")}  # as each image has one
+    assert {name.partition(".")[0] for name in summaries} == set(RESERVED_STEMS)
+    assert distinct_stems(["Coco.png", "label-studio.jpg", "a/coco.png"]) == ["Coco-2", "label-studio-2", "a/coco"]
+    assert distinct_stems(["x.png", "x.evidence.png"]) == ["x", "x.evidence-2"]
+
+
+def test_no_stem_makes_a_summary_with_the_name_of_another_images_evidence() -> None:
+    assert distinct_stems(["a.Evidence.png", "a.png", "a.evidence.jpg"]) == ["a.Evidence-2", "a", "a.evidence-3"]
