@@ -1,5 +1,6 @@
 """What a store checks before it writes or searches, the same for every engine."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -38,11 +39,9 @@ def check_prototypes(
                 f"{name}: made with pack {prototype.pack}{of_encoders}, but the bank holds pack {pack}; "
                 "make it again with the bank's pack or add it to another bank"
             )
-        _check_values(f"{name}: its key", prototype.key, key_dimension)
-        _check_values(f"{name}: its vector", prototype.vector, vector_dimension)
-        if not np.any(prototype.key):
+        if _largest(f"{name}: its key", prototype.key, key_dimension) == 0:
             raise InputError(f"{name}: its key is zero, so it has no direction to be found by; expected a non-zero key")
-        if np.abs(prototype.vector).max() > LARGEST_VALUE:
+        if _largest(f"{name}: its vector", prototype.vector, vector_dimension) > LARGEST_VALUE:
             raise InputError(
                 f"{name}: its vector has a value beyond {LARGEST_VALUE:.0f}, the largest the bank can hold (float16)"
             )
@@ -50,15 +49,18 @@ def check_prototypes(
             _check_appearance(f"{name}: its appearance", prototype.appearance, key_dimension)
 
 
-def _check_values(name: str, values: npt.NDArray[np.float32], dimension: int) -> None:
+def _largest(name: str, values: npt.NDArray[np.float32], dimension: int) -> float:
+    """The largest magnitude among the values of a vector, which are to be finite."""
     if values.shape != (dimension,):
         raise InputError(f"{name} has shape {values.shape}, expected ({dimension},): was it made with another model?")
-    if not np.isfinite(values).all():
+    largest = float(np.abs(values).max())
+    if not math.isfinite(largest):
         raise InputError(f"{name} has values that are not finite; leave this prototype out")
+    return largest
 
 
 def _check_appearance(name: str, appearance: npt.NDArray[np.float32], dimension: int) -> None:
-    _check_values(name, appearance, dimension)
+    _largest(name, appearance, dimension)
     if not is_unit(appearance):
         length = np.linalg.norm(appearance.astype(np.float64))
         raise InputError(f"{name} has length {length:.4g}, expected 1: scale it to unit length, or leave it out")
@@ -111,5 +113,6 @@ def unit_rows(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     # In float64, because squares of float32 values leave float32's range.
     wide = rows.astype(np.float64)
     lengths = np.linalg.norm(wide, axis=1, keepdims=True)
-    unit = np.abs(lengths - 1) <= _FLOAT32_ROUNDING
-    return np.where(unit, rows, wide / lengths).astype(np.float32)
+    lengths[np.abs(lengths - 1) <= _FLOAT32_ROUNDING] = 1
+    unit: npt.NDArray[np.float32] = (wide / lengths).astype(np.float32)
+    return unit

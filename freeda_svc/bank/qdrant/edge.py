@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import threading
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ import qdrant_edge as engine
 from freeda_svc.bank.manifest import SHARD_NAME, Manifest
 from freeda_svc.bank.points import KEY, PROTOTYPE
 from freeda_svc.bank.qdrant import packing
-from freeda_svc.bank.qdrant.engine import EVERYTHING, Hit, Point, Search, Where, point_of
+from freeda_svc.bank.qdrant.engine import EVERYTHING, Hit, Point, Search, Vectors, Where, point_of
 from freeda_svc.bank.qdrant.failures import asking, loading
 from freeda_svc.bank.qdrant.folder import bytes_on_disk, check_room, write_count
 from freeda_svc.bank.qdrant.layout import INDEXES, REGISTERS, REPAIR, Index
@@ -79,15 +78,8 @@ class EdgeEngine:
     def write(self, points: Sequence[Point], *, keep: bool = False) -> None:
         """Write points in one operation; see `Engine.write`."""
         check_room(self._folder, _BYTES_A_VALUE * sum(v.size for point in points for v in point.vectors.values()))
-        kept = engine.Filter(must=[engine.HasIdCondition({uuid.UUID(name) for name in REGISTERS})]) if keep else None
-        made = [
-            engine.Point(
-                uuid.UUID(point.id),
-                {name: values.tolist() for name, values in point.vectors.items()},
-                dict(point.payload),
-            )
-            for point in points
-        ]
+        kept = engine.Filter(must=[engine.HasIdCondition(set(REGISTERS))]) if keep else None
+        made = [engine.Point(point.id, _views(point.vectors), dict(point.payload)) for point in points]
         with self._shard_in_use() as shard:
             self._catch_up(shard)
             shard.update(engine.UpdateOperation.upsert_points(made, condition=kept))
@@ -97,7 +89,7 @@ class EdgeEngine:
         check_room(self._folder)
         with self._shard_in_use() as shard:
             self._catch_up(shard)
-            shard.update(engine.UpdateOperation.delete_points([uuid.UUID(name) for name in ids]))
+            shard.update(engine.UpdateOperation.delete_points([*ids]))
 
     def flush(self) -> None:
         """Have everything on the disk, and leave word for processes that may not open the bank how much it holds."""
@@ -109,9 +101,8 @@ class EdgeEngine:
         self, ids: Sequence[str], *, payload: bool | Sequence[str] = False, vectors: Sequence[str] = ()
     ) -> list[Point]:
         """Those of some points that are there; see `Engine.retrieve`."""
-        wanted: list[int | uuid.UUID | str] = [uuid.UUID(name) for name in ids]
         with self._shard_in_use() as shard:
-            records = shard.retrieve(wanted, _listed(payload), self._there(vectors))
+            records = shard.retrieve([*ids], _listed(payload), self._there(vectors))
         return [_point(record) for record in records]
 
     def scroll(
@@ -125,7 +116,7 @@ class EdgeEngine:
     ) -> tuple[list[Point], str | None]:
         """Some points in the order of their ids; see `Engine.scroll`."""
         request = engine.ScrollRequest(
-            offset=None if after is None else uuid.UUID(after),
+            offset=after,
             limit=limit,
             filter=_filter(where),
             with_payload=_listed(payload),
@@ -240,12 +231,11 @@ class EdgeEngine:
         """
         if self._caught_up:
             return
-        ids: list[int | uuid.UUID | str] = [uuid.UUID(name) for name in REGISTERS]
-        payloads = [(record.id, record.payload or {}) for record in shard.retrieve(ids, True, False)]
+        payloads = [(record.id, record.payload or {}) for record in shard.retrieve([*REGISTERS], True, False)]
         for number in range(_MOST_OPERATIONS_LOST):
             points = [engine.Point(name, {}, {**payload, _TRIED: number}) for name, payload in payloads]
             shard.update(engine.UpdateOperation.upsert_points(points))
-            done = shard.retrieve(ids, [_TRIED], False)
+            done = shard.retrieve([*REGISTERS], [_TRIED], False)
             if all((record.payload or {}).get(_TRIED) == number for record in done):
                 self._caught_up = True
                 return
@@ -315,10 +305,15 @@ def create_shard(folder: Path, manifest: Manifest) -> None:
         shard = engine.EdgeShard.create(str(folder / SHARD_NAME), engine.EdgeConfig(vectors=vectors))
         for field, kind in INDEXES.items():
             shard.update(engine.UpdateOperation.create_field_index(field, _SCHEMAS[kind]))
-        registers = [engine.Point(uuid.UUID(name), {}, {}) for name in REGISTERS]
+        registers = [engine.Point(name, {}, {}) for name in REGISTERS]
         shard.update(engine.UpdateOperation.upsert_points(registers))
         shard.flush()
         shard.close()
+
+
+def _views(vectors: Vectors) -> "engine.Vector":
+    """Vectors for the engine, which goes through any sequence of numbers; views spare it lists of Python's floats."""
+    return cast("engine.Vector", {name: values.data for name, values in vectors.items()})
 
 
 def _filter(where: Where) -> engine.Filter | None:

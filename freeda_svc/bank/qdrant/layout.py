@@ -65,6 +65,7 @@ LINKS = 16
 
 HALF_PRECISION = (PROTOTYPE, APPEARANCE)
 _OUTLIER = "outlier"
+_to_json = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` makes an encoder at every call
 _SEARCHED = tuple(name for name, kind in INDEXES.items() if kind is Index.TEXT)
 
 
@@ -78,26 +79,22 @@ def make_points(prototypes: Mapping[str, Prototype], stamp: int) -> list[Point]:
         stamp: when they are added, in microseconds since 1970.
     """
     keys = unit_rows(np.stack([prototype.key for prototype in prototypes.values()]))
-    halves = halved(np.stack([prototype.vector for prototype in prototypes.values()]))
-    return [
-        _make_point(identifier, prototype, {KEY: key, PROTOTYPE: half}, stamp)
-        for (identifier, prototype), key, half in zip(prototypes.items(), keys, halves, strict=True)
-    ]
-
-
-def _make_point(
-    identifier: str, prototype: Prototype, vectors: dict[str, npt.NDArray[np.float32]], stamp: int
-) -> Point:
-    if prototype.appearance is not None:
-        vectors[APPEARANCE] = halved(prototype.appearance)
-    kept = make_payload(prototype)
-    del kept[_OUTLIER]
-    searched = {name: kept.pop(name) for name in _SEARCHED}
-    payload = searched | {MARKED: 0, ADDED: stamp, ABOUT: json.dumps(kept, ensure_ascii=False)}
-    checks = {name: _check_of(name, values) for name, values in vectors.items()}
-    payload[CHECKS] = checks | {ABOUT: _check_of_texts(payload)}
-    point = Point(identifier, payload, vectors)
-    return hide(point, prototype.outlier) if prototype.outlier else point
+    halves = np.stack([prototype.vector for prototype in prototypes.values()]).astype(np.float16)
+    rows = zip(prototypes.items(), keys, halves, halves.astype(np.float32), strict=True)
+    points = []
+    for (identifier, prototype), key, half, vector in rows:
+        vectors = {KEY: key, PROTOTYPE: vector}
+        checks = {KEY: _check_of(KEY, key), PROTOTYPE: _check_of(PROTOTYPE, half)}
+        if prototype.appearance is not None:
+            vectors[APPEARANCE] = halved(prototype.appearance)
+            checks[APPEARANCE] = _check_of(APPEARANCE, vectors[APPEARANCE])
+        kept = make_payload(prototype)
+        del kept[_OUTLIER]
+        payload = {name: kept.pop(name) for name in _SEARCHED} | {MARKED: 0, ADDED: stamp, ABOUT: _to_json(kept)}
+        checks[ABOUT] = _check_of_texts(payload)
+        point = Point(identifier, payload | {CHECKS: checks}, vectors)
+        points.append(hide(point, prototype.outlier) if prototype.outlier else point)
+    return points
 
 
 def hide(point: Point, reason: str) -> Point:
@@ -189,8 +186,8 @@ def halved(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return values.astype(np.float16).astype(np.float32)
 
 
-def _check_of(name: str, values: npt.NDArray[np.float32]) -> int:
-    return zlib.crc32(values.astype("<f2" if name in HALF_PRECISION else "<f4").tobytes())
+def _check_of(name: str, values: npt.NDArray[np.floating]) -> int:
+    return zlib.crc32(values.astype("<f2" if name in HALF_PRECISION else "<f4", order="C", copy=False).data)
 
 
 def _check_of_texts(payload: Mapping[str, Any]) -> int:
