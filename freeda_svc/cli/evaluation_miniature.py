@@ -76,8 +76,8 @@ def miniature(out: Path | None, captions: int, scenes: int, *, ablate: bool, qui
 def _run(folder: Path, captions: int, scenes: int, *, ablated: bool, quiet: bool) -> "list[Ablated]":
     from freeda_svc.bank import make_or_open_folder  # noqa: PLC0415 - brings the engine
     from freeda_svc.evaluation.ablation import Variant, ablate, list_variants  # noqa: PLC0415 - brings much
+    from freeda_svc.evaluation.encoder_cache import with_encoder_cache  # noqa: PLC0415 - brings the models
     from freeda_svc.evaluation.miniature_world import SUPERPIXEL_NUMBERS, write_validation_set  # noqa: PLC0415 - as above
-    from freeda_svc.evaluation.remembering import remembering  # noqa: PLC0415 - brings the models
     from freeda_svc.packs import load_pack  # noqa: PLC0415 - as above
     from freeda_svc.segmentation import Segmenter  # noqa: PLC0415 - as above
 
@@ -93,7 +93,7 @@ def _run(folder: Path, captions: int, scenes: int, *, ablated: bool, quiet: bool
             _fill(store, pack, captions, tell)
         with _shown("ablation" if ablated else "scenes", quiet=quiet) as tell:
             return ablate(
-                Segmenter(remembering(pack), store),
+                Segmenter(with_encoder_cache(pack), store),
                 store,
                 dataset,
                 variants,

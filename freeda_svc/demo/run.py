@@ -9,8 +9,7 @@ from typing import Any
 
 from freeda_svc.captions import read_captions
 from freeda_svc.demo.pictures import GeneratedExample, compose_gallery
-from freeda_svc.demo.scores import score_masks
-from freeda_svc.demo.world import DemoPlan, LabelledScene, write_captions, write_scenes, wrong_nouns
+from freeda_svc.demo.world import DemoPlan, LabelledScene, score_masks, write_captions, write_scenes, wrong_nouns
 from freeda_svc.errors import FreedaError, InputError
 from freeda_svc.jobs import JobState, JobSummary, export_results, result_totals, submit_ingest, submit_segment
 from freeda_svc.miniature.scenes import NOUNS

@@ -1,6 +1,6 @@
-"""What the demonstration works on: captions to learn from, scenes to segment, and one noun that comes later."""
+"""What the demonstration works on: captions, scenes to segment, a noun that is taught later; and scores of masks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count, cycle
 from pathlib import Path
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from freeda_svc.evaluation import ConfusionMatrix
 from freeda_svc.miniature.scenes import EASY, HARD, NOUNS, Scene, paint_scene
 from freeda_svc.miniature.things import THINGS
 
@@ -81,3 +82,24 @@ def write_scenes(folder: Path, wanted: int, *, split: int = TEST_SPLIT) -> list[
 def wrong_nouns() -> dict[str, str]:
     """Return another noun for every noun, the control: each class gets another class's prototypes."""
     return {noun: NOUNS[(index + 5) % len(NOUNS)] for index, noun in enumerate(NOUNS)}
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Agreement over all scenes: mean IoU over the nouns, IoU of each noun, share of right pixels; all 0 to 1.
+
+    The IoU of a noun that is neither in the truth nor in the masks is None.
+    """
+
+    mean_iou: float
+    iou: dict[str, float | None]
+    pixel_accuracy: float
+
+
+def score_masks(scenes: Sequence[LabelledScene], masks: Sequence[Path]) -> Scores:
+    """Compare the masks, whose labels are positions in ``NOUNS``, with the scenes' true labels."""
+    confusion = ConfusionMatrix(len(NOUNS))
+    for scene, mask in zip(scenes, masks, strict=True):
+        confusion.add(scene.labels, np.asarray(Image.open(mask)))
+    iou = dict(zip(NOUNS, (None if np.isnan(value) else float(value) for value in confusion.iou()), strict=True))
+    return Scores(confusion.mean_iou(), iou, confusion.pixel_accuracy())

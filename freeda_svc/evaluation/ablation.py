@@ -91,7 +91,7 @@ def ablate(
     """Evaluate variants on a dataset; marks of curation are taken back at the end.
 
     Args:
-        segmenter: with the bank, and best with a `remembering` pack.
+        segmenter: with the bank, and best with a pack ``with_encoder_cache``.
         store: the bank, which is curated for some variants.
         dataset: the images.
         variants: what is tried; equal ones are evaluated once.

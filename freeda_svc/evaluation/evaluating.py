@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.errors import InputError
-from freeda_svc.evaluation.datasets import Dataset, LabelledImage
+from freeda_svc.evaluation.datasets import IGNORED, Dataset, LabelledImage
 from freeda_svc.evaluation.kept_counts import KeptCounts
-from freeda_svc.evaluation.label_files import IGNORED
 from freeda_svc.evaluation.metrics import ConfusionMatrix
 from freeda_svc.evaluation.truth import OnProgress, check_same_size, read_truth
 from freeda_svc.images import PAPER

@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.errors import InputError
-from freeda_svc.evaluation.datasets import Dataset, LabelledImage
-from freeda_svc.evaluation.label_files import IGNORED
+from freeda_svc.evaluation.datasets import IGNORED, Dataset, LabelledImage
 from freeda_svc.images.orientation import DrawnOn, is_drawn_on_stored, is_upright, read_frame
 
 OnProgress = Callable[[int, int], None]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from freeda_svc.images.compression import check_lossless
     from freeda_svc.images.files import check_image_file, opened_image
     from freeda_svc.images.formats import image_endings
-    from freeda_svc.images.masks import MaskSource, doubt_about_mask, load_mask, read_mask
+    from freeda_svc.images.masks import MaskSource, doubt_about_mask, load_mask, read_mask, voc_colours
     from freeda_svc.images.pixels import (
         PAPER,
         ImageSource,
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
         load_visible,
         read_image,
     )
-    from freeda_svc.images.voc_palette import voc_colours
 
 __all__ = [
     "ImageSource",
@@ -51,7 +50,7 @@ __getattr__ = names_from(
         "freeda_svc.images.compression": ("check_lossless",),
         "freeda_svc.images.files": ("check_image_file", "opened_image"),
         "freeda_svc.images.formats": ("image_endings",),
-        "freeda_svc.images.masks": ("MaskSource", "doubt_about_mask", "load_mask", "read_mask"),
+        "freeda_svc.images.masks": ("MaskSource", "doubt_about_mask", "load_mask", "read_mask", "voc_colours"),
         "freeda_svc.images.pixels": (
             "ImageSource",
             "LoadedImage",
@@ -61,6 +60,5 @@ __getattr__ = names_from(
             "load_visible",
             "read_image",
         ),
-        "freeda_svc.images.voc_palette": ("voc_colours",),
     },
 )

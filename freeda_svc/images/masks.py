@@ -1,4 +1,4 @@
-"""Masks of objects, from image files."""
+"""Masks of objects, and the colours that Pascal VOC stores masks in."""
 
 import os
 from pathlib import Path
@@ -23,6 +23,7 @@ MaskSource = Union[npt.NDArray[np.generic], "torch.Tensor", Image.Image, "os.Pat
 _ONE_VALUE_A_PIXEL = frozenset(("1", "L", "P", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"))
 _MOST_COLOURS = 256
 _MOST_OF_BORDER = 0.75
+_BITS, _CHANNELS = 8, 3
 
 
 def read_mask(path: Path, rules: InputRules = ANYWHERE) -> npt.NDArray[np.bool_]:
@@ -111,3 +112,23 @@ def _object_in(image: Image.Image, name: str) -> npt.NDArray[np.bool_]:
             "are image and mask swapped?"
         )
     return np.asarray(np.asarray(colours).any(axis=2))
+
+
+def voc_colours(count: int) -> npt.NDArray[np.uint8]:
+    """Return the first colours of VOC's colour map.
+
+    The bits of a label are dealt to red, green and blue in turn, its lowest three to their highest bits, the next
+    three to the bits below, and so on: labels near each other get colours far apart.
+
+    Args:
+        count: how many, at most 256.
+
+    Returns:
+        (count, 3) uint8, RGB.
+    """
+    labels = np.arange(count)
+    colours = np.zeros((count, _CHANNELS), dtype=np.uint8)
+    for place in range(_BITS):
+        channel, depth = place % _CHANNELS, place // _CHANNELS
+        colours[:, channel] |= (((labels >> place) & 1) << (_BITS - 1 - depth)).astype(np.uint8)
+    return colours

@@ -17,11 +17,10 @@ if TYPE_CHECKING:
         write_collections,
         write_image_files,
     )
-    from freeda_svc.outputs.kept import KeptResult, keep_result
+    from freeda_svc.outputs.kept import KeptResult, Picture, keep_result
     from freeda_svc.outputs.masks import UNKNOWN, read_labels, write_mask
     from freeda_svc.outputs.overlays import draw_overlay, write_overlay
     from freeda_svc.outputs.palettes import MOST_COLOURS, UNKNOWN_COLOUR, extend_colours, palette
-    from freeda_svc.outputs.picture import Picture
     from freeda_svc.outputs.pieces import PieceParameters
     from freeda_svc.outputs.prototype_pictures import compose_prototype, heat
     from freeda_svc.outputs.summaries import summarise, write_summary
@@ -77,6 +76,7 @@ __getattr__ = names_from(
         ),
         "freeda_svc.outputs.kept": (
             "KeptResult",
+            "Picture",
             "keep_result",
         ),
         "freeda_svc.outputs.masks": (
@@ -94,7 +94,6 @@ __getattr__ = names_from(
             "extend_colours",
             "palette",
         ),
-        "freeda_svc.outputs.picture": ("Picture",),
         "freeda_svc.outputs.pieces": ("PieceParameters",),
         "freeda_svc.outputs.prototype_pictures": (
             "compose_prototype",

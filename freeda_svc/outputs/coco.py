@@ -10,9 +10,8 @@ from pycocotools import mask as pycocotools_mask
 
 from freeda_svc.errors import InputError
 from freeda_svc.images.coco_masks import MOST_PIXELS
-from freeda_svc.outputs.masks import UNKNOWN
+from freeda_svc.outputs.masks import UNKNOWN, category_runs
 from freeda_svc.outputs.pieces import Piece
-from freeda_svc.outputs.runs import category_runs
 
 FIRST_ID = 1
 """Of categories, images and annotations: COCO's tools take 0 for "none" in places."""

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from freeda_svc.outputs.coco import FIRST_ID, CategoryMask, coco_categories, coco_masks, coco_result, piece_mask
 from freeda_svc.outputs.files import not_written, write_whole
+from freeda_svc.outputs.kept import Picture
 from freeda_svc.outputs.label_studio import label_studio_configuration, label_studio_task
-from freeda_svc.outputs.picture import Picture
 from freeda_svc.outputs.pieces import PieceParameters, find_pieces, join_pieces
 from freeda_svc.whole_files import placed_whole
 

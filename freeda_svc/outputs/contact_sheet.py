@@ -17,12 +17,12 @@ from PIL import Image
 from freeda_svc.outputs.blending import blend, looks, reduce_to
 from freeda_svc.outputs.dataset_folders import DatasetFolder
 from freeda_svc.outputs.files import content_digest, page_part, write_whole
+from freeda_svc.outputs.kept import Picture
 from freeda_svc.outputs.legends import UNKNOWN_NAME, percent
 from freeda_svc.outputs.masks import UNKNOWN, pixels_by_label
 from freeda_svc.outputs.names import flat_names, plain_name
 from freeda_svc.outputs.palettes import UNKNOWN_SHOWN
 from freeda_svc.outputs.patterns import UNKNOWN_PATTERN, draw_pattern
-from freeda_svc.outputs.picture import Picture
 
 INDEX = "index.html"
 _FOLDER = "index"

@@ -11,7 +11,7 @@ from freeda_svc.errors import InputError
 from freeda_svc.images import opened_image
 from freeda_svc.input_files import KEPT
 from freeda_svc.outputs.files import copy_whole, make_folder, write_whole
-from freeda_svc.outputs.picture import Picture
+from freeda_svc.outputs.kept import Picture
 
 NOTES = ".freeda-files.json"
 """The names of the files that were written, so that they can be replaced by others."""

@@ -11,10 +11,9 @@ from freeda_svc.errors import InputError
 from freeda_svc.outputs.collected import COCO, LABEL_STUDIO, write_coco, write_label_studio
 from freeda_svc.outputs.contact_sheet import INDEX, write_index
 from freeda_svc.outputs.files import copy_whole, make_folder, write_whole
-from freeda_svc.outputs.kept import EVIDENCE, EVIDENCE_PAGE, MASK, SUMMARY
+from freeda_svc.outputs.kept import EVIDENCE, EVIDENCE_PAGE, MASK, SUMMARY, Picture
 from freeda_svc.outputs.label_studio import LOCAL_FILES
 from freeda_svc.outputs.overlays import write_overlay
-from freeda_svc.outputs.picture import Picture
 from freeda_svc.outputs.pieces import PieceParameters
 from freeda_svc.outputs.polygons import feature_collection
 from freeda_svc.outputs.scores import write_score_arrays, write_score_image

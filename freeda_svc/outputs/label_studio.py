@@ -14,8 +14,8 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import numpy.typing as npt
 
+from freeda_svc.outputs.masks import category_runs
 from freeda_svc.outputs.names import plain_name
-from freeda_svc.outputs.runs import category_runs
 
 LOCAL_FILES = "/data/local-files/?d="
 """Where Label Studio serves the files of the folder that it was told of as local storage."""

@@ -1,5 +1,6 @@
-"""Label maps as PNG files whose pixel values are the labels."""
+"""Label maps: PNG files whose pixel values are the labels, and their runs, which other formats are made of."""
 
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -47,6 +48,31 @@ def pixels_by_label(labels: npt.NDArray[np.integer]) -> dict[int, int]:
     pixels = np.bincount(labels.ravel() + 1)
     order = (np.argsort(-pixels[1:], kind="stable") + 1).tolist()
     return {place - 1: int(pixels[place]) for place in (*order, 0) if pixels[place]}
+
+
+def category_runs(pixels: npt.NDArray[np.integer]) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    """Cut a flattened label map into the runs of each category that it shows.
+
+    Args:
+        pixels: (P,) integers, labels; -1 is unknown and left out.
+
+    Yields:
+        A category, in ascending order, and the lengths of its runs: outside, inside, outside, and so on, (n,) int64
+            that sum up to P. The first is 0 where the first pixel lies inside; the last may lie in- or outside.
+    """
+    borders = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
+    starts = np.concatenate(([0], borders))
+    stops = np.concatenate((borders, [pixels.size]))
+    values = pixels[starts]
+    order = np.argsort(values, kind="stable")
+    categories, firsts = np.unique(values[order], return_index=True)
+    for category, members in zip(categories.tolist(), np.split(order, firsts[1:]), strict=True):
+        if category == UNKNOWN:
+            continue
+        edges = np.stack((starts[members], stops[members]), axis=1).ravel()
+        lengths = np.diff(edges, prepend=0)
+        rest = pixels.size - int(edges[-1])
+        yield category, np.append(lengths, rest) if rest else lengths
 
 
 def unknown_value(categories: int) -> int:

@@ -16,8 +16,8 @@ from freeda_svc.images.orientation import is_upright
 from freeda_svc.input_files import KEPT
 from freeda_svc.outputs.dataset_folders import DatasetFolder, write_image
 from freeda_svc.outputs.files import write_whole
+from freeda_svc.outputs.kept import Picture
 from freeda_svc.outputs.names import flat_names, plain_name
-from freeda_svc.outputs.picture import Picture
 from freeda_svc.outputs.pieces import Piece, PieceParameters, as_text, find_pieces
 from freeda_svc.outputs.polygons import one_ring, trace_piece
 

@@ -18,7 +18,7 @@ from freeda_svc.packs.parameters import SegmentationParameters
 from freeda_svc.segmentation.aggregation import TextPrototypes
 from freeda_svc.segmentation.categories import Category, check_categories
 from freeda_svc.segmentation.checks import check_parameters
-from freeda_svc.segmentation.deciding import Decision
+from freeda_svc.segmentation.decision import Decision
 from freeda_svc.segmentation.encoding import EncodedWindow, encode_windows
 from freeda_svc.segmentation.evidence import USUAL_LIMITS, Evidence, EvidenceLimits, explain
 from freeda_svc.segmentation.known_words import KnownWord, WordKnowledge
@@ -27,7 +27,7 @@ from freeda_svc.segmentation.proposals import USUAL, ProposalParameters, Proposa
 from freeda_svc.segmentation.result import UNKNOWN, Segmentation, score_categories
 from freeda_svc.segmentation.scoring import Ensemble, cosine
 from freeda_svc.segmentation.superpixels import prepare_superpixels
-from freeda_svc.segmentation.transparency import leave_out_transparent
+from freeda_svc.segmentation.unknown import leave_out_transparent
 from freeda_svc.segmentation.windows import Window, place_windows, resize_image, scaled_size
 
 

@@ -1,21 +1,29 @@
-"""Pixels that belong to none of the categories.
+"""Pixels that belong to none of the categories: nothing fits there, or the image is transparent.
 
 As in the released code, "unknown" is one more channel that competes with the scores of the categories: each window has
 one, it is averaged and resized like them, and where it is not below the best score, the pixel is unknown. The channel
 is a constant, or one where a local similarity is below the threshold and zero elsewhere.
+
+Models know no transparency and see a colour in its place; scores there are dropped.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from freeda_svc.packs.parameters import UnknownParameters
-from freeda_svc.segmentation.intersections import intersect_windows
+from freeda_svc.segmentation.intersections import MergedRegions, intersect_windows
 from freeda_svc.segmentation.merging import SCORES_AT_ONCE, Merged, score_rows
+from freeda_svc.segmentation.parts import nearest_pixels
 from freeda_svc.segmentation.result import UNKNOWN
 from freeda_svc.segmentation.window_scores import WindowScores
 from freeda_svc.segmentation.windows import Window
+
+NO_SCORE = 0.0
+"""The score of transparent pixels."""
 
 
 def unknown_channel(
@@ -100,3 +108,35 @@ def mark_unknown(
             channel = score_rows(regions, size, start, stop)[0].numpy()
             labels[start:stop][channel >= merged.scores[start:stop]] = UNKNOWN
     return merged
+
+
+def leave_out_transparent(merged: Merged, visible: npt.NDArray[np.bool_], *, refined: bool) -> Merged:
+    """Take the pixels that cannot be seen out of a merged image.
+
+    Args:
+        merged: the image; its labels and scores are changed.
+        visible: (H, W) bool.
+        refined: whether the highest scores are those of refined scores, which are not kept and stay as they are.
+
+    Returns:
+        The same with highest scores of what can be seen.
+    """
+    merged.labels[~visible] = UNKNOWN
+    merged.scores[~visible] = NO_SCORE
+    return merged if refined else replace(merged, highest=_highest_in_sight(merged, visible))
+
+
+def _highest_in_sight(merged: Merged, visible: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    """Return the (N,) highest score of each category where something can be seen at the scale that models see."""
+    regions: MergedRegions = merged.regions
+    seen = nearest_pixels(visible, regions.map.shape)
+    if not seen.any():  # a line that is thinner than a pixel of that scale
+        return merged.highest
+    numbers = np.unique(regions.map[seen])
+    highest = torch.from_numpy(regions.scores[numbers[numbers >= 0]].max(axis=0, initial=-np.inf))
+    rows, columns = (torch.from_numpy(places) for places in np.nonzero(seen & (regions.map < 0)))
+    at_once = max(1, SCORES_AT_ONCE // len(highest))
+    for start in range(0, len(rows), at_once):
+        part = regions.pixel_scores(rows[start : start + at_once], columns[start : start + at_once])
+        highest = torch.maximum(highest, part.amax(dim=0))
+    return np.asarray(highest.numpy(), dtype=np.float32)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from freeda_svc.demo.scores import score_masks
-from freeda_svc.demo.world import LabelledScene
+from freeda_svc.demo.world import LabelledScene, score_masks
 from freeda_svc.miniature.scenes import NOUNS
 
 SKY, BALL, CAR = (NOUNS.index(noun) for noun in ("sky", "ball", "car"))

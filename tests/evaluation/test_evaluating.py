@@ -8,7 +8,7 @@ import pytest
 
 from freeda_svc.errors import InputError
 from freeda_svc.evaluation import Dataset, KeptCounts, LabelledImage, evaluate
-from freeda_svc.evaluation.label_files import IGNORED, LabelValues
+from freeda_svc.evaluation.datasets import IGNORED, LabelValues
 from freeda_svc.packs import UnknownParameters, read_pack_parameters
 from freeda_svc.segmentation import Category
 

@@ -5,7 +5,7 @@ import pytest
 
 from freeda_svc.errors import InputError
 from freeda_svc.evaluation import folder_dataset
-from freeda_svc.evaluation.label_files import IGNORED
+from freeda_svc.evaluation.datasets import IGNORED
 from freeda_svc.vocabularies import load_vocabulary
 
 Write = Callable[[Path, object], Path]

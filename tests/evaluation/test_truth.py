@@ -7,7 +7,7 @@ from PIL import Image, ImageOps
 
 from freeda_svc.errors import InputError
 from freeda_svc.evaluation import Dataset, LabelledImage, TruePixels, look_through
-from freeda_svc.evaluation.label_files import IGNORED, LabelValues
+from freeda_svc.evaluation.datasets import IGNORED, LabelValues
 from freeda_svc.evaluation.truth import read_truth
 from freeda_svc.segmentation import Category
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from freeda_svc.errors import InputError
-from freeda_svc.evaluation.label_files import read_labels
+from freeda_svc.evaluation.datasets import read_labels
 from freeda_svc.images import read_mask
 
 ROWS, COLUMNS = np.mgrid[:96, :128]

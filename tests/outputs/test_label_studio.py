@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as arrays
 
 from freeda_svc.outputs import palette
 from freeda_svc.outputs.label_studio import label_studio_configuration, label_studio_task, pack_brush
-from freeda_svc.outputs.runs import category_runs
+from freeda_svc.outputs.masks import category_runs
 
 NAMES = ("ball", "sky & <sea>", "собака", "🐶")
 SCORES = (0.5, 0.7, None, 0.9)

@@ -1,11 +1,14 @@
-"""Datasets as they lie in folders when they are unpacked: one module a family of datasets."""
+"""Datasets as they lie in folders when they are unpacked."""
 
-from freeda_svc.evaluation.layouts.ade import list_ade
-from freeda_svc.evaluation.layouts.cityscapes import list_cityscapes
-from freeda_svc.evaluation.layouts.coco import list_coco_object, list_coco_stuff
-from freeda_svc.evaluation.layouts.folders import list_folders
-from freeda_svc.evaluation.layouts.found import Found
-from freeda_svc.evaluation.layouts.pascal import list_context, list_voc
+from freeda_svc.evaluation.layouts.found import Found, list_folders
+from freeda_svc.evaluation.layouts.published import (
+    list_ade,
+    list_cityscapes,
+    list_coco_object,
+    list_coco_stuff,
+    list_context,
+    list_voc,
+)
 
 __all__ = [
     "Found",

@@ -14,9 +14,8 @@ from torch.nn import functional
 from transformers import Dinov2Config, Dinov2Model
 
 from freeda_svc.miniature.scenes import CROWDED, EASY, HARD, NOUNS
-from freeda_svc.miniature.training.augmentation import disturb
 from freeda_svc.miniature.training.loop import Schedule, Training
-from freeda_svc.miniature.training.pool import TRAINING_SPLIT, join_pools, paint_pool
+from freeda_svc.miniature.training.pool import TRAINING_SPLIT, disturb, join_pools, paint_pool
 
 BATCH = 24
 PATCH = 4

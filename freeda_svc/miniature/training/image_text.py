@@ -13,10 +13,9 @@ from transformers import CLIPTokenizer
 
 from freeda_svc.encoders.templates import TEMPLATES, fill
 from freeda_svc.miniature.scenes import EASY, HARD, NOUNS
-from freeda_svc.miniature.training.augmentation import disturb
 from freeda_svc.miniature.training.generator import tokenize
 from freeda_svc.miniature.training.loop import Schedule, Training
-from freeda_svc.miniature.training.pool import TRAINING_SPLIT, ScenePool, flip_some, join_pools, paint_pool
+from freeda_svc.miniature.training.pool import TRAINING_SPLIT, ScenePool, disturb, flip_some, join_pools, paint_pool
 
 BATCH = 96
 MEAN = STD = (0.5, 0.5, 0.5)

@@ -1,10 +1,11 @@
-"""Painted scenes in memory, to draw training batches from."""
+"""Painted scenes in memory, to draw training batches from, and how they are made to resemble generated ones."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.nn import functional
 
 from freeda_svc.miniature.scenes import NOUNS, SceneStyle, paint_scene
 
@@ -61,3 +62,13 @@ def flip_some(rng: np.random.Generator, pixels: torch.Tensor) -> torch.Tensor:
     """Mirror half of the images, left to right."""
     chosen = torch.from_numpy(rng.random(len(pixels)) < 0.5)
     return torch.where(chosen[:, None, None, None], pixels.flip(-1), pixels)
+
+
+def disturb(pixels: torch.Tensor) -> torch.Tensor:
+    """Return images (B, 3, H, W), -1 to 1, each blurred, brightened and made noisy by its own random amount."""
+    count = len(pixels)
+    amounts = torch.rand(3, count, 1, 1, 1)
+    blurred = functional.avg_pool2d(functional.pad(pixels, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    mixed = torch.lerp(pixels, blurred, amounts[0] * (torch.rand(count, 1, 1, 1) < 0.6))
+    shifted = mixed * (1 + 0.2 * (amounts[1] - 0.5)) + 0.15 * (torch.rand(count, 3, 1, 1) - 0.5)
+    return (shifted + 0.06 * amounts[2] * torch.randn_like(pixels)).clamp(-1, 1)

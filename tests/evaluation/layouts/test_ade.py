@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from freeda_svc.errors import InputError
-from freeda_svc.evaluation.label_files import IGNORED
+from freeda_svc.evaluation.datasets import IGNORED
 from freeda_svc.evaluation.layouts import list_ade
 
 Write = Callable[[Path, object], Path]

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from freeda_svc.errors import InputError
-from freeda_svc.evaluation.label_files import IGNORED
+from freeda_svc.evaluation.datasets import IGNORED
 from freeda_svc.evaluation.layouts import list_cityscapes
-from freeda_svc.evaluation.layouts.cityscapes import EVALUATED_IDENTIFIERS
+from freeda_svc.evaluation.layouts.published import EVALUATED_IDENTIFIERS
 from freeda_svc.vocabularies import load_vocabulary
 
 Write = Callable[[Path, object], Path]

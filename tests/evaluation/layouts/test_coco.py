@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from freeda_svc.errors import InputError
-from freeda_svc.evaluation.label_files import IGNORED
+from freeda_svc.evaluation.datasets import IGNORED
 from freeda_svc.evaluation.layouts import list_coco_object, list_coco_stuff
-from freeda_svc.evaluation.layouts.coco import stored_classes
+from freeda_svc.evaluation.layouts.published import stored_classes
 from freeda_svc.vocabularies import load_vocabulary
 
 Write = Callable[[Path, object], Path]

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from freeda_svc.evaluation.remembering import remembering
+from freeda_svc.evaluation.encoder_cache import with_encoder_cache
 from freeda_svc.packs import Pack, load_pack
 
 
@@ -22,7 +22,7 @@ def test_an_image_is_encoded_once_whatever_batch_it_comes_in(pack: Pack, monkeyp
 
     monkeypatch.setattr(pack.backbone, "features", features)
     images = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(1))
-    other = remembering(pack)
+    other = with_encoder_cache(pack)
     first = other.backbone.features(images[:2])
     again = other.backbone.features(images[[1, 2, 0, 2]])
     assert seen == [2, 1]
@@ -32,7 +32,7 @@ def test_an_image_is_encoded_once_whatever_batch_it_comes_in(pack: Pack, monkeyp
 
 def test_embeddings_are_remembered_too_and_all_else_is_the_packs(pack: Pack) -> None:
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(2))
-    other = remembering(pack)
+    other = with_encoder_cache(pack)
     assert torch.equal(other.image_text.embed_images(images), other.image_text.embed_images(images))
     assert torch.allclose(other.image_text.embed_images(images), pack.image_text.embed_images(images), atol=1e-5)
     assert other.fingerprint == pack.fingerprint
@@ -41,7 +41,7 @@ def test_embeddings_are_remembered_too_and_all_else_is_the_packs(pack: Pack) -> 
 
 
 def test_images_of_one_content_and_different_shapes_are_told_apart(pack: Pack) -> None:
-    other = remembering(pack)
+    other = with_encoder_cache(pack)
     wide, high = torch.zeros(1, 3, 2, 8), torch.zeros(1, 3, 4, 4)
     calls = []
     other.image_text._encoder = None

@@ -1,4 +1,4 @@
-"""Encoders that remember what they said of an image, for experiments that show them the same windows again."""
+"""A cache of what image encoders return, for experiments that encode the same windows again and again."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,15 +10,15 @@ from freeda_svc.packs import Pack
 Encode = Callable[[torch.Tensor], torch.Tensor]
 
 
-class _Memory:
-    """What an encoder gives for each image of a batch, kept by the image's content."""
+class _Cache:
+    """What an encoder returns for each image of a batch, by the image's content."""
 
     def __init__(self, encode: Encode) -> None:
         self._encode = encode
         self._kept: dict[bytes, torch.Tensor] = {}
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        """Encode (B, 3, H, W) images; those seen before are not computed again."""
+        """Encode (B, 3, H, W) images; those of earlier calls are not computed again."""
         names = [_content(image) for image in images]
         new = {name: index for index, name in enumerate(names) if name not in self._kept}
         if new:
@@ -30,24 +30,24 @@ def _content(image: torch.Tensor) -> bytes:
     return repr(tuple(image.shape)).encode() + image.contiguous().numpy().tobytes()
 
 
-class _Remembering:
-    """An encoder with one of its methods replaced by a memory of it."""
+class _CachedEncoder:
+    """An encoder one of whose methods is cached."""
 
     def __init__(self, encoder: object, method: str) -> None:
         self._encoder = encoder
-        setattr(self, method, _Memory(getattr(encoder, method)))
+        setattr(self, method, _Cache(getattr(encoder, method)))
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the encoder has
         return getattr(self._encoder, name)
 
 
-def remembering(pack: Pack) -> Pack:
+def with_encoder_cache(pack: Pack) -> Pack:
     """Return a pack with the same models, whose image encoders compute every image once.
 
     Everything is kept in memory: a feature grid and an embedding for every window ever seen.
     """
     other = Pack(pack.description, pack.computing)
     vars(other).update(
-        backbone=_Remembering(pack.backbone, "features"), image_text=_Remembering(pack.image_text, "embed_images")
+        backbone=_CachedEncoder(pack.backbone, "features"), image_text=_CachedEncoder(pack.image_text, "embed_images")
     )
     return other

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from freeda_svc.errors import InputError
-from freeda_svc.evaluation.label_files import IGNORED, LabelValues, read_labels
+from freeda_svc.evaluation.datasets import IGNORED, LabelValues, read_labels
 
 Write = Callable[[Path, object], Path]
 

@@ -15,7 +15,7 @@ from freeda_svc.packs.parameters import (
     UnknownWay,
 )
 from freeda_svc.segmentation.categories import parse_categories
-from freeda_svc.segmentation.deciding import Decision
+from freeda_svc.segmentation.decision import Decision
 from freeda_svc.segmentation.merging import Merged
 from freeda_svc.segmentation.pamr import refine
 from freeda_svc.segmentation.refining import merge_refined
