@@ -33,8 +33,9 @@ def demo(out: Path, captions: int, scenes: int, *, quiet: bool, as_json: bool) -
     The folder gets gallery.png, report.json and every mask.
 
     \b
-    Example:
+    Examples:
       freeda demo --out demo-output
+      freeda demo --captions 30 --scenes 10   # smaller and sooner; the masks are worse
     """
     from freeda_svc.demo.run import run_demo  # noqa: PLC0415 - brings Celery and the painter with it
     from freeda_svc.demo.world import DemoPlan  # noqa: PLC0415
