@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DatabaseError, DisconnectionError, OperationalError
 
 from freeda_svc.addresses import shown_address
-from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.errors import InputError, UnavailableError, one_line
 from freeda_svc.settings import Settings
 
 BUSY_TIMEOUT_SECONDS = 30
@@ -150,7 +150,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
-def one_line(settings: Settings) -> Iterator[None]:
+def database_errors(settings: Settings) -> Iterator[None]:
     """Turn a database that does not answer into an ``UnavailableError`` without its password."""
     try:
         yield
@@ -158,5 +158,5 @@ def one_line(settings: Settings) -> Iterator[None]:
         if type(error) not in {DatabaseError, OperationalError}:  # the others are mistakes of this program
             raise
         place = shown_address(settings.database_url) or str(settings.database_file)
-        reason = " ".join(str(error.orig).split())
+        reason = one_line(error.orig)
         raise UnavailableError(f"the database {place} does not answer: {reason}") from error

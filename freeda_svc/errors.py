@@ -14,8 +14,18 @@ class NotFoundError(FreedaError):
 
 
 class BusyError(FreedaError):
-    """Something is held by another process."""
+    """Something is in use by another process."""
 
 
 class UnavailableError(FreedaError):
     """A part that is needed does not answer: the broker, the database, a directory that cannot be written."""
+
+
+def one_line(reason: object) -> str:
+    """Return an error's message, or any text, on one line: stretches of blanks and line ends become single blanks.
+
+    Args:
+        reason: for an exception without a message, the name of its class is returned.
+    """
+    line = " ".join(str(reason).split())
+    return line or (type(reason).__name__ if isinstance(reason, BaseException) else "")

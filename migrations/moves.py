@@ -9,8 +9,8 @@ from freeda_svc.database_connections import (
     WRITING,
     current_revision,
     database_engine,
+    database_errors,
     forget_revision,
-    one_line,
 )
 from freeda_svc.errors import UnavailableError
 from freeda_svc.settings import Settings, prepare_home
@@ -50,7 +50,7 @@ def check_current(settings: Settings) -> str:
     Raises:
         UnavailableError: it is not the newest, or the database does not answer.
     """
-    with one_line(settings):
+    with database_errors(settings):
         found = current_revision(database_engine(settings))
     if found != HEAD:
         raise UnavailableError(f"the database is at revision {found or 'none'}, this version needs {HEAD}")
@@ -69,7 +69,7 @@ def _move(settings: Settings, action: "Callable[[Config], None]") -> None:
     # The write lock is taken before the revision is read, so two processes do not move at once.
     forget_revision(settings)
     engine = database_engine(settings).execution_options(**{WRITING: DURABLE})
-    with one_line(settings), engine.begin() as connection:
+    with database_errors(settings), engine.begin() as connection:
         configuration.attributes["connection"] = connection
         try:
             action(configuration)

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from freeda_svc.errors import FreedaError
+from freeda_svc.errors import FreedaError, one_line
 from freeda_svc.settings import load_settings
 from freeda_svc.workers.supervisor import run_stack
 
@@ -17,7 +17,7 @@ def main() -> int:
     try:
         run_stack(load_settings(), queues=arguments.queue, belongs_to=arguments.belongs_to)
     except FreedaError as error:
-        sys.stderr.write(f"{' '.join(str(error).split())}\n")
+        sys.stderr.write(f"{one_line(error)}\n")
         return 1
     return 0
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, cast
 
-from freeda_svc.errors import FreedaError, InputError
+from freeda_svc.errors import FreedaError, InputError, one_line
 from freeda_svc.loggers import logger
 from freeda_svc.workers.answers import ANSWERS, UNDISTURBED, Answer
 from freeda_svc.workers.broker import broker_client
@@ -92,8 +92,7 @@ def _reply(held: Held, client: "redis.Redis", question: str, arguments: dict[str
     except Exception as error:  # who asked must be told; what the code did not foresee is told to the log in full
         over = error if isinstance(error, SoftTimeLimitExceeded) else None
         log.exception("a question could not be answered", question=question)
-        line = " ".join(str(error).split())
-        message = f"the worker could not answer ({type(error).__name__}: {line}); its log says more"
+        message = f"the worker could not answer ({type(error).__name__}: {one_line(error)}); its log says more"
         content = json.dumps({"error": FreedaError.__name__, "message": f"{message}{unknown_change(question)}"})
     with client.pipeline() as pipeline:
         pipeline.rpush(place, content)

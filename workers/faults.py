@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from freeda_svc.errors import FreedaError
+from freeda_svc.errors import FreedaError, one_line
 from freeda_svc.jobs import MOVES, JobKind
 from freeda_svc.jobs.claims import Claim, times_handed_back
 from freeda_svc.workers.held import Held
@@ -53,7 +53,7 @@ def fault_behind(error: Exception, held: Held, claim: Claim) -> Fault | None:
         held: models and banks of this process.
         claim: the item.
     """
-    line = " ".join(str(error).split()) or type(error).__name__
+    line = one_line(error)
     if claim.kind in MOVES and isinstance(error, FreedaError | OSError):
         return None  # it says itself which of the files that it was given cannot be used, and who waits is to know
     if may_pass(error):

@@ -12,6 +12,7 @@ import billiard.util
 import structlog
 from structlog.typing import Processor
 
+from freeda_svc.errors import one_line
 from freeda_svc.loggers import configure_loggers
 from freeda_svc.private_folders import make_private_folder
 from freeda_svc.settings import Settings
@@ -115,7 +116,7 @@ def _one_line(
     lineno: int,
     line: str | None = None,  # noqa: ARG001 - as given
 ) -> str:
-    return f"{category.__name__}: {' '.join(str(message).split())} ({filename}:{lineno})"
+    return f"{category.__name__}: {one_line(message)} ({filename}:{lineno})"
 
 
 def _tell_uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:

@@ -10,7 +10,7 @@ import structlog
 from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 
-from freeda_svc.errors import FreedaError
+from freeda_svc.errors import FreedaError, one_line
 from freeda_svc.jobs import MOVES, JobKind
 from freeda_svc.jobs.claims import (
     CANCELLED,
@@ -156,7 +156,7 @@ def _end_over_time(settings: Settings, claim: Claim, error: Exception) -> str:
 
 
 def _failed(settings: Settings, claim: Claim, error: Exception, reason: str, *, final: bool) -> None:
-    line = " ".join(reason.split())
+    line = one_line(reason)
     details = "".join(traceback.format_exception(error))
 
     def record() -> bool:

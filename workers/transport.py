@@ -22,6 +22,7 @@ from redis import Connection, UnixDomainSocketConnection
 from redis.connection import parse_url
 from redis.exceptions import RedisError
 
+from freeda_svc.errors import one_line
 from freeda_svc.loggers import logger
 from freeda_svc.workers.broker import broker_client
 
@@ -152,5 +153,5 @@ def fault_of_message(content: bytes, channel: Any = None) -> str:  # noqa: ANN40
         if not isinstance(body, list) or [type(part) for part in body] != [list, dict, dict]:
             return "its body is not that of a task"
     except Exception as error:  # noqa: BLE001 - whatever cannot be read for whatever reason
-        return f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return f"{type(error).__name__}: {one_line(error)}"
     return ""

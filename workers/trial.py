@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from freeda_svc.errors import BusyError, FreedaError, NotFoundError, UnavailableError
+from freeda_svc.errors import BusyError, FreedaError, NotFoundError, UnavailableError, one_line
 from freeda_svc.jobs.input_images import INPUTS
 from freeda_svc.jobs.results import RESULTS
 from freeda_svc.packs.description import read_pack_parameters
@@ -79,13 +79,13 @@ def _tried(part: str, attempt: Callable[[], str]) -> Tried:
     try:
         return Tried(part, works=True, told=attempt())
     except (BusyError, UnavailableError) as error:
-        return Tried(part, works=False, told=_line(error), passes=True)
+        return Tried(part, works=False, told=one_line(error), passes=True)
     except FreedaError as error:
-        return Tried(part, works=False, told=_line(error))
+        return Tried(part, works=False, told=one_line(error))
     except OSError as error:
         return Tried(part, works=False, told=f"{error.filename or part}: {error.strerror or error}", passes=True)
     except Exception as error:  # noqa: BLE001 - whatever a library raises says that the part cannot be used
-        return Tried(part, works=False, told=f"{type(error).__name__}: {_line(error)}")
+        return Tried(part, works=False, told=f"{type(error).__name__}: {one_line(error)}")
 
 
 def _describe_pack(settings: Settings) -> str:
@@ -143,7 +143,3 @@ def _probe(folder: Path) -> None:
             file.flush()
     except OSError as error:
         raise UnavailableError(f"the folder {folder} cannot be written: {error.strerror}") from error
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -8,7 +8,7 @@ from typing import Any
 from freeda_svc.captions.caption import LONGEST_TEXT, MOST_CAPTIONS
 from freeda_svc.captions.sources import seekable
 from freeda_svc.captions.wanted import Wanted
-from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.errors import InputError, UnavailableError, one_line
 from freeda_svc.parquet_files import open_parquet
 
 ROWS_AT_ONCE = 1024
@@ -39,7 +39,7 @@ def read_parquet(stream: BufferedReader, wanted: Wanted) -> Generator[str | None
             for batch in table.iter_batches(batch_size=ROWS_AT_ONCE, columns=[chosen]):
                 yield from _texts(batch.column(0), wanted, place)
         except (pa.ArrowException, OSError) as error:
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             raise InputError(f"{wanted.called}: not a valid Parquet file, perhaps cut off ({reason})") from error
 
 

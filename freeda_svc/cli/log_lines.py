@@ -4,6 +4,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
+from freeda_svc.errors import one_line
 from freeda_svc.loggers import configure_loggers
 
 if TYPE_CHECKING:
@@ -29,4 +30,4 @@ def _configure() -> None:
 def _as_line(_logger: "WrappedLogger", _method: str, event: "EventDict") -> str:
     told = ", ".join(f"{name} {value}" for name, value in event.items() if name not in {"event", "level"})
     line = f"{event['level']}: {event['event']}" + (f" ({told})" if told else "")
-    return " ".join(line.split())
+    return one_line(line)

@@ -12,7 +12,7 @@ from freeda_svc.cli.endings import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, In
 from freeda_svc.cli.interrupts import watched_interrupts
 from freeda_svc.cli.listed_group import Entry, ListedGroup
 from freeda_svc.cli.repeated import refuse_repeats
-from freeda_svc.errors import FreedaError
+from freeda_svc.errors import FreedaError, one_line
 
 ACCEPTANCE = "freeda_svc.jobs.acceptance"
 NO_PLUGINS = ("PYDANTIC_DISABLE_PLUGINS", "__all__")
@@ -60,9 +60,7 @@ class FreedaGroup(ListedGroup):
         try:
             return super().invoke(ctx)
         except FreedaError as error:
-            raise click.ClickException(
-                "\n".join([" ".join(str(error).split()), *_jobs_left(ctx, str(error))])
-            ) from error
+            raise click.ClickException("\n".join([one_line(error), *_jobs_left(ctx, str(error))])) from error
         except KeyboardInterrupt:
             raise Interrupted(_last_words()) from None
 
@@ -127,7 +125,7 @@ def _run() -> None:
         error.show()
         sys.exit(error.exit_code)
     except FreedaError as error:  # before the command was invoked
-        click.ClickException(" ".join(str(error).split())).show()
+        click.ClickException(one_line(error)).show()
         sys.exit(EXIT_FAILED)
     except BrokenPipeError:  # the reader, such as `head`, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be flushed at the exit

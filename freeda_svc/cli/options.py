@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import click
 
-from freeda_svc.errors import InputError, NotFoundError
+from freeda_svc.errors import InputError, NotFoundError, one_line
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 outcome_option = click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
@@ -22,7 +22,7 @@ def option_value(option: str) -> Iterator[None]:
     try:
         yield
     except (InputError, NotFoundError) as error:
-        raise click.BadParameter(" ".join(str(error).split()), param_hint=f"'{option}'") from error
+        raise click.BadParameter(one_line(error), param_hint=f"'{option}'") from error
 
 
 def checked_by(check: Callable[[str], object]) -> Callable[[click.Context, click.Parameter, str], str]:

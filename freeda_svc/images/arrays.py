@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from freeda_svc.errors import InputError
+from freeda_svc.errors import InputError, one_line
 
 Array = npt.NDArray[np.generic]
 Source = TypeVar("Source")
@@ -33,7 +33,7 @@ def decode(image: Image.Image) -> Image.Image:
     try:
         image.load()
     except Exception as error:  # decoders raise anything
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise InputError(f"the PIL image is closed, cut off or damaged ({reason}); open it again") from error
     return image
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from freeda_svc.errors import InputError
+from freeda_svc.errors import InputError, one_line
 from freeda_svc.images.formats import HEIF_HINT, is_read, name_format, read_formats
 from freeda_svc.images.pixel_streams import pixel_stream, without_exif
 from freeda_svc.input_files import ANYWHERE, MOST_ALLOWED_PIXELS, InputRules, open_input
@@ -84,7 +84,7 @@ def _say_what_it_is(file: BufferedReader, path: Path) -> str:
 
 
 def _damaged(path: Path, reason: object) -> str:
-    return f"{path} is cut off or damaged ({' '.join(str(reason).split())}); get a whole copy of the image"
+    return f"{path} is cut off or damaged ({one_line(reason)}); get a whole copy of the image"
 
 
 def _too_many_pixels(path: Path, rules: InputRules) -> str:

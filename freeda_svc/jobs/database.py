@@ -16,7 +16,7 @@ from freeda_svc.database_connections import (
     close_databases,
     current_revision,
     database_engine,
-    one_line,
+    database_errors,
     remember_revision,
     remembered_revision,
 )
@@ -35,7 +35,7 @@ def reading(settings: Settings) -> Iterator[Session]:
     Raises:
         UnavailableError: the database does not answer, or its schema is not this version's.
     """
-    with one_line(settings), Session(open_database(settings), expire_on_commit=False) as session:
+    with database_errors(settings), Session(open_database(settings), expire_on_commit=False) as session:
         yield session
 
 
@@ -50,7 +50,7 @@ def writing(settings: Settings) -> Iterator[Session]:
         UnavailableError: the database does not answer, or its schema is not this version's.
     """
     engine = open_database(settings).execution_options(**{WRITING: DURABLE})
-    with one_line(settings), Session(engine, expire_on_commit=False) as session, session.begin():
+    with database_errors(settings), Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
 
 
@@ -64,7 +64,7 @@ def noting(settings: Settings) -> Iterator[Session]:
         UnavailableError: the database does not answer, or its schema is not this version's.
     """
     engine = open_database(settings).execution_options(**{WRITING: RELAXED})
-    with one_line(settings), Session(engine, expire_on_commit=False) as session, session.begin():
+    with database_errors(settings), Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
 
 
@@ -82,7 +82,7 @@ def open_database(settings: Settings) -> Engine:
         prepare_home(settings)
         with suppress(OSError):  # SQLite says why it cannot be opened
             make_private_file(settings.database_file)
-    with one_line(settings):
+    with database_errors(settings):
         found = current_revision(engine)
         if found == HEAD:
             remember_revision(settings, found)

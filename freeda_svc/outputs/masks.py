@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from freeda_svc.errors import InputError
+from freeda_svc.errors import InputError, one_line
 from freeda_svc.outputs.files import check_suffix, write_whole
 from freeda_svc.outputs.palettes import UNKNOWN_COLOUR
 
@@ -134,6 +134,6 @@ def read_labels(path: Path) -> npt.NDArray[np.int32]:
                 raise InputError(f"the mask {path} has colours for pixels; expected labels, as an indexed PNG")
             labels = np.asarray(image).astype(np.int32)
     except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"the mask {path} cannot be read: {' '.join(str(error).split())}") from error
+        raise InputError(f"the mask {path} cannot be read: {one_line(error)}") from error
     labels[labels == (UNKNOWN_IN_SIXTEEN_BITS if deep else UNKNOWN_IN_EIGHT_BITS)] = UNKNOWN
     return labels

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from freeda_svc.errors import InputError
+from freeda_svc.errors import InputError, one_line
 from freeda_svc.outputs.files import check_suffix, write_whole
 
 MOST = 65535
@@ -50,7 +50,7 @@ def read_kept_scores(path: Path) -> npt.NDArray[np.float32]:
         with Image.open(path, formats=("PNG",)) as image:
             values = np.asarray(image)
     except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"the scores {path} cannot be read: {' '.join(str(error).split())}") from error
+        raise InputError(f"the scores {path} cannot be read: {one_line(error)}") from error
     return values.astype(np.float32) * np.float32(2 / MOST) - np.float32(1)
 
 

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from freeda_svc.errors import FreedaError, NotFoundError, UnavailableError
+from freeda_svc.errors import FreedaError, NotFoundError, UnavailableError, one_line
 from freeda_svc.packs.description import PackDescription, Source, read_pack_parameters
 from freeda_svc.packs.hub import HubFile, download, find_file, find_revision, is_unchanged
 from freeda_svc.packs.manifest import verify_part, write_pack_manifest
@@ -62,7 +62,7 @@ def fetch_pack(recipe: PackRecipe, folder: Path) -> Iterator[tuple[int, int]]:
             partial.unlink()
         gathering.replace(place)
     except OSError as error:
-        reason = error.strerror or " ".join(str(error).split())
+        reason = error.strerror or one_line(error)
         raise UnavailableError(f"the pack {recipe.name} cannot be written below {folder}: {reason}") from error
 
 

@@ -25,7 +25,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
-from freeda_svc.errors import NotFoundError, UnavailableError
+from freeda_svc.errors import NotFoundError, UnavailableError, one_line
 
 PAUSES_SECONDS = (1.0, 3.0, 9.0)
 """Before a connection that broke without bringing anything is tried again."""
@@ -183,15 +183,12 @@ def _in_one_line(repository: str) -> Iterator[None]:
             f"{repository} is given only to who accepted its terms: accept them on the hub and set HF_TOKEN"
         ) from error
     except (RepositoryNotFoundError, RevisionNotFoundError, RemoteEntryNotFoundError, HFValidationError) as error:
-        raise NotFoundError(f"the hub has no such thing as asked for in {repository}: {_first_words(error)}") from error
+        raise NotFoundError(
+            f"the hub has no such thing as asked for in {repository}: {one_line(error)[:200]}"
+        ) from error
     except OfflineModeIsEnabled as error:
         raise UnavailableError(f"{repository} cannot be fetched: HF_HUB_OFFLINE is set; unset it to fetch") from error
     except (_HTTP_ERROR, ConnectionError) as error:
         raise UnavailableError(
-            f"{repository} cannot be fetched: {_first_words(error)}; what came is kept, so try again"
+            f"{repository} cannot be fetched: {one_line(error)[:200]}; what came is kept, so try again"
         ) from error
-
-
-def _first_words(error: Exception) -> str:
-    words = " ".join(str(error).split())
-    return words[:200] or type(error).__name__

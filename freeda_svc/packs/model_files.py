@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
-from freeda_svc.errors import FreedaError, InputError
+from freeda_svc.errors import FreedaError, InputError, one_line
 from freeda_svc.text_files import read_text
 
 P = ParamSpec("P")
@@ -53,7 +53,7 @@ def in_one_line(read: Callable[P, R]) -> Callable[P, R]:
         except FreedaError:
             raise
         except _LIBRARY_FAULTS as error:
-            reason = " ".join(str(error).split())[:300]
+            reason = one_line(error)[:300]
             raise InputError(f"{args[0]} cannot be loaded as a model: {type(error).__name__}: {reason}") from error
 
     return reading

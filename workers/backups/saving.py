@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from freeda_svc.errors import InputError, NotFoundError, UnavailableError
+from freeda_svc.errors import InputError, NotFoundError, UnavailableError, one_line
 from freeda_svc.jobs.banks import open_banks
 from freeda_svc.settings import TOML_NAME, Settings
 from freeda_svc.whole_files import ASIDE, copy_file
@@ -176,7 +176,7 @@ def check_whole(connection: sqlite3.Connection, named: Path) -> None:
     """
     (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
-        raise InputError(f"{named} is damaged ({' '.join(str(found).split())}): see `freeda doctor`")
+        raise InputError(f"{named} is damaged ({one_line(found)}): see `freeda doctor`")
 
 
 def _artifacts(settings: Settings) -> list[Path]:

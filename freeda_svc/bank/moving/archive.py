@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, JsonValue
 
-from freeda_svc.errors import UnavailableError
+from freeda_svc.errors import UnavailableError, one_line
 
 if TYPE_CHECKING:
     from freeda_svc.prototypes.record import Prototype
@@ -140,7 +140,7 @@ def writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = " ".join(str(error.strerror or error).split())
+        reason = one_line(error.strerror or error)
         raise UnavailableError(
             f"the archive {folder} cannot be written ({reason}): make room or give a folder you may write to, "
             "then run the export again; it continues"

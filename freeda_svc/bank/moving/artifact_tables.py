@@ -8,7 +8,7 @@ from typing import Any
 
 from freeda_svc.bank.moving.archive import ROWS_A_PART
 from freeda_svc.bank.moving.extras import load_parquet
-from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.errors import InputError, UnavailableError, one_line
 from freeda_svc.input_files import InputRules, open_input
 from freeda_svc.packs.places import is_below
 from freeda_svc.parquet_files import open_parquet
@@ -177,7 +177,7 @@ def _batches(source: Path, columns: list[str]) -> Iterator[Any]:
                 batch.validate(full=True)
                 yield batch
     except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise InputError(f"{source} is not the Parquet file it should be ({reason}): export again") from error
 
 

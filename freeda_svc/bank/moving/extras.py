@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from freeda_svc.errors import UnavailableError
+from freeda_svc.errors import UnavailableError, one_line
 
 
 def load_parquet() -> tuple[Any, Any]:
@@ -15,7 +15,7 @@ def load_parquet() -> tuple[Any, Any]:
     try:
         return import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise UnavailableError(
             f"an archive of a bank needs pyarrow ({reason}); pip install 'freeda-svc[parquet]'"
         ) from error

@@ -14,7 +14,7 @@ from freeda_svc.bank.checks import check_prototypes
 from freeda_svc.bank.moving.archive import ROWS_A_PART
 from freeda_svc.bank.moving.extras import load_parquet
 from freeda_svc.bank.points import APPEARANCE, KEY, PROTOTYPE, make_payload, point_id, read_prototype
-from freeda_svc.errors import InputError
+from freeda_svc.errors import InputError, one_line
 from freeda_svc.packs.places import is_below
 from freeda_svc.parquet_files import open_parquet
 from freeda_svc.prototypes.record import ORIGINS, Prototype
@@ -130,7 +130,7 @@ def read_prototypes(
                 _check_row(prototype, entry[ID], f"{name}, row {len(prototypes)}")
                 prototypes.append(prototype)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise InputError(f"{name} is not the Parquet file it should be ({reason}): export the bank again") from error
     check_prototypes(prototypes, pack, key_dimension, vector_dimension)
     return prototypes

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from freeda_svc.bank.moving.archive import OnProgress, say_nothing
 from freeda_svc.bank.store import PrototypeStore, pack_if_worth_it
-from freeda_svc.errors import InputError, NotFoundError, UnavailableError
+from freeda_svc.errors import InputError, NotFoundError, UnavailableError, one_line
 from freeda_svc.prototypes.record import IMPORTED, Prototype, is_storable
 
 ENDING = ".npy"
@@ -112,7 +112,7 @@ def open_index(path: Path) -> Any:  # noqa: ANN401 (a faiss.Index, which has no 
     except OSError as error:
         raise InputError(f"the faiss index {path} cannot be read ({error.strerror}): check its permissions") from error
     except RuntimeError as error:
-        reason = re.sub(r".*?Error: ", "", " ".join(str(error).split()), count=1)
+        reason = re.sub(r".*?Error: ", "", one_line(error), count=1)
         raise InputError(
             f"{path} cannot be read as a faiss index, perhaps it is cut off or damaged ({reason}): copy it again"
         ) from error
@@ -170,7 +170,7 @@ def _load_faiss() -> Any:  # noqa: ANN401 (a module)
     try:
         return import_module("faiss")
     except ImportError as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise UnavailableError(
             f"the bank that the authors published needs faiss ({reason}); pip install 'freeda-svc[faiss]'"
         ) from error
@@ -207,7 +207,7 @@ def _map_numbers(path: Path) -> npt.NDArray[Any]:
         # Mapped, so that a header that promises too much allocates nothing; this never unpickles.
         return np.lib.format.open_memmap(path, mode="r")
     except Exception as error:  # a broken header fails in many ways
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise InputError(f"{path} cannot be read as an {ENDING} file of numbers ({reason})") from error
 
 

@@ -14,7 +14,7 @@ from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from freeda_svc.addresses import check_bank_address
-from freeda_svc.errors import FreedaError, InputError, NotFoundError, UnavailableError
+from freeda_svc.errors import FreedaError, InputError, NotFoundError, UnavailableError, one_line
 
 _LONGEST_REASON = 300
 
@@ -140,5 +140,5 @@ def _one_line(error: Exception) -> str:
 
 
 def _shortened(text: str) -> str:
-    line = " ".join(text.split())
+    line = one_line(text)
     return line if len(line) <= _LONGEST_REASON else line[: _LONGEST_REASON - 3] + "..."

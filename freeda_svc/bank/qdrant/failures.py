@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from freeda_svc.bank.qdrant.layout import REPAIR
-from freeda_svc.errors import FreedaError, UnavailableError
+from freeda_svc.errors import FreedaError, UnavailableError, one_line
 
 _LONGEST_REASON = 300
 _PANIC = re.compile(
@@ -76,4 +76,4 @@ def _without_panics() -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    return " ".join(str(error).split())[:_LONGEST_REASON]
+    return one_line(error)[:_LONGEST_REASON]

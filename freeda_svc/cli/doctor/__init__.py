@@ -16,7 +16,7 @@ from freeda_svc.cli.endings import EXIT_FAILED
 from freeda_svc.cli.options import json_option
 from freeda_svc.cli.session import given_options, read_settings
 from freeda_svc.cli.setting_sources import named_home
-from freeda_svc.errors import FreedaError
+from freeda_svc.errors import FreedaError, one_line
 from freeda_svc.settings import Settings
 
 CHECKS = (
@@ -71,7 +71,7 @@ def _examine(context: click.Context) -> Iterator[Finding]:
     try:
         settings = read_settings(context)
     except FreedaError as error:
-        yield wrong("settings", " ".join(str(error).split()), "correct it; what follows holds for the defaults")
+        yield wrong("settings", one_line(error), "correct it; what follows holds for the defaults")
         settings = Settings.model_construct(home=named_home(given_options(context)))
         checks = [check for check in checks if check.part != "settings"]
     yield from run_checks(checks, settings)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from freeda_svc.errors import FreedaError
+from freeda_svc.errors import FreedaError, one_line
 from freeda_svc.settings import Settings
 
 PATIENCE_SECONDS = 60.0
@@ -106,12 +106,8 @@ def _look(check: Check, settings: Settings, found: list[Finding]) -> None:
     try:
         found.extend(check.look(settings))
     except FreedaError as error:
-        found.append(wrong(check.part, _one_line(error), check.advice))
+        found.append(wrong(check.part, one_line(error), check.advice))
     except BaseException as error:  # noqa: BLE001 - engines in other languages raise what is no Exception
         found.append(
-            wrong(check.part, f"{type(error).__name__}: {_one_line(error)}", "report this as a mistake of freeda")
+            wrong(check.part, f"{type(error).__name__}: {one_line(error)}", "report this as a mistake of freeda")
         )
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())

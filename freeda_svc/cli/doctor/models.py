@@ -11,7 +11,7 @@ from freeda_svc.bank.banks import Banks, BankSummary
 from freeda_svc.bank.store import PrototypeStore, Selection
 from freeda_svc.cli.console import size_text
 from freeda_svc.cli.doctor.findings import Finding, note, ok, wrong
-from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError, UnavailableError
+from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError, UnavailableError, one_line
 from freeda_svc.jobs.banks import open_banks
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.packs.manifest import check_files
@@ -82,7 +82,7 @@ def _summaries(banks: Banks) -> list[BankSummary] | Finding:
     try:
         return banks.summaries()
     except FreedaError as error:
-        return wrong("bank", " ".join(str(error).split()), _RESTORE)
+        return wrong("bank", one_line(error), _RESTORE)
 
 
 def _searched(settings: Settings, banks: Banks, bank: BankSummary, told: str) -> Finding:
@@ -92,14 +92,14 @@ def _searched(settings: Settings, banks: Banks, bank: BankSummary, told: str) ->
     except BusyError:
         return _asked(settings, bank, told)
     except (InputError, UnavailableError) as error:
-        return wrong("bank", " ".join(str(error).split()), _RESTORE)
+        return wrong("bank", one_line(error), _RESTORE)
     try:
         with closing(store):
             fault = _fault(store)
     except FreedaError as error:
-        fault = " ".join(str(error).split())
+        fault = one_line(error)
     except Exception as error:  # noqa: BLE001 - whatever the engine raises over a broken file
-        fault = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        fault = f"{type(error).__name__}: {one_line(error)}"
     return wrong("bank", f"{bank.bank} cannot be used: {fault}", _RESTORE) if fault else ok("bank", f"{told}, searched")
 
 
@@ -125,9 +125,9 @@ def _asked(settings: Settings, bank: BankSummary, told: str) -> Finding:
     except UnavailableError:
         return note("bank", f"{told}; not searched: its worker is busy", "run `freeda doctor` again later")
     except BusyError as error:
-        return note("bank", f"{told}; not searched: {' '.join(str(error).split())}", "run `freeda doctor` again later")
+        return note("bank", f"{told}; not searched: {one_line(error)}", "run `freeda doctor` again later")
     except FreedaError as error:
-        return wrong("bank", f"{bank.bank} cannot be used: {' '.join(str(error).split())}", _RESTORE)
+        return wrong("bank", f"{bank.bank} cannot be used: {one_line(error)}", _RESTORE)
     return ok("bank", f"{told}, searched by the worker")
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from freeda_svc.addresses import shown_address
 from freeda_svc.cli.doctor.findings import Finding, note, ok, wrong
-from freeda_svc.database_connections import current_revision, database_engine, one_line
+from freeda_svc.database_connections import current_revision, database_engine, database_errors
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs.results import RESULTS
 from freeda_svc.migrations import HEAD
@@ -40,7 +40,7 @@ def look_at_database(settings: Settings) -> Iterator[Finding]:
         yield from _look_at_missing_database(settings)
         return
     try:
-        with one_line(settings):
+        with database_errors(settings):
             found = current_revision(database_engine(settings))
     except UnavailableError as error:
         if not settings.embedded_database:
@@ -169,7 +169,7 @@ def look_at_clock(settings: Settings) -> Iterator[Finding]:
 
 
 def _time_of_database(settings: Settings) -> datetime:
-    with one_line(settings), database_engine(settings).connect() as connection:
+    with database_errors(settings), database_engine(settings).connect() as connection:
         found = connection.execute(text("SELECT CURRENT_TIMESTAMP")).scalar_one()
     moment = datetime.fromisoformat(found) if isinstance(found, str) else cast("datetime", found)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

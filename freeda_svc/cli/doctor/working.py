@@ -13,7 +13,7 @@ import httpx
 from freeda_svc.bank.qdrant.lock import LOCK_NAME
 from freeda_svc.cli.console import counted
 from freeda_svc.cli.doctor.findings import Finding, note, ok, wrong
-from freeda_svc.database_connections import current_revision, database_engine, one_line
+from freeda_svc.database_connections import current_revision, database_engine, database_errors
 from freeda_svc.errors import FreedaError
 from freeda_svc.jobs import ItemState, queue_state
 from freeda_svc.jobs.tables import now
@@ -88,7 +88,7 @@ def _open_work(settings: Settings) -> _Work:
     try:
         if settings.embedded_database and not settings.database_file.is_file():
             return _Work()
-        with one_line(settings):
+        with database_errors(settings):
             if current_revision(database_engine(settings)) != HEAD:
                 return _Work()
         states = queue_state(settings)
