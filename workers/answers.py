@@ -28,6 +28,11 @@ def list_banks(held: Held) -> Answer:
     return [{**asdict(summary), "bank": str(summary.bank)} for summary in held.banks.summaries()]
 
 
+def resolve_bank(held: Held, bank: str) -> Answer:
+    """The version that a name means now."""
+    return str(_opened(held, bank))
+
+
 def create_bank(held: Held, bank: str) -> Answer:
     """Make an empty bank, or an empty version of one; without a version the first is meant."""
     name, version = split_bank_name(bank)
@@ -166,6 +171,7 @@ ANSWERS: dict[str, Callable[..., Answer]] = {
     function.__name__: function
     for function in (
         list_banks,
+        resolve_bank,
         create_bank,
         switch_bank,
         drop_bank,

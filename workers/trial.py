@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from freeda_svc.counts import counted
 from freeda_svc.errors import BusyError, FreedaError, NotFoundError, UnavailableError, one_line
 from freeda_svc.jobs.input_images import INPUTS
 from freeda_svc.jobs.results import RESULTS
@@ -120,7 +121,7 @@ def _try_bank(held: Held) -> str:
     finally:
         if not was_open:  # until an item needs it, a command may open it
             held.let_go(bank)
-    return f"{bank}, {count:,} prototypes"
+    return f"{bank}, {counted(count, 'prototype')}"
 
 
 def _try_folders(settings: Settings, *, inputs: bool) -> str:

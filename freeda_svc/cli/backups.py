@@ -5,9 +5,10 @@ from pathlib import Path
 
 import click
 
-from freeda_svc.cli.console import counted, print_json, shown_progress, size_text
+from freeda_svc.cli.console import print_json, shown_progress, size_text
 from freeda_svc.cli.options import outcome_option, quiet_option
 from freeda_svc.cli.session import read_settings
+from freeda_svc.counts import counted
 
 
 @click.command()
@@ -35,7 +36,10 @@ def backup(context: click.Context, folder: Path, *, quiet: bool, as_json: bool) 
     if as_json:
         print_json({"folder": str(folder), **asdict(saved)})
         return
-    banks = ", ".join(f"{name} ({prototypes:,} prototypes)" for name, prototypes in saved.banks.items()) or "no bank"
+    banks = (
+        ", ".join(f"{name} ({counted(prototypes, 'prototype')})" for name, prototypes in saved.banks.items())
+        or "no bank"
+    )
     held = f"{counted(saved.jobs, 'job')}, {banks}, {counted(saved.files, 'file')}, {size_text(saved.bytes)}"
     click.echo(f"{folder} holds {held}")
 

@@ -11,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from freeda_svc.cli.session import read_settings
+from freeda_svc.counts import counted
 from freeda_svc.errors import FreedaError
 
 JOBS_OFFERED = 50
@@ -54,7 +55,7 @@ def complete_banks(context: click.Context) -> Iterator[CompletionItem]:
 
     with closing(open_banks(settings)) as banks:
         for summary in banks.summaries():
-            told = f"{summary.prototypes} prototypes"
+            told = counted(summary.prototypes, "prototype")
             if summary.current:
                 yield CompletionItem(summary.bank.name, help=told)
             yield CompletionItem(str(summary.bank), help=told)

@@ -60,15 +60,6 @@ def print_plain(shown: RenderableType) -> None:
     click.echo("\n".join(line.rstrip() for line in plain.getvalue().splitlines()))
 
 
-def counted(count: int, noun: str) -> str:
-    """Write how many there are of something whose plural ends in s.
-
-    >>> counted(1200, "item")
-    '1,200 items'
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def size_text(count: float) -> str:
     """Write a number of bytes for people.
 

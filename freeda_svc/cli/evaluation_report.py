@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from freeda_svc.cli.console import print_table
+from freeda_svc.counts import counted
 from freeda_svc.errors import UnavailableError
 from freeda_svc.evaluation import Evaluation
 from freeda_svc.evaluation.ablation import Ablated
@@ -36,7 +37,7 @@ def print_evaluation(result: Evaluation, remark: str = "") -> None:
             ("pixel accuracy", percent(result.pixel_accuracy)),
         ],
     )
-    click.echo(f"\n{result.images} images of {result.dataset}")
+    click.echo(f"\n{counted(result.images, 'image')} of {result.dataset}")
     if remark:
         click.echo(remark)
 

@@ -1,5 +1,6 @@
 """Waiting for a job with its progress in view, and what its end means for the command."""
 
+import time
 from collections.abc import Callable, Iterator
 
 import click
@@ -8,6 +9,7 @@ from freeda_svc import jobs
 from freeda_svc.cli.console import track
 from freeda_svc.cli.endings import EXIT_FAILED, EXIT_PARTLY, Interrupted
 from freeda_svc.cli.interrupts import remembered_interrupts
+from freeda_svc.counts import counted
 from freeda_svc.jobs import ItemState, JobKind, JobState, JobSummary, job_items, job_summary
 from freeda_svc.jobs.segmentation_requests import ONLY_PROPOSE
 from freeda_svc.jobs.states import ENDED_JOB_STATES
@@ -16,6 +18,10 @@ from freeda_svc.settings import Settings
 LOOK_SECONDS = 2.0
 """Who follows a job is woken when it changes; so often it looks where nobody tells."""
 ERRORS_SHOWN = 5
+ABSENT_SECONDS = 6.0
+"""After so long without its worker a command says so; one that is restarted takes less."""
+IDLE_SECONDS = 10.0
+"""After so long in which nothing has begun a command looks whether any worker has work."""
 
 
 OnLook = Callable[[JobSummary], None]
@@ -56,14 +62,19 @@ def follow_job(
 def follow_submitted(
     settings: Settings, job_id: str, label: str, *, quiet: bool = False, on_look: OnLook = lambda _job: None
 ) -> JobSummary:
-    """Follow a job that goes on without this command: say so when no worker is there, and at Ctrl-C.
+    """Follow a job that goes on without this command: say so where no worker does it, and at Ctrl-C.
 
     Raises:
         Interrupted: at Ctrl-C; says how to come back to the job.
     """
-    note_waiting_job(settings, job_id)
+    watch = WorkerWatch(settings)
+
+    def look(job: JobSummary) -> None:
+        watch.look(job.progress)
+        on_look(job)
+
     try:
-        return follow_job(settings, job_id, label, quiet=quiet, on_look=on_look)
+        return follow_job(settings, job_id, label, quiet=quiet, on_look=look)
     except KeyboardInterrupt:
         raise Interrupted(
             f"Interrupted; job {job_id} goes on: `freeda jobs watch {job_id}` follows it, "
@@ -80,15 +91,83 @@ def note_waiting_job(settings: Settings, job_id: str) -> None:
 
 def note_missing_worker(settings: Settings) -> None:
     """Say that nothing will happen yet when the embedded stack of the home is not running, or takes no items."""
+    if reason := missing_worker(settings):
+        click.echo(reason, err=True)
+
+
+def missing_worker(settings: Settings) -> str:
+    """Return a line that says why no item is done on this home, and what to do; empty where that is not known.
+
+    Of a broker of one's own nothing is known, as its workers run elsewhere.
+    """
     from freeda_svc.workers.ability import worker_fault  # noqa: PLC0415 - only a command that waits asks
     from freeda_svc.workers.locks import worker_is_running  # noqa: PLC0415 - as above
 
     if not settings.embedded_broker:
-        return
+        return ""
     if not worker_is_running(settings):
-        click.echo("No worker is running on this home: start one with `freeda up` in another terminal.", err=True)
-    elif fault := worker_fault(settings):
-        click.echo(f"The worker takes no items: {fault}.", err=True)
+        return "No worker is running on this home: start one with `freeda up` in another terminal."
+    fault = worker_fault(settings)
+    return f"The worker takes no items: {fault}." if fault else ""
+
+
+class WorkerWatch:
+    """Says in one line that a command waits for a worker that is not there; it is called at every look at a job.
+
+    At the first look the worker of a home may be missing, later it may have stopped: that is said after a moment, in
+    which it may start again. Workers on a broker of one's own are missing when nothing begins for a while.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        missing: Callable[[Settings], str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Begin to watch.
+
+        Args:
+            settings: the installation.
+            missing: returns why no item is done, as ``missing_worker`` does, which is taken when None.
+            clock: seconds.
+        """
+        self._settings = settings
+        self._missing = missing_worker if missing is None else missing
+        self._clock = clock
+        self._reported: str | None = None
+        self._reason, self._reason_since = "", clock()
+        self._progress: object = None
+        self._progress_since = clock()
+
+    def look(self, progress: object) -> None:
+        """Look for the worker.
+
+        Args:
+            progress: of what is waited for: another value whenever anything has begun or ended.
+        """
+        now = self._clock()
+        if progress != self._progress:
+            self._progress, self._progress_since = progress, now
+        reason = self._missing(self._settings) or self._idle(now)
+        if reason != self._reason:
+            self._reason, self._reason_since = reason, now
+        is_first = self._reported is None
+        if not reason:
+            self._reported = ""
+        elif reason != self._reported and (is_first or now - self._reason_since >= ABSENT_SECONDS):
+            click.echo(reason, err=True)
+            self._reported = reason
+
+    def _idle(self, now: float) -> str:
+        if self._settings.embedded_broker or now - self._progress_since < IDLE_SECONDS:
+            return ""
+        if any(state.items[ItemState.RUNNING] for state in jobs.queue_state(self._settings)):
+            return ""
+        return (
+            f"No item has begun for {IDLE_SECONDS:.0f} s and none is in work: if no worker runs on this broker, start "
+            "one with `freeda worker`."
+        )
 
 
 def ended_as(settings: Settings, job_id: str) -> str:
@@ -122,8 +201,8 @@ def end_with(context: click.Context, settings: Settings, job: JobSummary) -> Non
     for item in job_items(settings, job.id, ItemState.FAILED, limit=ERRORS_SHOWN):
         click.echo(f"item {item.number} ({item.name}): {item.error}", err=True)
     click.echo(
-        f"{job.progress.failed} of {job.progress.total} items failed; `freeda jobs errors {job.id}` lists them, "
-        f"`freeda jobs retry {job.id}` tries them again.",
+        f"{job.progress.failed} of {counted(job.progress.total, 'item')} failed; "
+        f"`freeda jobs errors {job.id}` lists them, `freeda jobs retry {job.id}` tries them again.",
         err=True,
     )
     context.exit(EXIT_PARTLY if job.progress.done else EXIT_FAILED)

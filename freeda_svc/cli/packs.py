@@ -11,6 +11,7 @@ from freeda_svc.cli.completing import complete_packs
 from freeda_svc.cli.console import print_json, print_table, track
 from freeda_svc.cli.options import json_option, outcome_option, quiet_option
 from freeda_svc.cli.session import read_settings
+from freeda_svc.counts import counted
 from freeda_svc.errors import FreedaError, NotFoundError
 from freeda_svc.packs.description import PackDescription, find_pack, read_pack_parameters
 from freeda_svc.packs.kinds import NOT_ESTIMATED
@@ -144,7 +145,8 @@ def verify(context: click.Context, name: str, *, as_json: bool) -> None:
         print_json({**outcome, "files": len(description.files)})
         return
     click.echo(
-        f"{description.name}: {len(description.files)} files are as listed (fingerprint {description.fingerprint})"
+        f"{description.name}: {counted(len(description.files), 'file')} as listed "
+        f"(fingerprint {description.fingerprint})"
     )
 
 

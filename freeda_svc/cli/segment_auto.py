@@ -11,11 +11,11 @@ from typing import Any
 import click
 
 from freeda_svc.batches import Manifest
-from freeda_svc.cli.console import counted
 from freeda_svc.cli.endings import Interrupted
 from freeda_svc.cli.segment_categories import AskedCategories
 from freeda_svc.cli.segment_request import Request
 from freeda_svc.cli.segment_run import ask_bank_age, follow_images
+from freeda_svc.counts import counted
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import InputImage
 from freeda_svc.jobs.results import SubmittedImage, failure_reasons, proposals_of, submitted_images

@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from freeda_svc.batches import FoundImages, Manifest, shown_categories
-from freeda_svc.cli.console import counted, print_table
+from freeda_svc.cli.console import print_table
 from freeda_svc.cli.segment_run import Outcome
+from freeda_svc.counts import counted
 from freeda_svc.errors import InputError
 from freeda_svc.jobs.resumption import Plan
 
@@ -103,7 +104,7 @@ def print_outcome(plan: Plan, outcome: Outcome, out: Path | None) -> None:
     if rows:
         print_table(("image", "shows"), rows)
     if len(outcome.done) > len(rows):
-        click.echo(f"... and {len(outcome.done) - len(rows)} more images")
+        click.echo(f"... and {counted(len(outcome.done) - len(rows), 'more image')}")
     if plan.written:
         click.echo(f"done before: {len(plan.written)}")
     if out is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from freeda_svc.batches import BankAge, ResultsFolder
 from freeda_svc.cli.console import shown_progress
-from freeda_svc.cli.following import LOOK_SECONDS, note_missing_worker
+from freeda_svc.cli.following import LOOK_SECONDS, WorkerWatch
 from freeda_svc.cli.interrupts import remembered_interrupts
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs import ItemState
@@ -82,11 +82,12 @@ def follow_images(
         watched_changes(settings, {image.job for image in images}) as changes,
         shown_progress(label, quiet=quiet) as tell,
     ):
-        noted = False
+        watch = WorkerWatch(settings)
         while waiting:
             began = time.monotonic()
-            for job in sorted({job for job, _ in waiting}):
-                for number, state in item_states(settings, job).items():
+            states = {job: item_states(settings, job) for job in sorted({job for job, _ in waiting})}
+            for job, items in states.items():
+                for number, state in items.items():
                     raise_if_interrupted()
                     if state not in OPEN_ITEM_STATES and (job, number) in waiting:
                         image, picture = waiting.pop((job, number))
@@ -94,10 +95,8 @@ def follow_images(
                         tell(len(images) - len(waiting) - len(outcome.failed), len(images))
             raise_if_interrupted()
             tell(len(images) - len(waiting) - len(outcome.failed), len(images))
-            if waiting and not noted:
-                note_missing_worker(settings)
-                noted = True
             if waiting:
+                watch.look(states)
                 time.sleep(_LOOKS_A_PAUSE * (time.monotonic() - began))
                 changes.wait(LOOK_SECONDS)
     order = {image.stem: number for number, image in enumerate(images)}

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from freeda_svc.cli.console import PLAIN_WIDTH, counted, duration_text, make_table
+from freeda_svc.cli.console import PLAIN_WIDTH, duration_text, make_table
 from freeda_svc.cli.queue import QUEUE_COLUMNS, RUNNING_COLUMNS, queue_rows, running_rows
 from freeda_svc.cli.snapshots import Snapshot
+from freeda_svc.counts import counted
 from freeda_svc.jobs import MOVES, ItemState, JobSummary
 from freeda_svc.settings import Settings
 
@@ -115,7 +116,7 @@ def _head(settings: Settings, snapshot: Snapshot, width: int) -> list[Text]:
         _line(f"{home}  {moment}", width),
         _line(f"{counted(len(snapshot.overview.jobs), 'open job')}: {counts}", width),
         _line(f"{own}; {len(workers)} with items in hand", width),
-        _line(f"bank {bank.name}: {bank.problem or f'{bank.prototypes:,} prototypes'}", width),
+        _line(f"bank {bank.name}: {bank.problem or counted(bank.prototypes or 0, 'prototype')}", width),
     ]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
+from freeda_svc.counts import counted
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.jobs.database import reading, writing
 from freeda_svc.jobs.dispatch import MOST_MISSING, Dispatcher, send_job
@@ -156,7 +157,7 @@ def _write(settings: Settings, job: Job, inputs: Iterable[dict[str, Any]]) -> No
         while part := list(islice(numbered, ROWS_AT_ONCE)):
             session.execute(insert(WorkItem), [{**shared, "number": number, "input": given} for number, given in part])
             count += len(part)
-        record_event(session, job.id, EventKind.SUBMITTED, f"{count} items from {job.source}")
+        record_event(session, job.id, EventKind.SUBMITTED, f"{counted(count, 'item')} from {job.source}")
         _begun[job.id] = False  # from here on only the database knows
 
 

@@ -3,6 +3,7 @@
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from freeda_svc.counts import counted
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs.database import reading, writing
 from freeda_svc.jobs.dispatch import Dispatcher, send_items
@@ -65,7 +66,7 @@ def cancel_job(settings: Settings, job_id: str) -> int:
         if not cancelled:
             state = get_job(session, full_id).state
             raise InputError(f"job {full_id} is {state} already; only a queued or running job can be cancelled")
-        record_event(session, full_id, EventKind.CANCELLED, f"{items} items not begun")
+        record_event(session, full_id, EventKind.CANCELLED, f"{counted(items, 'item')} not begun")
         in_hand = (WorkItem.job_id == full_id, WorkItem.state == ItemState.RUNNING, WorkItem.kind.in_(MOVES))
         return items + session.execute(select(func.count()).select_from(WorkItem).where(*in_hand)).scalar_one()
 
@@ -94,7 +95,7 @@ def retry_failed_items(settings: Settings, job_id: str, *, dispatcher: Dispatche
         move_items_of_job(session, full_id, ItemState.FAILED, ItemState.QUEUED, failures=0, error="")
         if not move_job(session, full_id, JobState.PARTLY_FAILED, JobState.RUNNING):
             move_job(session, full_id, JobState.FAILED, JobState.RUNNING)
-        record_event(session, full_id, EventKind.RETRIED, f"{len(item_ids)} items")
+        record_event(session, full_id, EventKind.RETRIED, counted(len(item_ids), "item"))
         changed_rows(session, update(Job).where(Job.id == full_id).values(updated_at=now()))
     send_items(dispatcher, JobKind(job.kind), item_ids)
     return len(item_ids)

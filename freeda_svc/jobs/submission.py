@@ -1,5 +1,6 @@
 """What can be asked for: everything is checked and set aside, then accepted as a job with items."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -157,7 +158,7 @@ def submit_segment(
         categories: mappings with ``name`` and optionally ``text``, ``prototype_text`` and ``synonyms``; None
             lets the bank propose some for each image.
         overrides: parameters that differ from the pack's, as ``apply_overrides`` takes them.
-        source: where the images came from, for people; their folder when empty.
+        source: where the images came from, for people; when empty, the image, or the folder that all lie below.
         dispatcher: takes the messages.
         bank: name of the bank whose prototypes are used; that of the settings when empty.
         colours: RGB of the first categories, where they are to have other colours than usual.
@@ -198,7 +199,7 @@ def submit_segment(
         }
         for image in _named(images)
     ]
-    source = source or str(paths[0].absolute().parent)
+    source = source or _source_of(paths)
     job = new_job(
         settings,
         request.pack.fingerprint,
@@ -211,6 +212,12 @@ def submit_segment(
     parts = ([given["image"], given["name"], given["stem"]] for given in inputs)
     digest = request_digest(asked, parts) if key else ""
     return accept_job(settings, dispatcher, job, inputs, key=key, digest=digest)
+
+
+def _source_of(paths: Sequence[Path]) -> str:
+    """Return where images came from: the one image, or the folder that all of them lie below."""
+    places = [path.absolute() for path in paths]
+    return str(places[0]) if len(places) == 1 else os.path.commonpath([place.parent for place in places])
 
 
 def _named(images: Sequence[Path | InputImage]) -> list[InputImage]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from freeda_svc.counts import counted
 from freeda_svc.errors import InputError
 from freeda_svc.images import LoadedImage, doubt_about_mask, load_visible, read_mask
 from freeda_svc.images.orientation import DrawnOn, is_drawn_on_stored, is_upright, read_frame
@@ -92,7 +93,8 @@ def read_marked_images(
         raise InputError("no images were given; give at least one image with its mask")
     if len(images) != len(masks):
         raise InputError(
-            f"{len(images)} images and {len(masks)} masks were given; give one mask an image, in the same order"
+            f"{counted(len(images), 'image')} and {counted(len(masks), 'mask')} were given; "
+            "give one mask an image, in the same order"
         )
     for image, mask_file in zip(images, masks, strict=True):
         frame, mask = read_frame(image, rules), read_mask(mask_file, rules)

@@ -57,7 +57,7 @@ def test_banks_are_listed_with_their_versions(freeda: Freeda, banks: EmbeddedBan
         ("default@2", False, 0),
     ]
     table = freeda("bank", "list").out.splitlines()
-    assert table[0].split() == ["bank", "current", "prototypes", "pack", "created"]
+    assert " ".join(table[0].split()) == "bank current prototypes fingerprint of encoders created"
     assert table[2].split()[:4] == ["default@1", "yes", "7", PACK]
 
 
@@ -121,6 +121,34 @@ def test_a_person_is_asked_before_prototypes_are_forgotten(
     assert freeda("bank", "nouns", "--json").json.get("boat", 0) == left - 1
 
 
+def test_one_prototype_is_not_called_prototypes(freeda: Freeda, banks: EmbeddedBanks) -> None:
+    assert freeda("bank", "forget", "--noun", "ball", "--dry-run").out == (
+        "1 prototype found in default@1, none removed\n"
+    )
+    assert freeda("bank", "forget", "--noun", "ball", "--yes").out == "1 prototype removed from default@1\n"
+
+
+def test_nouns_as_json_say_which_the_models_know_where_details_are_asked_for(
+    freeda: Freeda, banks: EmbeddedBanks
+) -> None:
+    table = freeda("bank", "nouns").out.splitlines()
+    detailed = freeda("bank", "nouns", "--json", "--details").json
+    assert detailed == [
+        {"noun": "boat", "prototypes": 6, "known_to_pack": True},
+        {"noun": "ball", "prototypes": 1, "known_to_pack": True},
+    ]
+    assert [line.split() for line in table[1:]] == [["boat", "6", "yes"], ["ball", "1", "yes"]]
+    refused = freeda("bank", "nouns", "--details")
+    assert (refused.code, "--details goes with --json" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize("command", ["switch", "drop"])
+def test_a_version_that_is_left_out_is_wrong_usage(freeda: Freeda, banks: EmbeddedBanks, command: str) -> None:
+    ran = freeda("bank", command, "default")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "write it as default@1" in ran.err
+
+
 @pytest.mark.parametrize("option", ["--noun", "--caption"])
 def test_an_option_without_a_value_forgets_nothing(freeda: Freeda, banks: EmbeddedBanks, option: str) -> None:
     ran = freeda("bank", "forget", option, "", "--origin", "generated", "--yes")
@@ -132,11 +160,12 @@ def test_an_option_without_a_value_forgets_nothing(freeda: Freeda, banks: Embedd
 def test_what_is_forgotten_is_told_first(freeda: Freeda, banks: EmbeddedBanks) -> None:
     for noun in ("boat", " BOAT "):
         dry = freeda("bank", "forget", "--noun", noun, "--dry-run", "--json").json
-        assert dry == {"found": 6, "removed": 0}
-    assert freeda("bank", "forget", "--noun", "boat", "--yes", "--json").json == {"found": 6, "removed": 6}
+        assert dry == {"bank": "default@1", "found": 6, "removed": 0}
+    removed = freeda("bank", "forget", "--noun", "boat", "--yes", "--json").json
+    assert removed == {"bank": "default@1", "found": 6, "removed": 6}
     assert freeda("bank", "nouns", "--json").json == {"ball": 1}
     assert freeda("bank", "forget", "--noun", "boat").out == (
-        "0 prototypes found in default, none removed; `freeda bank nouns` lists the nouns there are\n"
+        "0 prototypes found in default@1, none removed; `freeda bank nouns` lists the nouns there are\n"
     )
 
 
@@ -144,7 +173,7 @@ def test_conditions_hold_together(freeda: Freeda, banks: EmbeddedBanks) -> None:
     found = freeda(
         "bank", "forget", "--noun", "boat", "--caption", f"{3:016x}", "--origin", "generated", "--yes", "--json"
     )
-    assert found.json == {"found": 1, "removed": 1}
+    assert found.json == {"bank": "default@1", "found": 1, "removed": 1}
     assert freeda("bank", "forget", "--noun", "boat", "--origin", "exemplar", "--json").json["found"] == 0
     without = freeda("bank", "forget")
     assert (without.code, without.out) == (2, "")
@@ -177,6 +206,10 @@ def test_a_prototype_is_shown_with_what_it_was_pooled_from(
     ran = freeda("bank", "show", identifier, "--out", tmp_path / "boat.png", "--json")
     assert (ran.json["noun"], ran.json["caption"]) == ("boat", "a boat")
     assert ran.json["image"] == str(thumbnails / "a.png")
+    assert ran.err == f"wrote {tmp_path / 'boat.png'}\n"
+    told = freeda("bank", "show", identifier, "--out", tmp_path / "boat.png")
+    assert told.out.splitlines()[-1] == f"wrote {tmp_path / 'boat.png'}"
+    assert "fingerprint of encoders" in freeda("bank", "show", "default").out
     with Image.open(tmp_path / "boat.png") as picture:
         pixels = np.asarray(picture)
     assert pixels.shape == (256, 256 + 8 + 256, 3)
@@ -210,8 +243,8 @@ def test_curation_marks_and_takes_back(freeda: Freeda, banks: EmbeddedBanks) -> 
     assert sum(dry["reasons"].values()) == 5
     assert freeda("bank", "stats", "--json").json["outliers"] == 0
     told = freeda("bank", "curate", "--keep", 0.75).out
-    assert "default: 20 prototypes compared, 1 left alone, 5 are marked" in told
+    assert "default@1: 20 prototypes compared, 1 left alone, 5 are marked" in told
     assert freeda("bank", "stats", "--json").json["outliers"] == 5
-    assert freeda("bank", "curate", "--undo").out == "5 marks taken back in default\n"
+    assert freeda("bank", "curate", "--undo").out == "5 marks taken back in default@1\n"
     assert freeda("bank", "stats", "--json").json["outliers"] == 0
     assert freeda("bank", "curate", "--undo", "--dry-run").code == 2

@@ -210,7 +210,7 @@ def test_without_pyarrow_the_extra_is_named(
 
 def test_an_archive_is_checked_without_being_imported(freeda: Freeda, archive: Path, tmp_path: Path) -> None:
     ran = freeda("bank", "import", archive, "--bank", "other", "--dry-run")
-    assert (ran.code, ran.out) == (0, f"{archive} is whole: {COUNT} prototypes of 1 nouns\n")
+    assert (ran.code, ran.out) == (0, f"{archive} is whole: {COUNT} prototypes of 1 noun\n")
     told = freeda("bank", "import", archive, "--dry-run", "--json").json
     assert told == {"prototypes": COUNT, "nouns": 1, "pack": PACK}
     path = archive / "artifacts-00000.parquet"

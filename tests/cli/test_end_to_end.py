@@ -119,7 +119,7 @@ def test_own_examples_teach_a_noun(command: Callable[..., Any], inputs: Path) ->
     [found] = command("bank", "search", "excavator bucket", "--limit", 1, "--json").json
     assert (found["noun"], found["caption"]) == ("excavator bucket", "a photo of the excavator bucket")
     forgotten = command("bank", "forget", "--job", job, "--yes", "--json")
-    assert forgotten.json == {"found": 1, "removed": 1}
+    assert forgotten.json == {"bank": "default@1", "found": 1, "removed": 1}
 
 
 def test_own_examples_come_from_annotations(command: Callable[..., Any], inputs: Path, scenes: list[Scene]) -> None:
@@ -133,7 +133,7 @@ def test_own_examples_come_from_annotations(command: Callable[..., Any], inputs:
     shown = command("jobs", "show", ran.json["job"], "--json").json
     assert shown["kind"] == "exemplars"
     forgotten = command("bank", "forget", "--origin", "exemplar", "--noun", scenes[0].nouns[0], "--yes", "--json")
-    assert forgotten.json == {"found": 1, "removed": 1}
+    assert forgotten.json == {"bank": "default@1", "found": 1, "removed": 1}
 
 
 def test_images_become_masks(command: Callable[..., Any], inputs: Path, tmp_path: Path) -> None:

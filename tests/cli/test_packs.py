@@ -69,7 +69,7 @@ def test_show_tells_models_licences_and_settings(freeda: Freeda) -> None:
 def test_verify_compares_checksums(freeda: Freeda, tiny_pack_folder: Path, tmp_path: Path) -> None:
     told = freeda("packs", "verify", tiny_pack_folder)
     assert told.code == 0
-    assert "files are as listed" in told.out
+    assert "files as listed" in told.out
     folder = Path(shutil.copytree(tiny_pack_folder, tmp_path / "tiny"))
     with (folder / "backbone" / "model.safetensors").open("ab") as file:
         file.write(b"x")

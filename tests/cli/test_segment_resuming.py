@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 from PIL import Image
 
-from freeda_svc.cli import segment_run
+from freeda_svc.cli import following
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import list_jobs, segmentation_requests
 from freeda_svc.jobs.results import result_folder
@@ -118,7 +118,7 @@ class TestResuming:
         worker.resting = True
         Image.new("L", (6, 4), 251).save(photos / "c.png")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(segment_run, "note_missing_worker", _interrupt)  # asked when it begins to wait
+            patch.setattr(following, "missing_worker", _interrupt)  # asked when it begins to wait
             interrupted = freeda(*self.COMMAND)
         assert interrupted.code == 130
         assert "the same command with --resume takes its results" in interrupted.err

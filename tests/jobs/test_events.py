@@ -55,9 +55,9 @@ def test_everything_that_happens_is_told_in_order(settings: Settings, job_id: st
         ("set aside", 2, None, "its worker was lost (2 attempts)"),
         ("job state", None, None, "running to partly failed"),
         ("job state", None, None, "partly failed to running"),
-        ("retried", None, None, "1 items"),
+        ("retried", None, None, "1 item"),
         ("job state", None, None, "running to cancelled"),
-        ("cancelled", None, None, "1 items not begun"),
+        ("cancelled", None, None, "1 item not begun"),
     ]
 
 

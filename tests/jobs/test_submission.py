@@ -136,6 +136,20 @@ def test_what_is_accepted_stays_owed_when_messages_cannot_be_sent(
     assert _sent_at(settings, job_id) is None
 
 
+def test_the_source_of_images_is_the_only_one_or_the_folder_above_all(
+    settings: Settings, outbox: "Outbox", image_file: ImageFile, tmp_path: Path
+) -> None:
+    images = [image_file("a/x.png", 1), image_file("a/y.png", 2), image_file("b/z.png", 3)]
+
+    def source(count: int) -> str:
+        job = submit_segment(settings, images[:count], CATEGORIES, dispatcher=outbox)
+        return job_summary(settings, job).source
+
+    assert source(1) == str(images[0])
+    assert source(2) == str(images[0].parent)
+    assert source(3) == str(images[0].parents[1])
+
+
 def test_images_are_copied_under_their_content(settings: Settings, outbox: "Outbox", image_file: ImageFile) -> None:
     first, same, other = image_file("a.PNG", 1), image_file("b.png", 1), image_file("c.png", 2)
     contents = first.read_bytes()

@@ -10,7 +10,7 @@ COMMANDS: dict[str, Entry] = {
     "curate": Entry("bank.curation:curate", "Mark the prototypes of each noun that differ most from the others."),
     "drop": Entry("bank.versions:drop", "Remove a version of a bank with all its prototypes."),
     "export": Entry("bank.moves:export", "Write a bank into an archive, a folder of Parquet files."),
-    "forget": Entry("bank.changes:forget", "Remove prototypes for good, after telling how many."),
+    "forget": Entry("bank.changes:forget", "Remove prototypes for good, after showing how many."),
     "import": Entry("bank.moves:import_command", "Add an archive's prototypes to a bank, or those of a published one."),
     "index": Entry("bank.versions:index", "Pack a bank for searching, after it has changed much."),
     "list": Entry("bank.versions:list_command", "List all banks with their versions."),

@@ -7,6 +7,7 @@ from freeda_svc.cli.confirming import confirm
 from freeda_svc.cli.console import print_json
 from freeda_svc.cli.options import outcome_option
 from freeda_svc.cli.session import read_settings
+from freeda_svc.counts import counted
 from freeda_svc.jobs import find_job
 from freeda_svc.prototypes.exemplars import tidy_noun
 from freeda_svc.prototypes.record import ORIGINS
@@ -35,7 +36,7 @@ def forget(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Remove prototypes for good, after telling how many.
+    """Remove prototypes for good, after showing how many.
 
     Where several options are given, only prototypes are removed for which all of them hold.
 
@@ -54,16 +55,16 @@ def forget(
     selection = {name: value for name, value in wanted.items() if value is not None}
     if not selection:
         raise click.UsageError("Say which prototypes: --noun, --job, --caption or --origin.")
-    named = bank or settings.bank
+    named = ask_bank(settings, "resolve_bank", bank=bank or settings.bank)  # once: it may be switched meanwhile
     count = ask_bank(settings, "count_selected", bank=named, selection=selection)
     removed = 0
     if count and not dry_run:
-        confirm(f"remove {count} prototypes from {named} for good", yes=yes)
+        confirm(f"remove {counted(count, 'prototype')} from {named} for good", yes=yes)
         removed = ask_bank(settings, "forget", bank=named, selection=selection)
     if as_json:
-        print_json({"found": count, "removed": removed})
+        print_json({"bank": named, "found": count, "removed": removed})
     elif removed:
-        click.echo(f"{removed} prototypes removed from {named}")
+        click.echo(f"{counted(removed, 'prototype')} removed from {named}")
     else:
         hint = "; `freeda bank nouns` lists the nouns there are" if noun is not None and not count else ""
-        click.echo(f"{count} prototypes found in {named}, none removed{hint}")
+        click.echo(f"{counted(count, 'prototype')} found in {named}, none removed{hint}")

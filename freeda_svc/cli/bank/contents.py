@@ -33,13 +33,18 @@ def stats(context: click.Context, bank: str, *, as_json: bool) -> None:
         print_json({**answer, "nouns_by_prototypes": histogram})
         return
     origins = ", ".join(f"{count} {origin}" for origin, count in answer.pop("origins").items())
-    rows = [(name.replace("_", " "), value) for name, value in answer.items()]
+    rows = [(row_name(name), value) for name, value in answer.items()]
     print_table(("what", "value"), [*rows, ("origins", origins)])
     if histogram:
         most = max(histogram.values())
         click.echo("")
         bars = [(size, count, "#" * ceil(BAR_WIDTH * count / most)) for size, count in histogram.items()]
         print_table(("prototypes of a noun", "nouns", ""), bars)
+
+
+def row_name(key: str) -> str:
+    """Return what tables call a value; what JSON calls the pack of a bank is the fingerprint of the pack's encoders."""
+    return "fingerprint of encoders" if key == "pack" else key.replace("_", " ")
 
 
 def count_by_size(counts: Iterable[int]) -> dict[str, int]:
@@ -58,22 +63,34 @@ def count_by_size(counts: Iterable[int]) -> dict[str, int]:
 @click.command()
 @bank_option
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show the N most frequent.")
+@click.option("--details", is_flag=True, help="With --json: a list that also says which nouns the models know.")
 @click.option("--json", "as_json", is_flag=True, help="Print all as JSON.")
 @click.pass_context
-def nouns(context: click.Context, bank: str, limit: int, *, as_json: bool) -> None:
+def nouns(context: click.Context, bank: str, limit: int, *, details: bool, as_json: bool) -> None:
     """List nouns, those with most prototypes first.
 
     \b
-    Example:
+    Examples:
       freeda bank nouns --limit 10
+      freeda bank nouns --json --details
     """
+    if details and not as_json:
+        raise click.UsageError("--details goes with --json; the table has them anyway.")
     settings = read_settings(context)
     answer = bank_nouns(settings, bank)
     ranked = sorted(answer.items(), key=lambda entry: (-entry[1], entry[0]))
-    if as_json:
+    if as_json and not details:
         print_json(dict(ranked))
         return
     known = read_pack_parameters(settings.pack, settings.packs_folder).nouns
+    if as_json:
+        print_json(
+            [
+                {"noun": noun, "prototypes": count, "known_to_pack": None if known is None else noun in known}
+                for noun, count in ranked
+            ]
+        )
+        return
     if known is None:
         print_table(("noun", "prototypes"), ranked[:limit])
     else:

@@ -8,6 +8,7 @@ from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.console import print_json, print_table
 from freeda_svc.cli.options import outcome_option
 from freeda_svc.cli.session import read_settings
+from freeda_svc.counts import counted
 from freeda_svc.workers.queries import ask_bank
 
 NOUNS_SHOWN = 20
@@ -38,13 +39,14 @@ def curate(context: click.Context, bank: str, keep: float | None, *, dry_run: bo
     if undo and (dry_run or keep is not None):
         raise click.UsageError("--undo goes alone: it takes back all marks that curation made.")
     settings = read_settings(context)
-    named = bank or settings.bank
+    named = ask_bank(settings, "resolve_bank", bank=bank or settings.bank)
     if undo:
         count = ask_bank(settings, "uncurate_bank", bank=named)
-        print_json({"unmarked": count}) if as_json else click.echo(f"{count} marks taken back in {named}")
+        unmarked = {"bank": named, "unmarked": count}
+        print_json(unmarked) if as_json else click.echo(f"{counted(count, 'mark')} taken back in {named}")
         return
     outcome = ask_bank(settings, "curate_bank", bank=named, keep=keep, dry_run=dry_run)
-    print_json(outcome) if as_json else _print_outcome(named, outcome, dry_run=dry_run)
+    print_json({"bank": named, **outcome}) if as_json else _print_outcome(named, outcome, dry_run=dry_run)
 
 
 def _print_outcome(bank: str, outcome: dict[str, Any], *, dry_run: bool) -> None:
@@ -57,6 +59,6 @@ def _print_outcome(bank: str, outcome: dict[str, Any], *, dry_run: bool) -> None
         click.echo(f"... and {len(rows) - NOUNS_SHOWN} more; --json shows all.")
     reasons = ", ".join(f"{count} for {reason}" for reason, count in outcome["reasons"].items()) or "none"
     click.echo(
-        f"{bank}: {outcome['assessed']} prototypes compared, {outcome['left_alone']} left alone, "
+        f"{bank}: {counted(outcome['assessed'], 'prototype')} compared, {outcome['left_alone']} left alone, "
         f"{outcome['found']} {'would be' if dry_run else 'are'} marked ({reasons})"
     )

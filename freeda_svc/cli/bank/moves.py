@@ -9,6 +9,7 @@ from freeda_svc.cli.bank.moving import carry_out, moving_options
 from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.console import print_json, shown_progress
 from freeda_svc.cli.session import read_settings
+from freeda_svc.counts import counted
 from freeda_svc.input_files import check_place
 from freeda_svc.jobs import JobKind, Move
 from freeda_svc.settings import Settings
@@ -50,9 +51,12 @@ def export(
     if as_json:
         print_json(outcome)
         return
-    click.echo(f"{outcome['prototypes']} prototypes of {outcome['bank']} in {folder} ({outcome['start']})")
+    click.echo(f"{counted(outcome['prototypes'], 'prototype')} of {outcome['bank']} in {folder} ({outcome['start']})")
     if outcome["missing_pictures"]:
-        click.echo(f"{outcome['missing_pictures']} pictures are mentioned but not there any more", err=True)
+        click.echo(
+            f"missing files: {counted(outcome['missing_pictures'], 'picture')}, mentioned but not there any more",
+            err=True,
+        )
     if outcome["bank_changed"]:
         click.echo("the bank changed meanwhile: what was added since may be missing; export again", err=True)
 
@@ -121,4 +125,6 @@ def _verify(settings: Settings, archive: Path, *, quiet: bool, as_json: bool) ->
     if as_json:
         print_json(found)
     else:
-        click.echo(f"{archive} is whole: {manifest.prototypes} prototypes of {len(manifest.nouns)} nouns")
+        click.echo(
+            f"{archive} is whole: {counted(manifest.prototypes, 'prototype')} of {counted(len(manifest.nouns), 'noun')}"
+        )

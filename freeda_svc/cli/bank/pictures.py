@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from freeda_svc.bank.names import split_bank_name
+from freeda_svc.cli.bank.contents import row_name
 from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.console import print_json, print_table
 from freeda_svc.cli.options import json_option
@@ -28,7 +29,7 @@ def show(context: click.Context, what: str, bank: str, out: Path | None, *, open
     """Show a bank's versions, or a prototype with its picture and mask.
 
     A prototype's picture has the image it was pooled from, its weak mask and the attribution. `freeda bank search`
-    tells ids.
+    prints ids.
 
     \b
     Examples:
@@ -52,7 +53,7 @@ def show(context: click.Context, what: str, bank: str, out: Path | None, *, open
         print_json(found)
         return
     for entry in found:
-        print_table(("what", "value"), [(key.replace("_", " "), value) for key, value in entry.items()])
+        print_table(("what", "value"), [(row_name(key), value) for key, value in entry.items()])
 
 
 def _is_id(text: str) -> bool:
@@ -85,5 +86,7 @@ def _show_prototype(
             picture.save(aside, format="PNG")
     except OSError as error:
         raise InputError(f"{place} cannot be written ({error.strerror}): give another --out") from error
+    if out is not None:
+        click.echo(f"wrote {place}", err=as_json)
     if opened and click.launch(str(place)) != 0:
         raise InputError(f"there is no viewer to open {place} with: open it yourself, or give --out")

@@ -2,13 +2,14 @@
 
 import click
 
-from freeda_svc.bank.names import split_bank_name
+from freeda_svc.bank.names import BankName, split_bank_name
 from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.completing import complete_banks
 from freeda_svc.cli.confirming import confirm
 from freeda_svc.cli.console import print_json, print_table, size_text
 from freeda_svc.cli.options import checked_by, json_option, outcome_option
 from freeda_svc.cli.session import read_settings
+from freeda_svc.counts import counted
 from freeda_svc.workers.queries import ask_bank, bank_stats
 
 PACKING_SECONDS = 3600.0
@@ -33,7 +34,7 @@ def list_command(context: click.Context, *, as_json: bool) -> None:
             (entry["bank"], "yes" if entry["current"] else "", entry["prototypes"], entry["pack"], entry["created"])
             for entry in found
         ]
-        print_table(("bank", "current", "prototypes", "pack", "created"), rows)
+        print_table(("bank", "current", "prototypes", "fingerprint of encoders", "created"), rows)
         for entry in found:
             if entry["fault"]:
                 click.echo(f"{entry['bank']} cannot be opened: {entry['fault']}", err=True)
@@ -61,7 +62,7 @@ def create(context: click.Context, name: str, *, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name", metavar="NAME@VERSION", shell_complete=complete_banks, callback=checked_by(split_bank_name))
+@click.argument("name", metavar="NAME@VERSION", shell_complete=complete_banks, callback=checked_by(BankName.parse))
 @outcome_option
 @click.pass_context
 def switch(context: click.Context, name: str, *, as_json: bool) -> None:
@@ -81,7 +82,7 @@ def switch(context: click.Context, name: str, *, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name", metavar="NAME@VERSION", shell_complete=complete_banks, callback=checked_by(split_bank_name))
+@click.argument("name", metavar="NAME@VERSION", shell_complete=complete_banks, callback=checked_by(BankName.parse))
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @outcome_option
 @click.pass_context
@@ -99,7 +100,7 @@ def drop(context: click.Context, name: str, *, yes: bool, as_json: bool) -> None
     listed = {entry["bank"]: entry["prototypes"] for entry in ask_bank(settings, "list_banks")}
     count = listed.get(name, 0)
     if name in listed:  # for others, the answer says what is wrong
-        confirm(f"drop {name} with {count} prototypes for good", yes=yes)
+        confirm(f"drop {name} with {counted(count, 'prototype')} for good", yes=yes)
     dropped = ask_bank(settings, "drop_bank", bank=name)
     print_json({"bank": dropped, "prototypes": count}) if as_json else click.echo(f"{dropped} dropped")
 

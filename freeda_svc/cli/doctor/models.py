@@ -11,6 +11,7 @@ from freeda_svc.bank.banks import Banks, BankSummary
 from freeda_svc.bank.store import PrototypeStore, Selection
 from freeda_svc.cli.console import size_text
 from freeda_svc.cli.doctor.findings import Finding, note, ok, wrong
+from freeda_svc.counts import counted
 from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError, UnavailableError, one_line
 from freeda_svc.jobs.banks import open_banks
 from freeda_svc.packs.description import read_pack_parameters
@@ -42,7 +43,8 @@ def look_at_pack(settings: Settings) -> Iterator[Finding]:
         yield wrong("models", str(error).removesuffix(f"; {pack.remedy}"), pack.remedy)
         return
     size = sum((pack.folder / name).stat().st_size for name in pack.files)
-    yield ok("models", f"pack {pack.name}, {len(pack.files)} files, {size_text(size)}, {pack.fingerprint}")
+    fingerprints = f"fingerprint {pack.fingerprint}, of its encoders {pack.encoders_fingerprint}"
+    yield ok("models", f"pack {pack.name}, {counted(len(pack.files), 'file')}, {size_text(size)}, {fingerprints}")
 
 
 def look_at_bank(settings: Settings) -> Iterator[Finding]:
@@ -63,7 +65,7 @@ def look_at_bank(settings: Settings) -> Iterator[Finding]:
         bank = next(summary for summary in summaries if summary.bank == meant)
         if bank.fault:
             return
-        told = f"{meant}, {bank.prototypes:,} prototypes" + _others(len(summaries) - 1)
+        told = f"{meant}, {counted(bank.prototypes, 'prototype')}" + _others(len(summaries) - 1)
         yield _searched(settings, banks, bank, told)
     try:
         pack = read_pack_parameters(settings.pack, settings.packs_folder)

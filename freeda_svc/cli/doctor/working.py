@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 
 from freeda_svc.bank.qdrant.lock import LOCK_NAME
-from freeda_svc.cli.console import counted
 from freeda_svc.cli.doctor.findings import Finding, note, ok, wrong
+from freeda_svc.counts import counted
 from freeda_svc.database_connections import current_revision, database_engine, database_errors
 from freeda_svc.errors import FreedaError
 from freeda_svc.jobs import ItemState, queue_state

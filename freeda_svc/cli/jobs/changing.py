@@ -7,11 +7,12 @@ import click
 
 from freeda_svc.cli.completing import complete_jobs
 from freeda_svc.cli.confirming import confirm
-from freeda_svc.cli.console import counted, print_json, print_table, size_text
+from freeda_svc.cli.console import print_json, print_table, size_text
 from freeda_svc.cli.endings import EXIT_FAILED, EXIT_PARTLY
 from freeda_svc.cli.job_options import job_argument, jobs_argument, read_age
 from freeda_svc.cli.options import outcome_option
 from freeda_svc.cli.session import open_dispatcher, read_settings
+from freeda_svc.counts import counted
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs import Pruned, cancel_job, find_job, prune_jobs, retry_failed_items
 

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from freeda_svc.batches import unknown_words
-from freeda_svc.cli.console import counted, print_json
+from freeda_svc.cli.console import print_json
 from freeda_svc.cli.endings import EXIT_FAILED, EXIT_PARTLY
 from freeda_svc.cli.following import end_with, follow_submitted
 from freeda_svc.cli.job_options import job_argument
@@ -16,6 +16,7 @@ from freeda_svc.cli.segment_formats import format_option, piece_options, prefix_
 from freeda_svc.cli.segment_report import LINES_SHOWN, show_errors
 from freeda_svc.cli.segment_words import show_unknown_words
 from freeda_svc.cli.session import read_settings
+from freeda_svc.counts import counted
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import JobState, JobSummary, export_results, job_summary
 

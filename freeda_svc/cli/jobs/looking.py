@@ -11,6 +11,7 @@ from freeda_svc.cli.console import duration_text, print_json, print_table
 from freeda_svc.cli.job_options import job_argument, read_age
 from freeda_svc.cli.options import json_option
 from freeda_svc.cli.session import read_settings
+from freeda_svc.counts import counted
 from freeda_svc.jobs import (
     ItemSummary,
     JobFilter,
@@ -152,8 +153,8 @@ def errors(context: click.Context, job_id: str, limit: int, *, details: bool, as
         print_table(("item", "what", "attempts", "error"), rows)
     if job.progress.failed > len(found):
         click.echo(f"... and {job.progress.failed - len(found)} more; --limit shows more, --json all.")
-    told = f"{job.progress.failed} of {job.progress.total} items failed"
-    click.echo(f"{told}; `freeda jobs retry {job.id}` tries them again.")
+    failed = f"{job.progress.failed} of {counted(job.progress.total, 'item')} failed"
+    click.echo(f"{failed}; `freeda jobs retry {job.id}` tries them again.")
 
 
 def job_as_json(job: JobSummary) -> dict[str, Any]:
