@@ -18,7 +18,7 @@ from benchmarks.validation import validation_captions, validation_scenes
 from freeda_svc.captions import NounParser
 from freeda_svc.diffusion import weak_mask
 from freeda_svc.encoders import ImageTextModel
-from freeda_svc.miniature.scenes import NOUNS
+from freeda_svc.miniature import NOUNS
 from freeda_svc.packs import Pack, load_pack
 from freeda_svc.prototypes.appearance import Region, embed_regions
 from freeda_svc.prototypes.object_windows import make_photo, window_around

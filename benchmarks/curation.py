@@ -12,8 +12,8 @@ from benchmarks.results import Result
 from benchmarks.validation import Trial, validation_captions, validation_scenes
 from freeda_svc.bank.curation import CurationRule, apply_curation, assess, uncurate
 from freeda_svc.captions.caption import Caption, make_caption
-from freeda_svc.demo.world import TEST_SPLIT, DemoPlan, write_captions
-from freeda_svc.miniature.scenes import HARD, Scene, paint_scene
+from freeda_svc.demo import TEST_SPLIT, DemoPlan, write_captions
+from freeda_svc.miniature import HARD, Scene, paint_scene
 from freeda_svc.packs import Pack, load_pack
 from freeda_svc.prototypes.builder import PrototypeBuilder
 

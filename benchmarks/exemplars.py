@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from benchmarks.results import Result
 from benchmarks.validation import VALIDATION_SPLIT, Trial, validation_captions, validation_scenes
-from freeda_svc.miniature.scenes import HARD, NOUNS, Scene, paint_scene
+from freeda_svc.miniature import HARD, NOUNS, Scene, paint_scene
 from freeda_svc.packs import Pack, load_pack
 from freeda_svc.prototypes import Prototype
 from freeda_svc.prototypes.builder import PrototypeBuilder

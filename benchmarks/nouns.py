@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.results import Result
 from freeda_svc.captions import NounParser, read_captions
-from freeda_svc.miniature.scenes import HARD, paint_scene
+from freeda_svc.miniature import HARD, paint_scene
 from freeda_svc.whole_files import write_whole
 
 ROOT = Path(__file__).parents[1]

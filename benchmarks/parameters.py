@@ -12,9 +12,9 @@ from benchmarks.results import Result
 from benchmarks.validation import Trial, validation_captions, validation_scenes
 from freeda_svc.captions import NounParser
 from freeda_svc.captions.caption import Caption, Noun
-from freeda_svc.demo.world import DemoPlan
+from freeda_svc.demo import DemoPlan
 from freeda_svc.diffusion import GeneratedImage
-from freeda_svc.miniature.scenes import Scene
+from freeda_svc.miniature import Scene
 from freeda_svc.packs import Pack, SegmentationParameters, load_pack
 from freeda_svc.prototypes import Prototype
 from freeda_svc.prototypes.builder import PrototypeBuilder

@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.results import Result
 from benchmarks.validation import Trial, validation_captions, validation_scenes
 from freeda_svc.evaluation import ConfusionMatrix
-from freeda_svc.miniature.scenes import NOUNS, Scene
+from freeda_svc.miniature import NOUNS, Scene
 from freeda_svc.packs import SegmentationParameters, load_pack
 from freeda_svc.prototypes.builder import PrototypeBuilder
 from freeda_svc.segmentation import ProposalParameters, Proposals, Segmenter

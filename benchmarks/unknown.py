@@ -15,7 +15,7 @@ import numpy.typing as npt
 from benchmarks.results import Result
 from benchmarks.validation import Trial, validation_captions, validation_scenes
 from freeda_svc.evaluation import ConfusionMatrix
-from freeda_svc.miniature.scenes import NOUNS, Scene
+from freeda_svc.miniature import NOUNS, Scene
 from freeda_svc.packs import SegmentationParameters, load_pack
 from freeda_svc.packs.parameters import UnknownParameters, UnknownWay
 from freeda_svc.prototypes.builder import PrototypeBuilder

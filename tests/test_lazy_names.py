@@ -3,13 +3,17 @@
 import subprocess
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from freeda_svc.lazy_names import names_from
 
-ROOMS = ("batches", "captions", "encoders", "images", "jobs", "outputs", "packs", "segmentation", "vocabularies")
+ROOMS = (
+    *("batches", "captions", "demo", "encoders", "evaluation", "images", "jobs", "miniature", "outputs", "packs"),
+    *("segmentation", "vocabularies"),
+)
 SQL, SETTINGS, IMAGES = {"sqlalchemy", "alembic"}, {"pydantic", "structlog"}, {"PIL", "skimage", "scipy"}
 MODELS, QUEUE = {"torch", "transformers", "open_clip", "diffusers", "spacy", "numba"}, {"redis", "celery", "kombu"}
 EVERYTHING = SQL | SETTINGS | IMAGES | MODELS | QUEUE | {"numpy", "rich", "pyarrow", "httpx"}
@@ -24,6 +28,8 @@ def test_every_name_that_a_room_shows_is_there(room: str) -> None:
     module = import_module(room)
     for name in module.__all__:
         assert getattr(module, name) is not None
+        # a module of that name, once imported, would take the name's place
+        assert find_spec(f"{room}.{name}") is None, name
 
 
 def test_a_name_that_is_not_there_is_told_with_its_room() -> None:

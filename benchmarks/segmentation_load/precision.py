@@ -8,9 +8,8 @@ import torch
 
 from benchmarks.results import Result
 from freeda_svc.bank import QdrantStore, make_or_open_folder
-from freeda_svc.evaluation import ConfusionMatrix
-from freeda_svc.evaluation.miniature_world import VALIDATION_SPLIT
-from freeda_svc.miniature.scenes import HARD, NOUNS, paint_scene
+from freeda_svc.evaluation import VALIDATION_SPLIT, ConfusionMatrix
+from freeda_svc.miniature import HARD, NOUNS, paint_scene
 from freeda_svc.packs import Pack, load_pack
 from freeda_svc.prototypes.pooling import pool_prototype
 from freeda_svc.prototypes.record import Prototype

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.outputs import write_evidence, write_evidence_page
-from freeda_svc.outputs.kept import EVIDENCE, EVIDENCE_PAGE
-from freeda_svc.outputs.shown_colours import shown_colours
+from freeda_svc.outputs import EVIDENCE, EVIDENCE_PAGE, shown_colours, write_evidence, write_evidence_page
 from freeda_svc.segmentation import evidence_values
 
 if TYPE_CHECKING:

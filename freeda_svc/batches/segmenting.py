@@ -19,8 +19,15 @@ from freeda_svc.batches.results_folder import ResultsFolder, check_writable
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.images import LoadedImage, load_visible
 from freeda_svc.input_files import ANYWHERE, InputRules
-from freeda_svc.outputs import EVIDENCE_FORMATS, KeptResult, Picture, check_formats, extend_colours, keep_result
-from freeda_svc.outputs.files import make_folder
+from freeda_svc.outputs import (
+    EVIDENCE_FORMATS,
+    KeptResult,
+    Picture,
+    check_formats,
+    extend_colours,
+    keep_result,
+    make_folder,
+)
 from freeda_svc.packs.parameters import SegmentationParameters
 from freeda_svc.segmentation import Category, Segmentation, Segmenter, check_categories
 

@@ -37,8 +37,7 @@ def demo(out: Path, captions: int, scenes: int, *, quiet: bool, as_json: bool) -
       freeda demo --out demo-output
       freeda demo --captions 30 --scenes 10   # smaller and sooner; the masks are worse
     """
-    from freeda_svc.demo.run import run_demo  # noqa: PLC0415 - brings Celery and the painter with it
-    from freeda_svc.demo.world import DemoPlan  # noqa: PLC0415
+    from freeda_svc.demo import DemoPlan, run_demo  # noqa: PLC0415 - brings Celery and the painter with it
 
     def follow(settings: Settings, job_id: str, label: str) -> JobSummary:
         return follow_job(settings, job_id, label, quiet=quiet)

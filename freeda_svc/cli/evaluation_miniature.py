@@ -18,8 +18,7 @@ from freeda_svc.errors import UnavailableError
 
 if TYPE_CHECKING:
     from freeda_svc.bank import QdrantStore
-    from freeda_svc.evaluation.ablation import Ablated, Variant
-    from freeda_svc.evaluation.datasets import Dataset
+    from freeda_svc.evaluation import Ablated, Dataset, Variant
     from freeda_svc.packs import Pack
 
 Tell = Callable[[int, int], None] | None
@@ -75,9 +74,14 @@ def miniature(out: Path | None, captions: int, scenes: int, *, ablate: bool, qui
 
 def _run(folder: Path, captions: int, scenes: int, *, ablated: bool, quiet: bool) -> "list[Ablated]":
     from freeda_svc.bank import make_or_open_folder  # noqa: PLC0415 - brings the engine
-    from freeda_svc.evaluation.ablation import Variant, ablate, list_variants  # noqa: PLC0415 - brings much
-    from freeda_svc.evaluation.encoder_cache import with_encoder_cache  # noqa: PLC0415 - brings the models
-    from freeda_svc.evaluation.miniature_world import SUPERPIXEL_NUMBERS, write_validation_set  # noqa: PLC0415 - as above
+    from freeda_svc.evaluation import (  # noqa: PLC0415 - brings much
+        SUPERPIXEL_NUMBERS,
+        Variant,
+        ablate,
+        list_variants,
+        with_encoder_cache,
+        write_validation_set,
+    )
     from freeda_svc.packs import load_pack  # noqa: PLC0415 - as above
     from freeda_svc.segmentation import Segmenter  # noqa: PLC0415 - as above
 
@@ -104,7 +108,7 @@ def _run(folder: Path, captions: int, scenes: int, *, ablated: bool, quiet: bool
 
 
 def _fill(store: "QdrantStore", pack: "Pack", captions: int, tell: Tell) -> None:
-    from freeda_svc.evaluation.miniature_world import fill_bank, validation_captions  # noqa: PLC0415 - brings much
+    from freeda_svc.evaluation import fill_bank, validation_captions  # noqa: PLC0415 - brings much
     from freeda_svc.prototypes.builder import PrototypeBuilder  # noqa: PLC0415 - brings the models
 
     fill_bank(

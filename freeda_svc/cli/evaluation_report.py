@@ -10,8 +10,7 @@ import click
 from freeda_svc.cli.console import print_table
 from freeda_svc.counts import counted
 from freeda_svc.errors import UnavailableError
-from freeda_svc.evaluation import Evaluation
-from freeda_svc.evaluation.ablation import Ablated
+from freeda_svc.evaluation import Ablated, Evaluation
 from freeda_svc.whole_files import write_whole
 
 RESULT_FILE = "result.json"

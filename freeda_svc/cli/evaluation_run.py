@@ -23,7 +23,7 @@ from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
     from freeda_svc.bank import BankName, PrototypeStore
-    from freeda_svc.images.orientation import DrawnOn
+    from freeda_svc.images import DrawnOn
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 MANY_IMAGES = 200

@@ -38,7 +38,7 @@ def show_problems(found: FoundImages) -> None:
 
 
 def _passed_over(found: FoundImages) -> str:
-    from freeda_svc.images.formats import HEIF_ENDINGS, HEIF_HINT  # noqa: PLC0415 - help is shown without it
+    from freeda_svc.images import HEIF_ENDINGS, HEIF_HINT  # noqa: PLC0415 - help is shown without it
 
     counts = ", ".join(f"{count} {ending or 'without ending'}" for ending, count in found.passed_over.items())
     hint = f"; {HEIF_HINT} for HEIC" if HEIF_ENDINGS & found.passed_over.keys() else ""

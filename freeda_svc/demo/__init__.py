@@ -1,1 +1,25 @@
-"""The demonstration: the whole job on the miniature world, through the queue, scored against true masks."""
+"""The demonstration on the miniature world."""
+
+from typing import TYPE_CHECKING
+
+from freeda_svc.lazy_names import names_from
+
+if TYPE_CHECKING:
+    from freeda_svc.demo.run import run_demo
+    from freeda_svc.demo.world import TEST_SPLIT, DemoPlan, distinct_captions, write_captions
+
+__all__ = [
+    "DemoPlan",
+    "TEST_SPLIT",
+    "distinct_captions",
+    "run_demo",
+    "write_captions",
+]
+
+__getattr__ = names_from(
+    __name__,
+    {
+        "freeda_svc.demo.run": ("run_demo",),
+        "freeda_svc.demo.world": ("DemoPlan", "TEST_SPLIT", "distinct_captions", "write_captions"),
+    },
+)

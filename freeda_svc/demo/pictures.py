@@ -10,7 +10,7 @@ from PIL import Image
 
 from freeda_svc.demo.gallery import Row, Section, colour_labels, draw_gallery
 from freeda_svc.demo.world import LabelledScene
-from freeda_svc.miniature.scenes import NOUNS
+from freeda_svc.miniature import NOUNS
 from freeda_svc.outputs import heat, palette
 
 COLUMNS = 8

@@ -12,7 +12,7 @@ from freeda_svc.demo.pictures import GeneratedExample, compose_gallery
 from freeda_svc.demo.world import DemoPlan, LabelledScene, score_masks, write_captions, write_scenes, wrong_nouns
 from freeda_svc.errors import FreedaError, InputError
 from freeda_svc.jobs import JobState, JobSummary, export_results, result_totals, submit_ingest, submit_segment
-from freeda_svc.miniature.scenes import NOUNS
+from freeda_svc.miniature import NOUNS
 from freeda_svc.settings import Settings, load_settings
 from freeda_svc.whole_files import placed_whole, write_whole
 from freeda_svc.workers.dispatcher import CeleryDispatcher

@@ -10,8 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from freeda_svc.evaluation import ConfusionMatrix
-from freeda_svc.miniature.scenes import EASY, HARD, NOUNS, Scene, paint_scene
-from freeda_svc.miniature.things import THINGS
+from freeda_svc.miniature import EASY, HARD, NOUNS, THINGS, Scene, paint_scene
 
 TEST_SPLIT = 2
 CAPTION_SPLIT = 3

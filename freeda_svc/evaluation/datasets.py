@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.errors import InputError
-from freeda_svc.images import check_lossless, opened_image
-from freeda_svc.images.files import turn_upright
+from freeda_svc.images import check_lossless, opened_image, turn_upright
 from freeda_svc.segmentation.categories import Category
 
 IGNORED = -1

@@ -12,8 +12,7 @@ from freeda_svc.evaluation.datasets import IGNORED, Dataset, LabelledImage
 from freeda_svc.evaluation.kept_counts import KeptCounts
 from freeda_svc.evaluation.metrics import ConfusionMatrix
 from freeda_svc.evaluation.truth import OnProgress, check_same_size, read_truth
-from freeda_svc.images import PAPER
-from freeda_svc.images.orientation import DrawnOn
+from freeda_svc.images import PAPER, DrawnOn
 from freeda_svc.packs.parameters import SegmentationParameters
 
 if TYPE_CHECKING:

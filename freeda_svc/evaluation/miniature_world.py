@@ -16,8 +16,7 @@ from freeda_svc.bank.store import PrototypeStore
 from freeda_svc.captions.caption import Caption, make_caption
 from freeda_svc.evaluation.datasets import Dataset
 from freeda_svc.evaluation.layouts import list_folders
-from freeda_svc.miniature.scenes import EASY, HARD, NOUNS, Scene, paint_scene
-from freeda_svc.miniature.things import THINGS
+from freeda_svc.miniature import EASY, HARD, NOUNS, THINGS, Scene, paint_scene
 from freeda_svc.prototypes.builder import PrototypeBuilder
 from freeda_svc.segmentation.categories import Category
 from freeda_svc.whole_files import placed_whole

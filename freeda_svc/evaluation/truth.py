@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from freeda_svc.errors import InputError
 from freeda_svc.evaluation.datasets import IGNORED, Dataset, LabelledImage
-from freeda_svc.images.orientation import DrawnOn, is_drawn_on_stored, is_upright, read_frame
+from freeda_svc.images import DrawnOn, is_drawn_on_stored, is_upright, read_frame
 
 OnProgress = Callable[[int, int], None]
 

@@ -14,7 +14,7 @@ from pycocotools import mask as pycocotools_mask
 
 from freeda_svc.errors import InputError
 
-MOST_PIXELS = (1 << 29) - 1
+MOST_COCO_PIXELS = (1 << 29) - 1
 """Of an image with masks in COCO's notation: longer runs overflow pycocotools' packed strings."""
 
 _LEAST_NUMBERS = 6
@@ -45,8 +45,8 @@ def coco_mask(segmentation: object, height: int, width: int) -> npt.NDArray[np.b
     Raises:
         InputError: it is something else, or does not fit the image, or the image has more than 2^29 pixels.
     """
-    if height * width > MOST_PIXELS:
-        raise InputError(f"its image has {height * width:,} pixels, COCO's masks at most {MOST_PIXELS:,}")
+    if height * width > MOST_COCO_PIXELS:
+        raise InputError(f"its image has {height * width:,} pixels, COCO's masks at most {MOST_COCO_PIXELS:,}")
     if isinstance(segmentation, list):
         return _polygons(segmentation, height, width)
     if isinstance(segmentation, dict):

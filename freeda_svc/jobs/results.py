@@ -170,11 +170,10 @@ def continue_colours(settings: Settings, job_id: str, earlier: Sequence[str]) ->
     Raises:
         UnavailableError: the artifacts cannot be written.
     """
-    from freeda_svc.outputs.files import copy_whole, make_folder  # noqa: PLC0415 - listing jobs does without it
-    from freeda_svc.outputs.shown_colours import NOTES  # noqa: PLC0415 - as above
+    from freeda_svc.outputs import COLOURS_FILE, copy_whole, make_folder  # noqa: PLC0415 - listing jobs needs none
 
-    noted = [notes for job in earlier if (notes := results_of_job(settings, job) / NOTES).is_file()]
-    new = results_of_job(settings, job_id) / NOTES
+    noted = [notes for job in earlier if (notes := results_of_job(settings, job) / COLOURS_FILE).is_file()]
+    new = results_of_job(settings, job_id) / COLOURS_FILE
     if noted and not new.exists():  # a worker may have been faster
         make_folder(new.parent)
         copy_whole(noted[-1], new)

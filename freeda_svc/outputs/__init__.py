@@ -6,6 +6,7 @@ from freeda_svc.lazy_names import names_from
 
 if TYPE_CHECKING:
     from freeda_svc.outputs.evidence_page import write_evidence, write_evidence_page
+    from freeda_svc.outputs.files import copy_whole, make_folder
     from freeda_svc.outputs.formats import (
         DEFAULT_FORMATS,
         EVIDENCE_FORMATS,
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
         write_collections,
         write_image_files,
     )
-    from freeda_svc.outputs.kept import KeptResult, Picture, keep_result
+    from freeda_svc.outputs.job_colours import COLOURS_FILE, shown_colours
+    from freeda_svc.outputs.kept import EVIDENCE, EVIDENCE_PAGE, KeptResult, Picture, keep_result
     from freeda_svc.outputs.masks import UNKNOWN, read_labels, write_mask
     from freeda_svc.outputs.overlays import draw_overlay, write_overlay
     from freeda_svc.outputs.palettes import MOST_COLOURS, UNKNOWN_COLOUR, extend_colours, palette
@@ -27,16 +29,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_FORMATS",
+    "EVIDENCE",
     "EVIDENCE_FORMATS",
+    "EVIDENCE_PAGE",
     "FORMATS",
     "KeptResult",
     "MOST_COLOURS",
+    "COLOURS_FILE",
     "Picture",
     "PieceParameters",
     "UNKNOWN",
     "UNKNOWN_COLOUR",
     "check_formats",
     "compose_prototype",
+    "copy_whole",
     "draw_overlay",
     "extend_colours",
     "files_for_all",
@@ -44,8 +50,10 @@ __all__ = [
     "formats_of_one_list",
     "heat",
     "keep_result",
+    "make_folder",
     "palette",
     "read_labels",
+    "shown_colours",
     "summarise",
     "write_collections",
     "write_evidence",
@@ -59,10 +67,8 @@ __all__ = [
 __getattr__ = names_from(
     __name__,
     {
-        "freeda_svc.outputs.evidence_page": (
-            "write_evidence",
-            "write_evidence_page",
-        ),
+        "freeda_svc.outputs.evidence_page": ("write_evidence", "write_evidence_page"),
+        "freeda_svc.outputs.files": ("copy_whole", "make_folder"),
         "freeda_svc.outputs.formats": (
             "DEFAULT_FORMATS",
             "EVIDENCE_FORMATS",
@@ -74,34 +80,13 @@ __getattr__ = names_from(
             "write_collections",
             "write_image_files",
         ),
-        "freeda_svc.outputs.kept": (
-            "KeptResult",
-            "Picture",
-            "keep_result",
-        ),
-        "freeda_svc.outputs.masks": (
-            "UNKNOWN",
-            "read_labels",
-            "write_mask",
-        ),
-        "freeda_svc.outputs.overlays": (
-            "draw_overlay",
-            "write_overlay",
-        ),
-        "freeda_svc.outputs.palettes": (
-            "MOST_COLOURS",
-            "UNKNOWN_COLOUR",
-            "extend_colours",
-            "palette",
-        ),
+        "freeda_svc.outputs.kept": ("EVIDENCE", "EVIDENCE_PAGE", "KeptResult", "Picture", "keep_result"),
+        "freeda_svc.outputs.masks": ("UNKNOWN", "read_labels", "write_mask"),
+        "freeda_svc.outputs.overlays": ("draw_overlay", "write_overlay"),
+        "freeda_svc.outputs.palettes": ("MOST_COLOURS", "UNKNOWN_COLOUR", "extend_colours", "palette"),
         "freeda_svc.outputs.pieces": ("PieceParameters",),
-        "freeda_svc.outputs.prototype_pictures": (
-            "compose_prototype",
-            "heat",
-        ),
-        "freeda_svc.outputs.summaries": (
-            "summarise",
-            "write_summary",
-        ),
+        "freeda_svc.outputs.prototype_pictures": ("compose_prototype", "heat"),
+        "freeda_svc.outputs.job_colours": ("COLOURS_FILE", "shown_colours"),
+        "freeda_svc.outputs.summaries": ("summarise", "write_summary"),
     },
 )

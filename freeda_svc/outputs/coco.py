@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pycocotools import mask as pycocotools_mask
 
 from freeda_svc.errors import InputError
-from freeda_svc.images.coco_masks import MOST_PIXELS
+from freeda_svc.images import MOST_COCO_PIXELS
 from freeda_svc.outputs.masks import UNKNOWN, category_runs
 from freeda_svc.outputs.pieces import Piece
 
@@ -70,9 +70,10 @@ def piece_mask(piece: Piece, size: tuple[int, int]) -> CategoryMask:
 
 def _mask_of(category: int, lengths: npt.NDArray[np.int64], size: tuple[int, int]) -> CategoryMask:
     height, width = size
-    if height * width > MOST_PIXELS:
+    if height * width > MOST_COCO_PIXELS:
         raise InputError(
-            f"an image has {height * width:,} pixels, COCO's masks at most {MOST_PIXELS:,}; leave out the format coco"
+            f"an image has {height * width:,} pixels, COCO's masks at most {MOST_COCO_PIXELS:,}; "
+            "leave out the format coco"
         )
     rle = pycocotools_mask.frPyObjects({"size": [height, width], "counts": lengths}, height, width)
     left, top, box_width, box_height = map(int, pycocotools_mask.toBbox(rle))

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from freeda_svc.errors import NotFoundError
 from freeda_svc.images import PAPER, load_visible
 from freeda_svc.input_files import KEPT
+from freeda_svc.outputs.job_colours import noted_colours, shown_colours
 from freeda_svc.outputs.masks import read_labels, write_mask
 from freeda_svc.outputs.scores import keep_scores, read_kept_scores, write_score_arrays
-from freeda_svc.outputs.shown_colours import noted_colours, shown_colours
 from freeda_svc.outputs.summaries import Summarised, write_summary
 
 MASK, SUMMARY, SCORES, REGIONS = "mask.png", "summary.json", "scores.png", "regions.npz"

@@ -10,8 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from freeda_svc.errors import InputError
-from freeda_svc.images import voc_colours
-from freeda_svc.images.orientation import is_upright
+from freeda_svc.images import is_upright, voc_colours
 from freeda_svc.input_files import KEPT
 from freeda_svc.outputs.dataset_folders import DatasetFolder, is_plain_jpeg, write_image
 from freeda_svc.outputs.files import write_whole

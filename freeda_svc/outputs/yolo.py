@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from freeda_svc.images.orientation import is_upright
+from freeda_svc.images import is_upright
 from freeda_svc.input_files import KEPT
 from freeda_svc.outputs.dataset_folders import DatasetFolder, write_image
 from freeda_svc.outputs.files import write_whole

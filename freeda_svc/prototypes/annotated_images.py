@@ -10,8 +10,7 @@ import numpy.typing as npt
 from freeda_svc.captions.annotations import ANNOTATIONS
 from freeda_svc.captions.sources import called
 from freeda_svc.errors import InputError
-from freeda_svc.images.coco_masks import coco_mask, stray_polygons
-from freeda_svc.images.orientation import DrawnOn, is_drawn_on_stored, read_frame
+from freeda_svc.images import DrawnOn, coco_mask, is_drawn_on_stored, read_frame, stray_polygons
 from freeda_svc.input_files import ANYWHERE, InputRules
 from freeda_svc.prototypes.annotation_tally import CAPTION, EMPTY, NO_MASK, STRAY, AnnotationTally
 from freeda_svc.prototypes.annotations import Annotations, Id, category_noun, read_annotations

@@ -9,8 +9,16 @@ import numpy.typing as npt
 
 from freeda_svc.counts import counted
 from freeda_svc.errors import InputError
-from freeda_svc.images import LoadedImage, doubt_about_mask, load_visible, read_mask
-from freeda_svc.images.orientation import DrawnOn, is_drawn_on_stored, is_upright, read_frame
+from freeda_svc.images import (
+    DrawnOn,
+    LoadedImage,
+    doubt_about_mask,
+    is_drawn_on_stored,
+    is_upright,
+    load_visible,
+    read_frame,
+    read_mask,
+)
 from freeda_svc.input_files import ANYWHERE, InputRules
 from freeda_svc.prototypes.exemplars import Exemplar, make_exemplar, tidy_caption, tidy_noun
 

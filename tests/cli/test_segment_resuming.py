@@ -13,7 +13,7 @@ from freeda_svc.cli import following
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import list_jobs, segmentation_requests
 from freeda_svc.jobs.results import result_folder
-from freeda_svc.outputs.shown_colours import NOTES
+from freeda_svc.outputs.job_colours import COLOURS_FILE
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.settings import Settings, load_settings
 from freeda_svc.workers import queries
@@ -52,10 +52,10 @@ class TestResuming:
         settings = load_settings(home=home)
         [before] = list_jobs(settings)
         notes = '["night", 1, 2, 3]\n["day", 250, 200, 150]\n'
-        (result_folder(settings, before.id, 1).parent / NOTES).write_text(notes)
+        (result_folder(settings, before.id, 1).parent / COLOURS_FILE).write_text(notes)
         Image.new("L", (6, 4), 251).save(photos / "c.png")
         later = freeda(*self.COMMAND).json["job"]
-        assert (result_folder(settings, later, 1).parent / NOTES).read_text() == notes
+        assert (result_folder(settings, later, 1).parent / COLOURS_FILE).read_text() == notes
 
     @pytest.mark.parametrize(
         "other", [("-c", "dusk"), ("--categories-file", "words.txt"), ("--beta", "0.5"), ("--synonyms", "mean")]

@@ -15,8 +15,8 @@ from freeda_svc.jobs.database import writing
 from freeda_svc.jobs.results import continue_colours, item_states, pictures_of, result_folder, submitted_images
 from freeda_svc.jobs.tables import WorkItem
 from freeda_svc.outputs import FORMATS, files_for_all, palette, write_mask
+from freeda_svc.outputs.job_colours import COLOURS_FILE
 from freeda_svc.outputs.scores import keep_scores, write_score_arrays
-from freeda_svc.outputs.shown_colours import NOTES
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
@@ -154,13 +154,13 @@ def test_a_later_job_continues_the_colours_of_an_earlier_one(
     later = submit_segment(settings, [image_file("new.png", 3)], CATEGORIES, dispatcher=outbox)
     folders = {job: result_folder(settings, job, 1).parent for job in (job_id, later)}
     continue_colours(settings, later, ["gone", job_id])
-    assert not (folders[later] / NOTES).exists()
-    (folders[job_id] / NOTES).write_text('["cat", 1, 2, 3]\n')
+    assert not (folders[later] / COLOURS_FILE).exists()
+    (folders[job_id] / COLOURS_FILE).write_text('["cat", 1, 2, 3]\n')
     continue_colours(settings, later, [job_id, "gone"])
     [picture] = pictures_of(settings, submitted_images(settings, later))
     keep(picture.result.folder, label=0)
     assert picture.shown_colours(np.zeros((1, 1), dtype=np.int32))[0].tolist() == [1, 2, 3]
-    (folders[job_id] / NOTES).write_text('["cat", 4, 5, 6]\n')
+    (folders[job_id] / COLOURS_FILE).write_text('["cat", 4, 5, 6]\n')
     continue_colours(settings, later, [job_id])
     assert picture.noted_colours()[0].tolist() == [1, 2, 3]
 

@@ -14,7 +14,7 @@ from freeda_svc.prototypes.annotation_tally import AnnotationTally
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from freeda_svc.images.orientation import DrawnOn
+    from freeda_svc.images import DrawnOn
     from freeda_svc.prototypes.exemplar_files import MarkedImage
 
 _FILE = click.Path(path_type=Path)

@@ -17,7 +17,7 @@ from freeda_svc.outputs.differences import Seen, distinctness, seen_as_tints
 from freeda_svc.outputs.masks import UNKNOWN, pixels_by_label
 from freeda_svc.outputs.palettes import UNKNOWN_COLOUR, palette
 
-NOTES = "colours.jsonl"
+COLOURS_FILE = "colours.jsonl"
 """A line a category, in the order in which they appeared: its name, and red, green and blue."""
 
 _ENOUGH = 1.25
@@ -42,7 +42,7 @@ def shown_colours(
     """
     shown = [label for label in pixels_by_label(labels) if label != UNKNOWN]
     try:
-        with (folder / NOTES).open("ab+") as file:
+        with (folder / COLOURS_FILE).open("ab+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             content = file.read()
@@ -73,7 +73,7 @@ def _put_in(names: Sequence[str], preferred: npt.NDArray[np.uint8], noted: Mappi
 
 def _noted(folder: Path) -> dict[str, Rgb]:
     try:
-        return _read((folder / NOTES).read_bytes())
+        return _read((folder / COLOURS_FILE).read_bytes())
     except OSError:
         return {}
 

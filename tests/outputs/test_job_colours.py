@@ -5,7 +5,7 @@ import numpy as np
 
 from freeda_svc.outputs import UNKNOWN_COLOUR, palette
 from freeda_svc.outputs.differences import distinctness, seen_as_tints
-from freeda_svc.outputs.shown_colours import NOTES, noted_colours, shown_colours
+from freeda_svc.outputs.job_colours import COLOURS_FILE, noted_colours, shown_colours
 from freeda_svc.vocabularies import load_vocabulary
 
 ADE = load_vocabulary("ade150")
@@ -82,7 +82,7 @@ def test_pictures_without_categories_and_lists_with_equal_names_are_taken(tmp_pa
 def test_what_cannot_be_noted_is_shown_all_the_same(tmp_path: Path) -> None:
     colours = shown_colours(tmp_path / "gone", ["dog", "cat"], palette(), picture(0, 1))
     assert np.array_equal(colours, palette(2))
-    (tmp_path / NOTES).write_bytes(b'["dog", 1, 2, 3]\n["cat", 300, 0, 0]\n\xff\n["cow", 1')
+    (tmp_path / COLOURS_FILE).write_bytes(b'["dog", 1, 2, 3]\n["cat", 300, 0, 0]\n\xff\n["cow", 1')
     colours = shown_colours(tmp_path, ["dog", "cat", "cow"], palette(), picture(0, 1, 2))
     assert colours[0].tolist() == [1, 2, 3]
     assert np.array_equal(noted_colours(tmp_path, ["dog", "cat", "cow"], palette()), colours)
@@ -101,5 +101,5 @@ def test_several_processes_agree(tmp_path: Path) -> None:
     for process in processes:
         process.join()
         assert process.exitcode == 0
-    lines = (tmp_path / NOTES).read_text().splitlines()
+    lines = (tmp_path / COLOURS_FILE).read_text().splitlines()
     assert len(lines) == 15  # each category was chosen once
