@@ -65,7 +65,7 @@ def test_what_is_not_needed_is_not_imported(imported: str, left: set[str]) -> No
 
 def test_a_message_is_told_as_the_command_tells_it_though_its_library_comes_late() -> None:
     code = (
-        "import sys; from freeda_svc.cli.log_lines import configure_command_logs; "
+        "import sys; from freeda_svc.cli.session import configure_command_logs; "
         "from freeda_svc.loggers import logger; log = logger('x'); configure_command_logs(); "
         "assert 'structlog' not in sys.modules; log.info('not this'); log.warning('this', number=1)"
     )

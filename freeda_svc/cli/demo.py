@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from freeda_svc.cli.console import print_json, print_table
-from freeda_svc.cli.endings import Interrupted
+from freeda_svc.cli.exit_codes import Interrupted
 from freeda_svc.cli.following import follow_job
 from freeda_svc.cli.options import quiet_option
 from freeda_svc.jobs import JobSummary

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from freeda_svc.cli.console import print_json, shown_progress
-from freeda_svc.cli.endings import Interrupted
 from freeda_svc.cli.evaluation_report import print_ablation, print_evaluation, write_report
+from freeda_svc.cli.exit_codes import Interrupted
 from freeda_svc.errors import UnavailableError
 
 if TYPE_CHECKING:

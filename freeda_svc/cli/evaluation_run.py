@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.console import print_json, shown_progress
-from freeda_svc.cli.endings import Interrupted
 from freeda_svc.cli.evaluation_report import print_evaluation, write_report
+from freeda_svc.cli.exit_codes import Interrupted
+from freeda_svc.cli.options import bank_option
 from freeda_svc.cli.segment_parameters import parameter_options, read_overrides
 from freeda_svc.errors import BusyError
 from freeda_svc.evaluation import Dataset, KeptCounts, evaluate, look_through

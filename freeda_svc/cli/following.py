@@ -7,7 +7,7 @@ import click
 
 from freeda_svc import jobs
 from freeda_svc.cli.console import track
-from freeda_svc.cli.endings import EXIT_FAILED, EXIT_PARTLY, Interrupted
+from freeda_svc.cli.exit_codes import EXIT_FAILED, EXIT_PARTLY, Interrupted
 from freeda_svc.cli.interrupts import remembered_interrupts
 from freeda_svc.counts import counted
 from freeda_svc.jobs import ItemState, JobKind, JobState, JobSummary, job_items, job_summary

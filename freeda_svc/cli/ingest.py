@@ -7,7 +7,7 @@ import click
 from freeda_svc.captions import CaptionTally
 from freeda_svc.captions.sources import called
 from freeda_svc.cli.caption_files import caption_file_options, captions_of, describe_left_out
-from freeda_svc.cli.growing import end_growing, growing_options
+from freeda_svc.cli.ingest_options import finish_ingest, ingest_options
 from freeda_svc.cli.session import open_dispatcher, read_settings
 from freeda_svc.jobs import Priority, submit_ingest
 
@@ -15,7 +15,7 @@ from freeda_svc.jobs import Priority, submit_ingest
 @click.command()
 @caption_file_options
 @click.option("--limit", type=click.IntRange(min=1), help="Take only the first N captions of all files together.")
-@growing_options
+@ingest_options
 @click.pass_context
 def ingest(
     context: click.Context,
@@ -77,4 +77,4 @@ def ingest(
     )
     if tally.left_out:
         click.echo(f"captions left out: {describe_left_out(tally)}", err=True)
-    end_growing(context, settings, job_id, "ingest", left_out=tally.left_out, wait=wait, quiet=quiet, as_json=as_json)
+    finish_ingest(context, settings, job_id, "ingest", left_out=tally.left_out, wait=wait, quiet=quiet, as_json=as_json)

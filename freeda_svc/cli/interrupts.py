@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from freeda_svc.cli.endings import EXIT_INTERRUPTED
+from freeda_svc.cli.exit_codes import EXIT_INTERRUPTED
 
 END_SECONDS = 2.5
 """After so long the command is ended from outside; a second Ctrl-C ends it at once."""

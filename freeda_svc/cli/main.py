@@ -8,10 +8,9 @@ from typing import Any
 
 import click
 
-from freeda_svc.cli.endings import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, Interrupted, show_usage_error
+from freeda_svc.cli.command_groups import Entry, ListedGroup, refuse_repeats
+from freeda_svc.cli.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, Interrupted, show_usage_error
 from freeda_svc.cli.interrupts import watched_interrupts
-from freeda_svc.cli.listed_group import Entry, ListedGroup
-from freeda_svc.cli.repeated import refuse_repeats
 from freeda_svc.errors import FreedaError, one_line
 
 ACCEPTANCE = "freeda_svc.jobs.acceptance"

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from freeda_svc.cli.completing import complete_packs
+from freeda_svc.cli.completion import complete_packs
 from freeda_svc.cli.console import print_json, print_table, track
 from freeda_svc.cli.options import json_option, outcome_option, quiet_option
 from freeda_svc.cli.session import read_settings

@@ -9,12 +9,10 @@ from typing import Any
 import click
 
 from freeda_svc.batches import Manifest, ResultsFolder, check_writable, find_images
-from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.console import print_json
-from freeda_svc.cli.endings import EXIT_FAILED, EXIT_PARTLY, Interrupted
+from freeda_svc.cli.exit_codes import EXIT_FAILED, EXIT_PARTLY, Interrupted
 from freeda_svc.cli.following import note_waiting_job
-from freeda_svc.cli.job_options import idempotency_key_option, priority_option
-from freeda_svc.cli.options import outcome_option, quiet_option
+from freeda_svc.cli.options import bank_option, idempotency_key_option, outcome_option, priority_option, quiet_option
 from freeda_svc.cli.segment_auto import CommonList, propose_for_all
 from freeda_svc.cli.segment_categories import ask_categories, category_options
 from freeda_svc.cli.segment_formats import (

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from freeda_svc.batches import Manifest
-from freeda_svc.cli.endings import Interrupted
+from freeda_svc.cli.exit_codes import Interrupted
 from freeda_svc.cli.segment_categories import AskedCategories
 from freeda_svc.cli.segment_request import Request
 from freeda_svc.cli.segment_run import ask_bank_age, follow_images

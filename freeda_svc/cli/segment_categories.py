@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from freeda_svc.cli.completing import complete_vocabularies
+from freeda_svc.cli.completion import complete_vocabularies
 from freeda_svc.cli.options import option_value
 from freeda_svc.errors import InputError
 from freeda_svc.jobs.segmentation_requests import Colour

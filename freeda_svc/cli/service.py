@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from freeda_svc.cli.endings import Interrupted
+from freeda_svc.cli.exit_codes import Interrupted
 from freeda_svc.cli.interrupts import leave_interrupts_to_worker
 from freeda_svc.cli.session import read_settings
 from freeda_svc.jobs.states import JobKind

@@ -13,7 +13,7 @@ from PIL import Image
 from sqlalchemy import update
 
 from freeda_svc.cli.console import duration_text, size_text
-from freeda_svc.cli.job_options import read_age
+from freeda_svc.cli.options import read_age
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import JobKind
 from freeda_svc.jobs.claims import Claim, claim_next, fail_item, finish_item
@@ -153,7 +153,7 @@ def test_a_command_that_fails_tells_of_its_job_on_a_line_of_its_own(  # noqa: PL
             fail_item(settings, take(), "no luck", final=True)
         raise InputError("it\nbroke")
 
-    monkeypatch.setattr("freeda_svc.cli.growing.follow_submitted", fail_afterwards)
+    monkeypatch.setattr("freeda_svc.cli.ingest_options.follow_submitted", fail_afterwards)
     ran = freeda("ingest", inputs / "captions.txt", "--limit", 1, "--wait")
     [job] = freeda("jobs", "list", "--json").json
     assert (ran.code, ran.out) == (1, "")

@@ -2,7 +2,7 @@
 
 import click
 
-from freeda_svc.cli.listed_group import Entry, ListedGroup
+from freeda_svc.cli.command_groups import Entry, ListedGroup
 
 COMMANDS: dict[str, Entry] = {
     "add-exemplars": Entry("bank.exemplars:add_exemplars", "Teach the bank a noun by your own images and masks."),

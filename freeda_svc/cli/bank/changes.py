@@ -2,10 +2,8 @@
 
 import click
 
-from freeda_svc.cli.bank_option import bank_option
-from freeda_svc.cli.confirming import confirm
-from freeda_svc.cli.console import print_json
-from freeda_svc.cli.options import outcome_option
+from freeda_svc.cli.console import confirm, print_json
+from freeda_svc.cli.options import bank_option, outcome_option
 from freeda_svc.cli.session import read_settings
 from freeda_svc.counts import counted
 from freeda_svc.jobs import find_job

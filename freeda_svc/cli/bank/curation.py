@@ -4,9 +4,8 @@ from typing import Any
 
 import click
 
-from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.console import print_json, print_table
-from freeda_svc.cli.options import outcome_option
+from freeda_svc.cli.options import bank_option, outcome_option
 from freeda_svc.cli.session import read_settings
 from freeda_svc.counts import counted
 from freeda_svc.workers.queries import ask_bank

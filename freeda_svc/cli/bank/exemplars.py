@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from freeda_svc.cli.growing import end_growing, growing_options
+from freeda_svc.cli.ingest_options import finish_ingest, ingest_options
 from freeda_svc.cli.session import open_dispatcher, read_settings
 from freeda_svc.input_files import InputRules
 from freeda_svc.jobs import Priority, submit_exemplars
@@ -33,7 +33,7 @@ _FILE = click.Path(path_type=Path)
     type=click.Choice(("upright", "stored")),
     help="What was marked of images that have an EXIF orientation: the upright picture, or their pixels as stored.",
 )
-@growing_options
+@ingest_options
 @click.pass_context
 def add_exemplars(
     context: click.Context,
@@ -92,7 +92,7 @@ def add_exemplars(
         click.echo(f"warning: {doubt}", err=True)
     for line in tally.lines():
         click.echo(f"annotations left out: {line}", err=True)
-    end_growing(
+    finish_ingest(
         context, settings, job_id, "exemplars", left_out=tally.left_out, wait=wait, quiet=quiet, as_json=as_json
     )
 

@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from freeda_svc.cli.bank.moving import carry_out, moving_options
-from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.console import print_json, shown_progress
+from freeda_svc.cli.options import bank_option
 from freeda_svc.cli.session import read_settings
 from freeda_svc.counts import counted
 from freeda_svc.input_files import check_place

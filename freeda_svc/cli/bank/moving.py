@@ -8,10 +8,9 @@ from typing import Any, TypeVar
 import click
 
 from freeda_svc.cli.console import print_json, shown_progress
-from freeda_svc.cli.endings import EXIT_FAILED, Interrupted
+from freeda_svc.cli.exit_codes import EXIT_FAILED, Interrupted
 from freeda_svc.cli.following import follow_submitted, note_waiting_job
-from freeda_svc.cli.job_options import priority_option
-from freeda_svc.cli.options import outcome_option, quiet_option
+from freeda_svc.cli.options import outcome_option, priority_option, quiet_option
 from freeda_svc.cli.session import open_dispatcher
 from freeda_svc.errors import FreedaError, InputError
 from freeda_svc.jobs import (

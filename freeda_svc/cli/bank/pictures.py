@@ -8,9 +8,8 @@ import click
 
 from freeda_svc.bank.names import split_bank_name
 from freeda_svc.cli.bank.contents import row_name
-from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.console import print_json, print_table
-from freeda_svc.cli.options import json_option
+from freeda_svc.cli.options import bank_option, json_option
 from freeda_svc.cli.session import read_settings
 from freeda_svc.errors import InputError
 from freeda_svc.settings import Settings

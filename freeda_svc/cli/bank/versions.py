@@ -3,11 +3,9 @@
 import click
 
 from freeda_svc.bank.names import BankName, split_bank_name
-from freeda_svc.cli.bank_option import bank_option
-from freeda_svc.cli.completing import complete_banks
-from freeda_svc.cli.confirming import confirm
-from freeda_svc.cli.console import print_json, print_table, size_text
-from freeda_svc.cli.options import checked_by, json_option, outcome_option
+from freeda_svc.cli.completion import complete_banks
+from freeda_svc.cli.console import confirm, print_json, print_table, size_text
+from freeda_svc.cli.options import bank_option, checked_by, json_option, outcome_option
 from freeda_svc.cli.session import read_settings
 from freeda_svc.counts import counted
 from freeda_svc.workers.queries import ask_bank, bank_stats

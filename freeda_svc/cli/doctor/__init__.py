@@ -12,7 +12,7 @@ from freeda_svc.cli.doctor.models import look_at_bank, look_at_device, look_at_p
 from freeda_svc.cli.doctor.places import look_at_disk, look_at_home
 from freeda_svc.cli.doctor.services import look_at_broker, look_at_clock, look_at_database
 from freeda_svc.cli.doctor.working import look_at_metrics_port, look_at_worker
-from freeda_svc.cli.endings import EXIT_FAILED
+from freeda_svc.cli.exit_codes import EXIT_FAILED
 from freeda_svc.cli.options import json_option
 from freeda_svc.cli.session import given_options, read_settings
 from freeda_svc.cli.setting_sources import named_home

@@ -2,7 +2,7 @@
 
 import click
 
-from freeda_svc.cli.listed_group import Entry, ListedGroup
+from freeda_svc.cli.command_groups import Entry, ListedGroup
 
 COMMANDS: dict[str, Entry] = {
     "cancel": Entry("jobs.changing:cancel", "Cancel what jobs have not begun; what is done stays."),

@@ -5,12 +5,10 @@ from datetime import timedelta
 
 import click
 
-from freeda_svc.cli.completing import complete_jobs
-from freeda_svc.cli.confirming import confirm
-from freeda_svc.cli.console import print_json, print_table, size_text
-from freeda_svc.cli.endings import EXIT_FAILED, EXIT_PARTLY
-from freeda_svc.cli.job_options import job_argument, jobs_argument, read_age
-from freeda_svc.cli.options import outcome_option
+from freeda_svc.cli.completion import complete_jobs
+from freeda_svc.cli.console import confirm, print_json, print_table, size_text
+from freeda_svc.cli.exit_codes import EXIT_FAILED, EXIT_PARTLY
+from freeda_svc.cli.options import job_argument, jobs_argument, outcome_option, read_age
 from freeda_svc.cli.session import open_dispatcher, read_settings
 from freeda_svc.counts import counted
 from freeda_svc.errors import InputError, NotFoundError

@@ -7,11 +7,10 @@ import click
 
 from freeda_svc.batches import unknown_words
 from freeda_svc.cli.console import print_json
-from freeda_svc.cli.endings import EXIT_FAILED, EXIT_PARTLY
+from freeda_svc.cli.exit_codes import EXIT_FAILED, EXIT_PARTLY
 from freeda_svc.cli.following import end_with, follow_submitted
-from freeda_svc.cli.job_options import job_argument
 from freeda_svc.cli.jobs.looking import job_as_json
-from freeda_svc.cli.options import outcome_option, quiet_option
+from freeda_svc.cli.options import job_argument, outcome_option, quiet_option
 from freeda_svc.cli.segment_formats import format_option, piece_options, prefix_option, read_collecting, read_formats
 from freeda_svc.cli.segment_report import LINES_SHOWN, show_errors
 from freeda_svc.cli.segment_words import show_unknown_words

@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from freeda_svc.cli.console import duration_text, print_json, print_table
-from freeda_svc.cli.job_options import job_argument, read_age
-from freeda_svc.cli.options import json_option
+from freeda_svc.cli.options import job_argument, json_option, read_age
 from freeda_svc.cli.session import read_settings
 from freeda_svc.counts import counted
 from freeda_svc.jobs import (

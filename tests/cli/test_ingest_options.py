@@ -3,7 +3,7 @@
 import click
 import pytest
 
-from freeda_svc.cli import growing
+from freeda_svc.cli import ingest_options
 from freeda_svc.diffusion import Unusable
 from freeda_svc.settings import Settings
 
@@ -18,11 +18,11 @@ def test_images_that_are_not_finite_come_with_a_hint(
     totals: dict[str, int],
     hinted: bool,
 ) -> None:
-    monkeypatch.setattr(growing, "follow_submitted", lambda *_given, **_named: None)
-    monkeypatch.setattr(growing, "end_with", lambda *_given: None)
-    monkeypatch.setattr(growing, "result_totals", lambda *_given: totals)
+    monkeypatch.setattr(ingest_options, "follow_submitted", lambda *_given, **_named: None)
+    monkeypatch.setattr(ingest_options, "end_with", lambda *_given: None)
+    monkeypatch.setattr(ingest_options, "result_totals", lambda *_given: totals)
     context = click.Context(click.Command("ingest"))
-    growing.end_growing(context, Settings(), "j", "ingest", left_out={}, wait=True, quiet=True, as_json=False)
+    ingest_options.finish_ingest(context, Settings(), "j", "ingest", left_out={}, wait=True, quiet=True, as_json=False)
     said = capsys.readouterr()
     assert said.out == f"job j: {', '.join(f'{count} {name}' for name, count in totals.items())}\n"
     assert ("hint: a generator that overflows" in said.err) == hinted

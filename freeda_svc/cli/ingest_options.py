@@ -5,11 +5,9 @@ from typing import Any, TypeVar
 
 import click
 
-from freeda_svc.cli.bank_option import bank_option
 from freeda_svc.cli.console import print_json
 from freeda_svc.cli.following import end_with, follow_submitted, note_waiting_job
-from freeda_svc.cli.job_options import idempotency_key_option, priority_option
-from freeda_svc.cli.options import outcome_option
+from freeda_svc.cli.options import bank_option, idempotency_key_option, outcome_option, priority_option
 from freeda_svc.jobs import result_totals
 from freeda_svc.settings import Settings
 
@@ -19,7 +17,7 @@ NOT_FINITE = "images that are not finite"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def growing_options(command: Command) -> Command:
+def ingest_options(command: Command) -> Command:
     """Add --bank, --priority, --idempotency-key, --wait, --quiet and --json to a command."""
     for decorate in (
         outcome_option,
@@ -33,7 +31,7 @@ def growing_options(command: Command) -> Command:
     return command
 
 
-def end_growing(
+def finish_ingest(
     context: click.Context,
     settings: Settings,
     job_id: str,
