@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from freeda_svc.batches.evidence_files import keep_evidence
     from freeda_svc.batches.images import InputImage, check_image, check_images, distinct_stems, name_images
     from freeda_svc.batches.inputs import FoundImages, find_images
-    from freeda_svc.batches.manifest import Manifest, WrittenImage, digest_of_file, digest_of_request
+    from freeda_svc.batches.manifest import ResultsManifest, WrittenImage, digest_of_file, digest_of_request
     from freeda_svc.batches.reports import (
         ShownCategory,
         UnknownWord,
@@ -51,7 +51,7 @@ __all__ = [
     "check_images",
     "ResultsFolder",
     "check_writable",
-    "Manifest",
+    "ResultsManifest",
     "WrittenImage",
     "digest_of_file",
     "digest_of_request",
@@ -73,7 +73,7 @@ __getattr__ = names_from(
         "freeda_svc.batches.evidence_files": ("keep_evidence",),
         "freeda_svc.batches.images": ("InputImage", "check_image", "check_images", "distinct_stems", "name_images"),
         "freeda_svc.batches.inputs": ("FoundImages", "find_images"),
-        "freeda_svc.batches.manifest": ("Manifest", "WrittenImage", "digest_of_file", "digest_of_request"),
+        "freeda_svc.batches.manifest": ("ResultsManifest", "WrittenImage", "digest_of_file", "digest_of_request"),
         "freeda_svc.batches.reports": (
             "ShownCategory",
             "UnknownWord",

@@ -58,7 +58,7 @@ class WrittenImage:
             raise ValueError("the line is damaged")
 
 
-class Manifest:
+class ResultsManifest:
     """The manifest of a folder.
 
     Attributes:

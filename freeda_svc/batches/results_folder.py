@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from freeda_svc.batches.manifest import Manifest, WrittenImage, digest_of_file
+from freeda_svc.batches.manifest import ResultsManifest, WrittenImage, digest_of_file
 from freeda_svc.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class ResultsFolder:
     path: Path
     formats: Sequence[str]
     request: str
-    manifest: Manifest
+    manifest: ResultsManifest
     collecting: Mapping[str, Any] = field(default_factory=dict)
 
     def files(self, stem: str) -> dict[str, str]:

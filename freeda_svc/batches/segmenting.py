@@ -14,7 +14,7 @@ import numpy.typing as npt
 from freeda_svc.batches.bank_age import BankAge
 from freeda_svc.batches.evidence_files import keep_evidence
 from freeda_svc.batches.images import InputImage
-from freeda_svc.batches.manifest import Manifest, digest_of_file, digest_of_request
+from freeda_svc.batches.manifest import ResultsManifest, digest_of_file, digest_of_request
 from freeda_svc.batches.results_folder import ResultsFolder, check_writable
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.images import LoadedImage, load_visible
@@ -125,7 +125,7 @@ def segment_images(
             colours=colours,
             explain=bool(set(names) & set(EVIDENCE_FORMATS)),
         )
-        folder = ResultsFolder(out, names, request, Manifest(out), collecting)
+        folder = ResultsFolder(out, names, request, ResultsManifest(out), collecting)
     given = np.array(colours, dtype=np.uint8).reshape(-1, 3)
     batch = _Batch(segmenter, checked, chosen, folder, extend_colours(given, len(checked)), artifacts, rules)
     done = 0

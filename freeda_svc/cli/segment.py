@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from freeda_svc.batches import Manifest, ResultsFolder, check_writable, find_images
+from freeda_svc.batches import ResultsFolder, ResultsManifest, check_writable, find_images
 from freeda_svc.cli.console import print_json
 from freeda_svc.cli.exit_codes import EXIT_FAILED, EXIT_PARTLY, Interrupted
 from freeda_svc.cli.following import note_waiting_job
@@ -137,7 +137,7 @@ def segment(
     show_stray_words(images, asked_categories)
     if asked_categories.note:
         click.echo(asked_categories.note, err=True)
-    manifest = None if out is None else Manifest(out)
+    manifest = None if out is None else ResultsManifest(out)
     work = _Work(asked, found.images, found.problems)
     if auto and not per_image and len(found.images) > 1:
         work = _in_common(

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from freeda_svc.batches import Manifest
+from freeda_svc.batches import ResultsManifest
 from freeda_svc.cli.exit_codes import Interrupted
 from freeda_svc.cli.segment_categories import AskedCategories
 from freeda_svc.cli.segment_request import Request
@@ -47,7 +47,7 @@ class CommonList:
 def propose_for_all(
     asked: Request,
     images: Sequence[InputImage],
-    manifest: Manifest | None,
+    manifest: ResultsManifest | None,
     *,
     resume: bool = False,
     keep_older: bool = False,

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from freeda_svc.batches import FoundImages, Manifest, shown_categories
+from freeda_svc.batches import FoundImages, ResultsManifest, shown_categories
 from freeda_svc.cli.console import print_table
 from freeda_svc.cli.segment_run import Outcome
 from freeda_svc.counts import counted
@@ -45,7 +45,7 @@ def _passed_over(found: FoundImages) -> str:
     return f"passed over, no images that are read here: {counts}{hint}"
 
 
-def show_plan(plan: Plan, manifest: Manifest) -> None:
+def show_plan(plan: Plan, manifest: ResultsManifest) -> None:
     """Say which earlier results are not taken as they are, and why."""
     if manifest.damaged:
         lines = counted(manifest.damaged, "line")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from freeda_svc.batches.manifest import NAME, Manifest, WrittenImage, digest_of_file
+from freeda_svc.batches.manifest import NAME, ResultsManifest, WrittenImage, digest_of_file
 from freeda_svc.errors import InputError, UnavailableError
 
 FILES = {"mask": "a/x.mask.png", "summary": "a/x.json"}
@@ -16,7 +16,7 @@ def out(tmp_path: Path) -> Path:
     (out / "a").mkdir(parents=True)
     for name in FILES.values():
         (out / name).write_text(name)
-    manifest = Manifest(out)
+    manifest = ResultsManifest(out)
     manifest.note_job("request", "job-1")
     digests = {name: digest_of_file(out / name) for name in FILES.values()}
     manifest.note_image(WrittenImage("a/x", "image", "request", "job-1", 1, digests))
@@ -24,7 +24,7 @@ def out(tmp_path: Path) -> Path:
 
 
 def test_what_was_written_is_known_again(out: Path) -> None:
-    manifest = Manifest(out)
+    manifest = ResultsManifest(out)
     assert manifest.jobs == {"request": ["job-1"]}
     assert manifest.holds("a/x", "image", "request", FILES)
     assert manifest.holds("a/x", "image", "request", {"mask": FILES["mask"]})
@@ -40,34 +40,34 @@ def test_what_was_written_is_known_again(out: Path) -> None:
     ],
 )
 def test_something_else_is_not(out: Path, stem: str, image: str, request_digest: str, files: dict[str, str]) -> None:
-    assert not Manifest(out).holds(stem, image, request_digest, files)
+    assert not ResultsManifest(out).holds(stem, image, request_digest, files)
 
 
 def test_files_that_are_gone_or_changed_do_not_hold(out: Path) -> None:
     (out / "a/x.json").write_text("changed")
-    assert not Manifest(out).holds("a/x", "image", "request", FILES)
+    assert not ResultsManifest(out).holds("a/x", "image", "request", FILES)
     (out / "a/x.json").unlink()
-    assert not Manifest(out).holds("a/x", "image", "request", FILES)
-    assert Manifest(out).holds("a/x", "image", "request", {"mask": FILES["mask"]})
+    assert not ResultsManifest(out).holds("a/x", "image", "request", FILES)
+    assert ResultsManifest(out).holds("a/x", "image", "request", {"mask": FILES["mask"]})
 
 
 def test_further_files_of_the_same_result_are_added(out: Path) -> None:
     (out / "a/x.geojson").write_text("{}")
     more = {"a/x.geojson": digest_of_file(out / "a/x.geojson")}
-    Manifest(out).note_image(WrittenImage("a/x", "image", "request", "job-1", 1, more))
-    assert Manifest(out).holds("a/x", "image", "request", {**FILES, "polygons": "a/x.geojson"})
-    Manifest(out).note_image(WrittenImage("a/x", "image", "another request", "job-2", 1, more))
-    assert not Manifest(out).holds("a/x", "image", "another request", FILES)
+    ResultsManifest(out).note_image(WrittenImage("a/x", "image", "request", "job-1", 1, more))
+    assert ResultsManifest(out).holds("a/x", "image", "request", {**FILES, "polygons": "a/x.geojson"})
+    ResultsManifest(out).note_image(WrittenImage("a/x", "image", "another request", "job-2", 1, more))
+    assert not ResultsManifest(out).holds("a/x", "image", "another request", FILES)
 
 
 @pytest.mark.parametrize("kept", range(1, 60, 7))
 def test_a_line_that_was_cut_off_does_not_count_and_spoils_no_other(out: Path, kept: int) -> None:
     whole = (out / NAME).read_bytes()
     (out / NAME).write_bytes(whole[:-kept])
-    manifest = Manifest(out)
+    manifest = ResultsManifest(out)
     assert not manifest.holds("a/x", "image", "request", FILES)
     manifest.note_job("request", "job-2")
-    assert Manifest(out).jobs["request"] == ["job-1", "job-2"]
+    assert ResultsManifest(out).jobs["request"] == ["job-1", "job-2"]
 
 
 @pytest.mark.parametrize(
@@ -87,12 +87,12 @@ def test_a_line_that_was_cut_off_does_not_count_and_spoils_no_other(out: Path, k
 def test_a_line_with_something_else_in_it_is_damaged(out: Path, change: dict[str, object]) -> None:
     first, second = (out / NAME).read_text().splitlines()
     (out / NAME).write_text(f"{first}\n{json.dumps({**json.loads(second), **change})}\n")
-    manifest = Manifest(out)
+    manifest = ResultsManifest(out)
     assert (manifest.damaged, manifest.images, manifest.jobs) == (1, {}, {"request": ["job-1"]})
 
 
 def test_a_folder_without_one_has_nothing(tmp_path: Path) -> None:
-    manifest = Manifest(tmp_path / "new")
+    manifest = ResultsManifest(tmp_path / "new")
     assert (manifest.jobs, manifest.images) == ({}, {})
     assert not (tmp_path / "new").exists()
 
@@ -100,9 +100,9 @@ def test_a_folder_without_one_has_nothing(tmp_path: Path) -> None:
 def test_what_cannot_be_read_or_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / NAME).mkdir()
     with pytest.raises(InputError, match="cannot be read"):
-        Manifest(tmp_path)
+        ResultsManifest(tmp_path)
     (tmp_path / "file").write_text("")
-    manifest = Manifest(tmp_path / "other")
+    manifest = ResultsManifest(tmp_path / "other")
     manifest.folder = tmp_path / "file" / "out"
     with pytest.raises(UnavailableError, match="cannot be written"):
         manifest.note_job("request", "job")

@@ -13,7 +13,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from freeda_svc.bank import QdrantStore
-from freeda_svc.batches import ImageOutcome, Manifest, find_images, segment_images
+from freeda_svc.batches import ImageOutcome, ResultsManifest, find_images, segment_images
 from freeda_svc.batches.manifest import NAME
 from freeda_svc.batches.segmenting import KEPT_RESULTS
 from freeda_svc.errors import InputError
@@ -226,5 +226,5 @@ def test_a_process_that_is_ended_leaves_what_is_done(
     process.send_signal(how)
     process.communicate()
     assert process.returncode != 0
-    assert list(Manifest(tmp_path / "masks").images) == ["a"]
+    assert list(ResultsManifest(tmp_path / "masks").images) == ["a"]
     (tmp_path / "masks" / NAME).read_text()
