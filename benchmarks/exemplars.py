@@ -91,7 +91,7 @@ class _Measuring:
         given = self._pack.parameters.segmentation
         with tempfile.TemporaryDirectory() as folder:
             trial = Trial(self._pack, self._scenes, [*there, *exemplars], Path(folder) / "bank")
-            found = {share: trial.iou(replace(given, exemplar_share=share))[1][noun] for share in shares}
+            found = {share: trial.iou(given.replace(exemplar_share=share))[1][noun] for share in shares}
             trial.close()
         return found
 

@@ -15,7 +15,8 @@ from freeda_svc.captions.caption import Caption, Noun
 from freeda_svc.demo import DemoPlan
 from freeda_svc.diffusion import GeneratedImage
 from freeda_svc.miniature import Scene
-from freeda_svc.packs import Pack, SegmentationParameters, load_pack
+from freeda_svc.packs import Pack, load_pack
+from freeda_svc.parameters import SegmentationParameters
 from freeda_svc.prototypes import Prototype
 from freeda_svc.prototypes.builder import PrototypeBuilder
 
@@ -49,7 +50,7 @@ def _generate(pack: Pack, captions: Sequence[Caption]) -> dict[str, GeneratedIma
 
 def _build(pack: Pack, images: Mapping[str, GeneratedImage], gamma: float) -> tuple[Prototype, ...]:
     """Pool the images with another threshold; the prototypes keep the pack's own fingerprint."""
-    parameters = replace(pack.parameters, prototypes=replace(pack.parameters.prototypes, gamma=gamma))
+    parameters = pack.parameters.replace(prototypes=pack.parameters.prototypes.replace(gamma=gamma))
     other = Pack(replace(pack.description, parameters=parameters), pack.computing)
     vars(other).update(generator=_Album(images), backbone=pack.backbone, image_text=pack.image_text)
     built = PrototypeBuilder(other).build([image.caption for image in images.values()])
@@ -86,10 +87,10 @@ def run() -> list[Result]:
     for gamma in GAMMAS:
         results += _compare(pack, scenes, _build(pack, images, gamma), f"gamma_{gamma}", given)
     for k in KS:
-        results += _compare(pack, scenes, own, f"k_{k}", replace(given, k=k))
+        results += _compare(pack, scenes, own, f"k_{k}", given.replace(k=k))
     for beta in BETAS:
-        results += _compare(pack, scenes, own, f"beta_{beta}", replace(given, beta=beta))
+        results += _compare(pack, scenes, own, f"beta_{beta}", given.replace(beta=beta))
     for scale in SCALES:
-        superpixels = replace(given.superpixels, scale=scale)
-        results += _compare(pack, scenes, own, f"scale_{scale:g}", replace(given, superpixels=superpixels))
+        superpixels = given.superpixels.replace(scale=scale)
+        results += _compare(pack, scenes, own, f"scale_{scale:g}", given.replace(superpixels=superpixels))
     return results

@@ -5,7 +5,6 @@ Validation scenes; a noun counts as painted when it shows at least eight pixels,
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,8 @@ from benchmarks.results import Result
 from benchmarks.validation import Trial, validation_captions, validation_scenes
 from freeda_svc.evaluation import ConfusionMatrix
 from freeda_svc.miniature import NOUNS, Scene
-from freeda_svc.packs import SegmentationParameters, load_pack
+from freeda_svc.packs import load_pack
+from freeda_svc.parameters import SegmentationParameters
 from freeda_svc.prototypes.builder import PrototypeBuilder
 from freeda_svc.segmentation import ProposalParameters, Proposals, Segmenter
 
@@ -86,7 +86,7 @@ def run() -> list[Result]:
         segmenter = Segmenter(pack, trial.store)
         usual = _propose(segmenter, scenes, given, ProposalParameters())
         results = _score("", scenes, usual)
-        local = _propose(segmenter, scenes, replace(given, beta=1.0), ProposalParameters())
+        local = _propose(segmenter, scenes, given.replace(beta=1.0), ProposalParameters())
         results += _score("without_image_text_model_", scenes, local)
         for least in LEAST_AREAS:
             found = _propose(segmenter, scenes, given, ProposalParameters(least_area=least))

@@ -7,7 +7,6 @@ random weights, so its mask has more borders than most.
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from time import process_time
 
@@ -109,7 +108,7 @@ def _superpixels() -> list[Result]:
     image, given = photo("coffee", WINDOW, WINDOW), random_pack().parameters.segmentation.superpixels
     results = []
     for algorithm in ("felzenszwalb", "slic", "seeds"):
-        parameters = replace(given, algorithm=algorithm)
+        parameters = given.replace(algorithm=algorithm)
         cut_superpixels(image, parameters)
         begun = process_time()
         for _ in range(ROUNDS):

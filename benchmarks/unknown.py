@@ -6,7 +6,6 @@ varied, because a threshold that suits one category alone would eat those of a f
 
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +15,8 @@ from benchmarks.results import Result
 from benchmarks.validation import Trial, validation_captions, validation_scenes
 from freeda_svc.evaluation import ConfusionMatrix
 from freeda_svc.miniature import NOUNS, Scene
-from freeda_svc.packs import SegmentationParameters, load_pack
-from freeda_svc.packs.parameters import UnknownParameters, UnknownWay
+from freeda_svc.packs import load_pack
+from freeda_svc.parameters import SegmentationParameters, UnknownParameters, UnknownWay
 from freeda_svc.prototypes.builder import PrototypeBuilder
 from freeda_svc.segmentation import UNKNOWN, Category, Segmentation, Segmenter
 
@@ -64,7 +63,7 @@ def _scores(
     for threshold in THRESHOLDS:
         scores[f"channel_{threshold:g}"] = _mean_iou(scenes, asked, (_constant(one, threshold) for one in plain))
         for way in LOCAL_WAYS:
-            parameters = replace(given, unknown=UnknownParameters(way, local_threshold=threshold))
+            parameters = given.replace(unknown=UnknownParameters(way=way, local_threshold=threshold))
             found = segmenter.segment_many(images, categories, parameters)
             scores[f"{way}_{threshold:g}"] = _mean_iou(scenes, asked, (one.labels for one in found))
     return scores
@@ -74,7 +73,7 @@ def run() -> list[Result]:
     """Try every way with every threshold; ``mean`` is that over the numbers of nouns asked for."""
     pack = load_pack("miniature")
     scenes = validation_scenes(SCENES)
-    given = replace(pack.parameters.segmentation, unknown=UnknownParameters())
+    given = pack.parameters.segmentation.replace(unknown=UnknownParameters())
     means: dict[str, list[float]] = {}
     results = []
     with tempfile.TemporaryDirectory() as place:

@@ -6,7 +6,8 @@ from pathlib import Path
 from freeda_svc.bank import make_or_open_folder
 from freeda_svc.evaluation import VALIDATION_SPLIT, ConfusionMatrix, validation_captions, validation_scenes
 from freeda_svc.miniature import NOUNS, Scene
-from freeda_svc.packs import Pack, SegmentationParameters
+from freeda_svc.packs import Pack
+from freeda_svc.parameters import SegmentationParameters
 from freeda_svc.prototypes import Prototype
 from freeda_svc.segmentation import Category, Segmenter
 

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from io import BufferedReader
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from freeda_svc.errors import InputError
 
@@ -156,3 +156,9 @@ def missing_file(path: Path, what: str, called: str = "") -> str:
         return f"no such {what}: {called or path}"
     typed = f"{address['scheme']}://{address['rest']}"  # a path has lost a slash
     return f"{typed} is an address, and only files of this machine are read; download it and name the {what}"
+
+
+def is_below(name: str) -> bool:
+    """Tell whether a path, written with slashes, stays below the folder it is relative to."""
+    place = PurePosixPath(name)
+    return bool(place.parts) and not place.is_absolute() and ".." not in place.parts and "\\" not in name

@@ -69,7 +69,7 @@ def tiny_models_folder(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer:
 
 
 def _tiny_parameters() -> object:
-    from freeda_svc.packs.parameters import (  # noqa: PLC0415
+    from freeda_svc.parameters import (  # noqa: PLC0415
         GenerationParameters,
         PackParameters,
         PrototypeParameters,
@@ -97,7 +97,8 @@ def _tiny_parameters() -> object:
 @pytest.fixture(scope="session")
 def tiny_pack_folder(tiny_models_folder: Path) -> Path:
     """A complete pack of untrained models, two steps a generation. Do not write to it: copy it."""
-    from freeda_svc.packs import Source, write_pack_manifest  # noqa: PLC0415
+    from freeda_svc.packs import write_pack_manifest  # noqa: PLC0415
+    from freeda_svc.parameters import Source  # noqa: PLC0415
 
     write_pack_manifest(
         tiny_models_folder,

@@ -230,4 +230,4 @@ def _parameters_of(settings: Settings, fingerprint: str) -> dict[str, Any]:
         pack = read_pack_parameters(settings.pack, settings.packs_folder)
     except NotFoundError:
         return {}
-    return {"pack": pack.name, **asdict(pack.parameters)} if pack.fits(fingerprint) else {}
+    return {"pack": pack.name, **pack.parameters.model_dump()} if pack.fits(fingerprint) else {}

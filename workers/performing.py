@@ -12,10 +12,9 @@ from freeda_svc.jobs.banks import bank_of_job
 from freeda_svc.jobs.claims import Claim, JobCancelledError, is_cancelled, note_progress
 from freeda_svc.jobs.kept_exemplars import read_kept_exemplar
 from freeda_svc.jobs.moves import read_move
-from freeda_svc.jobs.overrides import apply_overrides
 from freeda_svc.jobs.results import colours_of, result_folder
-from freeda_svc.jobs.segmentation_requests import ONLY_PROPOSE
 from freeda_svc.loggers import logger
+from freeda_svc.parameters import SegmentationRequest
 from freeda_svc.workers.answering import answer_meanwhile
 from freeda_svc.workers.held import Held
 from freeda_svc.workers.metrics_reports import STORE, note_bank, stage
@@ -131,28 +130,29 @@ def _segment(held: Held, claim: Claim) -> dict[str, Any]:
     from freeda_svc.batches import keep_evidence  # noqa: PLC0415 - the parent process needs no method
     from freeda_svc.images import load_visible  # noqa: PLC0415 - as above
     from freeda_svc.outputs import keep_result, summarise  # noqa: PLC0415 - as above
-    from freeda_svc.segmentation import Category, proposal_values  # noqa: PLC0415 - as above
+    from freeda_svc.segmentation import proposal_values  # noqa: PLC0415 - as above
 
     settings = held.settings
-    parameters = apply_overrides(held.pack.parameters.segmentation, claim.parameters["overrides"])
+    request = SegmentationRequest.read(claim.parameters)
+    parameters = request.overrides.over(held.pack.parameters.segmentation)
     path = settings.artifacts_folder / claim.input["image"]
     try:
         image = load_visible(path, parameters.fill_transparent, settings.input_rules.anywhere())
     except InputError as error:
         raise InputError(str(error).replace(str(path), claim.input["name"])) from error
     bank = bank_of_job(claim.parameters)
-    segmenter, asked = held.segmenter(bank), claim.parameters["categories"]
-    if claim.parameters.get(ONLY_PROPOSE):
+    segmenter = held.segmenter(bank)
+    if request.only_propose:
         version = held.bank(bank).version()  # before it is looked at: what comes meanwhile is taken for newer
         return {"proposals": proposal_values(segmenter.propose(image, parameters)), "bank_version": asdict(version)}
-    proposals = segmenter.propose(image, parameters) if asked is None else None
+    proposals = segmenter.propose(image, parameters) if request.categories is None else None
     told = claim.input.get("proposals") if proposals is None else proposal_values(proposals)
-    categories = proposals.categories if proposals else [Category(**category) for category in asked]
+    categories = proposals.categories if proposals is not None else request.categories or ()
     segmentation = segmenter.segment(image, categories, parameters)
     folder = result_folder(settings, claim.job_id, claim.number)
     with stage(STORE):
         keep_result(folder, segmentation, colours_of(claim.parameters), told)
-    if claim.parameters.get("explain"):
+    if request.explain:
         keep_evidence(
             folder,
             segmenter,

@@ -1,7 +1,6 @@
 """A pack whose encoders have the published sizes and random weights, and a bank that fits it."""
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 
 import freeda_svc.torchvision_operators  # noqa: F401  (before the model libraries)
@@ -38,7 +37,7 @@ def random_pack() -> Pack:
         version="1",
         description="The published encoders with random weights",
         folder=Path(),
-        parameters=replace(recipe.parameters, segmentation=replace(recipe.parameters.segmentation, k=1)),
+        parameters=recipe.parameters.replace(segmentation=recipe.parameters.segmentation.replace(k=1)),
         sources={},
         files={},
     )

@@ -1,6 +1,6 @@
 """Windows of a photo with features at random: everything that is done once the models are done."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
@@ -8,7 +8,8 @@ from torch.nn import functional
 from benchmarks.segmentation_load.dense_masks import dense_mask_labels
 from benchmarks.segmentation_load.models import RECIPE
 from benchmarks.segmentation_load.photos import Photo, photo
-from freeda_svc.packs import SegmentationParameters, SuperpixelParameters, read_recipe
+from freeda_svc.packs import read_recipe
+from freeda_svc.parameters import SegmentationParameters, SuperpixelParameters
 from freeda_svc.segmentation import WindowScores, score_window
 from freeda_svc.segmentation.merging import Merged, merge_windows
 from freeda_svc.segmentation.superpixels import cut_superpixels
@@ -58,7 +59,7 @@ def window_of_a_photo(categories: int, scale: float | None = None) -> SeenWindow
     """
     superpixels = _parameters().superpixels
     if scale is not None:
-        superpixels = replace(superpixels, scale=scale, min_size=max(1, round(scale / 5)))
+        superpixels = superpixels.replace(scale=scale, min_size=max(1, round(scale / 5)))
     side = _parameters().window
     return _seen(photo("astronaut", side, side), superpixels, categories, seed=0)
 

@@ -28,7 +28,7 @@ from freeda_svc.outputs import (
     keep_result,
     make_folder,
 )
-from freeda_svc.packs.parameters import SegmentationParameters
+from freeda_svc.parameters import SegmentationParameters
 from freeda_svc.segmentation import Category, Segmentation, Segmenter, check_categories
 
 KEPT_RESULTS = ".freeda-results"
@@ -118,10 +118,10 @@ def segment_images(
         check_writable(out)
         request = digest_of_request(
             pack=segmenter.pack.fingerprint,
-            segmentation=asdict(chosen),
+            segmentation=chosen.model_dump(),
             bank=segmenter.bank,
             bank_created=bank_created,
-            categories=[asdict(category) for category in checked],
+            categories=[category.given() for category in checked],
             colours=colours,
             explain=bool(set(names) & set(EVIDENCE_FORMATS)),
         )

@@ -55,7 +55,7 @@ def miniature(out: Path | None, captions: int, scenes: int, *, ablate: bool, qui
             "group": result.variant.group,
             "name": result.variant.name,
             "keep": result.variant.keep,
-            "parameters": asdict(result.variant.parameters),
+            "parameters": result.variant.parameters.model_dump(),
             **asdict(result.evaluation),
         }
         for result in outcome

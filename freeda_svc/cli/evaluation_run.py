@@ -17,8 +17,7 @@ from freeda_svc.cli.segment_parameters import parameter_options, read_overrides
 from freeda_svc.errors import BusyError
 from freeda_svc.evaluation import Dataset, KeptCounts, evaluate, look_through
 from freeda_svc.jobs.banks import open_banks
-from freeda_svc.jobs.overrides import apply_overrides
-from freeda_svc.packs.parameters import SegmentationParameters
+from freeda_svc.parameters import SegmentationOverrides, SegmentationParameters
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ class EvaluationRun:
     bank: str
     out: Path | None
     limit: int | None
-    overrides: Mapping[str, Any]
+    overrides: SegmentationOverrides
     identity: Mapping[str, Any]
     drawn_on: "DrawnOn | None"
     quiet: bool
@@ -105,7 +104,7 @@ def read_run(given: Mapping[str, Any], identity: Mapping[str, Any]) -> Evaluatio
         InputError: a parameter is not usable.
     """
     common = {name: given[name] for name in ("bank", "out", "limit", "drawn_on", "quiet", "as_json")}
-    return EvaluationRun(**common, overrides=read_overrides(given), identity=identity)
+    return EvaluationRun(**common, overrides=SegmentationOverrides.read(read_overrides(given)), identity=identity)
 
 
 def run_evaluation(settings: Settings, open_dataset: Callable[[], Dataset], adjust: Adjust, run: EvaluationRun) -> None:
@@ -133,7 +132,7 @@ def run_evaluation(settings: Settings, open_dataset: Callable[[], Dataset], adju
     if true.ignored and remark and not run.quiet:  # perhaps values mean something else than was said
         click.echo(f"{dataset.name}: {remark}", err=True)
     pack = load_pack(settings.pack, settings.device, settings.precision, folder=settings.packs_folder)
-    parameters = apply_overrides(adjust(pack.parameters.segmentation), run.overrides)
+    parameters = run.overrides.over(adjust(pack.parameters.segmentation))
     with _opened_bank(settings, run.bank) as (name, store):
         identity = {
             "dataset": dataset.name,
@@ -141,7 +140,7 @@ def run_evaluation(settings: Settings, open_dataset: Callable[[], Dataset], adju
             "pack": pack.fingerprint,
             "bank": str(name),
             "bank_version": asdict(store.version()),
-            "parameters": asdict(parameters),
+            "parameters": parameters.model_dump(),
             **({} if run.drawn_on is None else {"drawn_on": run.drawn_on}),
             **run.identity,
         }

@@ -1,7 +1,6 @@
 """``freeda packs``: the model packs, what they are made of, and bringing them here."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,9 @@ from freeda_svc.cli.session import read_settings
 from freeda_svc.counts import counted
 from freeda_svc.errors import FreedaError, NotFoundError
 from freeda_svc.packs.description import PackDescription, find_pack, read_pack_parameters
-from freeda_svc.packs.kinds import NOT_ESTIMATED
-from freeda_svc.packs.places import BUNDLED, MANIFEST, PARTS, bundled_recipes
+from freeda_svc.packs.places import BUNDLED, MANIFEST, bundled_recipes
 from freeda_svc.packs.recipes import PackRecipe, is_recipe, read_recipe
+from freeda_svc.parameters import NOT_ESTIMATED, PARTS
 
 _MEGABYTE = 1 << 20
 
@@ -160,7 +159,7 @@ def _short(name: str, folder: Path) -> dict[str, Any]:
     try:
         long = _long(name, folder)
     except FreedaError as error:
-        unknown: dict[str, Any] = {"kinds": [], "megabytes": None, "gpu_gigabytes": asdict(NOT_ESTIMATED)}
+        unknown: dict[str, Any] = {"kinds": [], "megabytes": None, "gpu_gigabytes": NOT_ESTIMATED.model_dump()}
         return {"name": name, "state": "not valid", **unknown, "description": str(error)}
     return {key: long[key] for key in ("name", "state", "kinds", "megabytes", "gpu_gigabytes", "description")}
 
@@ -201,10 +200,10 @@ def _of_description(description: PackDescription, name: str) -> dict[str, Any]:
         "fingerprint": description.fingerprint,
         "encoders": description.encoders_fingerprint,
         "kinds": list(description.kinds),
-        "gpu_gigabytes": asdict(NOT_ESTIMATED),
+        "gpu_gigabytes": NOT_ESTIMATED.model_dump(),
         "megabytes": round(here / _MEGABYTE),
-        "sources": {part: asdict(source) for part, source in description.sources.items()},
-        "parameters": asdict(description.parameters),
+        "sources": {part: source.model_dump() for part, source in description.sources.items()},
+        "parameters": description.parameters.model_dump(),
         "files": dict(description.files),
     }
 
@@ -221,15 +220,15 @@ def _of_recipe(recipe: PackRecipe) -> dict[str, Any]:
         "encoders": None,
         **_only_in_recipe(recipe),
         "megabytes": sum(sizes) if all(sizes) else None,
-        "sources": {part: asdict(source) for part, source in recipe.sources.items()},
-        "parameters": asdict(recipe.parameters),
+        "sources": {part: source.model_dump() for part, source in recipe.sources.items()},
+        "parameters": recipe.parameters.model_dump(),
         "files": None,
     }
 
 
 def _only_in_recipe(recipe: PackRecipe) -> dict[str, Any]:
     """Return what a fetched pack does not say of itself."""
-    return {"kinds": list(recipe.kinds), "gpu_gigabytes": asdict(recipe.gpu_gigabytes)}
+    return {"kinds": list(recipe.kinds), "gpu_gigabytes": recipe.gpu_gigabytes.model_dump()}
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:

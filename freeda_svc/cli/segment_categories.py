@@ -1,7 +1,7 @@
 """The categories of a person: typed, from a file, or of a built-in vocabulary."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,7 +10,7 @@ import click
 from freeda_svc.cli.completion import complete_vocabularies
 from freeda_svc.cli.options import option_value
 from freeda_svc.errors import InputError
-from freeda_svc.jobs.segmentation_requests import Colour
+from freeda_svc.parameters import Colour, background_category
 from freeda_svc.text_files import read_text
 
 NAMES_SHOWN = 5
@@ -156,9 +156,7 @@ def read_categories(typed: str) -> list[dict[str, Any]]:
 
 
 def _background(words: Sequence[str]) -> list[dict[str, Any]]:
-    from freeda_svc.segmentation.categories import background_category  # noqa: PLC0415 - other options do without it
-
-    return [asdict(background_category(",".join(words)))] if words else []
+    return [background_category(",".join(words)).given()] if words else []
 
 
 def _of_vocabulary(
@@ -168,7 +166,7 @@ def _of_vocabulary(
     from freeda_svc.vocabularies import load_vocabulary  # noqa: PLC0415 - as above
 
     vocabulary = load_vocabulary(name)
-    asked = [asdict(category) for category in vocabulary.categories]
+    asked = [category.given() for category in vocabulary.categories]
     colours = [(red, green, blue) for red, green, blue in vocabulary.colours.tolist()]
     has_background = vocabulary.background or bool(background)
     if vocabulary.background and background:

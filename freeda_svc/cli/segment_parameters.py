@@ -1,132 +1,141 @@
-"""Options that change how images are segmented, for this one command."""
+"""Options that change how images are segmented, for this one command; made from the parameters' declarations."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from freeda_svc.cli.options import option_value
 from freeda_svc.errors import InputError
-from freeda_svc.jobs.overrides import (
-    AGGREGATIONS,
-    LOCAL_SIMILARITIES,
-    OVERRIDE_KEYS,
-    REFINEMENT_WAYS,
-    SUPERPIXEL_ALGORITHMS,
-    SYNONYM_WAYS,
-    UNKNOWN_WAYS,
-    WINDOW_WAYS,
-    check_override,
-)
-from freeda_svc.prototypes.record import ORIGINS
+from freeda_svc.parameters import PLACES, SegmentationOverrides, field_schema, limits, unknown_name, wrong_value
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-_DEFAULT = "  [default: the pack's]"
+
+FLAGS: Mapping[str, str] = {
+    "k": "--k",
+    "beta": "--beta",
+    "superpixels": "--superpixels",
+    "window_way": "--windows",
+    "local_similarity": "--local",
+    "aggregation": "--aggregation",
+    "synonyms": "--synonyms",
+    "unknown": "--unknown",
+    "unknown_threshold": "--unknown-threshold",
+    "refinement": "--refine",
+    "fill_transparent": "--fill-transparent",
+    "origins": "--origin",
+    "exemplar_share": "--exemplar-share",
+}
+"""The parameters that have options of their own; ``--set`` takes all others."""
+_DEFAULT = "the pack's"
 
 
-def _choice(values: Iterable[str]) -> click.Choice[str]:
-    return click.Choice([value.replace("_", "-") for value in values])
+class ParameterType(click.ParamType[Any]):
+    """The type of an option that is declared as a parameter of a request; it refuses values as every other way does."""
+
+    def __init__(self, parameter: str) -> None:
+        """Take the parameter's name."""
+        self.parameter = parameter
+        self._schema = field_schema(SegmentationOverrides, parameter)
+        self.repeated = self._schema.get("type") == "array"
+        kind = self._schema["items"] if self.repeated else self._schema
+        self.choices = [value.replace("_", "-") for value in kind.get("enum", ())]
+        self.name = str(kind["type"])
+
+    @property
+    def description(self) -> str:
+        """What the parameter means, and its range where it has one."""
+        limited = limits(self._schema)
+        return f"{self._schema['description']}{f'  [{limited}]' if limited else ''}"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401, ARG002
+        """Return the value of its parameter; a list's with one entry.
+
+        Raises:
+            BadParameter: it is none; the message is that of the parameter.
+        """
+        read = _read_value(value) if self.name in {"integer", "number"} else value
+        if self.choices:
+            read = value.replace("-", "_")
+        try:
+            SegmentationOverrides.read({self.parameter: [read] if self.repeated else read})
+        except InputError as error:
+            raise click.BadParameter(str(error)) from error
+        return read
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:  # noqa: ARG002
+        """Show choices, as click does."""
+        return f"[{'|'.join(self.choices)}]" if self.choices else None
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
+        """Complete choices."""
+        return [CompletionItem(choice) for choice in self.choices if choice.startswith(incomplete)]
 
 
-_OPTIONS = (
-    click.option("--k", type=click.IntRange(min=1), help=f"Prototypes fetched for a category{_DEFAULT}"),
-    click.option("--beta", type=click.FloatRange(0, 1), help=f"Weight of the local similarity{_DEFAULT}"),
-    click.option("--superpixels", type=_choice(SUPERPIXEL_ALGORITHMS), help=f"How regions are cut{_DEFAULT}"),
-    click.option("--windows", "window_way", type=_choice(WINDOW_WAYS), help=f"Windows or the whole image{_DEFAULT}"),
-    click.option(
-        "--local", "local_similarity", type=_choice(LOCAL_SIMILARITIES), help=f"What the local similarity is{_DEFAULT}"
-    ),
-    click.option("--aggregation", type=_choice(AGGREGATIONS), help=f"How the prototypes are joined{_DEFAULT}"),
-    click.option("--synonyms", type=_choice(SYNONYM_WAYS), help=f"What counts of a category's several texts{_DEFAULT}"),
-    click.option(
-        "--unknown",
-        type=_choice(UNKNOWN_WAYS),
-        help=(
-            "When a pixel belongs to no category. none: never. channel: when its best score is not above the "
-            "threshold. local-before: when the local similarity of no category reaches it. local-after: when that of "
-            f"the category with the best score does not{_DEFAULT}"
-        ),
-    ),
-    click.option(
-        "--unknown-threshold",
-        type=float,
-        help=(
-            "With --unknown: the threshold. Summaries have the scores; behind the sigmoid of --local sigmoid a "
-            f"similarity of zero is 0.5, so that lower thresholds do little{_DEFAULT}"
-        ),
-    ),
-    click.option("--refine", "refinement", type=_choice(REFINEMENT_WAYS), help=f"Refine scores along edges{_DEFAULT}"),
-    click.option(
-        "--fill-transparent",
-        metavar="COLOUR",
-        help="Lay transparent images over a colour, such as white or #ff8000; otherwise such pixels are unknown.",
-    ),
-    click.option(
-        "--origin",
-        "origins",
-        multiple=True,
-        type=click.Choice(ORIGINS),
-        help="Use prototypes of this origin only; may be repeated.",
-    ),
-    click.option(
-        "--exemplar-share",
-        type=click.FloatRange(0, 1),
-        help=f"What one exemplar of a category counts, as a share of k{_DEFAULT}",
-    ),
-    click.option(
-        "--set",
-        "settings_of_parameters",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="Any other parameter, such as short_side=336; may be repeated.",
-    ),
-)
-PARAMETER_NAMES = (
-    *("k", "beta", "superpixels", "window_way", "local_similarity", "aggregation", "synonyms", "unknown"),
-    *("unknown_threshold", "refinement", "origins", "exemplar_share", "fill_transparent"),
-)
+def _option(parameter: str, flag: str) -> Callable[[Command], Command]:
+    kind = ParameterType(parameter)
+    more = "  May be repeated." if kind.repeated else ""
+    return click.option(
+        flag,
+        parameter,
+        type=kind,
+        multiple=kind.repeated,
+        metavar="COLOUR" if parameter == "fill_transparent" else None,
+        help=f"{kind.description}{more}  [default: {_DEFAULT}]",
+    )
 
 
 def parameter_options(command: Command) -> Command:
     """Give a command the options that change parameters; it gets them as keywords, for ``read_overrides``."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
+    others = ", ".join(name for name in PLACES if name not in FLAGS)
+    command = click.option(
+        "--set",
+        "settings_of_parameters",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help=f"Any parameter by its name, such as short_side=336; may be repeated. Without options of their own are "
+        f"{others}.",
+    )(command)
+    for parameter, flag in reversed([*FLAGS.items()]):
+        command = _option(parameter, flag)(command)
     return command
 
 
 def read_overrides(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the options of ``parameter_options`` change, as ``apply_overrides`` takes it.
+    """Return what the options of ``parameter_options`` change, as ``SegmentationOverrides`` reads it.
 
     Raises:
-        UsageError: a threshold for what is unknown without a way of telling it; ``--set`` names no parameter, or one
-            that has an option; or a value is not of its parameter's kind.
+        UsageError: a threshold for unknown pixels without a way of finding them; ``--set`` names no parameter, or one
+            that has an option that is given, too; or a value is not of its parameter's kind.
     """
-    if given["unknown_threshold"] is not None and given["unknown"] is None:
-        raise click.UsageError("--unknown-threshold goes with --unknown; name a way, such as --unknown channel.")
-    changes = {name: given[name] for name in PARAMETER_NAMES if given[name] not in {None, ()}}
-    for name, value in changes.items():
-        if isinstance(value, str) and name != "fill_transparent":
-            changes[name] = value.replace("-", "_")
-        elif isinstance(value, tuple):
-            changes[name] = list(value)
-    for typed in given["settings_of_parameters"]:
-        with option_value("--set"):
+    changes = {name: given[name] for name in FLAGS if given[name] not in {None, ()}}
+    with option_value("--set"):
+        for typed in given["settings_of_parameters"]:
             name, value = _read_setting(typed)
             if name in changes:
                 raise InputError(f"the parameter {name} is given twice; leave one of them out")
-        changes[name] = value
-    for name, value in changes.items():
-        with option_value(f"--{name.replace('_', '-')}" if given.get(name) is not None else "--set"):
-            check_override(name, value)
-    return changes
+            changes[name] = value
+        read: dict[str, Any] = SegmentationOverrides.read(changes).given()
+    if given["unknown_threshold"] is not None and "unknown" not in read:
+        raise click.UsageError("--unknown-threshold goes with --unknown; name a way, such as --unknown channel.")
+    return read
 
 
 def _read_setting(typed: str) -> tuple[str, Any]:
     name, equals, value = (part.strip() for part in typed.partition("="))
-    if not equals or name not in OVERRIDE_KEYS:
-        raise InputError(f"--set takes NAME=VALUE with one of {', '.join(OVERRIDE_KEYS)}, not {typed!r}")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
+    if not equals:
+        raise InputError(wrong_value("--set", typed, "NAME=VALUE, such as short_side=336"))
+    if name not in PLACES:
+        raise InputError(unknown_name(name, PLACES))
+    return name, _read_value(value)
+
+
+def _read_value(typed: str) -> Any:  # noqa: ANN401 - of any kind
+    """Read a typed value: a number, what else JSON has, or a text."""
+    for read in (int, float, json.loads):
+        with suppress(ValueError):
+            return read(typed)
+    return typed

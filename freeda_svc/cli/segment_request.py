@@ -9,7 +9,7 @@ from freeda_svc.cli.segment_categories import AskedCategories
 from freeda_svc.cli.session import open_dispatcher
 from freeda_svc.jobs import InputImage, Priority, submit_segment
 from freeda_svc.jobs.banks import bank_created
-from freeda_svc.jobs.segmentation_requests import SegmentationRequest, segmentation_request
+from freeda_svc.jobs.segmentation_requests import CheckedRequest, segmentation_request
 from freeda_svc.settings import Settings
 
 
@@ -66,7 +66,7 @@ class Request:
         return str(self._checked.bank)
 
     @cached_property
-    def _checked(self) -> SegmentationRequest:
+    def _checked(self) -> CheckedRequest:
         return segmentation_request(
             self.settings,
             self.categories.categories,

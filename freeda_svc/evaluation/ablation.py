@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from freeda_svc.bank.store import PrototypeStore
 from freeda_svc.evaluation.datasets import Dataset
 from freeda_svc.evaluation.evaluating import Evaluation, evaluate
 from freeda_svc.evaluation.kept_counts import KeptCounts
-from freeda_svc.packs.parameters import RefinementParameters, SegmentationParameters, SuperpixelAlgorithm
+from freeda_svc.parameters import RefinementParameters, SegmentationParameters, SuperpixelAlgorithm
 
 if TYPE_CHECKING:
     from freeda_svc.segmentation import Segmenter
@@ -56,23 +56,23 @@ def list_variants(given: SegmentationParameters, numbers: Mapping[str, Any] | No
         given: the full method.
         numbers: of the other superpixel algorithms, by the names of ``SuperpixelParameters``; their own when None.
     """
-    others = replace(given.superpixels, **(numbers or {}))
-    dense = replace(given, superpixels=replace(given.superpixels, algorithm="none"))
+    others = given.superpixels.replace(**(numbers or {}))
+    dense = given.replace(superpixels=given.superpixels.replace(algorithm="none"))
     cuts = [
-        given.superpixels if name == given.superpixels.algorithm else replace(others, algorithm=name)
+        given.superpixels if name == given.superpixels.algorithm else others.replace(algorithm=name)
         for name in ALGORITHMS
     ]
     return (
-        Variant("parts", "backbone only", replace(dense, beta=1.0)),
+        Variant("parts", "backbone only", dense.replace(beta=1.0)),
         Variant("parts", "+ global similarity", dense),
         Variant("parts", "+ superpixels", given),
-        *(Variant("superpixels", cut.algorithm, replace(given, superpixels=cut)) for cut in cuts),
+        *(Variant("superpixels", cut.algorithm, given.replace(superpixels=cut)) for cut in cuts),
         Variant("superpixels", "none", dense),
-        Variant("superpixels", "none, PAMR", replace(dense, refinement=RefinementParameters("pamr"))),
-        Variant("aggregation", "mean embedding", replace(given, aggregation="mean_embedding")),
-        Variant("aggregation", "mean similarity", replace(given, aggregation="mean_similarity")),
-        Variant("aggregation", "max similarity", replace(given, aggregation="max_similarity")),
-        *(Variant("K", str(k), replace(given, k=k)) for k in sorted({*KS, given.k})),
+        Variant("superpixels", "none, PAMR", dense.replace(refinement=RefinementParameters(way="pamr"))),
+        Variant("aggregation", "mean embedding", given.replace(aggregation="mean_embedding")),
+        Variant("aggregation", "mean similarity", given.replace(aggregation="mean_similarity")),
+        Variant("aggregation", "max similarity", given.replace(aggregation="max_similarity")),
+        *(Variant("K", str(k), given.replace(k=k)) for k in sorted({*KS, given.k})),
         Variant("curation", "off", given),
         *(Variant("curation", f"keep {keep:g}", given, keep) for keep in KEPT_SHARES),
     )
@@ -112,7 +112,7 @@ def ablate(
     try:
         for keep, parameters in _least_curated_first(different):
             _curate(store, keep)
-            facts = {**(identity or {}), "keep": keep, "parameters": asdict(parameters)}
+            facts = {**(identity or {}), "keep": keep, "parameters": parameters.model_dump()}
             kept = None if folder is None else KeptCounts(folder / _name_of(facts), facts)
             before = len(done) * size
             done[keep, parameters] = evaluate(

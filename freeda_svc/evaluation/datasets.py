@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from freeda_svc.errors import InputError
 from freeda_svc.images import check_lossless, opened_image, turn_upright
-from freeda_svc.segmentation.categories import Category
+from freeda_svc.parameters import Category
 
 IGNORED = -1
 """The class of pixels that are not counted."""

@@ -1,7 +1,7 @@
 """Segmenting a dataset and counting how its labels agree with the truth."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,7 @@ from freeda_svc.evaluation.kept_counts import KeptCounts
 from freeda_svc.evaluation.metrics import ConfusionMatrix
 from freeda_svc.evaluation.truth import OnProgress, check_same_size, read_truth
 from freeda_svc.images import PAPER, DrawnOn
-from freeda_svc.packs.parameters import SegmentationParameters
+from freeda_svc.parameters import SegmentationParameters
 
 if TYPE_CHECKING:
     from freeda_svc.segmentation import Segmentation, Segmenter
@@ -126,7 +126,7 @@ def _counted(
 ) -> Iterator[npt.NDArray[np.int64]]:
     """Yield the counts of each image, after they are kept."""
     # the truth says what every pixel is, so that of transparent images, too, all pixels get a label
-    filled = replace(parameters, fill_transparent=parameters.fill_transparent or PAPER)
+    filled = parameters.replace(fill_transparent=parameters.fill_transparent or PAPER)
     found = segmenter.segment_many((image.image for image in images), dataset.categories, filled)
     for image, segmentation in zip(images, found, strict=True):
         matrix = _matrix(dataset)

@@ -6,7 +6,7 @@ from pathlib import Path
 from freeda_svc.errors import InputError
 from freeda_svc.evaluation.datasets import Dataset
 from freeda_svc.evaluation.layouts import list_folders
-from freeda_svc.segmentation.categories import check_categories
+from freeda_svc.parameters import check_categories
 from freeda_svc.text_files import read_text
 from freeda_svc.vocabularies import list_vocabularies, load_vocabulary
 

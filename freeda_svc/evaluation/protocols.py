@@ -1,7 +1,7 @@
 """The paper's evaluation protocol, dataset by dataset."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -17,8 +17,7 @@ from freeda_svc.evaluation.layouts import (
     list_context,
     list_voc,
 )
-from freeda_svc.packs.parameters import SegmentationParameters, SuperpixelParameters, UnknownParameters
-from freeda_svc.segmentation.categories import Category
+from freeda_svc.parameters import Category, SegmentationParameters, SuperpixelParameters, UnknownParameters
 from freeda_svc.vocabularies import Vocabulary, load_vocabulary
 
 K = 350
@@ -77,16 +76,17 @@ class Protocol:
         Where the background is a class, it is what no category's final score of 0.4 reaches.
         """
         background = load_vocabulary(self.vocabulary).background
-        return replace(
-            given,
+        return given.replace(
             k=K,
             beta=self.beta,
             short_side=SHORT_SIDE,
             long_side=LONG_SIDE,
             window=WINDOW,
             stride=STRIDE,
-            superpixels=SuperpixelParameters("felzenszwalb", self.scale, self.sigma, self.min_size),
-            unknown=UnknownParameters("channel" if background else "none", UNKNOWN_THRESHOLD),
+            superpixels=SuperpixelParameters(
+                algorithm="felzenszwalb", scale=self.scale, sigma=self.sigma, min_size=self.min_size
+            ),
+            unknown=UnknownParameters(way="channel" if background else "none", threshold=UNKNOWN_THRESHOLD),
         )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Union
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageColor
+from PIL import Image
 
 from freeda_svc.errors import InputError
 from freeda_svc.images.arrays import decode, image_from_array, reduce_to_eight_bits
@@ -21,7 +21,6 @@ PAPER = "white"
 """What lies behind transparent pixels for models, which know no transparency."""
 
 _SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
-_CHANNELS = 3
 _HALF_OPAQUE = 128
 _PIXELS_AT_ONCE = 4_000_000
 
@@ -41,21 +40,6 @@ class LoadedImage:
 
 ImageSource = Union[npt.NDArray[np.generic], "torch.Tensor", Image.Image, "os.PathLike[str]", str, LoadedImage]
 """An image as callers pass it; ``load_visible`` says what of it is taken."""
-
-
-def check_colour(colour: str) -> str:
-    """Return a colour as it was given.
-
-    Raises:
-        InputError: it is neither the name of a colour nor such as #ff8000.
-    """
-    try:
-        opaque = len(ImageColor.getrgb(colour)) == _CHANNELS
-    except ValueError:
-        opaque = False
-    if not opaque:
-        raise InputError(f"{colour!r} is no colour to fill with; give a name such as white, or one such as #ff8000")
-    return colour
 
 
 def _to_rgb(image: Image.Image, fill: str = "") -> LoadedImage:

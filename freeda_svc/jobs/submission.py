@@ -16,9 +16,10 @@ from freeda_svc.jobs.banks import BANK, bank_of_new_job
 from freeda_svc.jobs.dispatch import Dispatcher
 from freeda_svc.jobs.input_images import keep_image
 from freeda_svc.jobs.kept_exemplars import check_exemplars, keep_exemplar
-from freeda_svc.jobs.segmentation_requests import Colour, segmentation_request
+from freeda_svc.jobs.segmentation_requests import segmentation_request
 from freeda_svc.jobs.states import JobKind, Priority
 from freeda_svc.packs.description import read_pack_parameters
+from freeda_svc.parameters import Category, Colour
 from freeda_svc.settings import Settings, prepare_home
 
 if TYPE_CHECKING:
@@ -137,13 +138,13 @@ def submit_exemplars(
 def submit_segment(
     settings: Settings,
     images: Sequence[Path | InputImage],
-    categories: Sequence[Mapping[str, Any]] | None,
+    categories: Iterable[Category | Mapping[str, Any] | str] | None,
     *,
     overrides: Mapping[str, Any] | None = None,
     source: str = "",
     dispatcher: Dispatcher,
     bank: str = "",
-    colours: Sequence[Colour] = (),
+    colours: Iterable[Colour] = (),
     explain: bool = False,
     only_propose: bool = False,
     priority: Priority = Priority.NORMAL,
@@ -155,9 +156,8 @@ def submit_segment(
         settings: the installation.
         images: files, perhaps with names for their results; they are copied, so they may change or go afterwards. One
             image is one item.
-        categories: mappings with ``name`` and optionally ``text``, ``prototype_text`` and ``synonyms``; None
-            lets the bank propose some for each image.
-        overrides: parameters that differ from the pack's, as ``apply_overrides`` takes them.
+        categories: what to look for, as ``read_category`` takes each; None lets the bank propose some for each image.
+        overrides: parameters that differ from the pack's, as ``SegmentationOverrides`` has them.
         source: where the images came from, for people; when empty, the image, or the folder that all lie below.
         dispatcher: takes the messages.
         bank: name of the bank whose prototypes are used; that of the settings when empty.
@@ -205,7 +205,7 @@ def submit_segment(
         request.pack.fingerprint,
         JobKind.SEGMENT,
         source=source,
-        parameters=dict(request.parameters),
+        parameters=request.parameters,
         priority=priority,
     )
     asked = _asked(settings, JobKind.SEGMENT, bank, priority, request.parameters)

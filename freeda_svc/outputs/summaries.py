@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from freeda_svc.bank.store import Version
 from freeda_svc.outputs.files import check_suffix, write_whole
-from freeda_svc.packs.parameters import SegmentationParameters
+from freeda_svc.parameters import SegmentationParameters
 
 
 class AskedCategory(Protocol):
@@ -164,7 +164,7 @@ def summarise(segmentation: Summarised, proposals: Mapping[str, Any] | None = No
         "transparent_share": segmentation.transparent_share,
         "regions": segmentation.regions,
         "windows": segmentation.windows,
-        "parameters": asdict(segmentation.parameters),
+        "parameters": segmentation.parameters.model_dump(),
         "pack": segmentation.pack,
         "bank": segmentation.bank,
         "bank_version": None if segmentation.bank_version is None else asdict(segmentation.bank_version),

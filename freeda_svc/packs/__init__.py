@@ -8,47 +8,25 @@ from typing import TYPE_CHECKING
 from freeda_svc.lazy_names import names_from
 
 if TYPE_CHECKING:
-    from freeda_svc.packs.description import PackDescription, Source, read_pack_parameters
-    from freeda_svc.packs.kinds import GpuMemory
+    from freeda_svc.packs.description import PackDescription, read_pack_parameters
     from freeda_svc.packs.loading import Pack, load_pack
     from freeda_svc.packs.manifest import check_files, verify_part, write_pack_manifest
-    from freeda_svc.packs.parameters import (
-        GenerationParameters,
-        PackParameters,
-        PrototypeParameters,
-        RefinementParameters,
-        SegmentationParameters,
-        SuperpixelParameters,
-        UnknownParameters,
-    )
-    from freeda_svc.packs.places import PARTS
     from freeda_svc.packs.precision import PRECISIONS, Precision
-    from freeda_svc.packs.recipes import HubSource, PackRecipe, is_recipe, read_recipe
+    from freeda_svc.packs.recipes import PackRecipe, is_recipe, read_recipe
 
 __all__ = [
     "Pack",
     "load_pack",
     "PackDescription",
-    "Source",
     "read_pack_parameters",
     "write_pack_manifest",
     "verify_part",
     "check_files",
-    "PARTS",
-    "GpuMemory",
-    "HubSource",
     "PackRecipe",
     "is_recipe",
     "read_recipe",
     "Precision",
     "PRECISIONS",
-    "PackParameters",
-    "GenerationParameters",
-    "PrototypeParameters",
-    "SegmentationParameters",
-    "SuperpixelParameters",
-    "UnknownParameters",
-    "RefinementParameters",
 ]
 
 __getattr__ = names_from(
@@ -56,10 +34,8 @@ __getattr__ = names_from(
     {
         "freeda_svc.packs.description": (
             "PackDescription",
-            "Source",
             "read_pack_parameters",
         ),
-        "freeda_svc.packs.kinds": ("GpuMemory",),
         "freeda_svc.packs.loading": (
             "Pack",
             "load_pack",
@@ -69,22 +45,11 @@ __getattr__ = names_from(
             "verify_part",
             "write_pack_manifest",
         ),
-        "freeda_svc.packs.parameters": (
-            "GenerationParameters",
-            "PackParameters",
-            "PrototypeParameters",
-            "RefinementParameters",
-            "SegmentationParameters",
-            "SuperpixelParameters",
-            "UnknownParameters",
-        ),
-        "freeda_svc.packs.places": ("PARTS",),
         "freeda_svc.packs.precision": (
             "PRECISIONS",
             "Precision",
         ),
         "freeda_svc.packs.recipes": (
-            "HubSource",
             "PackRecipe",
             "is_recipe",
             "read_recipe",

@@ -3,53 +3,18 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
-from freeda_svc.errors import InputError, NotFoundError
-from freeda_svc.packs.kinds import CommercialUse, kinds_of
-from freeda_svc.packs.parameters import AttributionParameters, PackParameters
-from freeda_svc.packs.places import BUNDLED, MANIFEST, PARTS, bundled_recipes, is_below
-from freeda_svc.packs.recipes import check_activation, is_recipe, read_parts, read_recipe, read_toml
-from freeda_svc.packs.tables import read_table
+from freeda_svc.errors import NotFoundError
+from freeda_svc.packs.kinds import kinds_of
+from freeda_svc.packs.places import BUNDLED, MANIFEST, bundled_recipes
+from freeda_svc.packs.recipes import is_recipe, read_recipe, read_toml
+from freeda_svc.parameters import PARTS, AttributionParameters, PackFile, PackParameters, Source
 
 PROTOTYPE_RECIPE = 2
 """Raised whenever the code makes other prototypes or keys out of the same models, captions and parameters."""
-
-_HEXADECIMAL = frozenset("0123456789abcdef")
-_SHA256_DIGITS = 64
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a part of a pack comes from.
-
-    Attributes:
-        description: what it is.
-        licence: under which terms it may be used.
-        origin: where it was taken from, with its revision.
-        repository: ``owner/name`` on the model hub; empty when it did not come from there.
-        revision: the commit it was fetched at.
-        activation: of an image-text model, ``gelu``, ``quick_gelu`` or ``gelu_tanh``; empty when nobody said.
-        commercial_use: ``free``, ``conditions`` or ``restricted``, as its licence says; empty when nobody said.
-    """
-
-    description: str
-    licence: str
-    origin: str
-    repository: str = ""
-    revision: str = ""
-    activation: str = ""
-    commercial_use: CommercialUse = ""
-
-
-@dataclass(frozen=True)
-class _Identity:
-    name: str
-    version: str
-    description: str
 
 
 @dataclass(frozen=True)
@@ -93,7 +58,7 @@ class PackDescription:
         """
         # Nor from device and precision: they move a prototype by rounding only, far less than another caption would,
         # and a bank that a GPU filled must answer on a machine without one.
-        numbers = asdict(self.parameters)
+        numbers = self.parameters.model_dump()
         del numbers["segmentation"], numbers["generation"]["batch_size"]
         if self.parameters.generation.attribution == AttributionParameters():
             del numbers["generation"]["attribution"]  # banks that were filled before it could be chosen
@@ -171,52 +136,16 @@ def read_pack_parameters(name_or_path: str, folder: Path | None = None) -> PackD
     """
     place, recipe = find_pack(name_or_path, folder)
     path = place / MANIFEST
-    content = read_toml(path)
-    nouns = _read_nouns(content.pop("nouns", None), path)
-    tables = {key: content.pop(key, {}) for key in ("parameters", "sources", "files")}
-    for key, value in tables.items():
-        if not isinstance(value, dict):
-            raise InputError(f"{path}: {key} must be a table")
-    identity = read_table(_Identity, content, path, "")
+    read = PackFile.read(read_toml(path), where=str(path))
     remedy = {"remedy": f"run: freeda packs fetch {recipe}"} if recipe else {}
     return PackDescription(
-        name=identity.name,
-        version=identity.version,
-        description=identity.description,
+        name=read.name,
+        version=read.version,
+        description=read.description,
         folder=place,
-        parameters=read_table(PackParameters, tables["parameters"], path, "parameters."),
-        sources=_read_sources(tables["sources"], path),
-        files=_read_files(tables["files"], path),
-        nouns=nouns,
+        parameters=read.parameters,
+        sources={part: getattr(read.sources, part) for part in PARTS},
+        files=read.files,
+        nouns=None if read.nouns is None else frozenset(read.nouns),
         **remedy,
     )
-
-
-def _read_nouns(value: object, path: Path) -> frozenset[str] | None:
-    if value is None:
-        return None
-    if not isinstance(value, list) or not value or not all(isinstance(noun, str) for noun in value):
-        raise InputError(f"{path}: nouns must be a list of texts; leave it out where the models know the open world")
-    return frozenset(value)
-
-
-def _read_sources(table: dict[str, Any], path: Path) -> dict[str, Source]:
-    parts = read_parts(table, path)
-    sources = {part: read_table(Source, parts.get(part), path, f"sources.{part}.") for part in PARTS}
-    for part, source in sources.items():
-        check_activation(source.activation, path, part)
-    return sources
-
-
-def _read_files(table: dict[str, Any], path: Path) -> dict[str, str]:
-    for name, checksum in table.items():
-        if not is_below(name) or PurePosixPath(name).parts[0] not in PARTS:
-            raise InputError(f'{path}: files."{name}" must lie in one of the folders {", ".join(PARTS)}')
-        if not isinstance(checksum, str) or len(checksum) != _SHA256_DIGITS or not set(checksum) <= _HEXADECIMAL:
-            raise InputError(
-                f'{path}: files."{name}" must be a sha256 of {_SHA256_DIGITS} lower-case hexadecimal digits'
-            )
-    for part in PARTS:
-        if not any(name.startswith(f"{part}/") for name in table):
-            raise InputError(f"{path}: [files] lists no file of {part}/")
-    return table

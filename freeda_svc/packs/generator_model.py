@@ -18,8 +18,8 @@ from transformers import PreTrainedModel
 from freeda_svc.diffusion import PIPELINES, Generator
 from freeda_svc.errors import InputError
 from freeda_svc.packs.model_files import check_tensors, check_words, in_one_line, read_json
-from freeda_svc.packs.parameters import GenerationParameters
 from freeda_svc.packs.precision import Computing
+from freeda_svc.parameters import GenerationParameters
 
 _COMPONENT = re.compile(r"unet|transformer|vae|text_encoder(_\d)?")
 _UNUSED = ("safety_checker", "feature_extractor", "image_encoder")

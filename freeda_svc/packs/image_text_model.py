@@ -16,9 +16,9 @@ from safetensors import safe_open
 from freeda_svc.encoders import ImageTextModel
 from freeda_svc.encoders.images import Interpolation
 from freeda_svc.errors import InputError
-from freeda_svc.packs.description import Source
 from freeda_svc.packs.model_files import check_words, in_one_line, read_json
 from freeda_svc.packs.precision import Computing
+from freeda_svc.parameters import Source
 
 _SETTINGS = "open_clip_config.json"
 _WEIGHTS = "open_clip_model.safetensors"

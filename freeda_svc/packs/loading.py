@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from freeda_svc.errors import InputError
 from freeda_svc.packs.description import PackDescription, read_pack_parameters
 from freeda_svc.packs.manifest import check_files, verify_part
-from freeda_svc.packs.parameters import PackParameters
 from freeda_svc.packs.precision import Computing, Precision, choose_computing
+from freeda_svc.parameters import PackParameters
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,14 +3,13 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from freeda_svc.errors import InputError
-from freeda_svc.packs.description import PackDescription, Source
-from freeda_svc.packs.parameters import PackParameters
-from freeda_svc.packs.places import MANIFEST, PARTS
+from freeda_svc.packs.description import PackDescription
+from freeda_svc.packs.places import MANIFEST
+from freeda_svc.parameters import PARTS, PackParameters, Source
 from freeda_svc.whole_files import write_whole
 
 LARGEST_CHECKED_BYTES = 4 << 20
@@ -54,7 +53,7 @@ def write_pack_manifest(
         "version": version,
         "description": description,
         **({"nouns": list(nouns)} if nouns else {}),
-        "parameters": asdict(parameters),
+        "parameters": parameters.model_dump(),
         "sources": {part: _stated(sources[part]) for part in PARTS},
         "files": files,
     }
@@ -132,7 +131,7 @@ def _files_of(folder: Path, part: str) -> Iterator[str]:
 
 def _stated(source: Source) -> dict[str, str]:
     """Return what is known of a source; what is optional and empty is not written."""
-    return {key: value for key, value in asdict(source).items() if value}
+    return {key: value for key, value in source.model_dump().items() if value}
 
 
 def _lines(table: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[str]:

@@ -9,8 +9,7 @@ from freeda_svc.captions.annotations import ANNOTATIONS, coco_rows
 from freeda_svc.captions.sources import called, opened
 from freeda_svc.errors import InputError
 from freeda_svc.images import whole_number
-from freeda_svc.input_files import ANYWHERE, InputRules
-from freeda_svc.packs.places import is_below
+from freeda_svc.input_files import ANYWHERE, InputRules, is_below
 from freeda_svc.prototypes.annotation_tally import (
     CAPTION,
     CROWDS,

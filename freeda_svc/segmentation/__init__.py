@@ -9,7 +9,7 @@ from freeda_svc.lazy_names import names_from
 
 if TYPE_CHECKING:
     from freeda_svc.images import ImageSource, load_image, read_image
-    from freeda_svc.segmentation.categories import (
+    from freeda_svc.parameters import (
         Category,
         background_category,
         check_categories,
@@ -52,7 +52,7 @@ __getattr__ = names_from(
     __name__,
     {
         "freeda_svc.images": ("ImageSource", "load_image", "read_image"),
-        "freeda_svc.segmentation.categories": (
+        "freeda_svc.parameters": (
             "Category",
             "background_category",
             "check_categories",

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from freeda_svc.segmentation.categories import MOST_TEXTS, fold_text
+from freeda_svc.parameters import MOST_TEXTS, fold_text
 
 
 def common_list(proposed: Iterable[Mapping[str, Any]], first: Sequence[str] = ()) -> list[str]:

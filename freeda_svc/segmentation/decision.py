@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from freeda_svc.packs.parameters import SegmentationParameters
+from freeda_svc.parameters import SegmentationParameters
 from freeda_svc.segmentation.merging import Merged, merge_windows
 from freeda_svc.segmentation.refining import merge_refined
 from freeda_svc.segmentation.scoring import Compare, Ensemble

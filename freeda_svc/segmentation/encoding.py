@@ -16,7 +16,7 @@ import torch
 
 from freeda_svc.errors import InputError
 from freeda_svc.packs import Pack
-from freeda_svc.packs.parameters import SuperpixelParameters
+from freeda_svc.parameters import SuperpixelParameters
 from freeda_svc.segmentation.superpixels import cut_superpixels
 
 PIXELS_AT_ONCE = 640_000

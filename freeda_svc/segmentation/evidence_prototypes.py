@@ -11,9 +11,8 @@ from freeda_svc.bank.class_prototypes import RetrievedPrototypes
 from freeda_svc.bank.store import Payload, PrototypeStore
 from freeda_svc.captions.caption import Span
 from freeda_svc.errors import NotFoundError
-from freeda_svc.packs.parameters import Aggregation, SegmentationParameters
+from freeda_svc.parameters import Aggregation, Category, SegmentationParameters
 from freeda_svc.segmentation.aggregation import TextPrototypes
-from freeda_svc.segmentation.categories import Category
 
 TEXTS_SHOWN = 8
 """Of a category with more texts, such as a background, those that look most like its regions are explained."""

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from freeda_svc.bank.store import PrototypeStore, Selection, Version
-from freeda_svc.packs.parameters import SegmentationParameters
+from freeda_svc.parameters import Category, SegmentationParameters, fold_text
 from freeda_svc.segmentation.aggregation import TextPrototypes
-from freeda_svc.segmentation.categories import Category, fold_text
 
 NEAREST_TOLD = 5
 """Of how many other nouns is told that prototypes of theirs are retrieved."""

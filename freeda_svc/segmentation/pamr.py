@@ -15,7 +15,7 @@ from itertools import product
 import torch
 from torch.nn import functional
 
-from freeda_svc.packs.parameters import RefinementParameters
+from freeda_svc.parameters import RefinementParameters
 
 WEIGHTS_KEPT = 64_000_000
 """How many weights (neighbours x pixels) are kept from one iteration to the next, 256 MB; beyond they are made anew."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from freeda_svc.packs import Pack
-from freeda_svc.packs.parameters import SegmentationParameters
+from freeda_svc.parameters import SegmentationParameters
 from freeda_svc.segmentation.bilinear import bilinear_samples
 from freeda_svc.segmentation.encoding import EncodedWindow, encode_windows
 from freeda_svc.segmentation.regions import pool_regions

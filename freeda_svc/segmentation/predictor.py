@@ -14,10 +14,8 @@ from freeda_svc.bank.store import PrototypeStore, Version
 from freeda_svc.errors import InputError
 from freeda_svc.images import ImageSource, each_image, load_visible
 from freeda_svc.packs import Pack
-from freeda_svc.packs.parameters import SegmentationParameters
+from freeda_svc.parameters import Category, SegmentationParameters, check_categories
 from freeda_svc.segmentation.aggregation import TextPrototypes
-from freeda_svc.segmentation.categories import Category, check_categories
-from freeda_svc.segmentation.checks import check_parameters
 from freeda_svc.segmentation.decision import Decision
 from freeda_svc.segmentation.encoding import EncodedWindow, encode_windows
 from freeda_svc.segmentation.evidence import USUAL_LIMITS, Evidence, EvidenceLimits, explain
@@ -156,7 +154,6 @@ class Segmenter:
             InputError: as from ``segment``; after the images before the one that is not usable.
         """
         parameters = self.pack.parameters.segmentation if parameters is None else parameters
-        check_parameters(parameters)
         checked = check_categories(categories)
         waiting: deque[_Prepared] = deque()
         encoded = encode_windows(
@@ -210,7 +207,6 @@ class Segmenter:
             UnavailableError: the bank does not answer.
         """
         parameters = self.pack.parameters.segmentation if parameters is None else parameters
-        check_parameters(parameters)
         loaded = load_visible(image, parameters.fill_transparent)
         found = propose(
             self.pack, self._centres.current(), loaded.pixels, parameters, proposing, visible=loaded.visible

@@ -9,8 +9,7 @@ import torch
 
 from freeda_svc.errors import InputError
 from freeda_svc.packs import Pack
-from freeda_svc.packs.parameters import SegmentationParameters
-from freeda_svc.segmentation.categories import LONGEST_TEXT, Category
+from freeda_svc.parameters import LONGEST_TEXT, Category, SegmentationParameters
 from freeda_svc.segmentation.noun_centres import NounCentres
 from freeda_svc.segmentation.parts import Parts, image_parts
 from freeda_svc.segmentation.scoring import Ensemble, cosine

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from freeda_svc.packs.parameters import RefinementParameters
+from freeda_svc.parameters import RefinementParameters
 from freeda_svc.segmentation.bilinear import bilinear_samples, resample
 from freeda_svc.segmentation.intersections import intersect_windows
 from freeda_svc.segmentation.merging import SCORES_AT_ONCE, Merged

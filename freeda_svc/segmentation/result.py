@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.bank.store import Version
-from freeda_svc.packs.parameters import SegmentationParameters
-from freeda_svc.segmentation.categories import Category
+from freeda_svc.parameters import Category, SegmentationParameters
 from freeda_svc.segmentation.intersections import MergedRegions
 from freeda_svc.segmentation.known_words import KnownWord
 from freeda_svc.segmentation.merging import Merged

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from freeda_svc.packs.parameters import LocalSimilarity, SynonymWay
+from freeda_svc.parameters import LocalSimilarity, SynonymWay
 
 Compare = Callable[[torch.Tensor], torch.Tensor]
 """Gives the (M, T) cosines of (M, D) features and what each of T texts looks like."""

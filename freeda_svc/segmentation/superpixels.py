@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.errors import UnavailableError
-from freeda_svc.packs.parameters import SuperpixelAlgorithm, SuperpixelParameters
+from freeda_svc.parameters import SuperpixelAlgorithm, SuperpixelParameters
 
 NO_SUPERPIXEL = -1
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from freeda_svc.packs.parameters import UnknownParameters
+from freeda_svc.parameters import UnknownParameters
 from freeda_svc.segmentation.intersections import MergedRegions, intersect_windows
 from freeda_svc.segmentation.merging import SCORES_AT_ONCE, Merged, score_rows
 from freeda_svc.segmentation.parts import nearest_pixels

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.segmentation.categories import Category
+from freeda_svc.parameters import Category
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +108,7 @@ def test_another_request_is_segmented_again_and_said(run: Run, pack: Pack, chang
     run()
     changes: dict[str, dict[str, Any]] = {
         "categories": {"categories": ("ball", "sky")},
-        "parameters": {"parameters": replace(pack.parameters.segmentation, beta=0.5)},
+        "parameters": {"parameters": pack.parameters.segmentation.replace(beta=0.5)},
         "colours": {"colours": [(1, 2, 3)]},
         "bank": {"bank_created": "2026-01-01T00:00:00+00:00"},
     }

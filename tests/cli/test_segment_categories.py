@@ -6,12 +6,12 @@ import pytest
 
 from freeda_svc.cli.segment_categories import ask_categories
 from freeda_svc.errors import InputError
-from freeda_svc.jobs.categories import check_categories
+from freeda_svc.parameters import check_categories
 from freeda_svc.vocabularies import load_vocabulary
 
 
 def names(asked: list[dict[str, Any]]) -> list[str]:
-    return [category["name"] for category in check_categories(asked)]
+    return [category.name for category in check_categories(asked)]
 
 
 def test_names_are_taken_as_typed_in_any_script() -> None:
@@ -122,7 +122,7 @@ def test_an_empty_list_is_one_line(typed: str) -> None:
         ("ball,Ball ", "is given twice"),
         ("ball|ball", "twice"),
         ("ball|,sky", "is empty"),
-        ("x" * 500, "has 500 characters, at most 200 are read"),
+        ("x" * 500, r"\(500 characters\), but must be a word or a short phrase of at most 200 characters"),
     ],
 )
 def test_categories_that_cannot_be_are_one_line(typed: str, message: str) -> None:

@@ -220,7 +220,7 @@ class TestOlderResults:
             )
         else:
             pack = read_pack_parameters("miniature")
-            numbers = replace(pack.parameters, segmentation=replace(pack.parameters.segmentation, k=99))
+            numbers = pack.parameters.replace(segmentation=pack.parameters.segmentation.replace(k=99))
             changed = replace(pack, parameters=numbers)
             assert changed.fingerprint == pack.fingerprint
             monkeypatch.setattr(segmentation_requests, "read_pack_parameters", lambda *_: changed)

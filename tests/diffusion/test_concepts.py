@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from freeda_svc.diffusion import Generator
 from freeda_svc.errors import InputError
-from freeda_svc.packs.parameters import AttributionParameters
+from freeda_svc.parameters import AttributionParameters
 from tests.diffusion.captions_of_tests import CAPTIONS, MENTIONED
 from tests.diffusion.restated_attention import Kind
 from tests.diffusion.test_generator import Settings

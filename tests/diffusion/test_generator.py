@@ -17,7 +17,7 @@ from torch.nn import functional
 from freeda_svc.captions.caption import Caption
 from freeda_svc.diffusion import Generator, find_token_columns
 from freeda_svc.errors import InputError
-from freeda_svc.packs.parameters import AttributionParameters
+from freeda_svc.parameters import AttributionParameters
 from tests.diffusion.captions_of_tests import CAPTIONS, MENTIONED, caption_of, noun_of
 
 EVERYTHING = AttributionParameters()

@@ -6,7 +6,7 @@ from freeda_svc.diffusion import Generator, fused
 from freeda_svc.diffusion.columns import find_columns
 from freeda_svc.diffusion.families import find_family
 from freeda_svc.errors import InputError
-from freeda_svc.packs.parameters import AttributionParameters
+from freeda_svc.parameters import AttributionParameters
 from tests.diffusion.captions_of_tests import CAPTIONS, MENTIONED, caption_of, noun_of
 from tests.diffusion.restated_attention import Kind, generate_plainly, restate
 from tests.diffusion.test_generator import Settings

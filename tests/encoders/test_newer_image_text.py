@@ -8,9 +8,9 @@ import torch
 from torch.nn import functional
 
 from freeda_svc.encoders import TEMPLATES, ImageTextModel
-from freeda_svc.packs import Source
 from freeda_svc.packs.image_text_model import read_image_text
 from freeda_svc.packs.precision import Computing
+from freeda_svc.parameters import Source
 from tests.encoders.newer_models import EOS, PAD, gemma_tokenizer, write_image_text
 
 CPU = Computing(device="cpu", generator="float32", encoders="float32")
@@ -25,7 +25,9 @@ def kind(request: pytest.FixtureRequest) -> str:
 def read(folder: Path, kind: str, size: int = 32) -> tuple[ImageTextModel, open_clip.CustomTextCLIP]:
     written = write_image_text(folder, kind)
     activation = {"siglip2": "gelu_tanh", "pe_core": "gelu"}[kind]
-    return read_image_text(folder, size, CPU, Source("x", "x", "x", activation=activation)), written
+    return read_image_text(
+        folder, size, CPU, Source(description="x", licence="x", origin="x", activation=activation)
+    ), written
 
 
 def siglip_tokens(text: str) -> torch.Tensor:

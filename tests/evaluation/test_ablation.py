@@ -12,7 +12,8 @@ from freeda_svc.evaluation import Dataset
 from freeda_svc.evaluation.ablation import KEPT_SHARES, KS, Variant, ablate, list_variants
 from freeda_svc.evaluation.miniature_world import write_validation_set
 from freeda_svc.miniature.scenes import NOUNS
-from freeda_svc.packs import SegmentationParameters, read_pack_parameters
+from freeda_svc.packs import read_pack_parameters
+from freeda_svc.parameters import SegmentationParameters
 from tests.made_prototypes import make_prototype
 
 GIVEN = read_pack_parameters("miniature").parameters.segmentation

@@ -9,12 +9,13 @@ import pytest
 from freeda_svc.errors import InputError
 from freeda_svc.evaluation import Dataset, KeptCounts, LabelledImage, evaluate
 from freeda_svc.evaluation.datasets import IGNORED, LabelValues
-from freeda_svc.packs import UnknownParameters, read_pack_parameters
+from freeda_svc.packs import read_pack_parameters
+from freeda_svc.parameters import UnknownParameters
 from freeda_svc.segmentation import Category
 
 Write = Callable[[Path, object], Path]
 PARAMETERS = read_pack_parameters("miniature").parameters.segmentation
-CHANNEL = replace(PARAMETERS, unknown=UnknownParameters("channel"))
+CHANNEL = PARAMETERS.replace(unknown=UnknownParameters(way="channel"))
 
 
 @dataclass
@@ -84,8 +85,8 @@ def test_with_a_background_what_is_unknown_becomes_it(dataset: Dataset, stub: St
 
 @pytest.mark.parametrize(("fill", "expected"), [("", "white"), ("black", "black")])
 def test_transparent_pixels_get_a_class_like_all_others(dataset: Dataset, stub: Stub, fill: str, expected: str) -> None:
-    evaluate(stub, dataset, replace(PARAMETERS, fill_transparent=fill))  # type: ignore[arg-type]
-    assert stub.parameters == [replace(PARAMETERS, fill_transparent=expected)]
+    evaluate(stub, dataset, PARAMETERS.replace(fill_transparent=fill))  # type: ignore[arg-type]
+    assert stub.parameters == [PARAMETERS.replace(fill_transparent=expected)]
 
 
 def test_unknown_pixels_need_a_background(dataset: Dataset, stub: Stub) -> None:

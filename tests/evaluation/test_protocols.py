@@ -1,10 +1,9 @@
-from dataclasses import replace
-
 import pytest
 
 from freeda_svc.errors import NotFoundError
 from freeda_svc.evaluation import PROTOCOLS, load_protocol
-from freeda_svc.packs import SuperpixelParameters, read_pack_parameters
+from freeda_svc.packs import read_pack_parameters
+from freeda_svc.parameters import SuperpixelParameters
 from freeda_svc.vocabularies import list_vocabularies, load_vocabulary
 
 GIVEN = read_pack_parameters("miniature").parameters.segmentation
@@ -28,13 +27,15 @@ def test_every_vocabulary_has_its_protocol() -> None:
 
 @pytest.mark.parametrize("name", FELZENSZWALB)
 def test_images_are_seen_as_in_the_paper(name: str) -> None:
-    given = replace(GIVEN, superpixels=replace(GIVEN.superpixels, algorithm="slic"))
+    given = GIVEN.replace(superpixels=GIVEN.superpixels.replace(algorithm="slic"))
     parameters = load_protocol(name).parameters(given)
     scales = (parameters.short_side, parameters.long_side, parameters.window, parameters.stride)
     assert scales == (448, 2048, 448, 224)
     assert parameters.k == 350
     assert parameters.beta == (0.7 if name.startswith("voc") else 0.8)
-    assert parameters.superpixels == SuperpixelParameters("felzenszwalb", *FELZENSZWALB[name])
+    assert parameters.superpixels == SuperpixelParameters(
+        algorithm="felzenszwalb", **dict(zip(("scale", "sigma", "min_size"), FELZENSZWALB[name], strict=True))
+    )
     assert parameters.refinement.way == "none"
 
 

@@ -1,5 +1,5 @@
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +8,7 @@ import pytest
 from freeda_svc.bank.store import Version
 from freeda_svc.errors import InputError
 from freeda_svc.outputs import write_summary
-from freeda_svc.packs.parameters import SegmentationParameters, SuperpixelParameters
+from freeda_svc.parameters import SegmentationParameters, SuperpixelParameters
 from freeda_svc.segmentation import Category, CategoryScore, Segmentation
 from freeda_svc.segmentation.known_words import KnownWord
 
@@ -31,7 +31,7 @@ SEGMENTATION = Segmentation(
         long_side=2048,
         window=448,
         stride=224,
-        superpixels=SuperpixelParameters("felzenszwalb", scale=100.0, sigma=1.0, min_size=20),
+        superpixels=SuperpixelParameters(algorithm="felzenszwalb", scale=100.0, sigma=1.0, min_size=20),
     ),
     pack="0123456789abcdef",
     timings={"encoders": 1.25, "scores": 0.5},
@@ -89,7 +89,7 @@ def test_a_summary_says_what_was_asked_found_and_used(tmp_path: Path) -> None:
         "transparent_share": 0.125,
         "regions": 17,
         "windows": 2,
-        "parameters": json.loads(json.dumps(asdict(SEGMENTATION.parameters))),
+        "parameters": json.loads(json.dumps(SEGMENTATION.parameters.model_dump())),
         "pack": "0123456789abcdef",
         "bank": "default@1",
         "bank_version": {"additions": 3, "removals": "none"},

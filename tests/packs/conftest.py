@@ -6,13 +6,14 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from freeda_svc.packs import Source, read_pack_parameters, write_pack_manifest
+from freeda_svc.packs import read_pack_parameters, write_pack_manifest
+from freeda_svc.parameters import Source
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -178,7 +179,7 @@ def sign(tiny_pack_folder: Path, pack_folder: Path) -> Callable[..., None]:
     def write(image_text: Source | None = None, **sizes: int) -> None:
         had = read_pack_parameters(str(tiny_pack_folder))
         sources = {**had.sources, "image_text": image_text or had.sources["image_text"]}
-        words = {"name": "tiny", "version": "1", "description": "x", "parameters": replace(had.parameters, **sizes)}
+        words = {"name": "tiny", "version": "1", "description": "x", "parameters": had.parameters.replace(**sizes)}
         write_pack_manifest(pack_folder, sources=sources, **words)
 
     return write

@@ -14,7 +14,8 @@ from transformers import Dinov2Config, Dinov2Model, Dinov2WithRegistersConfig, D
 
 from freeda_svc.captions.caption import Noun, make_caption
 from freeda_svc.errors import InputError
-from freeda_svc.packs import Source, load_pack
+from freeda_svc.packs import load_pack
+from freeda_svc.parameters import Source
 
 CHECKPOINTS = {
     "backbone": "backbone/model.safetensors",
@@ -51,7 +52,7 @@ def openai_like(folder: Path, *, quick_gelu: bool = True, written: bool | None =
 
 def test_openais_layout_loads_with_open_clips_own_words(pack_folder: Path, sign: Callable[..., None]) -> None:
     model = openai_like(pack_folder / "image_text")
-    sign(Source("CLIP", "MIT", "hub", repository="someone/clip.openai"))
+    sign(Source(description="CLIP", licence="MIT", origin="hub", repository="someone/clip.openai"))
     found = load_pack(str(pack_folder)).image_text
     texts = ["a photo of a traffic light", "two dogs"]
     with torch.no_grad():
@@ -66,9 +67,9 @@ def test_openais_layout_loads_with_open_clips_own_words(pack_folder: Path, sign:
 @pytest.mark.parametrize(
     "source",
     [
-        Source("CLIP", "MIT", "hub", repository="timm/vit_base_patch16_clip_224.openai"),
-        Source("CLIP", "MIT", "OpenAI"),
-        Source("CLIP", "MIT", "hub", activation="quick_gelu"),
+        Source(description="CLIP", licence="MIT", origin="hub", repository="timm/vit_base_patch16_clip_224.openai"),
+        Source(description="CLIP", licence="MIT", origin="OpenAI"),
+        Source(description="CLIP", licence="MIT", origin="hub", activation="quick_gelu"),
     ],
 )
 def test_openais_weights_with_the_wrong_activation_are_refused(
@@ -87,7 +88,7 @@ def test_weights_of_the_exact_activation_are_refused_with_the_quick_one(
     pack_folder: Path, sign: Callable[..., None]
 ) -> None:
     openai_like(pack_folder / "image_text")
-    sign(Source("CLIP", "MIT", "hub", activation="gelu"))
+    sign(Source(description="CLIP", licence="MIT", origin="hub", activation="gelu"))
     with pytest.raises(InputError, match="computes with quick_gelu, but these weights were trained with gelu"):
         _ = load_pack(str(pack_folder)).image_text
 

@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from freeda_svc.encoders import DenseBackbone
 from freeda_svc.errors import InputError
-from freeda_svc.packs import Source, load_pack
+from freeda_svc.packs import load_pack
+from freeda_svc.parameters import Source
 from tests.encoders.newer_models import dinov3, write_gemma_tokenizer, write_image_text
 
 Sign = Callable[..., None]
@@ -111,7 +112,10 @@ def test_sizes_that_are_no_multiple_of_the_patches_are_refused(pack_folder: Path
 def test_a_pack_with_newer_encoders_works_as_a_whole(pack_folder: Path, sign: Sign, kind: str) -> None:
     put_dinov3(pack_folder)
     put_image_text(pack_folder, kind)
-    sign(Source("x", "x", "x", activation={"siglip2": "gelu_tanh", "pe_core": "gelu"}[kind]), image_text_size=48)
+    sign(
+        Source(description="x", licence="x", origin="x", activation={"siglip2": "gelu_tanh", "pe_core": "gelu"}[kind]),
+        image_text_size=48,
+    )
     pack = load_pack(str(pack_folder))
     pack.try_out()
     assert pack.image_text.embed_images(torch.rand(2, 3, 64, 64)).shape == (2, pack.image_text.dimension)
@@ -179,7 +183,10 @@ def test_settings_of_another_model_are_refused(
 ) -> None:
     folder = put_image_text(pack_folder, kind)
     edit_json(folder / "open_clip_config.json", edit)
-    sign(Source("x", "x", "x", activation={"siglip2": "gelu_tanh", "pe_core": "gelu"}[kind]), image_text_size=32)
+    sign(
+        Source(description="x", licence="x", origin="x", activation={"siglip2": "gelu_tanh", "pe_core": "gelu"}[kind]),
+        image_text_size=32,
+    )
     refuse(pack_folder, "image_text", message)
 
 

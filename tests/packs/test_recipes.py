@@ -5,8 +5,9 @@ import pytest
 
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.packs import load_pack, read_recipe
-from freeda_svc.packs.kinds import CommercialUse, kinds_of
+from freeda_svc.packs.kinds import kinds_of
 from freeda_svc.packs.places import bundled_recipes
+from freeda_svc.parameters import CommercialUse
 
 
 def test_the_papers_packs_have_the_papers_settings() -> None:
@@ -101,37 +102,69 @@ def test_a_pack_that_is_not_fetched_says_what_to_run(name: str, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('name = "own"', "", r"the key name is missing"),
-        ('name = "own"', 'name = "../own"', r"name must be letters"),
+        ('name = "own"', "", r"toml: name is missing: give letters, digits"),
+        ('name = "own"', 'name = "../own"', r"name is '\.\./own', but must be letters, digits"),
         ('name = "own"', 'name = "freeda-vit-b"', r"the name freeda-vit-b belongs to a bundled pack"),
         ('name = "own"', 'name = "miniature"', r"the name miniature belongs to a bundled pack"),
         ('name = "own"', "name = ", r"not valid TOML"),
-        ("gamma = 0.45", "", r"the key parameters\.prototypes\.gamma is missing"),
-        ("steps = 2", 'steps = "2"', r"parameters\.generation\.steps must be a positive whole number"),
-        ("[sources.backbone]", "[sources.spine]", r"unknown part sources\.spine"),
-        ('"someone/backbone"', '"backbone"', r"sources\.backbone\.repository must be owner/name"),
-        ('"someone/backbone"', '"a/b"\nmegabytes = "many"', r"sources\.backbone\.megabytes must be a positive"),
+        ("gamma = 0.45", "", r"parameters\.prototypes\.gamma is missing: give a number"),
+        (
+            "steps = 2",
+            'steps = "2"',
+            r"parameters\.generation\.steps is '2', but must be a whole number of at least 1$",
+        ),
+        (
+            "[sources.backbone]",
+            "[sources.spine]",
+            r"there is no parameter 'sources\.spine'; known are generator, backbone, image_text$",
+        ),
+        (
+            '"someone/backbone"',
+            '"backbone"',
+            r"sources\.backbone\.repository is 'backbone', but must be owner/name on the model hub$",
+        ),
+        (
+            '"someone/backbone"',
+            '"a/b"\nmegabytes = "many"',
+            r"backbone\.megabytes is 'many', but must be a whole number",
+        ),
         (
             '"someone/backbone"',
             '"a/b"\nactivation = "relu"',
-            r"sources\.backbone\.activation must be one of gelu, quick",
+            r"sources\.backbone\.activation is 'relu', but must be one of gelu, quick",
         ),
-        ('"someone/backbone"', '"a/b"\ncolour = "red"', r"unknown key sources\.backbone\.colour"),
+        (
+            '"someone/backbone"',
+            '"a/b"\ncolour = "red"',
+            r"there is no parameter 'sources\.backbone\.colour'; known are",
+        ),
         (
             '"someone/backbone"',
             '"a/b"\ncommercial_use = "maybe"',
-            r"backbone\.commercial_use must be one of free, conditions, restricted, not 'maybe'",
+            r"backbone\.commercial_use is 'maybe', but must be one of free, conditions, restricted$",
         ),
-        ('name = "own"', 'name = "own"\npaper = 1', r"paper must be true or false, not 1"),
-        ('name = "own"', 'name = "own"\ngpu_gigabytes = 16', r"the table gpu_gigabytes is missing"),
-        ('name = "own"', 'name = "own"\ngpu_gigabytes = {generating = -1}', r"gpu_gigabytes\.generating must be a pos"),
-        ('["config.json", "model.safetensors"]', '"config.json"', r"files must be a list of texts"),
-        ('["config.json", "model.safetensors"]', "[1]", r"files must be a list of texts"),
-        ('["config.json", "model.safetensors"]', "[]", r"files must list at least one file"),
-        ('["config.json", "model.safetensors"]', '["a.json", "a.json"]', r"and each once"),
-        ('"config.json", "model.safetensors"', '"../a.json"', r"must be a path in the repository"),
-        ('"config.json", "model.safetensors"', '"/etc/a.json"', r"must be a path in the repository"),
-        ('"config.json", "model.safetensors"', '".git/a.json"', r"must be a path in the repository"),
+        ('name = "own"', 'name = "own"\npaper = 1', r"paper is 1, but must be true or false$"),
+        ('name = "own"', 'name = "own"\ngpu_gigabytes = 16', r"gpu_gigabytes is 16, but must be a table$"),
+        (
+            'name = "own"',
+            'name = "own"\ngpu_gigabytes = {generating = -1}',
+            r"gpu_gigabytes\.generating is -1, but must",
+        ),
+        (
+            '["config.json", "model.safetensors"]',
+            '"config.json"',
+            r"backbone\.files is 'config\.json', but must be a list of texts, at least 1",
+        ),
+        (
+            '["config.json", "model.safetensors"]',
+            "[1]",
+            r"backbone\.files holds 1, but must be a list of texts, at least 1",
+        ),
+        ('["config.json", "model.safetensors"]', "[]", r"files is \[\], but must be a list of texts, at least 1"),
+        ('["config.json", "model.safetensors"]', '["a.json", "a.json"]', r"list each file once"),
+        ('"config.json", "model.safetensors"', '"../a.json"', r"but must hold paths in the repository"),
+        ('"config.json", "model.safetensors"', '"/etc/a.json"', r"but must hold paths in the repository"),
+        ('"config.json", "model.safetensors"', '".git/a.json"', r"but must hold paths in the repository"),
         ('"config.json", "model.safetensors"', '"pytorch_model.bin"', r"weights come as \.safetensors only"),
         ('"config.json", "model.safetensors"', '"modeling.py"', r"'modeling\.py' is not fetched"),
     ],

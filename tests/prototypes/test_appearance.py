@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from freeda_svc.packs import Source
 from freeda_svc.packs.image_text_model import read_image_text
 from freeda_svc.packs.precision import Computing
+from freeda_svc.parameters import Source
 from freeda_svc.prototypes.appearance import embed_regions
 from freeda_svc.prototypes.object_windows import window_around
 from tests.encoders.newer_models import write_image_text
@@ -109,7 +109,9 @@ def test_a_region_that_the_model_does_not_see_costs_no_other(value: float) -> No
 def test_models_other_than_clip_see_regions_too(tmp_path: Path, kind: str, activation: str) -> None:
     write_image_text(tmp_path, kind)
     computing = Computing(device="cpu", generator="float32", encoders="float32")
-    model = read_image_text(tmp_path, 32, computing, Source("x", "x", "x", activation=activation))
+    model = read_image_text(
+        tmp_path, 32, computing, Source(description="x", licence="x", origin="x", activation=activation)
+    )
     pixels, mask = image(side=90), corner(90, 20)
     [found] = embed_regions(model, [(pixels, mask)])
     assert found.shape == (model.dimension,)

@@ -7,11 +7,11 @@ import torch
 from torch.nn import functional
 
 from freeda_svc.bank.class_prototypes import Retrieval, RetrievedPrototypes
-from freeda_svc.packs.parameters import SegmentationParameters, SuperpixelParameters
+from freeda_svc.parameters import SegmentationParameters, SuperpixelParameters
 from freeda_svc.segmentation import aggregation
 from freeda_svc.segmentation.aggregation import TextPrototypes
 
-SUPERPIXELS = SuperpixelParameters("none", scale=100.0, sigma=1.0, min_size=20)
+SUPERPIXELS = SuperpixelParameters(algorithm="none", scale=100.0, sigma=1.0, min_size=20)
 TEXTS = ("dog", "cat", "tree")
 
 
@@ -40,7 +40,16 @@ class Shelf:
 
 
 def parameters(aggregation: str, k: int = 7) -> SegmentationParameters:
-    return SegmentationParameters(k, 0.8, 448, 2048, 448, 224, SUPERPIXELS, aggregation=aggregation)
+    return SegmentationParameters(
+        k=k,
+        beta=0.8,
+        short_side=448,
+        long_side=2048,
+        window=448,
+        stride=224,
+        superpixels=SUPERPIXELS,
+        aggregation=aggregation,
+    )
 
 
 def features() -> torch.Tensor:

@@ -1,20 +1,18 @@
 """Unknown pixels and refinement, against a restatement that holds every score at every pixel."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
-from freeda_svc.packs.parameters import (
+from freeda_svc.parameters import (
     RefinementParameters,
     SegmentationParameters,
     SuperpixelParameters,
     UnknownParameters,
     UnknownWay,
+    parse_categories,
 )
-from freeda_svc.segmentation.categories import parse_categories
 from freeda_svc.segmentation.decision import Decision
 from freeda_svc.segmentation.merging import Merged
 from freeda_svc.segmentation.pamr import refine
@@ -26,7 +24,7 @@ from freeda_svc.segmentation.windows import Window, cut_windows
 SCALED = (20, 29)
 WINDOWS = cut_windows(*SCALED, window=12, stride=7)
 BETA = 0.7
-PAMR = RefinementParameters("pamr", iterations=2, dilations=(1, 2))
+PAMR = RefinementParameters(way="pamr", iterations=2, dilations=(1, 2))
 PARAMETERS = SegmentationParameters(
     k=5,
     beta=BETA,
@@ -34,7 +32,7 @@ PARAMETERS = SegmentationParameters(
     long_side=100,
     window=12,
     stride=7,
-    superpixels=SuperpixelParameters("felzenszwalb", scale=100.0, sigma=1.0, min_size=20),
+    superpixels=SuperpixelParameters(algorithm="felzenszwalb", scale=100.0, sigma=1.0, min_size=20),
 )
 THRESHOLDS = {"channel": 0.545, "local_before": 0.585, "local_after": 0.56}
 
@@ -121,9 +119,8 @@ def test_labels_are_those_of_one_more_channel(
     way: UnknownWay, refinement: RefinementParameters | None, size: tuple[int, int]
 ) -> None:
     threshold = THRESHOLDS.get(way, 0.4)
-    parameters = replace(
-        PARAMETERS,
-        unknown=UnknownParameters(way, threshold, threshold),
+    parameters = PARAMETERS.replace(
+        unknown=UnknownParameters(way=way, threshold=threshold, local_threshold=threshold),
         refinement=refinement or RefinementParameters(),
     )
     expected, found = restated(way, threshold, size, refinement), decide(parameters, size)
@@ -137,14 +134,14 @@ def test_labels_are_those_of_one_more_channel(
 def test_a_pixel_at_the_threshold_is_unknown() -> None:
     merged = decide(PARAMETERS, SCALED)
     threshold = float(merged.scores[3, 4])
-    unknown = decide(replace(PARAMETERS, unknown=UnknownParameters("channel", threshold)), SCALED)
+    unknown = decide(PARAMETERS.replace(unknown=UnknownParameters(way="channel", threshold=threshold)), SCALED)
     assert unknown.labels[3, 4] == UNKNOWN
     assert np.array_equal(unknown.labels == UNKNOWN, merged.scores <= np.float32(threshold))
     assert np.array_equal(unknown.scores, merged.scores)
 
 
 def test_unknown_pixels_are_no_category() -> None:
-    merged = decide(replace(PARAMETERS, unknown=UnknownParameters("channel", 0.545)), SCALED)
+    merged = decide(PARAMETERS.replace(unknown=UnknownParameters(way="channel", threshold=0.545)), SCALED)
     scores = score_categories(parse_categories("a, b, c, d"), merged)
     unknown = float((merged.labels == UNKNOWN).mean())
     assert 0 < unknown < 1
@@ -153,7 +150,7 @@ def test_unknown_pixels_are_no_category() -> None:
         taken = merged.labels == index
         assert score.absent == (not taken.any())
         assert score.score == (pytest.approx(merged.scores[taken].mean()) if taken.any() else None)
-    everything = decide(replace(PARAMETERS, unknown=UnknownParameters("channel", 1.0)), SCALED)
+    everything = decide(PARAMETERS.replace(unknown=UnknownParameters(way="channel", threshold=1.0)), SCALED)
     assert all(score.absent for score in score_categories(parse_categories("a, b, c, d"), everything))
 
 

@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from freeda_svc.errors import InputError
-from freeda_svc.packs import Pack, SuperpixelParameters, load_pack
+from freeda_svc.packs import Pack, load_pack
+from freeda_svc.parameters import SuperpixelParameters
 from freeda_svc.segmentation import encoding
 from freeda_svc.segmentation.encoding import Crop, encode_windows, windows_at_once
 from freeda_svc.segmentation.superpixels import cut_superpixels
 
-SUPERPIXELS = SuperpixelParameters("felzenszwalb", scale=20.0, sigma=0.5, min_size=8)
+SUPERPIXELS = SuperpixelParameters(algorithm="felzenszwalb", scale=20.0, sigma=0.5, min_size=8)
 
 
 @pytest.fixture(scope="module")

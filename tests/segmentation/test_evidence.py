@@ -12,7 +12,7 @@ from freeda_svc.bank import QdrantStore, class_prototypes, make_or_open_folder
 from freeda_svc.errors import InputError
 from freeda_svc.miniature.scenes import CROWDED, paint_scene
 from freeda_svc.packs import Pack, load_pack
-from freeda_svc.packs.parameters import SegmentationParameters, UnknownParameters
+from freeda_svc.parameters import SegmentationParameters, UnknownParameters
 from freeda_svc.prototypes.record import EXEMPLAR, GENERATED, Prototype
 from freeda_svc.segmentation import EvidenceLimits, Segmentation, Segmenter, evidence_values
 from freeda_svc.segmentation.parts import image_parts, nearest_pixels
@@ -64,7 +64,7 @@ def image() -> np.ndarray:
 
 @pytest.fixture
 def parameters(pack: Pack) -> SegmentationParameters:
-    return replace(pack.parameters.segmentation, k=EACH)
+    return pack.parameters.segmentation.replace(k=EACH)
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_prototypes_are_told_with_what_the_bank_knows_of_them(
 def test_other_aggregations_are_told_as_they_compare(
     segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters, aggregation: str
 ) -> None:
-    segmentation = segmenter.segment(image, NOUNS, replace(parameters, aggregation=aggregation))
+    segmentation = segmenter.segment(image, NOUNS, parameters.replace(aggregation=aggregation))
     for category in segmenter.explain(image, segmentation).categories:
         agreements = [prototype.agreement or 0 for prototype in category.prototypes]
         contributions = [prototype.contribution for prototype in category.prototypes]
@@ -152,7 +152,7 @@ def test_exemplars_come_first_as_far_as_they_count_more(
     generated = [replace(twin, origin=GENERATED, caption_id=f"twin {number}") for number in range(3)]
     store.add([twin, *generated])
     segmenter = Segmenter(pack, store)
-    given = replace(parameters, exemplar_share=1.0)
+    given = parameters.replace(exemplar_share=1.0)
     (category,) = segmenter.explain(image, segmenter.segment(image, ["ball"], given)).categories
     assert [prototype.origin for prototype in category.prototypes] == [EXEMPLAR, *[GENERATED] * 3]
     first, second = (prototype.contribution or 0 for prototype in category.prototypes[:2])
@@ -165,7 +165,7 @@ def test_exemplars_come_first_as_far_as_they_count_more(
 def test_local_and_global_part_make_up_the_score_of_regions_and_tiles(
     segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters, algorithm: str, beta: float
 ) -> None:
-    changed = replace(parameters, beta=beta, superpixels=replace(parameters.superpixels, algorithm=algorithm))
+    changed = parameters.replace(beta=beta, superpixels=parameters.superpixels.replace(algorithm=algorithm))
     segmentation = segmenter.segment(image, NOUNS, changed)
     regions = segmenter.explain(image, segmentation).regions
     assert (regions.scores == regions.scores).all()
@@ -215,7 +215,7 @@ def test_pixels_outside_of_the_image_are_refused(
 def test_only_the_best_categories_of_a_region_are_told_and_the_label_is_among_them(
     segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters
 ) -> None:
-    refined = replace(parameters, refinement=replace(parameters.refinement, way="pamr"))  # moves labels elsewhere
+    refined = parameters.replace(refinement=parameters.refinement.replace(way="pamr"))  # moves labels elsewhere
     segmentation = segmenter.segment(image, NOUNS, refined)
     regions = segmenter.explain(image, segmentation, EvidenceLimits(categories=1)).regions
     assert regions.categories.shape == (len(regions.labels), 1)
@@ -225,7 +225,7 @@ def test_only_the_best_categories_of_a_region_are_told_and_the_label_is_among_th
 def test_of_categories_with_several_texts_each_text_is_told(
     segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters
 ) -> None:
-    segmentation = segmenter.segment(image, ["ball|tree", "grass|sky"], replace(parameters, beta=0.6))
+    segmentation = segmenter.segment(image, ["ball|tree", "grass|sky"], parameters.replace(beta=0.6))
     evidence = segmenter.explain(image, segmentation)
     for category in evidence.categories:
         assert {text.text for text in category.texts} == set(category.name.split("|"))
@@ -241,7 +241,7 @@ def test_of_categories_with_several_texts_each_text_is_told(
 def test_unknown_pixels_are_told_as_unknown(
     segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters
 ) -> None:
-    nothing = replace(parameters, unknown=UnknownParameters("channel", 1.0))
+    nothing = parameters.replace(unknown=UnknownParameters(way="channel", threshold=1.0))
     evidence = segmenter.explain(image, segmenter.segment(image, NOUNS, nothing))
     assert evidence.categories == ()
     assert evidence.unknown_share == 1.0
@@ -296,7 +296,7 @@ def test_values_are_json_and_the_map_comes_back_from_its_runs(
 def test_what_is_not_known_is_null_in_the_values(
     segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters
 ) -> None:
-    dense = replace(parameters, superpixels=replace(parameters.superpixels, algorithm="none"))
+    dense = parameters.replace(superpixels=parameters.superpixels.replace(algorithm="none"))
     evidence = segmenter.explain(image, segmenter.segment(image, ["ball|tree", "sky"], dense))
     values = evidence_values(evidence)
     assert values["regions"]["global"][0] == [None, None]

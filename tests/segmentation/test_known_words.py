@@ -1,5 +1,4 @@
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -33,7 +32,7 @@ def segmenter(pack: Pack, store: QdrantStore) -> Segmenter:
 
 def known(segmenter: Segmenter, pack: Pack, text: str, **changes: object) -> list[KnownWord]:
     """What the bank knows of all words of some categories, one after the other."""
-    parameters = replace(pack.parameters.segmentation, **{"k": 5, **changes})
+    parameters = pack.parameters.segmentation.replace(**{"k": 5, **changes})
     found = segmenter.segment(photo(), parse_categories(text), parameters)
     assert len(found.words) == len(found.categories)
     return [word for words in found.words for word in words]
@@ -67,7 +66,7 @@ def test_synonyms_and_words_of_a_background_count_each(segmenter: Segmenter, pac
         *parse_categories("tree|bush"),
         Category("pet", text="dog", prototype_text="ball", synonyms=("sky",)),
     ]
-    found = segmenter.segment(photo(), categories, replace(pack.parameters.segmentation, k=5))
+    found = segmenter.segment(photo(), categories, pack.parameters.segmentation.replace(k=5))
     counted = [[(word.text, word.prototypes) for word in words] for words in found.words]
     assert counted == [[("tree", 3), ("bush", 0)], [("ball", 3), ("sky", 3)]]
 

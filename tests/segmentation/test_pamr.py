@@ -4,12 +4,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freeda_svc.packs.parameters import RefinementParameters
+from freeda_svc.parameters import RefinementParameters
 from freeda_svc.segmentation import pamr
 from freeda_svc.segmentation.pamr import refine
 
-PAMR = RefinementParameters("pamr")
-SMALL = RefinementParameters("pamr", iterations=2, dilations=(1, 3))
+PAMR = RefinementParameters(way="pamr")
+SMALL = RefinementParameters(way="pamr", iterations=2, dilations=(1, 3))
 
 
 def restated(image: np.ndarray, scores: np.ndarray, parameters: RefinementParameters) -> np.ndarray:
@@ -41,7 +41,9 @@ def restated(image: np.ndarray, scores: np.ndarray, parameters: RefinementParame
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (19, 7), (34, 3)])
-@pytest.mark.parametrize("parameters", [SMALL, RefinementParameters("pamr", 1, (1, 2, 4, 8, 12, 24))])
+@pytest.mark.parametrize(
+    "parameters", [SMALL, RefinementParameters(way="pamr", iterations=1, dilations=(1, 2, 4, 8, 12, 24))]
+)
 def test_scores_are_those_of_the_equations(height: int, width: int, parameters: RefinementParameters) -> None:
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
@@ -74,7 +76,11 @@ def test_scores_flow_within_an_object_and_not_across_its_edge() -> None:
 def test_a_constant_image_averages_its_neighbours() -> None:
     scores = torch.zeros(1, 5, 5)
     scores[0, 2, 2] = 8.0
-    refined = refine(torch.full((5, 5, 3), 77, dtype=torch.uint8), scores, RefinementParameters("pamr", 1, (1,)))
+    refined = refine(
+        torch.full((5, 5, 3), 77, dtype=torch.uint8),
+        scores,
+        RefinementParameters(way="pamr", iterations=1, dilations=(1,)),
+    )
     expected = torch.zeros(5, 5)
     expected[1:4, 1:4] = 1.0
     expected[2, 2] = 0.0  # a pixel is no neighbour of itself

@@ -1,22 +1,21 @@
 """Windows scored by the method's released inference code (see reference/README.md)."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from freeda_svc.packs.parameters import SuperpixelParameters
+from freeda_svc.parameters import SuperpixelParameters
 from freeda_svc.segmentation import score_window
 from freeda_svc.segmentation.scoring import cosine
 from freeda_svc.segmentation.superpixels import cut_superpixels
 
 REFERENCE = Path(__file__).parent / "reference"
 SHARED = Path(os.environ.get("FREEDA_SHARED", Path(__file__).resolve().parents[3] / "shared")) / "parity"
-VOC = SuperpixelParameters("felzenszwalb", scale=100, sigma=0.7, min_size=20)
-ADE = SuperpixelParameters("felzenszwalb", scale=100, sigma=1.0, min_size=20)
+VOC = SuperpixelParameters(algorithm="felzenszwalb", scale=100, sigma=0.7, min_size=20)
+ADE = SuperpixelParameters(algorithm="felzenszwalb", scale=100, sigma=1.0, min_size=20)
 SUPERPIXELS = {"window_photo": VOC, "window_painted": ADE, "window_voc": VOC, "window_ade": ADE}
 BESIDE = ("window_voc", "window_ade")  # kept beside the repository and not in it
 TIE = 1e-6
@@ -39,7 +38,7 @@ def test_superpixels_are_those_of_the_released_code(window: dict[str, np.ndarray
 @pytest.mark.parametrize("window", ["window_photo", *BESIDE], indirect=True)  # painted areas are too flat to compare
 @pytest.mark.parametrize("algorithm", ["slic", "watershed", "seeds", "quickshift"])
 def test_other_algorithms_cut_a_photo_about_as_finely(window: dict[str, np.ndarray], algorithm: str) -> None:
-    labels = cut_superpixels(window["image"], replace(ADE, algorithm=algorithm))
+    labels = cut_superpixels(window["image"], ADE.replace(algorithm=algorithm))
     assert 1 / 2 < (labels.max() + 1) / (window["superpixels"].max() + 1) < 2
 
 

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ from torch.nn import functional
 
 from freeda_svc.miniature.scenes import CROWDED, paint_scene
 from freeda_svc.packs import Pack, load_pack
-from freeda_svc.packs.parameters import SegmentationParameters
+from freeda_svc.parameters import SegmentationParameters
 from freeda_svc.segmentation.encoding import EncodedWindow
 from freeda_svc.segmentation.parts import cut_parts, image_parts, nearest_pixels
 
@@ -31,7 +30,7 @@ def window(features: torch.Tensor, superpixels: np.ndarray) -> EncodedWindow:
 @pytest.mark.parametrize("algorithm", ["felzenszwalb", "none"])
 def test_every_pixel_counts_once_though_windows_overlap(pack: Pack, image: np.ndarray, algorithm: str) -> None:
     given = pack.parameters.segmentation
-    parameters = replace(given, superpixels=replace(given.superpixels, algorithm=algorithm))
+    parameters = given.replace(superpixels=given.superpixels.replace(algorithm=algorithm))
     windows = list(image_parts(pack, image, parameters))
     assert len(windows) > 2
     assert sum(float(parts.pixels.sum()) for parts in windows) == pytest.approx(64 * 128, rel=1e-4)

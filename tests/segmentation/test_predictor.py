@@ -1,5 +1,4 @@
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +11,7 @@ from torch.nn import functional
 from freeda_svc.bank import QdrantStore, class_prototypes, make_or_open_folder
 from freeda_svc.errors import InputError
 from freeda_svc.packs import Pack, load_pack
-from freeda_svc.packs.parameters import SegmentationParameters
+from freeda_svc.parameters import SegmentationParameters
 from freeda_svc.segmentation import Category, Segmenter, parse_categories
 from freeda_svc.segmentation.superpixels import cut_superpixels
 from tests.segmentation.toy_bank import NOUNS, fill_bank, make_prototypes, photo
@@ -64,7 +63,7 @@ def restated(
 
 
 def with_changes(pack: Pack, **changes: object) -> SegmentationParameters:
-    return replace(pack.parameters.segmentation, stride=63, **changes)
+    return pack.parameters.segmentation.replace(stride=63, **changes)
 
 
 @pytest.mark.parametrize("beta", [0.5, 1.0])
@@ -162,7 +161,7 @@ def test_a_bad_image_comes_after_the_results_of_those_before_it(segmenter: Segme
 
 
 def test_without_superpixels_there_are_no_regions(pack: Pack, segmenter: Segmenter) -> None:
-    superpixels = replace(pack.parameters.segmentation.superpixels, algorithm="none")
+    superpixels = pack.parameters.segmentation.superpixels.replace(algorithm="none")
     assert segmenter.segment(photo(), CATEGORIES, with_changes(pack, superpixels=superpixels)).regions == 0
 
 
@@ -208,7 +207,7 @@ def test_prototypes_are_fetched_once_until_the_bank_grows(
     assert asked == [4]
     segmenter.segment(photo(), [*CATEGORIES, Category("boat")], parameters)
     assert asked == [4, 1]
-    segmenter.segment(photo(), CATEGORIES, replace(parameters, k=2))
+    segmenter.segment(photo(), CATEGORIES, parameters.replace(k=2))
     assert asked == [4, 1, 4]
     store.add(make_prototypes(pack, ("ball",), 9))
     after = segmenter.segment(photo(), CATEGORIES, parameters)
@@ -243,6 +242,6 @@ def test_bad_input_is_refused(pack: Pack, segmenter: Segmenter, tmp_path: Path) 
     with pytest.raises(InputError, match="is given twice"):
         segmenter.segment(photo(), [Category("ball"), Category("ball")])
     with pytest.raises(InputError, match="stride is 65, but must be"):
-        segmenter.segment(photo(), CATEGORIES, replace(pack.parameters.segmentation, stride=65))
+        segmenter.segment(photo(), CATEGORIES, pack.parameters.segmentation.replace(stride=65))
     with pytest.raises(InputError, match="no such image file"):
         segmenter.segment(tmp_path / "nowhere.png", CATEGORIES)

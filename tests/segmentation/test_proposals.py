@@ -1,5 +1,4 @@
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +9,7 @@ import torch
 from freeda_svc.bank import make_or_open_folder
 from freeda_svc.errors import InputError
 from freeda_svc.packs import Pack, load_pack
-from freeda_svc.packs.parameters import SegmentationParameters
+from freeda_svc.parameters import SegmentationParameters
 from freeda_svc.prototypes.record import Prototype
 from freeda_svc.segmentation import ProposalParameters, Segmenter
 from freeda_svc.segmentation.noun_centres import NounCentres
@@ -43,7 +42,7 @@ def looks(pack: Pack, image: np.ndarray) -> np.ndarray:
 
 @pytest.fixture
 def local_only(pack: Pack) -> SegmentationParameters:
-    return replace(pack.parameters.segmentation, beta=1.0)
+    return pack.parameters.segmentation.replace(beta=1.0)
 
 
 def centres(vectors: dict[str, np.ndarray], counts: Sequence[int] | None = None) -> NounCentres:
@@ -108,7 +107,7 @@ def test_the_image_text_model_ranks_again(pack: Pack, image: np.ndarray, looks: 
             embed_nouns=lambda nouns: torch.stack([texts[noun] for noun in nouns]),
         ),
     )
-    joined = replace(pack.parameters.segmentation, beta=0.3)
+    joined = pack.parameters.segmentation.replace(beta=0.3)
     (only,) = propose(fake, bank, image, joined).proposals
     assert only.noun == "plum"
     assert only.global_ == pytest.approx(1.0, abs=1e-5)
@@ -198,7 +197,7 @@ def test_the_same_word_in_other_letters_is_one_category(
 def test_pixels_without_regions_vote_too(
     pack: Pack, image: np.ndarray, looks: np.ndarray, local_only: SegmentationParameters
 ) -> None:
-    dense = replace(local_only, superpixels=replace(local_only.superpixels, algorithm="none"))
+    dense = local_only.replace(superpixels=local_only.superpixels.replace(algorithm="none"))
     found = propose(pack, centres({"apple": looks[0], "plum": looks[1]}), image, dense)
     assert {proposal.noun for proposal in found.proposals} == {"apple", "plum"}
     assert sum(proposal.area_share for proposal in found.proposals) == pytest.approx(1.0)

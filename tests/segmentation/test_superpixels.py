@@ -1,5 +1,4 @@
 import sys
-from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -8,17 +7,17 @@ from skimage.measure import label as connected
 
 from freeda_svc.errors import UnavailableError
 from freeda_svc.miniature.scenes import CROWDED, paint_scene
-from freeda_svc.packs.parameters import SuperpixelAlgorithm, SuperpixelParameters
+from freeda_svc.parameters import SuperpixelAlgorithm, SuperpixelParameters
 from freeda_svc.segmentation.superpixels import NO_SUPERPIXEL, cut_superpixels
 
-PARAMETERS = SuperpixelParameters("felzenszwalb", scale=100.0, sigma=0.5, min_size=5, region_size=40)
+PARAMETERS = SuperpixelParameters(algorithm="felzenszwalb", scale=100.0, sigma=0.5, min_size=5, region_size=40)
 CUTTING = tuple(algorithm for algorithm in get_args(SuperpixelAlgorithm) if algorithm != "none")
 
 pytestmark = pytest.mark.parametrize("algorithm", CUTTING)
 
 
 def parameters(algorithm: str, **changes: object) -> SuperpixelParameters:
-    return replace(PARAMETERS, algorithm=algorithm, **changes)
+    return PARAMETERS.replace(algorithm=algorithm, **changes)
 
 
 def two_colours() -> np.ndarray:

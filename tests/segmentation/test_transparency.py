@@ -1,7 +1,6 @@
 """What is transparent in an image belongs to no category, and nothing that is told of the image comes from there."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from freeda_svc.bank import QdrantStore
 from freeda_svc.errors import InputError
 from freeda_svc.images import load_visible
 from freeda_svc.packs import Pack, load_pack
-from freeda_svc.packs.parameters import RefinementParameters, SegmentationParameters, UnknownParameters
+from freeda_svc.parameters import RefinementParameters, SegmentationParameters, UnknownParameters
 from freeda_svc.segmentation import UNKNOWN, Segmentation, Segmenter, parse_categories
 from freeda_svc.segmentation.noun_centres import NounCentres
 from freeda_svc.segmentation.parts import image_parts
@@ -58,7 +57,7 @@ def test_transparent_pixels_are_unknown_and_all_others_as_on_white(
     pack: Pack, segmenter: Segmenter, superpixels: str
 ) -> None:
     usual = pack.parameters.segmentation
-    parameters = replace(usual, superpixels=replace(usual.superpixels, algorithm=superpixels))  # type: ignore[arg-type]
+    parameters = usual.replace(superpixels=usual.superpixels.replace(algorithm=superpixels))  # type: ignore[arg-type]
     found = segmenter.segment(cut_out(), CATEGORIES, parameters)
     expected = segmenter.segment(on_paper(), CATEGORIES, parameters)
     assert np.array_equal(found.labels, np.where(VISIBLE, expected.labels, UNKNOWN))
@@ -94,13 +93,13 @@ def test_the_highest_score_is_one_that_can_be_seen(pack: Pack, segmenter: Segmen
 @pytest.mark.parametrize(
     "change",
     [
-        {"refinement": RefinementParameters("pamr", 2, (1, 2))},
-        {"unknown": UnknownParameters("channel", 0.4)},
+        {"refinement": RefinementParameters(way="pamr", iterations=2, dilations=(1, 2))},
+        {"unknown": UnknownParameters(way="channel", threshold=0.4)},
         {"window_way": "whole"},
     ],
 )
 def test_so_it_is_in_every_way_of_segmenting(pack: Pack, segmenter: Segmenter, change: dict[str, object]) -> None:
-    parameters = replace(pack.parameters.segmentation, **change)  # type: ignore[arg-type]
+    parameters = pack.parameters.segmentation.replace(**change)  # type: ignore[arg-type]
     found = segmenter.segment(cut_out(), CATEGORIES, parameters)
     expected = segmenter.segment(on_paper(), CATEGORIES, parameters)
     assert np.array_equal(found.labels, np.where(VISIBLE, expected.labels, UNKNOWN))
@@ -109,7 +108,7 @@ def test_so_it_is_in_every_way_of_segmenting(pack: Pack, segmenter: Segmenter, c
 def test_a_fill_lies_behind_the_image_and_every_pixel_is_labelled(pack: Pack, segmenter: Segmenter) -> None:
     blue = np.where(VISIBLE[..., None], photo(HEIGHT, WIDTH), np.array([0, 0, 255])).astype(np.uint8)
     for fill, same in (("white", on_paper()), ("#0000ff", blue)):
-        parameters = replace(pack.parameters.segmentation, fill_transparent=fill)
+        parameters = pack.parameters.segmentation.replace(fill_transparent=fill)
         found, expected = (segmenter.segment(image, CATEGORIES, parameters) for image in (cut_out(), same))
         assert np.array_equal(found.labels, expected.labels)
         assert (found.labels != UNKNOWN).all()
@@ -118,7 +117,7 @@ def test_a_fill_lies_behind_the_image_and_every_pixel_is_labelled(pack: Pack, se
 
 @pytest.mark.parametrize("colour", ["whit", "#12", "#ffffff00", "transparent"])
 def test_a_fill_is_an_opaque_colour(pack: Pack, segmenter: Segmenter, colour: str) -> None:
-    parameters = replace(pack.parameters.segmentation, fill_transparent=colour)
+    parameters = pack.parameters.segmentation.replace(fill_transparent=colour)
     with pytest.raises(InputError, match="is no colour to fill with; give a name such as white"):
         segmenter.segment(photo(HEIGHT, WIDTH), CATEGORIES, parameters)
 
@@ -172,7 +171,7 @@ def halves() -> np.ndarray:
 
 
 def test_categories_are_proposed_for_what_can_be_seen(pack: Pack, halves: np.ndarray) -> None:
-    parameters: SegmentationParameters = replace(pack.parameters.segmentation, beta=1.0)
+    parameters: SegmentationParameters = pack.parameters.segmentation.replace(beta=1.0)
     labels = np.zeros((64, 64), dtype=np.int32)
     labels[:, 48:] = 1
     (parts,) = image_parts(pack, halves, parameters, labels=labels, count=2)

@@ -1,7 +1,6 @@
 """The ways that parameters ask for, from an image and a bank to labels."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch.nn import functional
 from freeda_svc.bank import QdrantStore
 from freeda_svc.bank.class_prototypes import ClassPrototypes
 from freeda_svc.packs import Pack, load_pack
-from freeda_svc.packs.parameters import RefinementParameters, SegmentationParameters, UnknownParameters
+from freeda_svc.parameters import RefinementParameters, SegmentationParameters, UnknownParameters
 from freeda_svc.segmentation import UNKNOWN, Category, Segmenter
 from freeda_svc.segmentation.aggregation import TextPrototypes
 from tests.segmentation.toy_bank import NOUNS, fill_bank, make_prototypes, open_bank, photo
@@ -36,7 +35,7 @@ def segmenter(pack: Pack, store: QdrantStore) -> Segmenter:
 
 
 def with_changes(pack: Pack, **changes: object) -> SegmentationParameters:
-    return replace(pack.parameters.segmentation, k=3, stride=32, **changes)
+    return pack.parameters.segmentation.replace(k=3, stride=32, **changes)
 
 
 def test_a_result_names_the_bank_and_its_version(segmenter: Segmenter, store: QdrantStore) -> None:
@@ -95,8 +94,8 @@ def test_similarities_are_joined_as_the_paper_writes(pack: Pack, segmenter: Segm
 
 @pytest.mark.parametrize("aggregation", ["mean_embedding", "mean_similarity", "max_similarity"])
 def test_aggregations_of_one_prototype_are_the_same(pack: Pack, segmenter: Segmenter, aggregation: str) -> None:
-    expected = segmenter.segment(photo(), NOUNS, replace(with_changes(pack), k=1)).region_scores.scores
-    found = segmenter.segment(photo(), NOUNS, replace(with_changes(pack, aggregation=aggregation), k=1))
+    expected = segmenter.segment(photo(), NOUNS, with_changes(pack).replace(k=1)).region_scores.scores
+    found = segmenter.segment(photo(), NOUNS, with_changes(pack, aggregation=aggregation).replace(k=1))
     np.testing.assert_allclose(found.region_scores.scores, expected, atol=1e-5)
 
 
@@ -113,7 +112,7 @@ def test_the_largest_similarity_is_not_below_the_mean(pack: Pack, segmenter: Seg
 def test_unknown_pixels_have_a_label_of_their_own(pack: Pack, segmenter: Segmenter, way: str) -> None:
     middle = float(np.median(segmenter.segment(photo(), NOUNS, with_changes(pack, beta=1.0)).region_scores.scores))
     for threshold, expected in ((-1.0, (0.0, 0.0)), (middle, (0.0, 1.0)), (1.0, (1.0, 1.0))):
-        unknown = UnknownParameters(way, threshold, threshold)
+        unknown = UnknownParameters(way=way, threshold=threshold, local_threshold=threshold)
         result = segmenter.segment(photo(), NOUNS, with_changes(pack, beta=1.0, unknown=unknown))
         assert expected[0] <= result.unknown_share <= expected[1]
         assert result.unknown_share == (result.labels == UNKNOWN).mean()
@@ -122,7 +121,7 @@ def test_unknown_pixels_have_a_label_of_their_own(pack: Pack, segmenter: Segment
 
 def test_refinement_changes_labels_and_not_regions(pack: Pack, segmenter: Segmenter) -> None:
     plain = segmenter.segment(photo(), NOUNS, with_changes(pack))
-    refined = segmenter.segment(photo(), NOUNS, with_changes(pack, refinement=RefinementParameters("pamr")))
+    refined = segmenter.segment(photo(), NOUNS, with_changes(pack, refinement=RefinementParameters(way="pamr")))
     assert 0.5 < (plain.labels == refined.labels).mean() < 1
     assert np.array_equal(plain.region_scores.scores, refined.region_scores.scores)
 
@@ -130,12 +129,12 @@ def test_refinement_changes_labels_and_not_regions(pack: Pack, segmenter: Segmen
 @pytest.mark.parametrize("size", [(1, 1), (1, 200), (300, 2), (17, 640)])
 def test_any_size_goes_with_everything(pack: Pack, segmenter: Segmenter, size: tuple[int, int]) -> None:
     for algorithm in ("slic", "watershed", "seeds", "quickshift", "none"):
-        superpixels = replace(pack.parameters.segmentation.superpixels, algorithm=algorithm)
+        superpixels = pack.parameters.segmentation.superpixels.replace(algorithm=algorithm)
         parameters = with_changes(
             pack,
             superpixels=superpixels,
-            refinement=RefinementParameters("pamr", iterations=1),
-            unknown=UnknownParameters("local_after", local_threshold=0.5),
+            refinement=RefinementParameters(way="pamr", iterations=1),
+            unknown=UnknownParameters(way="local_after", local_threshold=0.5),
         )
         assert segmenter.segment(photo(*size), NOUNS, parameters).labels.shape == size
 
@@ -167,7 +166,7 @@ def test_exemplars_count_as_the_parameters_say(pack: Pack, tmp_path: Path) -> No
 
         def fetched(**changes: object) -> np.ndarray:
             """The direction of the class prototype: its cosines with the axes."""
-            parameters = replace(with_changes(pack, **changes), k=8)
+            parameters = with_changes(pack, **changes).replace(k=8)
             return looks.comparison(["dog"], parameters, 1)(torch.from_numpy(directions)).numpy()[:, 0]
 
         own_vector, other_vector = (each.vector.astype(np.float16).astype(np.float32) for each in (own, other))

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -7,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from freeda_svc.packs.parameters import SegmentationParameters, SuperpixelParameters
+from freeda_svc.parameters import SegmentationParameters, SuperpixelParameters
 from freeda_svc.segmentation.windows import (
     Window,
     cut_windows,
@@ -93,7 +91,9 @@ def test_an_image_of_the_right_size_is_left_alone() -> None:
 
 
 def test_windows_slide_or_are_the_whole_image() -> None:
-    superpixels = SuperpixelParameters("none", scale=100.0, sigma=1.0, min_size=20)
-    parameters = SegmentationParameters(350, 0.8, 448, 2048, window=448, stride=224, superpixels=superpixels)
+    superpixels = SuperpixelParameters(algorithm="none", scale=100.0, sigma=1.0, min_size=20)
+    parameters = SegmentationParameters(
+        k=350, beta=0.8, short_side=448, long_side=2048, window=448, stride=224, superpixels=superpixels
+    )
     assert place_windows(448, 673, parameters) == cut_windows(448, 673, window=448, stride=224)
-    assert place_windows(448, 673, replace(parameters, window_way="whole")) == (Window(0, 0, 448, 673),)
+    assert place_windows(448, 673, parameters.replace(window_way="whole")) == (Window(0, 0, 448, 673),)

@@ -9,8 +9,7 @@ from typing import Any
 from freeda_svc.bank.moving.archive import ROWS_A_PART
 from freeda_svc.bank.moving.extras import load_parquet
 from freeda_svc.errors import InputError, UnavailableError, one_line
-from freeda_svc.input_files import InputRules, open_input
-from freeda_svc.packs.places import is_below
+from freeda_svc.input_files import InputRules, is_below, open_input
 from freeda_svc.parquet_files import open_parquet
 from freeda_svc.prototypes.record import Prototype
 from freeda_svc.whole_files import write_whole

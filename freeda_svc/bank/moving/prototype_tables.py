@@ -15,7 +15,7 @@ from freeda_svc.bank.moving.archive import ROWS_A_PART
 from freeda_svc.bank.moving.extras import load_parquet
 from freeda_svc.bank.points import APPEARANCE, KEY, PROTOTYPE, make_payload, point_id, read_prototype
 from freeda_svc.errors import InputError, one_line
-from freeda_svc.packs.places import is_below
+from freeda_svc.input_files import is_below
 from freeda_svc.parquet_files import open_parquet
 from freeda_svc.prototypes.record import ORIGINS, Prototype
 

@@ -6,7 +6,8 @@ The numbers were chosen on validation scenes; the test scenes of the demonstrati
 from pathlib import Path
 
 from freeda_svc.miniature.scenes import NOUNS
-from freeda_svc.packs import (
+from freeda_svc.packs import write_pack_manifest
+from freeda_svc.parameters import (
     GenerationParameters,
     PackParameters,
     PrototypeParameters,
@@ -14,7 +15,6 @@ from freeda_svc.packs import (
     Source,
     SuperpixelParameters,
     UnknownParameters,
-    write_pack_manifest,
 )
 
 PARAMETERS = PackParameters(
@@ -30,7 +30,7 @@ PARAMETERS = PackParameters(
         window=64,
         stride=32,
         superpixels=SuperpixelParameters(algorithm="felzenszwalb", scale=20.0, sigma=0.5, min_size=8),
-        unknown=UnknownParameters("none", threshold=0.58, local_threshold=0.64),  # decision 7
+        unknown=UnknownParameters(way="none", threshold=0.58, local_threshold=0.64),  # decision 7
     ),
 )
 
@@ -38,19 +38,22 @@ _LICENCE = "Apache-2.0"
 _ORIGIN = "trained by `make miniature` of this repository"
 SOURCES = {
     "generator": Source(
-        "latent text-to-image model of 2.4 million weights for painted 64 x 64 scenes",
-        _LICENCE,
-        _ORIGIN,
+        description="latent text-to-image model of 2.4 million weights for painted 64 x 64 scenes",
+        licence=_LICENCE,
+        origin=_ORIGIN,
         commercial_use="free",
     ),
     "backbone": Source(
-        "DINOv2 architecture of 0.4 million weights, trained on painted scenes",
-        _LICENCE,
-        _ORIGIN,
+        description="DINOv2 architecture of 0.4 million weights, trained on painted scenes",
+        licence=_LICENCE,
+        origin=_ORIGIN,
         commercial_use="free",
     ),
     "image_text": Source(
-        "open_clip model of 0.5 million weights for painted scenes", _LICENCE, _ORIGIN, commercial_use="free"
+        description="open_clip model of 0.5 million weights for painted scenes",
+        licence=_LICENCE,
+        origin=_ORIGIN,
+        commercial_use="free",
     ),
 }
 

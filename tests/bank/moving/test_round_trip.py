@@ -14,7 +14,7 @@ from freeda_svc.bank.checks import unit_rows
 from freeda_svc.bank.moving import export_bank, import_bank, verify_archive
 from freeda_svc.bank.qdrant.connection import Connection
 from freeda_svc.bank.qdrant.server_banks import ServerBanks
-from freeda_svc.packs.places import is_below
+from freeda_svc.input_files import is_below
 from freeda_svc.prototypes.record import ORIGINS, Prototype
 
 PACK = "pack-of-the-tests"

@@ -1,12 +1,13 @@
-from dataclasses import asdict, fields, replace
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from freeda_svc.errors import InputError
-from freeda_svc.jobs.overrides import OVERRIDE_KEYS, apply_overrides
-from freeda_svc.packs.parameters import (
+from freeda_svc.parameters import (
+    PLACES,
     RefinementParameters,
+    SegmentationOverrides,
     SegmentationParameters,
     SuperpixelParameters,
     UnknownParameters,
@@ -23,9 +24,13 @@ PACK = SegmentationParameters(
 )
 
 
+def apply_overrides(parameters: SegmentationParameters, overrides: Mapping[str, Any]) -> SegmentationParameters:
+    return SegmentationOverrides.read(overrides).over(parameters)
+
+
 def test_what_is_not_said_stays_as_the_pack_has_it() -> None:
     assert apply_overrides(PACK, {}) == PACK
-    assert apply_overrides(PACK, {"beta": 1, "k": 18}) == replace(PACK, beta=1.0, k=18)
+    assert apply_overrides(PACK, {"beta": 1, "k": 18}) == PACK.replace(beta=1.0, k=18)
 
 
 def test_origins_and_what_exemplars_count_are_taken() -> None:
@@ -52,19 +57,30 @@ def test_every_key_is_taken() -> None:
         "refinement_dilations": [1, 2],
         "fill_transparent": "#ff8000",
     }
-    values: dict[str, Any] = dict.fromkeys(OVERRIDE_KEYS, 1) | words
+    values: dict[str, Any] = dict.fromkeys(PLACES, 1) | words
     changed = apply_overrides(PACK, values)
     assert (changed.long_side, changed.window_way, changed.local_similarity) == (1, "whole", "cosine")
     assert (changed.aggregation, changed.synonyms) == ("max_similarity", "mean")
-    assert changed.unknown == UnknownParameters("channel", 1.0, 1.0)
+    assert changed.unknown == UnknownParameters(way="channel", threshold=1.0, local_threshold=1.0)
     assert changed.fill_transparent == "#ff8000"
-    assert changed.refinement == RefinementParameters("pamr", 1, (1, 2))
-    assert set(asdict(changed.superpixels).values()) == {"none", 1}
+    assert changed.refinement == RefinementParameters(way="pamr", iterations=1, dilations=(1, 2))
+    assert set(changed.superpixels.model_dump().values()) == {"none", 1}
 
 
-def test_every_number_of_superpixels_has_a_key() -> None:
-    numbers = {field.name for field in fields(SuperpixelParameters)} - {"algorithm"}
-    assert {key.removeprefix("superpixel_") for key in OVERRIDE_KEYS if key.startswith("superpixel_")} == numbers
+def test_only_what_is_given_is_kept() -> None:
+    overrides = SegmentationOverrides.read({"beta": 1, "refinement_dilations": [1, 2], "k": None})
+    assert overrides.given() == {"beta": 1.0, "refinement_dilations": [1, 2]}
+    assert SegmentationOverrides.read(overrides.given()) == overrides
+
+
+def test_every_parameter_of_a_pack_can_be_changed_by_a_request() -> None:
+    changeable = set(PLACES.values()) | {("unknown", "local_threshold")}
+    pack = {
+        (name, inner) if isinstance(values, dict) else (name,)
+        for name, values in PACK.model_dump().items()
+        for inner in (values if isinstance(values, dict) else [name])
+    }
+    assert changeable == pack
 
 
 @pytest.mark.parametrize(
@@ -98,12 +114,10 @@ def test_every_number_of_superpixels_has_a_key() -> None:
         ("refinement_dilations", []),
         ("refinement_dilations", [1, 2.5]),
         ("refinement_dilations", [0]),
-        ("superpixels", None),
         ("superpixel_scale", float("inf")),
         ("superpixel_min_size", 0.5),
         ("gamma", 0.5),
         ("exemplar_share", 1.5),
-        ("origins", []),
         ("origins", "exemplar"),
         ("origins", ["drawn"]),
         ("fill_transparent", "whit"),

@@ -1,9 +1,13 @@
 """The categories a person asks for."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from freeda_svc.errors import InputError
+from freeda_svc.parameters.model import Model
+from freeda_svc.parameters.sentences import CALLED, EXPECTED, OWNER, SEVERAL, unusable, wrong_value
 
 LONGEST_TEXT = 200
 """Longest text of a category, characters; text encoders read little more and cut the rest off silently."""
@@ -13,43 +17,82 @@ MOST_TEXTS = 65_535
 """Most texts of all categories together; a mask of 16 bit tells as many labels apart."""
 SYNONYM_SEPARATOR = "|"
 
+_PHRASE = f"a word or a short phrase of at most {LONGEST_TEXT} characters"
+_TEXT: dict[str, Any] = {
+    EXPECTED: _PHRASE,
+    SEVERAL: f"words or short phrases of at most {LONGEST_TEXT} characters",
+    "pattern": r"\S",
+}
 
-@dataclass(frozen=True)
-class Category:
-    """A category to find.
 
-    Attributes:
-        name: what it is called in results, exactly as typed.
-        text: the text that is embedded and compared with the image; the name when None.
-        prototype_text: the text whose prototypes are fetched; that of ``text`` when None.
-        synonyms: further texts of the same category, each both embedded and used to fetch prototypes.
+def _check_filled(text: str) -> str:
+    if not text.strip():
+        raise unusable()
+    return text
 
-    Raises:
-        InputError: a name or text is empty, too long, not valid Unicode, or given twice.
-    """
 
-    name: str
-    text: str | None = None
-    prototype_text: str | None = None
-    synonyms: tuple[str, ...] = ()
+_Filled = Annotated[str, AfterValidator(_check_filled)]
+Text = Annotated[_Filled, Field(min_length=1, max_length=LONGEST_TEXT, json_schema_extra=_TEXT)]
+"""A word or a short phrase that a text encoder reads."""
 
-    def __post_init__(self) -> None:
-        _check_text("name", self.name, LONGEST_TEXT if self.text is None else LONGEST_NAME)
-        for kind, text in (("text", self.text), ("prototype text", self.prototype_text)):
-            if text is not None:
-                _check_text(kind, text)
-        synonyms: object = self.synonyms  # from outside, where nobody checks types
-        if not isinstance(synonyms, list | tuple):
-            raise InputError(f"the synonyms of {self.name!r} are {synonyms!r}; give a list of texts")
-        object.__setattr__(self, "synonyms", tuple(synonyms))
-        for synonym in self.synonyms:
-            _check_text("synonym", synonym)
+
+class Category(Model):
+    """A category to find."""
+
+    model_config = ConfigDict(json_schema_extra={OWNER: "a category's ", CALLED: "key of a category"})
+
+    name: _Filled = Field(
+        min_length=1,
+        max_length=LONGEST_NAME,
+        json_schema_extra={EXPECTED: _PHRASE, "pattern": r"\S"},
+        description=(
+            f"What it is called in results, exactly as given; at most {LONGEST_TEXT} characters where it is the text."
+        ),
+    )
+    text: Text | None = Field(
+        default=None, description="The text that is embedded and compared with the image; the name when not given."
+    )
+    prototype_text: Text | None = Field(
+        default=None, description="The text whose prototypes are retrieved; that of text when not given."
+    )
+    synonyms: tuple[Text, ...] = Field(
+        default=(),
+        strict=False,
+        description="Further texts of the category, each both embedded and used to retrieve prototypes.",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        text: str | None = None,
+        prototype_text: str | None = None,
+        synonyms: Iterable[str] = (),
+    ) -> None:
+        """Check and keep the texts.
+
+        Raises:
+            InputError: a name or text is empty, too long, not valid Unicode, or given twice.
+        """
+        super().__init__(name=name, text=text, prototype_text=prototype_text, synonyms=synonyms)
+
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # as Model has it
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if self.text is None and len(self.name) > LONGEST_TEXT:
+            raise ValueError(wrong_value("a category's name", self.name, _PHRASE))
         folded = [fold_text(text) for text in self.texts]
         for number, text in enumerate(folded):
             if text in folded[:number]:
-                raise InputError(
+                raise ValueError(
                     f"the category {self.name!r} has the text {self.texts[number]!r} twice; name each once"
                 )
+        return self
+
+    def given(self) -> dict[str, Any]:
+        """Return what is given, as JSON holds it."""
+        synonyms = {"synonyms": list(self.synonyms)} if self.synonyms else {}
+        return self.model_dump(exclude_none=True, exclude={"synonyms"}) | synonyms
 
     @property
     def embedded_text(self) -> str:
@@ -72,42 +115,49 @@ class Category:
         return (self.retrieval_text, *self.synonyms)
 
 
-def _check_text(kind: str, text: str, longest: int = LONGEST_TEXT) -> None:
-    if not isinstance(text, str):
-        raise InputError(f"a category's {kind} is {text!r}; give a text")
-    if not text.strip():
-        raise InputError(f"a category's {kind} is empty; give every category a word or a short phrase")
-    if len(text) > longest:
-        raise InputError(
-            f"a category's {kind} has {len(text)} characters, at most {longest} are read: {text[:40]!r}...; "
-            "shorten it to a word or a short phrase"
-        )
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise InputError(f"a category's {kind} is not valid Unicode text: {text!r}; give it in UTF-8")
-
-
 def fold_text(text: str) -> str:
     """Return a text without what does not tell it from another one: case and white space."""
     return " ".join(text.casefold().split())
 
 
-def check_categories(categories: Sequence[Category | str]) -> tuple[Category, ...]:
+def read_category(category: Category | Mapping[str, Any] | str) -> Category:
+    """Return a category of whatever way it is given in.
+
+    Args:
+        category: one, a text as ``parse_category`` reads it, or a mapping by the names of the fields; where that has a
+            name only, the name may hold synonyms: ``cat|kitten``.
+
+    Raises:
+        InputError: it is not usable.
+    """
+    if isinstance(category, str):
+        return parse_category(category)
+    if isinstance(category, Mapping):
+        given = {key: value for key, value in category.items() if value is not None}
+        name = given.get("name")
+        return parse_category(name) if len(given) == 1 and isinstance(name, str) else Category.read(given)
+    return Category.read(category)
+
+
+def check_categories(categories: Iterable[Category | Mapping[str, Any] | str]) -> tuple[Category, ...]:
     """Return the categories when there is at least one and nothing appears twice.
 
     Names that differ only in case or white space count as one name: they get the same embedding, so that no
     pixel could be told apart. For the same reason a synonym is no text of another category.
 
     Args:
-        categories: categories, or texts as ``parse_category`` reads them.
+        categories: as ``read_category`` takes them.
 
     Raises:
         InputError: there is no category, there are too many, or a name or text appears twice.
     """
     if isinstance(categories, str):
         raise InputError(f"the categories are one text, {categories[:40]!r}; give a list, or use parse_categories")
-    if not categories:
+    if isinstance(categories, Category | Mapping) or not isinstance(categories, Iterable):
+        raise InputError(wrong_value("the list of categories", categories, "a list of categories"))
+    read = tuple(read_category(category) for category in categories)
+    if not read:
         raise InputError("no categories given; name at least one, such as: dog, grass")
-    read = tuple(parse_category(category) if isinstance(category, str) else category for category in categories)
     texts = sum(len(category.texts) for category in read)
     if texts > MOST_TEXTS:
         raise InputError(f"{len(read)} categories with {texts} texts were given; at most {MOST_TEXTS} are possible")

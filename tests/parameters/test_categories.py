@@ -1,8 +1,8 @@
 import pytest
 
 from freeda_svc.errors import InputError
+from freeda_svc.parameters import LONGEST_TEXT
 from freeda_svc.segmentation import Category, background_category, check_categories, parse_categories
-from freeda_svc.segmentation.categories import LONGEST_TEXT
 
 
 def test_names_are_separated_by_commas() -> None:
@@ -48,11 +48,11 @@ def test_no_categories_are_refused() -> None:
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        ({"name": " "}, "name is empty"),
-        ({"name": "dog", "text": ""}, "text is empty"),
-        ({"name": "dog", "prototype_text": "\t"}, "prototype text is empty"),
-        ({"name": "x" * (LONGEST_TEXT + 1)}, "has 201 characters"),
-        ({"name": "dog\udcff"}, "not valid Unicode"),
+        ({"name": " "}, "name is ' ', but must be a word or a short phrase of at most 200 characters"),
+        ({"name": "dog", "text": ""}, "text is '', but must be a word"),
+        ({"name": "dog", "prototype_text": "\t"}, r"prototype_text is '\\t', but must be a word"),
+        ({"name": "x" * (LONGEST_TEXT + 1)}, r"x'\.\.\. \(201 characters\), but must be"),
+        ({"name": "dog\udcff"}, r"name is 'dog\\udcff', but must be"),
     ],
 )
 def test_texts_that_cannot_be_used_are_refused(texts: dict[str, str], message: str) -> None:
@@ -91,8 +91,8 @@ def test_a_bar_in_a_name_with_texts_of_its_own_is_only_a_name() -> None:
         ("cat|kitten, dog|kitten", "the text 'kitten' is given for both 'cat|kitten' and 'dog|kitten'"),
         ("cat|kitten, Kitten", "the text 'Kitten' is given for both 'cat|kitten' and 'Kitten'"),
         ("cat|dog, dog|cat", "is given for both"),
-        ("cat|" + "x" * 201, "synonym has 201 characters"),
-        ("x" * 500, "has 500 characters, at most 200"),
+        ("cat|" + "x" * 201, "synonyms holds 'xxxx"),
+        ("x" * 500, "(500 characters), but must be a word or a short phrase of at most 200"),
     ],
 )
 def test_synonyms_that_cannot_be_used_are_refused(text: str, message: str) -> None:
@@ -111,7 +111,7 @@ def test_many_synonyms_make_a_long_name() -> None:
 
 @pytest.mark.parametrize("synonyms", ["dog", {"dog": 1}, 5])
 def test_synonyms_are_a_list(synonyms: object) -> None:
-    with pytest.raises(InputError, match="give a list of texts"):
+    with pytest.raises(InputError, match=r"synonyms is .*, but must be a list of words or short phrases"):
         Category("cat", synonyms=synonyms)
 
 
@@ -125,9 +125,9 @@ def test_texts_of_a_list_are_read_as_categories() -> None:
     assert [category.name for category in categories] == ["cat|kitten", "dog"]
     with pytest.raises(InputError, match="the categories are one text"):
         check_categories("cat")
-    with pytest.raises(InputError, match="name is empty"):
+    with pytest.raises(InputError, match="name is '', but must be a word or a short phrase of at most 200 characters"):
         check_categories(["cat", ""])
-    with pytest.raises(InputError, match="name is 5; give a text"):
+    with pytest.raises(InputError, match="name is 5, but must be a word"):
         Category(5)
 
 
