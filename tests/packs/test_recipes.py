@@ -166,7 +166,7 @@ def test_a_pack_that_is_not_fetched_says_what_to_run(name: str, tmp_path: Path) 
         ('"config.json", "model.safetensors"', '"/etc/a.json"', r"but must hold paths in the repository"),
         ('"config.json", "model.safetensors"', '".git/a.json"', r"but must hold paths in the repository"),
         ('"config.json", "model.safetensors"', '"pytorch_model.bin"', r"weights come as \.safetensors only"),
-        ('"config.json", "model.safetensors"', '"modeling.py"', r"'modeling\.py' is not fetched"),
+        ('"config.json", "model.safetensors"', '"modeling.py"', r"'modeling\.py', which is not fetched"),
     ],
 )
 def test_a_wrong_recipe_is_refused_with_one_line_that_names_file_and_key(
