@@ -19,8 +19,8 @@ from freeda_svc.settings import Settings
 from freeda_svc.workers.locks import worker_pid
 
 FILE_BYTES = 4096
-LONGEST_REASON = 600
-"""Of letters that JSON writes with six bytes each."""
+LONGEST_REASON, LONGEST_DEVICE = 540, 100
+"""Characters, of which JSON writes each with up to six bytes; all fields together fit into the file."""
 LOOK_SECONDS = 0.1
 
 
@@ -36,6 +36,7 @@ class Ability:
         generates: the text-to-image model belongs to what must work.
         faults: how many there were since an item was done.
         started: it was able once.
+        device: what its models compute on and in which precision, one line; empty until it has tried that.
     """
 
     worker: int
@@ -45,6 +46,7 @@ class Ability:
     generates: bool = False
     faults: int = 0
     started: bool = False
+    device: str = ""
 
 
 def begin_ability(settings: Settings, worker: int) -> None:
@@ -66,7 +68,7 @@ def write_ability(settings: Settings, ability: Ability) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    short = replace(ability, reason=ability.reason[:LONGEST_REASON])
+    short = replace(ability, reason=ability.reason[:LONGEST_REASON], device=ability.device[:LONGEST_DEVICE])
     with _file(settings).open("r+b") as file:
         os.pwrite(file.fileno(), json.dumps(asdict(short)).encode("ascii").ljust(FILE_BYTES), 0)
 
@@ -79,12 +81,16 @@ def read_ability(settings: Settings) -> Ability | None:
         return None
 
 
-def worker_fault(settings: Settings) -> str:
-    """Say why the worker that holds the home takes no items; empty when it does, or when there is no worker."""
+def running_ability(settings: Settings) -> Ability | None:
+    """Return what the worker that runs now says of itself; None without a worker, or where it has said nothing yet."""
     ability = read_ability(settings)
-    if ability is None or ability.able or ability.worker != worker_pid(settings):
-        return ""
-    return ability.reason
+    return ability if ability is not None and ability.worker == worker_pid(settings) else None
+
+
+def worker_fault(settings: Settings) -> str:
+    """Say why the worker that runs takes no items; empty when it does, or when there is no worker."""
+    ability = running_ability(settings)
+    return "" if ability is None or ability.able else ability.reason
 
 
 def note_success(settings: Settings) -> None:

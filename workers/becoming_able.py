@@ -39,7 +39,9 @@ def become_able(held: Held, worker: int, fault: Fault | None = None, *, segments
         patience.wait()
     inputs = fault is not None and fault.inputs
     while True:
-        broken = [tried for tried in try_parts(settings, held, inputs=inputs, warm=segments) if not tried.works]
+        trials = try_parts(settings, held, inputs=inputs, warm=segments)
+        broken = [tried for tried in trials if not tried.works]
+        now = replace(now, device=next((tried.told for tried in trials if tried.part == "device"), now.device))
         if not broken:
             tell_ability(settings, replace(now, able=True, reason="", started=True))
             return

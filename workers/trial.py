@@ -14,6 +14,7 @@ from freeda_svc.errors import BusyError, FreedaError, NotFoundError, Unavailable
 from freeda_svc.jobs.input_images import INPUTS
 from freeda_svc.jobs.results import RESULTS
 from freeda_svc.packs.description import read_pack_parameters
+from freeda_svc.packs.precision import describe_computing
 from freeda_svc.settings import Settings
 from freeda_svc.workers.held import Held
 
@@ -64,7 +65,7 @@ def try_parts(
             return try_parts(settings, own, generator=generator, inputs=inputs, warm=warm)
     found = [_tried("models", lambda: _describe_pack(settings))]
     if found[0].works:
-        found.append(_tried("device", lambda: _choose_device(held)))
+        found.append(_tried("device", lambda: describe_computing(held.pack.computing)))
         if found[-1].works:
             found[0] = _tried("models", lambda: _try_models(held, generator=generator))
     found.append(_tried("bank", lambda: _try_bank(held)))
@@ -92,11 +93,6 @@ def _tried(part: str, attempt: Callable[[], str]) -> Tried:
 def _describe_pack(settings: Settings) -> str:
     pack = read_pack_parameters(settings.pack, settings.packs_folder)
     return f"pack {pack.name}"
-
-
-def _choose_device(held: Held) -> str:
-    computing = held.pack.computing
-    return f"{computing.device}; generator in {computing.generator}, encoders in {computing.encoders}"
 
 
 def _try_models(held: Held, *, generator: bool) -> str:

@@ -1,5 +1,6 @@
 """Where models compute and in which precision: as asked, or as the machine allows."""
 
+import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,6 +49,18 @@ def choose_computing(device: str, precision: str) -> Computing:
     if device != "cpu" or precision != "auto":
         _check(device, chosen)
     return Computing(device=device, generator=chosen, encoders="float32" if precision == "auto" else precision)
+
+
+def describe_computing(computing: Computing) -> str:
+    """Return one line on what computes and how: ``cuda, NVIDIA A100; generator in bfloat16, encoders in float32``."""
+    hardware = ""
+    if computing.device.startswith("cuda"):
+        import torch  # noqa: PLC0415
+
+        hardware = f", {torch.cuda.get_device_name(torch.device(computing.device))}"
+    elif computing.device == "cpu":
+        hardware = f", {os.cpu_count()} cores"
+    return f"{computing.device}{hardware}; generator in {computing.generator}, encoders in {computing.encoders}"
 
 
 def _best_device() -> str:

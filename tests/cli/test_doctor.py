@@ -1,9 +1,13 @@
 """Every part is looked at; what is wrong is told with what to do, and nothing is made or changed."""
 
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
@@ -28,6 +32,7 @@ from freeda_svc.migrations import HEAD
 from freeda_svc.packs import manifest
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.settings import Settings, load_settings, prepare_home
+from freeda_svc.workers.ability import Ability, begin_ability, write_ability
 from freeda_svc.workers.broker_server import start_broker, stop_broker
 from freeda_svc.workers.locks import worker_lock
 
@@ -269,6 +274,35 @@ def test_a_bank_of_another_pack(home: Path) -> None:
 def test_a_device_that_is_not_there(home: Path) -> None:
     found = _look(models.look_at_device, load_settings(device="cuda:77"))
     assert [finding.verdict for finding in found] == [Verdict.WRONG]
+
+
+@pytest.mark.parametrize(
+    ("device", "said", "verdict", "found"),
+    [
+        ("auto", Ability(0, able=True, device="cuda:1, A card; generator in bfloat16"), "ok", "cuda:1, A card"),
+        ("cuda:1", Ability(0, able=True, device="cuda:1, A card; generator in bfloat16"), "ok", "cuda:1, A card"),
+        ("cuda:2", Ability(0, able=True, device="cuda:1, A card; generator in bfloat16"), "note", "not cuda:2"),
+        ("auto", Ability(0, able=False, device="cuda:1, A card"), "note", "takes no items now"),
+        ("auto", Ability(0), "note", "has not tried it yet"),
+    ],
+)
+def test_a_worker_that_runs_is_asked_about_its_device_without_importing_torch(
+    home: Path, device: str, said: Ability, verdict: str, found: str
+) -> None:
+    settings = load_settings(home=home)
+    code = (
+        "import sys\n"
+        "from freeda_svc.cli.doctor.models import look_at_device\n"
+        "from freeda_svc.settings import load_settings\n"
+        f"[found] = look_at_device(load_settings(home={str(home)!r}, device={device!r}))\n"
+        "print(found.verdict, 'torch' in sys.modules, found.found)"
+    )
+    with worker_lock(settings):
+        begin_ability(settings, os.getpid())
+        write_ability(settings, replace(said, worker=os.getpid()))
+        printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.startswith(f"{verdict} False ")
+    assert found in printed
 
 
 def test_items_that_nobody_works_on(freeda: Freeda, home: Path, inputs: Path) -> None:

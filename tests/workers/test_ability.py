@@ -21,7 +21,15 @@ from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import follow_job, job_items, submit_ingest, submit_segment
 from freeda_svc.settings import Settings
 from freeda_svc.workers import CeleryDispatcher, background_stack, bank_stats, ready_worker, running_broker_url
-from freeda_svc.workers.ability import FILE_BYTES, Ability, begin_ability, read_ability, worker_fault, write_ability
+from freeda_svc.workers.ability import (
+    FILE_BYTES,
+    LONGEST_REASON,
+    Ability,
+    begin_ability,
+    read_ability,
+    worker_fault,
+    write_ability,
+)
 from freeda_svc.workers.held import Held
 from freeda_svc.workers.locks import worker_lock
 from freeda_svc.workers.trial import try_parts
@@ -96,9 +104,9 @@ def test_what_a_working_process_says_is_read_while_its_worker_lives(settings: Se
     with worker_lock(settings):
         begin_ability(settings, os.getpid())
         assert worker_fault(settings) == ""
-        said = Ability(os.getpid(), reason="é" * 10_000, faults=3)
+        said = Ability(os.getpid(), reason="é" * 10_000, faults=3, device="é" * 10_000)
         write_ability(settings, said)
-        assert worker_fault(settings) == "é" * 600
+        assert worker_fault(settings) == "é" * LONGEST_REASON
         assert settings.worker_lock.with_suffix(".ability").stat().st_size == FILE_BYTES
         write_ability(settings, Ability(os.getpid(), able=True))
         assert worker_fault(settings) == ""
@@ -133,6 +141,9 @@ def test_a_worker_whose_folder_goes_is_not_ready_and_goes_on_when_it_is_back(
     dispatcher = CeleryDispatcher(settings)
     with background_stack(settings):
         assert httpx.get(health).json() == {"takes items": True}
+        ability = read_ability(settings)
+        assert ability is not None
+        assert ability.device.startswith("cpu, ")
         job_id = submit_ingest(settings, captions(1), source="dogs", dispatcher=dispatcher)
         *_, last = follow_job(settings, job_id)
         assert last.state == "done"

@@ -1,8 +1,8 @@
 """Are the models and the banks there, do they belong together, and what computes them?"""
 
-import os
 from collections.abc import Iterator
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,9 @@ from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError,
 from freeda_svc.jobs.banks import open_banks
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.packs.manifest import check_files
-from freeda_svc.packs.precision import choose_computing
+from freeda_svc.packs.precision import choose_computing, describe_computing
 from freeda_svc.settings import Settings
+from freeda_svc.workers.ability import running_ability
 from freeda_svc.workers.locks import worker_pid
 from freeda_svc.workers.queries import ask_bank
 from freeda_svc.workers.trial import try_parts
@@ -138,27 +139,44 @@ def _others(count: int) -> str:
 
 
 def look_at_device(settings: Settings) -> Iterator[Finding]:
-    """Can it be computed on, and is it the one that was meant?"""
+    """Can it be computed on, and is it the one that was meant? A worker that runs has tried it, so it is asked."""
+    if worker_pid(settings) is None:
+        yield from _try_device(settings)
+        return
+    ability = running_ability(settings)
+    used = "" if ability is None else ability.device.partition(";")[0].partition(",")[0]
+    if ability is None or not used:
+        yield note("device", "the worker has not tried it yet", "run `freeda doctor` again later")
+    elif not ability.able:
+        yield note("device", f"the worker takes no items now; it uses {ability.device}", "see what it says above")
+    elif settings.device not in {"auto", used}:
+        yield note("device", f"the worker uses {ability.device}, not {settings.device}", "restart it to change that")
+    else:
+        yield ok("device", f"{ability.device}, as the worker says")
+        yield from _unused_card(settings, ability.device)
+
+
+def _try_device(settings: Settings) -> Iterator[Finding]:
+    """Try it here: a card may not hold two of the models, so only where no worker runs."""
     import torch  # noqa: PLC0415 - takes seconds
 
     computing = choose_computing(settings.device, settings.precision)
-    if worker_pid(settings) is None:  # a worker has tried itself, and a card may not hold two of the models
-        for tried in try_parts(settings):
-            if tried.part in {"models", "device"} and not tried.works:
-                yield wrong("device", tried.told, "see whether driver, torch and memory fit, or set another device")
-                return
-    device = torch.device(computing.device)
-    precision = f"generator in {computing.generator}, encoders in {computing.encoders}"
-    if device.type == "cuda":
-        free, total = torch.cuda.mem_get_info(device)
-        memory = f"{size_text(free)} of {size_text(total)} free"
-        yield ok("device", f"{computing.device}, {torch.cuda.get_device_name(device)}, {memory}; {precision}")
-        return
-    cores = f", {os.cpu_count()} cores" if device.type == "cpu" else ""
-    yield ok("device", f"{computing.device}{cores}; {precision}")
-    if _DRIVER.exists() and device.type == "cpu" and settings.device == "auto":
+    for tried in try_parts(settings):
+        if tried.part in {"models", "device"} and not tried.works:
+            yield wrong("device", tried.told, "see whether driver, torch and memory fit, or set another device")
+            return
+    memory = ""
+    if computing.device.startswith("cuda"):
+        free, total = torch.cuda.mem_get_info(torch.device(computing.device))
+        memory = f"; {size_text(free)} of {size_text(total)} free"
+    yield ok("device", f"{describe_computing(computing)}{memory}")
+    yield from _unused_card(settings, computing.device)
+
+
+def _unused_card(settings: Settings, device: str) -> Iterator[Finding]:
+    if _DRIVER.exists() and device.startswith("cpu") and settings.device == "auto":
         yield note(
             "device",
-            f"there is an NVIDIA driver, but torch {torch.__version__} does not see a GPU",
+            f"there is an NVIDIA driver, but torch {version('torch')} does not see a GPU",
             "install a CUDA build of torch that fits the driver (pytorch.org says which)",
         )
