@@ -43,14 +43,14 @@ def _score(name: str, scenes: Sequence[Scene], found: Sequence[Proposals]) -> li
 
 
 def _sureness(scenes: Sequence[Scene], found: Sequence[Proposals]) -> list[Result]:
-    """What the sureness of proposals is worth, told from all of them with nothing left out for its small area."""
+    """What the confidence of proposals is worth, told from all of them with nothing left out for its small area."""
     pairs = [
-        (proposal.sureness, proposal.noun in scene.nouns)
+        (proposal.confidence, proposal.noun in scene.nouns)
         for scene, proposals in zip(scenes, found, strict=True)
         for proposal in proposals.proposals
     ]
-    right = np.array([sureness for sureness, painted in pairs if painted])
-    wrong = np.array([sureness for sureness, painted in pairs if not painted])
+    right = np.array([confidence for confidence, painted in pairs if painted])
+    wrong = np.array([confidence for confidence, painted in pairs if not painted])
     results = [
         Result("sureness_of_right_proposals", float(right.mean()), "mean sureness"),
         Result("wrong_proposals_without_least_area", len(wrong), f"of {len(pairs)} proposals"),

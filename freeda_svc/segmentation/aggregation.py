@@ -23,10 +23,10 @@ _SIMILARITIES_AT_ONCE = 8_000_000
 
 
 class TextPrototypes:
-    """Gives what texts look like, to be compared with regions, in the way that the parameters ask for.
+    """Class prototypes of texts, to be compared with regions, aggregated as the parameters ask for.
 
-    Class prototypes come from the cache of ``ClassPrototypes``; what the other two ways make of the bank is kept for
-    the texts that were last asked for, as long as the bank stays as it is. Not for several threads at once.
+    Mean prototypes come from the cache of ``ClassPrototypes``; for the other two aggregations, the prototypes of the
+    last request's texts are cached until the bank changes. Not thread-safe.
     """
 
     def __init__(self, prototypes: ClassPrototypes, image_text: "ImageTextModel") -> None:
@@ -35,12 +35,12 @@ class TextPrototypes:
         self._last: tuple[object, Compare] | None = None
 
     def comparison(self, texts: Sequence[str], parameters: SegmentationParameters, version: object) -> Compare:
-        """Return what gives the cosines of features and texts.
+        """Return the function that compares features with texts.
 
         Args:
             texts: T of them.
             parameters: how many prototypes each retrieves, of which origins, and how they are aggregated.
-            version: of the bank; another one makes what is kept be fetched anew.
+            version: of the bank; cached prototypes of another one are fetched again.
 
         Returns:
             A function of (M, D) features. With p the prototypes of a text, it gives (M, T) float32:
@@ -116,9 +116,9 @@ class TextPrototypes:
             kept.append(directions)
 
         def largest(features: torch.Tensor) -> torch.Tensor:
-            seen = functional.normalize(features, dim=-1)
+            normalised = functional.normalize(features, dim=-1)
             found = kept or (directions for directions, _ in self._directions(texts, retrieval))
-            columns = [_largest(seen, directions) for directions in found]
+            columns = [_largest(normalised, directions) for directions in found]
             return torch.stack(columns, dim=1)
 
         return largest

@@ -1,4 +1,4 @@
-"""From what the models say of windows to one category a pixel, in the ways that the parameters ask for."""
+"""The decision which category each pixel belongs to, from the features and similarities of all windows."""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +14,14 @@ from freeda_svc.segmentation.windows import Window
 
 
 class Decision:
-    """Gathers the windows of one image, then chooses the best category of each pixel, or none."""
+    """Collects the scores of the windows of one image, then chooses the best category of each pixel, or none."""
 
     def __init__(self, compare: Compare, ensemble: Ensemble, parameters: SegmentationParameters) -> None:
-        """Take what an image is compared with.
+        """Start without windows.
 
         Args:
-            compare: gives the local cosines of features and the texts of the categories.
-            ensemble: makes the scores of the categories of them.
+            compare: returns the local cosines of features with the texts of the categories.
+            ensemble: joins them with the global ones to the scores of the categories.
             parameters: whether scores are refined and which pixels are unknown.
         """
         self._compare = compare
@@ -30,7 +30,7 @@ class Decision:
         self.windows: list[tuple[Window, WindowScores]] = []
         self._local: list[WindowScores] = []
 
-    def see(
+    def add_window(
         self, window: Window, features: torch.Tensor, superpixels: torch.Tensor, global_similarity: torch.Tensor
     ) -> None:
         """Score the next window.
@@ -47,7 +47,7 @@ class Decision:
             self._local.append(local_window(scores, features, self._compare, global_similarity, self._ensemble))
 
     def decide(self, image: npt.NDArray[np.uint8], size: tuple[int, int]) -> Merged:
-        """Choose, when all windows were seen.
+        """Choose the category of each pixel, after all windows were added.
 
         Args:
             image: (h, w, 3) uint8, RGB, the scaled image, which the windows cover together.
@@ -61,8 +61,7 @@ class Decision:
         if self._parameters.refinement.way == "none":
             merged = merge_windows(self.windows, (image.shape[0], image.shape[1]), size)
         else:
-            refined = merge_refined(self.windows, image, size, self._parameters.refinement)
-            merged, chosen = refined.merged, refined.chosen
+            merged, chosen = merge_refined(self.windows, image, size, self._parameters.refinement)
         channels = [
             (window, unknown_channel(scores, local, unknown, choice))
             for (window, scores), local, choice in zip(self.windows, self._local, chosen, strict=False)

@@ -143,7 +143,7 @@ def _known(value: float) -> float | None:
 def explain(
     pack: Pack,
     store: PrototypeStore,
-    looks: TextPrototypes,
+    text_prototypes: TextPrototypes,
     image: npt.NDArray[np.uint8],
     segmentation: Segmentation,
     *,
@@ -156,7 +156,7 @@ def explain(
     Args:
         pack: that it was segmented with.
         store: the bank that it was segmented with.
-        looks: what texts look like in that bank.
+        text_prototypes: of that bank.
         image: (H, W, 3) uint8, RGB.
         segmentation: of the image.
         limits: how much is told.
@@ -182,10 +182,10 @@ def explain(
     categories = []
     for index, direction in zip(present, _mean_directions(pack, image, segmentation, present), strict=True):
         score, category = segmentation.scores[index], segmentation.categories[index]
-        texts, spoken = explain_category(
-            store, looks, category, direction, parameters=parameters, shown=limits.prototypes
+        texts, ranked = explain_category(
+            store, text_prototypes, category, direction, parameters=parameters, shown=limits.prototypes
         )
-        categories.append(CategoryEvidence(index, score.name, score.area_share, score.score, texts, spoken))
+        categories.append(CategoryEvidence(index, score.name, score.area_share, score.score, texts, ranked))
     return Evidence(
         size=(height, width),
         names=tuple(category.name for category in segmentation.categories),

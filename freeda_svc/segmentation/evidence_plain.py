@@ -81,7 +81,7 @@ def proposal_values(proposals: Proposals) -> dict[str, Any]:
         "categories": [
             {
                 "noun": proposal.noun,
-                "sureness": _number(proposal.sureness),
+                "sureness": _number(proposal.confidence),
                 "area_share": _number(proposal.area_share),
                 "local": _number(proposal.local),
                 "global": _number(proposal.global_),

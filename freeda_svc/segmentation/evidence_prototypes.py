@@ -87,7 +87,7 @@ class _Compared:
 
 def explain_category(
     store: PrototypeStore,
-    looks: TextPrototypes,
+    text_prototypes: TextPrototypes,
     category: Category,
     direction: Direction | None,
     *,
@@ -98,7 +98,7 @@ def explain_category(
 
     Args:
         store: the bank.
-        looks: what texts look like.
+        text_prototypes: of that bank.
         category: present in the image.
         direction: (Dv,) float32, the mean of the normalised features of its regions; None without any.
         parameters: that the image was segmented with.
@@ -114,7 +114,7 @@ def explain_category(
     """
     against = np.zeros(store.vector_dimension, dtype=np.float32) if direction is None else direction
     for attempt in range(_ATTEMPTS):
-        retrieved = looks.retrieved(category.retrieval_texts, parameters)
+        retrieved = text_prototypes.retrieved(category.retrieval_texts, parameters)
         compared = [
             compare_prototypes(text, found, against, parameters.aggregation)
             for text, found in zip(category.retrieval_texts, retrieved, strict=True)
@@ -165,16 +165,16 @@ def _foremost(
     compared: Sequence[_Compared], payloads: Sequence[Sequence[Payload]], shown: int, *, known: bool, additive: bool
 ) -> tuple[PrototypeEvidence, ...]:
     """Name the prototypes that spoke most, each once even where several texts retrieved it."""
-    spoken: dict[str, tuple[float, PrototypeEvidence]] = {}
+    ranked: dict[str, tuple[float, PrototypeEvidence]] = {}
     for text, kept in zip(compared, payloads, strict=True):
         # Norms and lengths make contributions differ from text to text, so that weight and cosine tell who comes first.
         rank = text.found.weights * text.agreements if additive else text.agreements if known else text.found.scores
         for place in np.argsort(-rank, kind="stable")[:shown].tolist():
             identifier = text.found.ids[place]
-            if identifier in spoken and spoken[identifier][0] >= rank[place]:
+            if identifier in ranked and ranked[identifier][0] >= rank[place]:
                 continue
             payload = kept[place]
-            spoken[identifier] = (
+            ranked[identifier] = (
                 float(rank[place]),
                 PrototypeEvidence(
                     id=identifier,
@@ -190,5 +190,5 @@ def _foremost(
                     mask=payload.get("mask", ""),
                 ),
             )
-    ordered = sorted(spoken.values(), key=lambda entry: (-entry[0], entry[1].id))
+    ordered = sorted(ranked.values(), key=lambda entry: (-entry[0], entry[1].id))
     return tuple(prototype for _, prototype in ordered[:shown])

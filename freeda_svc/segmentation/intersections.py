@@ -1,4 +1,4 @@
-"""What the windows of an image say together: scores of the regions into which overlapping windows cut it.
+"""Scores of the regions into which the superpixels of overlapping windows cut an image.
 
 Where windows overlap, each has its own superpixels there. A pixel's score is the mean over its windows, so it is the
 same wherever the same regions meet: scores are kept for these intersections, and never for every pixel.
@@ -29,7 +29,7 @@ class MergedRegions:
         scores: (R, N) float32, the mean over the windows that cover the region.
         members: (R, V) int32, the superpixel of each of the V windows that the region lies in; -1 where it lies
             outside of the window.
-        windows: the windows and what is known of them.
+        windows: the windows with their scores.
     """
 
     map: npt.NDArray[np.int32]

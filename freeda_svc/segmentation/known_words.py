@@ -41,10 +41,10 @@ Words = tuple[tuple[KnownWord, ...], ...]
 class WordKnowledge:
     """Tells what a bank knows of words; counts are kept as long as they hold. Not for several threads at once."""
 
-    def __init__(self, store: PrototypeStore, looks: TextPrototypes) -> None:
+    def __init__(self, store: PrototypeStore, prototypes: TextPrototypes) -> None:
         """Take a bank and what texts look like in it."""
         self._store = store
-        self._looks = looks
+        self._prototypes = prototypes
         self._version: Version | None = None
         self._totals: Mapping[str, int] = {}
         self._counts: dict[tuple[str, str | None], tuple[int, str, int]] = {}
@@ -74,7 +74,7 @@ class WordKnowledge:
         if version != self._version:
             self._totals, self._version = self._store.nouns(), version
         texts = [text for category in categories for text in category.retrieval_texts]
-        nouns = self._looks.nouns(texts, parameters)
+        nouns = self._prototypes.nouns(texts, parameters)
         words = iter([self._word(text, found, parameters.origins) for text, found in zip(texts, nouns, strict=True)])
         return tuple(tuple(next(words) for _ in category.retrieval_texts) for category in categories)
 

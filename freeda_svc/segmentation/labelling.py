@@ -20,26 +20,13 @@ _COMPARED_AT_ONCE = 400_000
 """How many scores of each corner are compared at once, few enough to stay in a processor's cache."""
 
 _CANDIDATES_AT_ONCE = 2_000_000
-"""How many scores of each corner are held at once where the best is sought."""
+"""How many scores of each corner are held at once while the best is searched."""
 
 _LARGEST_KEY = 2**62
 
-
-@dataclass(frozen=True)
-class Band:
-    """Rows ``start`` to ``stop``, exclusive, of an image.
-
-    Attributes:
-        labels: (stop - start, W) int64, the best category of each pixel.
-        scores: (stop - start, W) float32, its score.
-        highest: (N,) float32, the highest score of each category at any pixel of the scaled image that is read.
-    """
-
-    start: int
-    stop: int
-    labels: torch.Tensor
-    scores: torch.Tensor
-    highest: torch.Tensor
+Band = tuple[slice, torch.Tensor, torch.Tensor, torch.Tensor]
+"""Rows of an image; (rows, W) int64, the best category of each pixel; (rows, W) float32, its score; and (N,) float32,
+the highest score of each category at any pixel of the scaled image that is read."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +56,7 @@ def label_bands(regions: MergedRegions, size: tuple[int, int], scores_at_once: i
     """Choose the best category of each pixel, band by band.
 
     Args:
-        regions: what the windows say together.
+        regions: of the image, with their scores.
         size: height and width of the image.
         scores_at_once: how many scores (categories x pixels) are held at once; the result does not depend on it.
 
@@ -88,7 +75,7 @@ def label_bands(regions: MergedRegions, size: tuple[int, int], scores_at_once: i
         stop = max(start + 1, min(most, allowed))
         part = _axis(down.part(start, stop), scaled[0] == size[0])
         labels, scores, highest = _label(regions, part, across)
-        yield Band(start, stop, labels, scores, highest)
+        yield slice(start, stop), labels, scores, highest
         start = stop
 
 

@@ -19,7 +19,7 @@ SCORES_AT_ONCE = 16_000_000
 
 @dataclass(frozen=True)
 class Merged:
-    """What is known of an image after its windows are merged.
+    """An image whose windows are merged.
 
     Attributes:
         labels: (H, W) int32, the best category of each pixel.
@@ -40,7 +40,7 @@ def score_rows(regions: MergedRegions, size: tuple[int, int], start: int, stop: 
     Scores are resized bilinearly, corners not aligned.
 
     Args:
-        regions: what the windows say together.
+        regions: of the image, with their scores.
         size: height and width of the image.
         start: the first row.
         stop: the row after the last.
@@ -89,8 +89,7 @@ def merge_windows(
     labels = np.empty(size, dtype=np.int32)
     best = np.empty(size, dtype=np.float32)
     highest = torch.full((regions.scores.shape[1],), -torch.inf)
-    for band in label_bands(regions, size, scores_at_once):
-        labels[band.start : band.stop] = band.labels.numpy()
-        best[band.start : band.stop] = band.scores.numpy()
-        highest = torch.maximum(highest, band.highest)
+    for rows, of_rows, scores, highest_of_rows in label_bands(regions, size, scores_at_once):
+        labels[rows], best[rows] = of_rows.numpy(), scores.numpy()
+        highest = torch.maximum(highest, highest_of_rows)
     return Merged(labels, best, highest.numpy(), regions)

@@ -25,7 +25,7 @@ from freeda_svc.segmentation.proposals import USUAL, ProposalParameters, Proposa
 from freeda_svc.segmentation.result import UNKNOWN, Segmentation, score_categories
 from freeda_svc.segmentation.scoring import Ensemble, cosine
 from freeda_svc.segmentation.superpixels import prepare_superpixels
-from freeda_svc.segmentation.unknown import leave_out_transparent
+from freeda_svc.segmentation.unknown import mark_transparent
 from freeda_svc.segmentation.windows import Window, place_windows, resize_image, scaled_size
 
 
@@ -48,26 +48,26 @@ class _Stopwatch:
 
 
 @dataclass(frozen=True)
-class _Prepared:
-    """An image whose windows are on their way through the models.
+class _PendingImage:
+    """An image whose windows have not all been encoded yet.
 
     Attributes:
         size: height and width of the image.
-        seen: (h, w, 3) uint8, the image at the scale at which it is seen.
-        visible: (H, W) bool, where the image can be seen; None for everywhere.
-        windows: what it was cut into.
-        texts: (T, Dt) float32, the embeddings of the texts of the categories.
+        scaled_image: (h, w, 3) uint8, the image at the scale that the models see.
+        visible: (H, W) bool, where the image is not transparent; None for everywhere.
+        windows: the places of its windows in the scaled image.
+        text_embeddings: (T, Dt) float32, of the texts of the categories.
         words: what the bank knows of the words of each category.
         version: of the bank at that moment.
-        decision: gathers the scores of the windows.
+        decision: collects the scores of the windows.
         watch: the seconds that it took.
     """
 
     size: tuple[int, int]
-    seen: npt.NDArray[np.uint8]
+    scaled_image: npt.NDArray[np.uint8]
     visible: npt.NDArray[np.bool_] | None
     windows: tuple[Window, ...]
-    texts: torch.Tensor
+    text_embeddings: torch.Tensor
     words: tuple[tuple[KnownWord, ...], ...]
     version: Version
     decision: Decision
@@ -108,7 +108,7 @@ class Segmenter:
         self.pack = pack
         self.store = store
         self.bank = bank
-        self._looks: TextPrototypes | None = None
+        self._prototypes: TextPrototypes | None = None
         self._knowledge: WordKnowledge | None = None
         self._centres = KeptNounCentres(store)
 
@@ -155,26 +155,26 @@ class Segmenter:
         """
         parameters = self.pack.parameters.segmentation if parameters is None else parameters
         checked = check_categories(categories)
-        waiting: deque[_Prepared] = deque()
+        pending: deque[_PendingImage] = deque()
         encoded = encode_windows(
-            self.pack, self._crops(each_image(images), checked, parameters, waiting), parameters.superpixels,
+            self.pack, self._crops(each_image(images), checked, parameters, pending), parameters.superpixels,
             embed=parameters.beta < 1,
         )  # fmt: skip
         for window in encoded:
-            prepared = waiting[0]
-            self._score(window, prepared)
-            if len(prepared.decision.windows) == len(prepared.windows):
-                yield self._finish(waiting.popleft(), checked, parameters)
+            image = pending[0]
+            self._score(window, image)
+            if len(image.decision.windows) == len(image.windows):
+                yield self._finish(pending.popleft(), checked, parameters)
 
     def explain(
         self, image: ImageSource, segmentation: Segmentation, limits: EvidenceLimits = USUAL_LIMITS
     ) -> Evidence:
-        """Say why an image was segmented as it was: which prototypes spoke, and how regions were scored.
+        """Explain a segmentation: which prototypes agree with each category, and how regions were scored.
 
         Args:
             image: the one that was segmented, as ``segment`` takes it.
             segmentation: what this segmenter returned for it.
-            limits: how much is told.
+            limits: how many prototypes and categories are named.
 
         Raises:
             InputError: the image is not usable or has another size than what was segmented.
@@ -218,9 +218,9 @@ class Segmenter:
         images: Iterable[ImageSource],
         categories: tuple[Category, ...],
         parameters: SegmentationParameters,
-        waiting: "deque[_Prepared]",
+        pending: "deque[_PendingImage]",
     ) -> Iterator[npt.NDArray[np.uint8]]:
-        """Read images and cut them into windows; each image is put among those waiting before its first window."""
+        """Read images and yield their windows; each image is appended to ``pending`` before its first window."""
         ensemble = Ensemble(
             parameters.beta,
             parameters.local_similarity,
@@ -233,56 +233,58 @@ class Segmenter:
             pixels, visible = loaded.pixels, loaded.visible
             size = pixels.shape[0], pixels.shape[1]
             scaled = scaled_size(*size, short_side=parameters.short_side, long_side=parameters.long_side)
-            seen = resize_image(pixels, *scaled)
+            scaled_image = resize_image(pixels, *scaled)
             windows = place_windows(*scaled, parameters)
             watch.lap("image")
             version = self.store.version()
-            sought = [text for category in categories for text in category.retrieval_texts]
-            compare = self._text_prototypes().comparison(sought, parameters, version)
+            texts = [text for category in categories for text in category.retrieval_texts]
+            compare = self._text_prototypes().comparison(texts, parameters, version)
             words = self._word_knowledge().of(categories, parameters, version)
-            texts = self.pack.image_text.embed_nouns([text for category in categories for text in category.texts])
+            embeddings = self.pack.image_text.embed_nouns([text for category in categories for text in category.texts])
             watch.lap("prototypes")
             decision = Decision(compare, ensemble, parameters)
-            waiting.append(_Prepared(size, seen, visible, windows, texts, words, version, decision, watch))
+            pending.append(
+                _PendingImage(size, scaled_image, visible, windows, embeddings, words, version, decision, watch)
+            )
             del pixels, loaded
             for window in windows:
-                yield seen[window.top : window.bottom, window.left : window.right]
+                yield scaled_image[window.top : window.bottom, window.left : window.right]
 
-    def _score(self, window: EncodedWindow, prepared: "_Prepared") -> None:
+    def _score(self, window: EncodedWindow, image: _PendingImage) -> None:
         """Score the regions of a window; the global similarity is zero where beta leaves it out."""
         started = perf_counter()
         if window.embedding is None:
-            global_similarity = torch.zeros(len(prepared.texts))
+            global_similarity = torch.zeros(len(image.text_embeddings))
         else:
-            global_similarity = cosine(window.embedding[None], prepared.texts)[0]
-        place = prepared.windows[len(prepared.decision.windows)]
-        prepared.decision.see(place, window.features, window.superpixels, global_similarity)
-        prepared.watch.add("encoders", window.encoder_seconds)
-        prepared.watch.add("superpixels", window.superpixel_seconds)
-        prepared.watch.add("scores", perf_counter() - started)
+            global_similarity = cosine(window.embedding[None], image.text_embeddings)[0]
+        place = image.windows[len(image.decision.windows)]
+        image.decision.add_window(place, window.features, window.superpixels, global_similarity)
+        image.watch.add("encoders", window.encoder_seconds)
+        image.watch.add("superpixels", window.superpixel_seconds)
+        image.watch.add("scores", perf_counter() - started)
 
     def _finish(
-        self, prepared: "_Prepared", categories: tuple[Category, ...], parameters: SegmentationParameters
+        self, image: _PendingImage, categories: tuple[Category, ...], parameters: SegmentationParameters
     ) -> Segmentation:
         """Merge the windows of an image."""
         started = perf_counter()
-        merged = prepared.decision.decide(prepared.seen, prepared.size)
-        visible = prepared.visible
+        merged = image.decision.decide(image.scaled_image, image.size)
+        visible = image.visible
         if visible is not None:
-            merged = leave_out_transparent(merged, visible, refined=parameters.refinement.way != "none")
-        prepared.watch.add("scores", perf_counter() - started)
+            merged = mark_transparent(merged, visible, refined=parameters.refinement.way != "none")
+        image.watch.add("scores", perf_counter() - started)
         return Segmentation(
             labels=merged.labels,
             categories=categories,
             scores=score_categories(categories, merged),
-            regions=sum(scores.regions for _, scores in prepared.decision.windows),
-            windows=len(prepared.windows),
+            regions=sum(scores.regions for _, scores in image.decision.windows),
+            windows=len(image.windows),
             parameters=parameters,
             pack=self.pack.fingerprint,
-            timings=prepared.watch.seconds,
+            timings=image.watch.seconds,
             bank=self.bank,
-            bank_version=prepared.version,
-            words=prepared.words,
+            bank_version=image.version,
+            words=image.words,
             unknown_share=float((merged.labels == UNKNOWN).mean()),
             transparent_share=0.0 if visible is None else float(1 - visible.mean()),
             region_scores=merged.regions,
@@ -290,9 +292,9 @@ class Segmenter:
         )
 
     def _text_prototypes(self) -> TextPrototypes:
-        if self._looks is None:
-            self._looks = TextPrototypes(ClassPrototypes(self.store), self.pack.image_text)
-        return self._looks
+        if self._prototypes is None:
+            self._prototypes = TextPrototypes(ClassPrototypes(self.store), self.pack.image_text)
+        return self._prototypes
 
     def _word_knowledge(self) -> WordKnowledge:
         if self._knowledge is None:

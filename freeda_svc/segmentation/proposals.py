@@ -66,7 +66,7 @@ class Proposal:
 
     Attributes:
         noun: names the category.
-        sureness: how clearly the noun won, 0 to 1: the softmax of its score among those of all nouns of the
+        confidence: how clearly the noun won, 0 to 1: the softmax of its score among those of all nouns of the
             shortlist, with a fixed temperature, averaged over the area that it won. A half means that another noun
             does as well. It is no probability that the noun is right, though right ones have higher values.
         area_share: share of the image where it had the highest score of all that are proposed, 0 to 1.
@@ -77,7 +77,7 @@ class Proposal:
     """
 
     noun: str
-    sureness: float
+    confidence: float
     area_share: float
     local: float
     global_: float
@@ -149,9 +149,9 @@ def propose(
     usable = [index for index, noun in enumerate(centres.nouns) if noun.strip() and len(noun) <= LONGEST_TEXT]
     if not usable:
         raise InputError("none of the bank's prototypes has a noun, so no category can be proposed: name categories")
-    looks = torch.from_numpy(centres.vectors[usable])
+    vectors = torch.from_numpy(centres.vectors[usable])
     windows = _seen_parts(pack, image, segmentation, visible)
-    chosen = [usable[place] for place in _shortlist(windows, looks, parameters)]
+    chosen = [usable[place] for place in _shortlist(windows, vectors, parameters)]
     candidates = _group(pack, centres, chosen, parameters)
     return Proposals(_decide(windows, candidates, centres, segmentation, parameters), len(usable))
 
@@ -169,14 +169,14 @@ def _seen_parts(
     return _seen_parts(pack, image, segmentation, None)  # what can be seen is lost at the scale that models see
 
 
-def _shortlist(windows: Sequence[Parts], looks: torch.Tensor, parameters: ProposalParameters) -> list[int]:
+def _shortlist(windows: Sequence[Parts], vectors: torch.Tensor, parameters: ProposalParameters) -> list[int]:
     """Return the nouns with the most votes: a region's area for the nearest, half of it for the next, and so on."""
-    votes = torch.zeros(len(looks))
-    ranks = 1 / torch.arange(1, min(parameters.votes, len(looks)) + 1)
-    at_once = max(1, _COSINES_AT_ONCE // len(looks))
+    votes = torch.zeros(len(vectors))
+    ranks = 1 / torch.arange(1, min(parameters.votes, len(vectors)) + 1)
+    at_once = max(1, _COSINES_AT_ONCE // len(vectors))
     for parts in windows:
         for start in range(0, len(parts.features), at_once):
-            nearest = cosine(parts.features[start : start + at_once], looks).topk(len(ranks), dim=1).indices
+            nearest = cosine(parts.features[start : start + at_once], vectors).topk(len(ranks), dim=1).indices
             areas = parts.pixels[start : start + at_once] * ranks
             votes.index_add_(0, nearest.reshape(-1), areas.reshape(-1))
     order: list[int] = votes.argsort(descending=True, stable=True).tolist()
@@ -187,8 +187,8 @@ def _group(pack: Pack, centres: NounCentres, chosen: Sequence[int], parameters: 
     """Put near-synonyms together; each group is named by its most frequent noun, which all others are near to."""
     frequent = sorted(chosen, key=lambda index: (-int(centres.counts[index]), centres.nouns[index]))
     texts = pack.image_text.embed_nouns([centres.nouns[index] for index in frequent])
-    looks = torch.from_numpy(centres.vectors[frequent])
-    near = (cosine(texts, texts) >= parameters.text_cosine) & (cosine(looks, looks) >= parameters.visual_cosine)
+    vectors = torch.from_numpy(centres.vectors[frequent])
+    near = (cosine(texts, texts) >= parameters.text_cosine) & (cosine(vectors, vectors) >= parameters.visual_cosine)
     folded = [" ".join(centres.nouns[index].casefold().split()) for index in frequent]
     groups: list[list[int]] = []
     for place, text in enumerate(folded):
@@ -199,7 +199,7 @@ def _group(pack: Pack, centres: NounCentres, chosen: Sequence[int], parameters: 
         else:
             groups.append([place])
     order = [place for group in groups for place in group]
-    return _Candidates([[frequent[place] for place in group] for group in groups], looks[order], texts[order])
+    return _Candidates([[frequent[place] for place in group] for group in groups], vectors[order], texts[order])
 
 
 def _decide(
@@ -230,12 +230,12 @@ def _decide(
     for group in kept.tolist():
         mine = won == group
         share = areas[mine] / areas[mine].sum()
-        sureness, near, fits = (float(share @ column[mine, group]) for column in columns)
+        confidence, near, fits = (float(share @ column[mine, group]) for column in columns)
         name, *others = candidates.groups[group]
         found.append(
             Proposal(
                 noun=centres.nouns[name],
-                sureness=sureness,
+                confidence=confidence,
                 area_share=float(areas[mine].sum() / areas.sum()),
                 local=near,
                 global_=fits,

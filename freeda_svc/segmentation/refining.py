@@ -1,11 +1,11 @@
 """From the scores of windows to the labels of the image, with each window's scores refined on the way.
 
 Refined scores differ from pixel to pixel, so that they cannot be kept by region. Categories are therefore done a few
-at a time, and of those only the best so far is remembered at each pixel.
+at a time, and only the best so far is kept of each pixel.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,27 +20,14 @@ from freeda_svc.segmentation.window_scores import WindowScores
 from freeda_svc.segmentation.windows import Window
 
 
-@dataclass(frozen=True, eq=False)
-class Refined:
-    """An image whose windows were refined before they were merged.
-
-    Attributes:
-        merged: labels and scores; its regions have the scores from before.
-        chosen: one (H, W) int64 a window, the category with the best refined score there.
-    """
-
-    merged: Merged
-    chosen: tuple[torch.Tensor, ...]
-
-
 class _Best:
-    """The highest of the scores seen so far at each pixel, and the category that it is of."""
+    """The highest score so far at each pixel, and its category."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         self.scores = torch.full(size, -torch.inf)
         self.categories = torch.zeros(size, dtype=torch.int32)
 
-    def see(self, rows: slice, scores: torch.Tensor, first: int) -> None:
+    def update(self, rows: slice, scores: torch.Tensor, first: int) -> None:
         """Compare (C, rows, W) scores of the categories from ``first`` on; of equal ones the first stays."""
         values, indices = scores.max(dim=0)
         higher = values > self.scores[rows]
@@ -54,7 +41,7 @@ def merge_refined(
     size: tuple[int, int],
     parameters: RefinementParameters,
     scores_at_once: int = SCORES_AT_ONCE,
-) -> Refined:
+) -> tuple[Merged, tuple[torch.Tensor, ...]]:
     """Refine the scores of each window, average windows where they overlap, resize, and choose the best category.
 
     Args:
@@ -66,7 +53,8 @@ def merge_refined(
             not depend on it.
 
     Returns:
-        Labels and scores at ``size``.
+        Labels and scores at ``size``, with regions that have the scores from before; and for each window, (H, W) int64,
+        the category with the best refined score at each pixel.
     """
     scaled = image.shape[0], image.shape[1]
     categories = windows[0][1].categories
@@ -79,10 +67,10 @@ def merge_refined(
     for first in range(0, categories, at_once):
         some = slice(first, min(first + at_once, categories))
         total = torch.zeros(some.stop - first, *scaled)
-        for (window, scores), seen in zip(windows, in_windows, strict=True):
+        for (window, scores), best_here in zip(windows, in_windows, strict=True):
             covered = slice(window.top, window.bottom), slice(window.left, window.right)
             refined = refine(torch.from_numpy(image[covered]), _some_categories(scores, some), parameters)
-            seen.see(slice(None), refined, first)
+            best_here.update(slice(None), refined, first)
             total[:, covered[0], covered[1]] += refined
         highest[some] = _choose(total.div_(count), best, first, scores_at_once)
     merged = Merged(
@@ -91,7 +79,7 @@ def merge_refined(
         highest=highest.numpy(),
         regions=intersect_windows(windows, scaled),
     )
-    return Refined(merged, tuple(seen.categories.to(torch.int64) for seen in in_windows))
+    return merged, tuple(best.categories.to(torch.int64) for best in in_windows)
 
 
 def _size(window: Window) -> tuple[int, int]:
@@ -115,6 +103,6 @@ def _choose(scores: torch.Tensor, best: _Best, first: int, scores_at_once: int) 
         part = scores[:, rows]
         if scores.shape[1:] != best.scores.shape:
             part = resample(resample(scores, down.part(rows.start, rows.stop), dim=1), across, dim=2)
-        best.see(rows, part, first)
+        best.update(rows, part, first)
         highest = torch.maximum(highest, part.amax(dim=(1, 2)))
     return highest

@@ -9,7 +9,7 @@ from torch.nn import functional
 from freeda_svc.parameters import LocalSimilarity, SynonymWay
 
 Compare = Callable[[torch.Tensor], torch.Tensor]
-"""Gives the (M, T) cosines of (M, D) features and what each of T texts looks like."""
+"""Returns the (M, T) cosines of (M, D) features with the prototypes of each of T texts."""
 
 
 def cosine(features: torch.Tensor, prototypes: torch.Tensor) -> torch.Tensor:

@@ -37,7 +37,7 @@ def unknown_channel(
     Args:
         scores: of the window.
         local: its local similarities, see ``local_window``.
-        parameters: ``local_before`` looks at the highest local similarity, ``local_after`` at that of the category
+        parameters: ``local_before`` tests the highest local similarity, ``local_after`` that of the category
             with the best score.
         chosen: (H, W) int64, the category with the best score where refinement made it; that of ``scores`` when None.
 
@@ -63,10 +63,10 @@ def unknown_channel(
 def _too_low(scores: torch.Tensor, local: torch.Tensor, parameters: UnknownParameters) -> torch.Tensor:
     """Return (M,) float32: 1 where the local one of (M, N) similarities that counts is below the threshold."""
     if parameters.way == "local_after":
-        looked_at = local.gather(1, scores.argmax(dim=1, keepdim=True))[:, 0]
+        relevant = local.gather(1, scores.argmax(dim=1, keepdim=True))[:, 0]
     else:
-        looked_at = local.amax(dim=1)
-    return (looked_at < parameters.limit).float()
+        relevant = local.amax(dim=1)
+    return (relevant < parameters.limit).float()
 
 
 def _channel(
@@ -110,31 +110,31 @@ def mark_unknown(
     return merged
 
 
-def leave_out_transparent(merged: Merged, visible: npt.NDArray[np.bool_], *, refined: bool) -> Merged:
-    """Take the pixels that cannot be seen out of a merged image.
+def mark_transparent(merged: Merged, visible: npt.NDArray[np.bool_], *, refined: bool) -> Merged:
+    """Give transparent pixels the label ``UNKNOWN`` and no score.
 
     Args:
         merged: the image; its labels and scores are changed.
-        visible: (H, W) bool.
-        refined: whether the highest scores are those of refined scores, which are not kept and stay as they are.
+        visible: (H, W) bool, where the image is not transparent.
+        refined: whether the highest scores are those of refined scores, which are not kept; these stay as they are.
 
     Returns:
-        The same with highest scores of what can be seen.
+        The same, with the highest scores of visible pixels.
     """
     merged.labels[~visible] = UNKNOWN
     merged.scores[~visible] = NO_SCORE
-    return merged if refined else replace(merged, highest=_highest_in_sight(merged, visible))
+    return merged if refined else replace(merged, highest=_highest_visible(merged, visible))
 
 
-def _highest_in_sight(merged: Merged, visible: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-    """Return the (N,) highest score of each category where something can be seen at the scale that models see."""
+def _highest_visible(merged: Merged, visible: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    """Return the (N,) highest score of each category among the visible pixels of the scaled image."""
     regions: MergedRegions = merged.regions
-    seen = nearest_pixels(visible, regions.map.shape)
-    if not seen.any():  # a line that is thinner than a pixel of that scale
+    shown = nearest_pixels(visible, regions.map.shape)
+    if not shown.any():  # a line that is thinner than a pixel of that scale
         return merged.highest
-    numbers = np.unique(regions.map[seen])
+    numbers = np.unique(regions.map[shown])
     highest = torch.from_numpy(regions.scores[numbers[numbers >= 0]].max(axis=0, initial=-np.inf))
-    rows, columns = (torch.from_numpy(places) for places in np.nonzero(seen & (regions.map < 0)))
+    rows, columns = (torch.from_numpy(places) for places in np.nonzero(shown & (regions.map < 0)))
     at_once = max(1, SCORES_AT_ONCE // len(highest))
     for start in range(0, len(rows), at_once):
         part = regions.pixel_scores(rows[start : start + at_once], columns[start : start + at_once])

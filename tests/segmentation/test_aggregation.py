@@ -82,13 +82,13 @@ def test_similarities_are_aggregated_as_asked(way: str, kept: int, monkeypatch: 
 @pytest.mark.parametrize("way", ["mean_similarity", "max_similarity"])
 def test_what_was_fetched_is_kept_while_the_bank_stays(way: str) -> None:
     shelf = Shelf()
-    looks = TextPrototypes(shelf, SimpleNamespace())
-    first = looks.comparison(TEXTS, parameters(way), 1)
-    assert looks.comparison(TEXTS, parameters(way), 1) is first
+    prototypes = TextPrototypes(shelf, SimpleNamespace())
+    first = prototypes.comparison(TEXTS, parameters(way), 1)
+    assert prototypes.comparison(TEXTS, parameters(way), 1) is first
     assert shelf.asked == [TEXTS]
-    looks.comparison(TEXTS, parameters(way), 2)
-    looks.comparison(TEXTS[:2], parameters(way), 2)
-    looks.comparison(TEXTS[:2], parameters(way, k=3), 2)
+    prototypes.comparison(TEXTS, parameters(way), 2)
+    prototypes.comparison(TEXTS[:2], parameters(way), 2)
+    prototypes.comparison(TEXTS[:2], parameters(way, k=3), 2)
     assert shelf.asked == [TEXTS, TEXTS, TEXTS[:2], TEXTS[:2]]
 
 
@@ -102,7 +102,7 @@ def test_a_single_prototype_makes_all_ways_equal() -> None:
     shelf = Shelf()
     one = shelf.members("dog")
     shelf.members = lambda _: RetrievedPrototypes(("a",), one.scores[:1], one.vectors[:1], one.weights[:1])
-    looks = TextPrototypes(shelf, SimpleNamespace())
-    mean = looks.comparison(TEXTS, parameters("mean_embedding"), 1)(features())
+    prototypes = TextPrototypes(shelf, SimpleNamespace())
+    mean = prototypes.comparison(TEXTS, parameters("mean_embedding"), 1)(features())
     for way in ("mean_similarity", "max_similarity"):
-        torch.testing.assert_close(looks.comparison(TEXTS, parameters(way), 1)(features()), mean)
+        torch.testing.assert_close(prototypes.comparison(TEXTS, parameters(way), 1)(features()), mean)

@@ -65,7 +65,7 @@ def seen_windows() -> list[Seen]:
 def decide(parameters: SegmentationParameters, size: tuple[int, int]) -> Merged:
     decision = Decision(lambda features: cosine(features, prototypes()), Ensemble(BETA), parameters)
     for seen in seen_windows():
-        decision.see(*seen)
+        decision.add_window(*seen)
     assert any(bool((scores.superpixels < 0).any()) and scores.regions for _, scores in decision.windows)
     return decision.decide(image(), size)
 
@@ -158,14 +158,14 @@ def test_unknown_pixels_are_no_category() -> None:
 def test_categories_may_be_refined_a_few_at_a_time(at_once: int) -> None:
     decision = Decision(lambda features: cosine(features, prototypes()), Ensemble(BETA), PARAMETERS)
     for seen in seen_windows():
-        decision.see(*seen)
-    whole = merge_refined(decision.windows, image(), (41, 60), PAMR)
-    parts = merge_refined(decision.windows, image(), (41, 60), PAMR, at_once)
-    assert np.array_equal(parts.merged.labels, whole.merged.labels)
-    assert np.array_equal(parts.merged.scores, whole.merged.scores)
-    assert np.array_equal(parts.merged.highest, whole.merged.highest)
-    assert all(torch.equal(one, other) for one, other in zip(parts.chosen, whole.chosen, strict=True))
-    np.testing.assert_allclose(whole.merged.highest, restated("none", 0, (41, 60), PAMR).highest, atol=1e-5)
+        decision.add_window(*seen)
+    whole, chosen = merge_refined(decision.windows, image(), (41, 60), PAMR)
+    parts, chosen_in_parts = merge_refined(decision.windows, image(), (41, 60), PAMR, at_once)
+    assert np.array_equal(parts.labels, whole.labels)
+    assert np.array_equal(parts.scores, whole.scores)
+    assert np.array_equal(parts.highest, whole.highest)
+    assert all(torch.equal(one, other) for one, other in zip(chosen_in_parts, chosen, strict=True))
+    np.testing.assert_allclose(whole.highest, restated("none", 0, (41, 60), PAMR).highest, atol=1e-5)
 
 
 @pytest.mark.parametrize("at_once", [1, 2 * 20 * 29, 10**8])
@@ -173,5 +173,6 @@ def test_of_equal_categories_the_first_is_chosen(at_once: int) -> None:
     doubled = prototypes().repeat(2, 1)
     decision = Decision(lambda features: cosine(features, doubled), Ensemble(BETA), PARAMETERS)
     for window, features, superpixels, similarity in seen_windows():
-        decision.see(window, features, superpixels, similarity.repeat(2))
-    assert merge_refined(decision.windows, image(), (41, 60), PAMR, at_once).merged.labels.max() < 4
+        decision.add_window(window, features, superpixels, similarity.repeat(2))
+    merged, _ = merge_refined(decision.windows, image(), (41, 60), PAMR, at_once)
+    assert merged.labels.max() < 4

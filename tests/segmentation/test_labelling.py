@@ -43,11 +43,10 @@ def labelled(
     regions: MergedRegions, size: tuple[int, int], scores_at_once: int = ALL
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Labels and scores of the whole image, and the highest scores."""
-    bands = list(labelling.label_bands(regions, size, scores_at_once))
-    assert [band.start for band in bands] == [0, *(band.stop for band in bands[:-1])]
-    assert bands[-1].stop == size[0]
-    highest = torch.stack([band.highest for band in bands]).amax(dim=0)
-    return torch.cat([band.labels for band in bands]), torch.cat([band.scores for band in bands]), highest
+    rows, labels, scores, highest = zip(*labelling.label_bands(regions, size, scores_at_once), strict=True)
+    assert [band.start for band in rows] == [0, *(band.stop for band in rows[:-1])]
+    assert rows[-1].stop == size[0]
+    return torch.cat(labels), torch.cat(scores), torch.stack(highest).amax(dim=0)
 
 
 sides = st.integers(1, 40)

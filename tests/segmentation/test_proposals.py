@@ -32,7 +32,7 @@ def image() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def looks(pack: Pack, image: np.ndarray) -> np.ndarray:
+def vectors(pack: Pack, image: np.ndarray) -> np.ndarray:
     """What the red and the blue part look like, (2, Dv)."""
     labels = np.zeros((64, 64), dtype=np.int32)
     labels[:, 48:] = 1
@@ -51,9 +51,9 @@ def centres(vectors: dict[str, np.ndarray], counts: Sequence[int] | None = None)
 
 
 def test_regions_propose_the_nouns_that_they_look_like_by_area(
-    pack: Pack, image: np.ndarray, looks: np.ndarray, local_only: SegmentationParameters
+    pack: Pack, image: np.ndarray, vectors: np.ndarray, local_only: SegmentationParameters
 ) -> None:
-    red, blue = looks
+    red, blue = vectors
     bank = centres({"apple": red, "plum": blue, "pear": -red, "quince": -blue}, [7, 3, 9, 9])
     found = propose(pack, bank, image, local_only)
     assert [proposal.noun for proposal in found.proposals] == ["apple", "plum"]
@@ -64,9 +64,9 @@ def test_regions_propose_the_nouns_that_they_look_like_by_area(
 
 
 def test_sureness_is_the_mean_softmax_over_the_area_that_was_won(
-    pack: Pack, image: np.ndarray, looks: np.ndarray, local_only: SegmentationParameters
+    pack: Pack, image: np.ndarray, vectors: np.ndarray, local_only: SegmentationParameters
 ) -> None:
-    red, blue = looks
+    red, blue = vectors
     bank = centres({"apple": red, "plum": blue, "pear": -red})
     found = propose(pack, bank, image, local_only, ProposalParameters(temperature=0.1))
     (parts,) = image_parts(pack, image, local_only)
@@ -77,23 +77,23 @@ def test_sureness_is_the_mean_softmax_over_the_area_that_was_won(
         index = bank.nouns.index(proposal.noun)
         won = scores.argmax(dim=1) == index
         expected = (shares[won, index] * parts.pixels[won, 0]).sum() / parts.pixels[won, 0].sum()
-        assert proposal.sureness == pytest.approx(float(expected), abs=1e-5)
+        assert proposal.confidence == pytest.approx(float(expected), abs=1e-5)
 
 
 def test_a_noun_that_another_does_as_well_as_is_sure_by_half(
-    pack: Pack, image: np.ndarray, looks: np.ndarray, local_only: SegmentationParameters
+    pack: Pack, image: np.ndarray, vectors: np.ndarray, local_only: SegmentationParameters
 ) -> None:
-    red, _ = looks
+    red, _ = vectors
     bank = centres({"apple": red, "tomato": red})
     apart = ProposalParameters(text_cosine=1.0, visual_cosine=1.0, temperature=1e-3)
     texts = SimpleNamespace(embed_nouns=lambda nouns: torch.eye(len(nouns)))
     fake = SimpleNamespace(backbone=pack.backbone, device="cpu", parameters=pack.parameters, image_text=texts)
     found = propose(fake, bank, image, local_only, apart)
-    assert [proposal.sureness for proposal in found.proposals] == pytest.approx([0.5])
+    assert [proposal.confidence for proposal in found.proposals] == pytest.approx([0.5])
 
 
-def test_the_image_text_model_ranks_again(pack: Pack, image: np.ndarray, looks: np.ndarray) -> None:
-    red, blue = looks
+def test_the_image_text_model_ranks_again(pack: Pack, image: np.ndarray, vectors: np.ndarray) -> None:
+    red, blue = vectors
     bank = centres({"apple": red, "plum": blue})
     (parts,) = image_parts(pack, image, pack.parameters.segmentation, embed=True)
     assert parts.embedding is not None
@@ -114,9 +114,9 @@ def test_the_image_text_model_ranks_again(pack: Pack, image: np.ndarray, looks: 
 
 
 def test_what_wins_too_little_goes_to_the_others(
-    pack: Pack, image: np.ndarray, looks: np.ndarray, local_only: SegmentationParameters
+    pack: Pack, image: np.ndarray, vectors: np.ndarray, local_only: SegmentationParameters
 ) -> None:
-    red, blue = looks
+    red, blue = vectors
     bank = centres({"apple": red, "plum": blue})
     (only,) = propose(pack, bank, image, local_only, ProposalParameters(least_area=0.4)).proposals
     assert (only.noun, only.area_share) == ("apple", pytest.approx(1.0))
@@ -125,15 +125,15 @@ def test_what_wins_too_little_goes_to_the_others(
 
 
 def test_something_is_proposed_though_nothing_wins_enough(
-    pack: Pack, image: np.ndarray, looks: np.ndarray, local_only: SegmentationParameters
+    pack: Pack, image: np.ndarray, vectors: np.ndarray, local_only: SegmentationParameters
 ) -> None:
-    bank = centres({"apple": looks[0], "plum": looks[1]})
+    bank = centres({"apple": vectors[0], "plum": vectors[1]})
     (only,) = propose(pack, bank, image, local_only, ProposalParameters(least_area=0.99)).proposals
     assert only.noun == "apple"
 
 
 def test_only_nouns_with_votes_are_looked_at_by_the_image_text_model(
-    pack: Pack, image: np.ndarray, looks: np.ndarray, local_only: SegmentationParameters
+    pack: Pack, image: np.ndarray, vectors: np.ndarray, local_only: SegmentationParameters
 ) -> None:
     asked: list[str] = []
 
@@ -144,7 +144,7 @@ def test_only_nouns_with_votes_are_looked_at_by_the_image_text_model(
     fake = SimpleNamespace(
         backbone=pack.backbone, device="cpu", parameters=pack.parameters, image_text=SimpleNamespace(embed_nouns=embed)
     )
-    vectors = {"apple": looks[0], "plum": looks[1], "pear": -looks[0], "quince": -looks[1]}
+    vectors = {"apple": vectors[0], "plum": vectors[1], "pear": -vectors[0], "quince": -vectors[1]}
     propose(fake, centres(vectors), image, local_only, ProposalParameters(votes=1))
     assert set(asked) == {"apple", "plum"}
     asked.clear()
@@ -172,7 +172,7 @@ def test_near_synonyms_merge_under_the_most_frequent_noun() -> None:
     assert group(near, near, [3, 8, 5]) == [["noun 1", "noun 0"], ["noun 2"]]
 
 
-@pytest.mark.parametrize("differ", ["texts", "looks"])
+@pytest.mark.parametrize("differ", ["texts", "vectors"])
 def test_nouns_that_only_look_alike_or_only_mean_alike_stay_apart(differ: str) -> None:
     near, far = [[1.0, 0.0], [1.0, 0.1]], [[1.0, 0.0], [0.0, 1.0]]
     vectors, texts = (near, far) if differ == "texts" else (far, near)
@@ -186,30 +186,30 @@ def test_a_chain_of_near_synonyms_is_cut_where_it_leaves_the_first() -> None:
 
 
 def test_the_same_word_in_other_letters_is_one_category(
-    pack: Pack, image: np.ndarray, looks: np.ndarray, local_only: SegmentationParameters
+    pack: Pack, image: np.ndarray, vectors: np.ndarray, local_only: SegmentationParameters
 ) -> None:
-    red, blue = looks
+    red, blue = vectors
     found = propose(pack, centres({"apple": red, "Apple ": blue}, [2, 4]), image, local_only)
     (only,) = found.proposals
     assert (only.noun, only.merged, only.prototypes) == ("Apple ", ("apple",), 6)
 
 
 def test_pixels_without_regions_vote_too(
-    pack: Pack, image: np.ndarray, looks: np.ndarray, local_only: SegmentationParameters
+    pack: Pack, image: np.ndarray, vectors: np.ndarray, local_only: SegmentationParameters
 ) -> None:
     dense = local_only.replace(superpixels=local_only.superpixels.replace(algorithm="none"))
-    found = propose(pack, centres({"apple": looks[0], "plum": looks[1]}), image, dense)
+    found = propose(pack, centres({"apple": vectors[0], "plum": vectors[1]}), image, dense)
     assert {proposal.noun for proposal in found.proposals} == {"apple", "plum"}
     assert sum(proposal.area_share for proposal in found.proposals) == pytest.approx(1.0)
 
 
 def test_nouns_that_cannot_be_categories_are_passed_over(
-    pack: Pack, image: np.ndarray, looks: np.ndarray, local_only: SegmentationParameters
+    pack: Pack, image: np.ndarray, vectors: np.ndarray, local_only: SegmentationParameters
 ) -> None:
-    bank = centres({"x" * 500: looks[0], "apple": looks[1]})
+    bank = centres({"x" * 500: vectors[0], "apple": vectors[1]})
     assert [proposal.noun for proposal in propose(pack, bank, image, local_only).proposals] == ["apple"]
     with pytest.raises(InputError, match="name categories"):
-        propose(pack, centres({"x" * 500: looks[0]}), image, local_only)
+        propose(pack, centres({"x" * 500: vectors[0]}), image, local_only)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_parameters_out_of_range_are_refused(wrong: dict[str, float]) -> None:
 
 
 def test_a_segmenter_proposes_from_its_bank_and_sees_it_grow(
-    pack: Pack, image: np.ndarray, looks: np.ndarray, local_only: SegmentationParameters, tmp_path: Path
+    pack: Pack, image: np.ndarray, vectors: np.ndarray, local_only: SegmentationParameters, tmp_path: Path
 ) -> None:
     def prototype(noun: str, vector: np.ndarray) -> Prototype:
         return Prototype(
@@ -243,10 +243,10 @@ def test_a_segmenter_proposes_from_its_bank_and_sees_it_grow(
     segmenter = Segmenter(pack, store, bank="fruit@1")
     with pytest.raises(InputError, match="the bank is empty"):
         segmenter.propose(image, local_only)
-    store.add([prototype("apple", looks[0])])
+    store.add([prototype("apple", vectors[0])])
     first = segmenter.propose(image, local_only)
     assert ([proposal.noun for proposal in first.proposals], first.bank) == (["apple"], "fruit@1")
-    store.add([prototype("plum", looks[1])])
+    store.add([prototype("plum", vectors[1])])
     second = segmenter.propose(image, local_only)
     assert [proposal.noun for proposal in second.proposals] == ["apple", "plum"]
     segmentation = segmenter.segment(image, second.categories, local_only)

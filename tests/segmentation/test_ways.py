@@ -161,13 +161,13 @@ def test_exemplars_count_as_the_parameters_say(pack: Pack, tmp_path: Path) -> No
     (own,), (other,) = make_prototypes(pack, ("dog",), 1, "exemplar"), make_prototypes(pack, ("dog",), 2)
     with open_bank(pack, tmp_path / "bank") as store:
         store.add([own, other])
-        looks = TextPrototypes(ClassPrototypes(store), pack.image_text)
+        prototypes = TextPrototypes(ClassPrototypes(store), pack.image_text)
         directions = np.eye(pack.backbone.dimension, dtype=np.float32)
 
         def fetched(**changes: object) -> np.ndarray:
             """The direction of the class prototype: its cosines with the axes."""
             parameters = with_changes(pack, **changes).replace(k=8)
-            return looks.comparison(["dog"], parameters, 1)(torch.from_numpy(directions)).numpy()[:, 0]
+            return prototypes.comparison(["dog"], parameters, 1)(torch.from_numpy(directions)).numpy()[:, 0]
 
         own_vector, other_vector = (each.vector.astype(np.float16).astype(np.float32) for each in (own, other))
         for changes, mean in (
