@@ -17,7 +17,9 @@ class Model(BaseModel):
         InputError: a value is missing, unknown, of another type or out of its range.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True, defer_build=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True, defer_build=True
+    )
 
     def __init__(self, /, **values: Any) -> None:  # noqa: ANN401 - as pydantic has it; subclasses show their fields
         """Check and keep values by their names."""
