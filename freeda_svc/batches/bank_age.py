@@ -43,7 +43,7 @@ class BankAge:
         except UnavailableError as error:
             if not self._keep_older:
                 raise UnavailableError(
-                    f"which files are older than the bank cannot be told: {error}; --keep-older keeps them all"
+                    f"which files are older than the bank is not known: {error}; --keep-older keeps them all"
                 ) from error
             self.unknown = str(error)
             return False

@@ -21,7 +21,7 @@ _RESULT_ENDINGS = (".mask.png", ".overlay.png", ".scores.png")
 _NO_PICTURES = frozenset(
     (".csv", ".geojson", ".html", ".json", ".md", ".npz", ".toml", ".tsv", ".txt", ".xml", ".yaml", ".yml")
 )
-"""Endings of files that nobody expects to be segmented, results of an earlier run among them."""
+"""Endings of files that are passed over silently, results of earlier runs among them."""
 
 
 @dataclass(frozen=True)

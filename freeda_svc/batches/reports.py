@@ -66,7 +66,7 @@ def drawable_words(words: Sequence[UnknownWord], nouns: Collection[str] | None) 
 
     Args:
         words: that the bank does not know.
-        nouns: all that the generator can draw; None where it draws anything, or nobody knows.
+        nouns: all that the generator can draw; None where it draws anything, or that is not known.
     """
     return [word.text for word in words if nouns is not None and word.text in nouns]
 

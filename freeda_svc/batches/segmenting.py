@@ -32,7 +32,7 @@ from freeda_svc.parameters import SegmentationParameters
 from freeda_svc.segmentation import Category, Segmentation, Segmenter, check_categories
 
 KEPT_RESULTS = ".freeda-results"
-"""The subfolder with the results that files for all images are made of, and with the colours that were shown."""
+"""The subfolder with the results that files for all images need, and with the colours used."""
 
 _DIGITS = 32
 

@@ -31,8 +31,8 @@ def backup(context: click.Context, folder: Path, *, quiet: bool, as_json: bool) 
     from freeda_svc.workers.backups.saving import back_up_home  # noqa: PLC0415 - takes a while to import
 
     settings = read_settings(context)
-    with shown_progress("files copied", quiet=quiet or as_json) as tell:
-        saved = back_up_home(settings, folder, tell)
+    with shown_progress("files copied", quiet=quiet or as_json) as report:
+        saved = back_up_home(settings, folder, report)
     if as_json:
         print_json({"folder": str(folder), **asdict(saved)})
         return
@@ -50,7 +50,7 @@ def backup(context: click.Context, folder: Path, *, quiet: bool, as_json: bool) 
 @outcome_option
 @click.pass_context
 def restore(context: click.Context, folder: Path, *, quiet: bool, as_json: bool) -> None:
-    """Put a backup back into a home that is not there yet.
+    """Restore a backup into a home that does not exist yet.
 
     Every file is checked against its checksum. The home appears whole or not at all; one that is not empty is refused:
     move it away first, or give another one with --home. Work that was under way when the backup was made goes on with
@@ -64,8 +64,8 @@ def restore(context: click.Context, folder: Path, *, quiet: bool, as_json: bool)
     from freeda_svc.workers.backups.restoring import restore_home  # noqa: PLC0415 - as above
 
     settings = read_settings(context)
-    with shown_progress("files put back", quiet=quiet or as_json) as tell:
-        saved = restore_home(settings, folder, tell)
+    with shown_progress("files put back", quiet=quiet or as_json) as report:
+        saved = restore_home(settings, folder, report)
     if as_json:
         print_json({"home": str(settings.home), **asdict(saved)})
         return

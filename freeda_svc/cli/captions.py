@@ -1,4 +1,4 @@
-"""``freeda captions``: what a caption file holds, before anything is made of it."""
+"""``freeda captions``: what a caption file contains, before it is ingested."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -37,7 +37,7 @@ class NounCounts:
 
 @click.group()
 def captions() -> None:
-    """Look into caption files; nothing is ingested."""
+    """Inspect caption files; nothing is ingested."""
 
 
 @captions.command()

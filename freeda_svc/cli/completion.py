@@ -90,10 +90,10 @@ def complete_banks(context: click.Context) -> Iterator[CompletionItem]:
 
     with closing(open_banks(settings)) as banks:
         for summary in banks.summaries():
-            told = counted(summary.prototypes, "prototype")
+            size = counted(summary.prototypes, "prototype")
             if summary.current:
-                yield CompletionItem(summary.bank.name, help=told)
-            yield CompletionItem(str(summary.bank), help=told)
+                yield CompletionItem(summary.bank.name, help=size)
+            yield CompletionItem(str(summary.bank), help=size)
 
 
 @_completing

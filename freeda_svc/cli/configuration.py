@@ -30,7 +30,7 @@ Options of a command win over the environment ({ENVIRONMENT_PREFIX}PACK, ...), t
 @outcome_option
 @click.pass_context
 def init(context: click.Context, *, force: bool, as_json: bool) -> None:
-    """Write a settings file that explains itself.
+    """Write a commented settings file.
 
     freeda.toml in the home gets every setting with its default, all commented out: until you change one nothing
     differs. Nothing is asked, and freeda works without the file, too.
@@ -76,10 +76,10 @@ def config(context: click.Context, *, as_json: bool) -> None:
 def settings_file() -> str:
     """Return a settings file in which every setting stands with its default, commented out."""
     lines = [f"# {line}" for line in _HEAD.splitlines()]
-    told = explanations()
+    texts = explanations()
     for name, field in Settings.model_fields.items():
         if name != "home":  # the file lies in it
-            lines += ["", *textwrap.wrap(f"{name}: {told[name]}", _WIDTH, initial_indent="# ", subsequent_indent="# ")]
+            lines += ["", *textwrap.wrap(f"{name}: {texts[name]}", _WIDTH, initial_indent="# ", subsequent_indent="# ")]
             lines += [f"# {name} = {json.dumps(field.default)}"]  # JSON's texts and numbers are valid TOML
     return "\n".join(lines) + "\n"
 

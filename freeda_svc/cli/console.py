@@ -68,7 +68,7 @@ def confirm(question: str, *, yes: bool) -> None:
         yes: whether --yes was given.
 
     Raises:
-        click.UsageError: nobody can be asked.
+        click.UsageError: there is no terminal to ask at.
         click.Abort: the answer is no.
     """
     if yes:
@@ -114,24 +114,24 @@ def track(label: str, counts: Iterable[tuple[int, int]], *, unit: str = "", quie
         unit: what is counted, in the plural.
         quiet: show nothing.
     """
-    with shown_progress(label, unit=unit, quiet=quiet) as tell:
+    with shown_progress(label, unit=unit, quiet=quiet) as report:
         for done, total in counts:
-            tell(done, total)
+            report(done, total)
 
 
 @contextmanager
 def shown_progress(label: str, *, unit: str = "", quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
     """Show progress as long as the block lasts: a live bar on a terminal, a plain line every few seconds elsewhere.
 
-    Both tell what is counted, how fast it goes, and for how long it will, as soon as that is known.
+    Both show the count, the rate and the time left, as soon as these are known.
 
     Args:
         label: what is going on.
-        unit: what is counted, in the plural; not told where the label says it already.
+        unit: what is counted, in the plural; left out where the label is the same.
         quiet: show nothing.
 
     Yields:
-        What is to be told (done, total) again and again.
+        A function to call with (done, total) again and again.
     """
     if quiet:
         yield lambda _done, _total: None
@@ -139,23 +139,23 @@ def shown_progress(label: str, *, unit: str = "", quiet: bool = False) -> Iterat
     unit = "" if label == unit else unit
     pace = Pace()
     if sys.stderr.isatty():
-        columns = (TextColumn("{task.description}"), BarColumn(BAR_WIDTH), TextColumn("{task.fields[told]}"))
+        columns = (TextColumn("{task.description}"), BarColumn(BAR_WIDTH), TextColumn("{task.fields[text]}"))
         with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
-            task = progress.add_task(label, total=None, told="")
+            task = progress.add_task(label, total=None, text="")
 
-            def tell(done: int, total: int) -> None:
-                told = f"{done}/{total}{unit and f' {unit}'}{pace.told(done, total)}"
-                progress.update(task, completed=done, total=total, told=told)
+            def report(done: int, total: int) -> None:
+                text = f"{done}/{total}{unit and f' {unit}'}{pace.text(done, total)}"
+                progress.update(task, completed=done, total=total, text=text)
 
-            yield tell
+            yield report
         return
     plain = _PlainLines(label, unit, pace)
-    yield plain.tell
+    yield plain.report
     plain.end()
 
 
 class Pace:
-    """How fast something goes, since it was first looked at."""
+    """The rate of something, since it was first counted."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -167,8 +167,8 @@ class Pace:
         """Since the beginning."""
         return self._clock() - self._begun
 
-    def told(self, done: int, total: int) -> str:
-        """Say how fast it goes and how long it will take, as in ``, 0.4/s, 1 min left``; empty while nobody knows."""
+    def text(self, done: int, total: int) -> str:
+        """Return rate and time left, as in ``, 0.4/s, 1 min left``; empty while they are not known."""
         if self._first is None:
             self._first, self._begun = done, self._clock()
         seconds = self.seconds
@@ -190,10 +190,10 @@ class _PlainLines:
         self._latest: tuple[int, int] | None = None
         self._spoken_at = float("-inf")
 
-    def tell(self, done: int, total: int) -> None:
+    def report(self, done: int, total: int) -> None:
         self._latest = done, total
         quiet_for = time.monotonic() - self._spoken_at
-        pace = self._pace.told(done, total)
+        pace = self._pace.text(done, total)
         if self._latest != self._said and quiet_for >= PLAIN_LINE_SECONDS:
             self._say(pace)
         elif quiet_for >= SILENT_SECONDS and done < total:
@@ -201,7 +201,7 @@ class _PlainLines:
 
     def end(self) -> None:
         if self._latest is not None and self._latest != self._said:
-            self._say(self._pace.told(*self._latest))
+            self._say(self._pace.text(*self._latest))
 
     def _say(self, more: str) -> None:
         assert self._latest is not None

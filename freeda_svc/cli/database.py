@@ -29,7 +29,7 @@ def upgrade(context: click.Context, *, as_json: bool) -> None:
     """
     settings = read_settings(context)
     migrations.upgrade(settings)
-    _tell(migrations.check_current(settings), as_json=as_json)
+    _print_revision(migrations.check_current(settings), as_json=as_json)
 
 
 @database.command()
@@ -49,8 +49,8 @@ def check(context: click.Context, *, as_json: bool) -> None:
         raise NotFoundError(
             f"there is no database in {settings.home} yet: the first job makes it, or freeda db upgrade"
         )
-    _tell(migrations.check_current(settings), as_json=as_json)
+    _print_revision(migrations.check_current(settings), as_json=as_json)
 
 
-def _tell(revision: str, *, as_json: bool) -> None:
+def _print_revision(revision: str, *, as_json: bool) -> None:
     print_json({"revision": revision}) if as_json else click.echo(f"the database is at revision {revision}")

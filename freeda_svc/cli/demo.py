@@ -46,7 +46,7 @@ def demo(out: Path, captions: int, scenes: int, *, quiet: bool, as_json: bool) -
         report = run_demo(DemoPlan(captions=captions, scenes=scenes), out, follow)
     except KeyboardInterrupt:
         raise Interrupted(
-            f"Interrupted; the demonstration is stopped. What it has written is in {out}; the same command begins anew."
+            f"Interrupted; the demonstration is stopped. What it wrote is in {out}; the same command starts again."
         ) from None
     if as_json:
         print_json(report)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from freeda_svc.evaluation import Ablated, Dataset, Variant
     from freeda_svc.packs import Pack
 
-Tell = Callable[[int, int], None] | None
+Report = Callable[[int, int], None] | None
 
 
 @click.command()
@@ -93,9 +93,9 @@ def _run(folder: Path, captions: int, scenes: int, *, ablated: bool, quiet: bool
     dataset: Dataset = write_validation_set(folder / "scenes", scenes)
     sizes = pack.image_text.dimension, pack.backbone.dimension
     with closing(make_or_open_folder(folder / "bank", pack.fingerprint, *sizes)) as store:
-        with _shown("captions", quiet=quiet) as tell:
-            _fill(store, pack, captions, tell)
-        with _shown("ablation" if ablated else "scenes", quiet=quiet) as tell:
+        with _shown("captions", quiet=quiet) as report:
+            _fill(store, pack, captions, report)
+        with _shown("ablation" if ablated else "scenes", quiet=quiet) as report:
             return ablate(
                 Segmenter(with_encoder_cache(pack), store),
                 store,
@@ -103,11 +103,11 @@ def _run(folder: Path, captions: int, scenes: int, *, ablated: bool, quiet: bool
                 variants,
                 folder=folder / "counts",
                 identity={"pack": pack.fingerprint, "captions": captions},
-                on_progress=tell,
+                on_progress=report,
             )
 
 
-def _fill(store: "QdrantStore", pack: "Pack", captions: int, tell: Tell) -> None:
+def _fill(store: "QdrantStore", pack: "Pack", captions: int, report: Report) -> None:
     from freeda_svc.evaluation import fill_bank, validation_captions  # noqa: PLC0415 - brings much
     from freeda_svc.prototypes.builder import PrototypeBuilder  # noqa: PLC0415 - brings the models
 
@@ -116,7 +116,7 @@ def _fill(store: "QdrantStore", pack: "Pack", captions: int, tell: Tell) -> None
         PrototypeBuilder(pack),
         validation_captions(captions),
         pack.parameters.generation.batch_size,
-        on_progress=tell,
+        on_progress=report,
     )
 
 
@@ -147,8 +147,8 @@ def _shown(label: str, *, quiet: bool) -> Iterator[Any]:
     if quiet:
         yield None
         return
-    with shown_progress(label) as tell:
-        yield tell
+    with shown_progress(label) as report:
+        yield report
 
 
 @contextmanager

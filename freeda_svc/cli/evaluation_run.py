@@ -1,4 +1,4 @@
-"""Running one evaluation from the command line: its options, the bank, progress, and what is told at the end."""
+"""Running one evaluation from the command line: its options, the bank, progress and the report."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -40,7 +40,7 @@ class EvaluationRun:
         out: folder for what is kept; nothing is kept when None.
         limit: how many images; all when None.
         overrides: parameters that are changed.
-        identity: what else tells this evaluation from others.
+        identity: what else distinguishes this evaluation from others.
         drawn_on: on what the labels were drawn of images that have an EXIF orientation.
         quiet: show no progress.
         as_json: print JSON instead of a table.
@@ -97,7 +97,7 @@ def read_run(given: Mapping[str, Any], identity: Mapping[str, Any]) -> Evaluatio
 
     Args:
         given: their values by their names.
-        identity: what else tells this evaluation from others.
+        identity: what else distinguishes this evaluation from others.
 
     Raises:
         UsageError: options do not go together.
@@ -108,7 +108,7 @@ def read_run(given: Mapping[str, Any], identity: Mapping[str, Any]) -> Evaluatio
 
 
 def run_evaluation(settings: Settings, open_dataset: Callable[[], Dataset], adjust: Adjust, run: EvaluationRun) -> None:
-    """Evaluate a dataset with the pack and a bank of an installation, and tell the result.
+    """Evaluate a dataset with the pack and a bank of an installation, and print the result.
 
     Args:
         settings: the installation.
@@ -126,8 +126,8 @@ def run_evaluation(settings: Settings, open_dataset: Callable[[], Dataset], adju
     dataset = open_dataset()
     images = dataset.images[: run.limit]
     quickly = run if len(images) > MANY_IMAGES else replace(run, quiet=True)
-    with _progress(f"look through {dataset.name}", quickly) as tell:
-        true = look_through(dataset, images, run.drawn_on, tell)
+    with _progress(f"look through {dataset.name}", quickly) as report:
+        true = look_through(dataset, images, run.drawn_on, report)
     remark = true.remark(dataset)
     if true.ignored and remark and not run.quiet:  # perhaps values mean something else than was said
         click.echo(f"{dataset.name}: {remark}", err=True)
@@ -146,7 +146,7 @@ def run_evaluation(settings: Settings, open_dataset: Callable[[], Dataset], adju
         }
         kept = None if run.out is None else KeptCounts(run.out, identity)
         started = time.perf_counter()
-        with _progress(f"eval {dataset.name}", run) as tell:
+        with _progress(f"eval {dataset.name}", run) as report:
             result = evaluate(
                 Segmenter(pack, store, bank=str(name)),
                 dataset,
@@ -154,17 +154,17 @@ def run_evaluation(settings: Settings, open_dataset: Callable[[], Dataset], adju
                 kept=kept,
                 limit=run.limit,
                 drawn_on=run.drawn_on,
-                on_progress=tell,
+                on_progress=report,
             )
-        report = {
+        outcome = {
             **identity,
             **asdict(result),
             "ignored_pixels": true.ignored,
             "seconds": round(time.perf_counter() - started, 1),
         }
     if run.out is not None:
-        write_report(run.out, report)
-    print_json(report) if run.as_json else print_evaluation(result, remark)
+        write_report(run.out, outcome)
+    print_json(outcome) if run.as_json else print_evaluation(result, remark)
 
 
 @contextmanager
@@ -194,8 +194,8 @@ def _progress(label: str, run: EvaluationRun) -> Iterator[Callable[[int, int], N
         if run.quiet:
             yield None
             return
-        with shown_progress(label) as tell:
-            yield tell
+        with shown_progress(label) as report:
+            yield report
     except KeyboardInterrupt:
         if run.out is None:
             raise Interrupted(

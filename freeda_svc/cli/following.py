@@ -16,7 +16,7 @@ from freeda_svc.jobs.states import ENDED_JOB_STATES
 from freeda_svc.settings import Settings
 
 LOOK_SECONDS = 2.0
-"""Who follows a job is woken when it changes; so often it looks where nobody tells."""
+"""Pause between two looks at a job where no message announces its changes, seconds."""
 ERRORS_SHOWN = 5
 ABSENT_SECONDS = 6.0
 """After so long without its worker a command says so; one that is restarted takes less."""

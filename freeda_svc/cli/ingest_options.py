@@ -42,7 +42,7 @@ def finish_ingest(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Print the accepted job, or follow it, tell what it added and leave with its exit code.
+    """Print the accepted job, or follow it, print what it added and exit with its code.
 
     Args:
         context: of the command.

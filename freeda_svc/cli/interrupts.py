@@ -1,4 +1,4 @@
-"""Ctrl-C: a command ends within seconds, whatever it is doing, and remembers that it was told to.
+"""Ctrl-C: a command ends within seconds, whatever it is doing, and remembers that it was interrupted.
 
 Python raises KeyboardInterrupt between two steps of its own. It drops one that is raised in a finaliser, and inside a
 library that waits for a disk or a server there is no step for a long time. So the signal also wakes a thread.
@@ -16,22 +16,22 @@ from types import FrameType
 from freeda_svc.cli.exit_codes import EXIT_INTERRUPTED
 
 END_SECONDS = 2.5
-"""After so long the command is ended from outside; a second Ctrl-C ends it at once."""
+"""After so long the watch ends the process; a second Ctrl-C ends it at once."""
 _SHOW_CURSOR = "\x1b[?25h"
 
 
 class InterruptWatch:
-    """Sees to it that the process ends soon after Ctrl-C; as a context for the whole of a command."""
+    """Ends the process soon after Ctrl-C; a context around the whole command."""
 
     def __init__(self, last_words: Callable[[], str]) -> None:
         """Prepare it.
 
         Args:
-            last_words: what to say when the command has to be ended from outside.
+            last_words: returns the message for when the watch has to end the process.
         """
         self.pressed = False
-        self.told = False
-        """Whether the command has said itself that it was interrupted."""
+        self.reported = False
+        """Whether the command has printed itself that it was interrupted."""
         self._last_words = last_words
         self._reading, self._writing = socket.socketpair()
         self._writing.setblocking(False)
@@ -43,7 +43,7 @@ class InterruptWatch:
         return self
 
     def __exit__(self, *_raised: object) -> None:
-        if not self.pressed:  # otherwise it watches what happens at the end of the process, too
+        if not self.pressed:  # otherwise it also watches the end of the process
             self.stand_back()
 
     def stand_back(self) -> None:
@@ -68,7 +68,7 @@ class InterruptWatch:
         self._end()
 
     def _end(self) -> None:
-        if not self.told:
+        if not self.reported:
             cursor = _SHOW_CURSOR if sys.stderr.isatty() else ""
             with suppress(OSError):
                 os.write(2, f"{cursor}\n{self._last_words()}\n".encode())
@@ -93,7 +93,7 @@ def watched_interrupts(last_words: Callable[[], str]) -> Iterator[InterruptWatch
 
 
 def leave_interrupts_to_worker() -> None:
-    """Let a worker end in its own time: it lets the item in hand end first."""
+    """Let a worker end in its own time: it finishes its running item first."""
     for watch in _watches:
         watch.stand_back()
 

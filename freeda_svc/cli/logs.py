@@ -1,4 +1,4 @@
-"""``freeda logs``: what the worker told, readably."""
+"""``freeda logs``: the worker's log, readably."""
 
 import json
 import os
@@ -24,7 +24,7 @@ _LEFT_OUT = ("logger",)
 
 
 @click.command()
-@click.option("--follow", "-f", is_flag=True, help="Go on with what is told from now on, until Ctrl-C.")
+@click.option("--follow", "-f", is_flag=True, help="Go on with new lines until Ctrl-C.")
 @click.option(
     "--lines",
     "-n",
@@ -38,7 +38,7 @@ _LEFT_OUT = ("logger",)
 @click.option("--json", "as_json", is_flag=True, help="As they are in the file: one JSON object a line.")
 @click.pass_context
 def logs(context: click.Context, *, follow: bool, lines: int, name: str | None, as_json: bool) -> None:
-    """Show what the worker told: the last lines of its log.
+    """Show the last lines of the worker's log.
 
     The log lies in the home (`logs/worker.log`), one JSON object a line. It is put aside when it has 10 MiB, and five
     older ones are kept. Times are those of this machine.
@@ -129,18 +129,18 @@ def readable(line: str) -> str:
     'info     item done  job=1f'
     """
     try:
-        told = json.loads(line)
+        entry = json.loads(line)
     except ValueError:
-        told = None
-    if not isinstance(told, dict):
+        entry = None
+    if not isinstance(entry, dict):
         return _printable(line)
-    level = str(told.get("level", ""))
+    level = str(entry.get("level", ""))
     shown = click.style(f"{level:8}", fg=_COLOURS[level]) if level in _COLOURS else f"{_printable(level):8}"
-    head = (_local_time(told.get("timestamp")), shown)
+    head = (_local_time(entry.get("timestamp")), shown)
     known = {*_SHOWN_FIRST, *_SHOWN_LAST, *_LEFT_OUT}
-    rest = " ".join(f"{key}={_value(value)}" for key, value in told.items() if key not in known)
-    event = _printable(str(told.get("event", "")))
-    long = [text for key in _SHOWN_LAST if isinstance(text := told.get(key), str)]
+    rest = " ".join(f"{key}={_value(value)}" for key, value in entry.items() if key not in known)
+    event = _printable(str(entry.get("event", "")))
+    long = [text for key in _SHOWN_LAST if isinstance(text := entry.get(key), str)]
     return "\n".join(
         [
             " ".join(part for part in (*head, event) if part) + (f"  {rest}" if rest else ""),

@@ -20,23 +20,23 @@ NO_PLUGINS = ("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 COMMANDS: dict[str, Entry] = {
     "demo": Entry("demo:demo", "Go from captions to masks on the miniature world."),
-    "init": Entry("configuration:init", "Write a settings file that explains itself."),
+    "init": Entry("configuration:init", "Write a commented settings file."),
     "config": Entry("configuration:config", "Show every setting and where its value came from."),
-    "doctor": Entry("doctor:doctor", "Check every part, and say what to do."),
+    "doctor": Entry("doctor:doctor", "Check every part of the installation, and suggest fixes."),
     "up": Entry("service:up", "Run the broker and a worker until Ctrl-C."),
     "worker": Entry("service:worker", "Run a worker on a broker of your own until Ctrl-C."),
-    "logs": Entry("logs:logs", "Show what the worker told: the last lines of its log."),
-    "captions": Entry("captions:captions", "Look into caption files; nothing is ingested."),
+    "logs": Entry("logs:logs", "Show the last lines of the worker's log."),
+    "captions": Entry("captions:captions", "Inspect caption files; nothing is ingested."),
     "ingest": Entry("ingest:ingest", "Turn captions into prototypes and add them to the bank."),
     "segment": Entry("segment:segment", "Label every pixel of images with a category."),
     "eval": Entry("evaluation:evaluation", "Measure how well images with true labels are segmented."),
     "jobs": Entry("jobs:jobs", "List, watch, cancel and retry jobs; fetch their results."),
-    "queue": Entry("queue:queue", "Show what waits and what runs."),
-    "top": Entry("top:top", "Watch the whole installation live."),
-    "bank": Entry("bank:bank", "Look into banks of prototypes and change them, also while a worker uses them."),
-    "packs": Entry("packs:packs", "See, fetch and check model packs: the three models with their settings."),
+    "queue": Entry("queue:queue", "Show waiting and running items."),
+    "top": Entry("top:top", "Watch jobs, queue and worker live."),
+    "bank": Entry("bank:bank", "Inspect and change banks of prototypes, also while a worker uses them."),
+    "packs": Entry("packs:packs", "List, fetch and verify model packs: three models with their settings."),
     "backup": Entry("backups:backup", "Back up this home into a new folder."),
-    "restore": Entry("backups:restore", "Put a backup back into a home that is not there yet."),
+    "restore": Entry("backups:restore", "Restore a backup into a home that does not exist yet."),
     "db": Entry("database:database", "Bring the database of jobs up to date."),
     "completion": Entry("completion:completion", "Print a script that completes commands in your shell."),
 }
@@ -107,7 +107,7 @@ def main() -> None:
             sys.exit(EXIT_INTERRUPTED)
         finally:
             if watch is not None:
-                watch.told = True
+                watch.reported = True
 
 
 def _run() -> None:
@@ -137,21 +137,21 @@ def _last_words() -> str:
 
 
 def _jobs_made() -> dict[str, bool]:
-    """The jobs that this command has made; False for those of which nobody knows whether they were accepted."""
+    """The jobs that this command has made; False for those that may not have been accepted."""
     acceptance = sys.modules.get(ACCEPTANCE)  # commands that make none do without it
     return {} if acceptance is None else acceptance.jobs_of_this_process()
 
 
 def _as_accepted(job_id: str, is_accepted: bool) -> str:
     return (
-        f"Job {job_id} {'was' if is_accepted else 'may have been'} accepted: `freeda jobs show {job_id}` tells how far "
+        f"Job {job_id} {'was' if is_accepted else 'may have been'} accepted: `freeda jobs show {job_id}` shows how far "
         f"it is, `freeda jobs cancel {job_id}` ends it."
     )
 
 
-def _jobs_left(context: click.Context, told: str) -> list[str]:
-    """A line for each job that a command which fails has made, unless it is told already: how far it came."""
-    made = {job_id: is_accepted for job_id, is_accepted in _jobs_made().items() if job_id not in told}
+def _jobs_left(context: click.Context, message: str) -> list[str]:
+    """Return a line for each job that a failing command has made, unless its message names it: how far it came."""
+    made = {job_id: is_accepted for job_id, is_accepted in _jobs_made().items() if job_id not in message}
     lines = []
     for job_id, is_accepted in made.items():
         from freeda_svc.cli.following import ended_as  # noqa: PLC0415 - who has made a job has imported most of it

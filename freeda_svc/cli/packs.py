@@ -1,4 +1,4 @@
-"""``freeda packs``: the model packs, what they are made of, and bringing them here."""
+"""``freeda packs``: the model packs, their parts, and fetching them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ pack_argument = click.argument("name", shell_complete=complete_packs)
 
 @click.group()
 def packs() -> None:
-    """See, fetch and check model packs: the three models with their settings."""
+    """List, fetch and verify model packs: three models with their settings."""
 
 
 @packs.command("list")
@@ -111,16 +111,16 @@ def fetch(context: click.Context, name: str, *, quiet: bool, as_json: bool) -> N
     folder = read_settings(context).packs_folder
     if not is_recipe(name):
         place, _ = find_pack(name, folder)
-        told = f"{name} is in {place}; nothing is to be fetched"
+        text = f"{name} is in {place}; there is nothing to fetch"
     else:
         recipe = read_recipe(name)
-        place, told = folder / recipe.name, f"{recipe.name} is in {folder / recipe.name}"
+        place, text = folder / recipe.name, f"{recipe.name} is in {folder / recipe.name}"
         for source in recipe.sources.values():
             use = source.commercial_use
             told_use = f"; commercial use: {use}" if use and use != "free" else ""
             click.echo(f"{source.description}: {source.licence}{told_use}", err=as_json)
         track(f"Fetching {recipe.name} (MB)", _in_megabytes(fetch_pack(recipe, folder)), quiet=quiet)
-    print_json({"pack": place.name, "folder": str(place)}) if as_json else click.echo(told)
+    print_json({"pack": place.name, "folder": str(place)}) if as_json else click.echo(text)
 
 
 @packs.command()

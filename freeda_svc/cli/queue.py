@@ -1,4 +1,4 @@
-"""``freeda queue``: what waits and what runs."""
+"""``freeda queue``: waiting and running items."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -28,9 +28,9 @@ RUNNING_COLUMNS = ("job", "item", "what", "attempt", "for", "lease until (UTC)",
 @json_option
 @click.pass_context
 def queue(context: click.Context, *, as_json: bool) -> None:
-    """Show what waits and what runs.
+    """Show waiting and running items.
 
-    For each kind of work: items that wait, by priority, and for how long the oldest has waited; items in hand, with the
+    For each kind of work: items that wait, by priority, and for how long the oldest has waited; running items, with the
     worker that has each and until when it may be silent; and how many were done a minute lately.
 
     \b
@@ -64,7 +64,7 @@ def queue_rows(states: Sequence[QueueState]) -> list[tuple[object, ...]]:
 
 
 def running_rows(states: Sequence[QueueState]) -> list[tuple[object, ...]]:
-    """Return a row for each item in a worker's hands."""
+    """Return a row for each running item."""
     moment = now()
     rows: list[tuple[object, ...]] = []
     for item in (item for state in states for item in state.running):

@@ -75,7 +75,7 @@ def _section(called: str, command: click.Command) -> str:
     lines += ["```", usage, "```", ""]
     if options:
         lines += ["| option | |", "|---|---|"]
-        lines += [f"| `{_cell(names)}` | {_cell(told)} |" for names, told in options]
+        lines += [f"| `{_cell(names)}` | {_cell(text)} |" for names, text in options]
         lines += [""]
     return "\n".join(lines)
 

@@ -54,7 +54,7 @@ def show_plan(plan: Plan, manifest: ResultsManifest) -> None:
         images = counted(len(plan.otherwise), "image")
         click.echo(f"made for other categories, parameters, models or another bank: {images}; done again", err=True)
     if plan.age_unknown:
-        click.echo(f"which files are older than the bank cannot be told, all are kept: {plan.age_unknown}", err=True)
+        click.echo(f"which files are older than the bank is not known, all are kept: {plan.age_unknown}", err=True)
     if plan.older:
         what = "kept, as asked for" if plan.keeps_older else "done again; --keep-older keeps such files"
         click.echo(f"older than what is in the bank now: {counted(len(plan.older), 'image')}; {what}", err=True)

@@ -80,7 +80,7 @@ def follow_images(
     with (
         remembered_interrupts() as raise_if_interrupted,
         watched_changes(settings, {image.job for image in images}) as changes,
-        shown_progress(label, quiet=quiet) as tell,
+        shown_progress(label, quiet=quiet) as report,
     ):
         watch = WorkerWatch(settings)
         while waiting:
@@ -92,9 +92,9 @@ def follow_images(
                     if state not in OPEN_ITEM_STATES and (job, number) in waiting:
                         image, picture = waiting.pop((job, number))
                         _end(outcome, image, picture, state, target)
-                        tell(len(images) - len(waiting) - len(outcome.failed), len(images))
+                        report(len(images) - len(waiting) - len(outcome.failed), len(images))
             raise_if_interrupted()
-            tell(len(images) - len(waiting) - len(outcome.failed), len(images))
+            report(len(images) - len(waiting) - len(outcome.failed), len(images))
             if waiting:
                 watch.look(states)
                 time.sleep(_LOOKS_A_PAUSE * (time.monotonic() - began))

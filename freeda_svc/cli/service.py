@@ -25,7 +25,7 @@ device_option = click.option(
 def up(context: click.Context, device: str | None) -> None:
     """Run the broker and a worker until Ctrl-C.
 
-    Both run in the foreground; everything lies in the home directory. Ctrl-C lets the item in hand end and stops
+    Both run in the foreground; everything lies in the home directory. Ctrl-C lets the running item finish and stops
     both; a second Ctrl-C hands it back at once. What is queued stays queued.
 
     \b
@@ -97,10 +97,10 @@ def _run_until_stopped(settings: Settings, run: Callable[[], None], command: str
 
     if settings.log_format == "json":
         configure_logs(settings, to_file=False)  # also what is said before there is a log, and after it
-    told: list[str] = []
+    received: list[str] = []
 
     def note(sig: str = "", **_given: Any) -> None:  # noqa: ANN401 - Celery's interface
-        told.append(sig)
+        received.append(sig)
 
     worker_shutting_down.connect(note)
     leave_interrupts_to_worker()
@@ -108,5 +108,5 @@ def _run_until_stopped(settings: Settings, run: Callable[[], None], command: str
         run()
     finally:
         worker_shutting_down.disconnect(note)
-    if "SIGINT" in told:
+    if "SIGINT" in received:
         raise Interrupted(f"Stopped; what is queued waits for the next `{command}`.")

@@ -58,7 +58,7 @@ def configure_command_logs() -> None:
 
 
 def _configure() -> None:
-    import structlog  # noqa: PLC0415 - only when something is told
+    import structlog  # noqa: PLC0415 - only when something is logged
 
     structlog.configure(
         processors=[structlog.stdlib.add_log_level, _as_line],
@@ -69,6 +69,6 @@ def _configure() -> None:
 
 
 def _as_line(_logger: "WrappedLogger", _method: str, event: "EventDict") -> str:
-    told = ", ".join(f"{name} {value}" for name, value in event.items() if name not in {"event", "level"})
-    line = f"{event['level']}: {event['event']}" + (f" ({told})" if told else "")
+    values = ", ".join(f"{name} {value}" for name, value in event.items() if name not in {"event", "level"})
+    line = f"{event['level']}: {event['event']}" + (f" ({values})" if values else "")
     return one_line(line)

@@ -27,7 +27,7 @@ class BankSize:
 
     Attributes:
         name: with its version; without when there is none yet.
-        prototypes: how many it holds; None when that cannot be told.
+        prototypes: how many it holds; None when that is not known.
         problem: why not; empty when it can.
     """
 

@@ -36,7 +36,7 @@ from freeda_svc.settings import Settings
 @json_option
 @click.pass_context
 def top(context: click.Context, interval: float, *, once: bool, as_json: bool) -> None:
-    """Watch the whole installation live.
+    """Watch jobs, queue and worker live.
 
     Jobs and how far they are, items by state, what waits and who works on what, the bank's size and what went wrong
     lately. q or Ctrl-C ends it. Where there is no terminal, and with --once or --json, it is printed once.
@@ -57,7 +57,7 @@ def top(context: click.Context, interval: float, *, once: bool, as_json: bool) -
 
 
 def _watch(settings: Settings, interval: float) -> None:
-    """Show snapshots until a key ends it; a database that is away for a while is told and waited for."""
+    """Show snapshots until a key ends it; a database that is away for a while is reported and waited for."""
     console = Console()
 
     def look() -> RenderableType:

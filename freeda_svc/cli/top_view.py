@@ -23,7 +23,7 @@ LEAST = 6
 """What is made to fit gets no narrower than this."""
 TITLE_LINES = 2
 LEAST_ROWS = (3, 2, 2)
-"""Of jobs, items in hand and troubles, where there is little room."""
+"""Rows of jobs, running items and faults on a small terminal."""
 Row = Sequence[object]
 
 
@@ -115,7 +115,7 @@ def _head(settings: Settings, snapshot: Snapshot, width: int) -> list[Text]:
     return [
         _line(f"{home}  {moment}", width),
         _line(f"{counted(len(snapshot.overview.jobs), 'open job')}: {counts}", width),
-        _line(f"{own}; {len(workers)} with items in hand", width),
+        _line(f"{own}; {len(workers)} with running items", width),
         _line(f"bank {bank.name}: {bank.problem or counted(bank.prototypes or 0, 'prototype')}", width),
     ]
 

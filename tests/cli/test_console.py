@@ -30,10 +30,10 @@ def test_json_keeps_other_scripts(capsys: pytest.CaptureFixture[str]) -> None:
 def test_how_fast_it_goes_and_how_long_it_will_take() -> None:
     moments = iter([0.0, 10.0, 10.0, 30.0, 70.0, 130.0])
     pace = Pace(lambda: next(moments))
-    assert pace.told(4, 16) == ""  # 4 were done before anybody looked
-    assert pace.told(8, 16) == ", 12.0/min, 40 s left"
-    assert pace.told(124, 1000) == ", 2.0/s, 7 min 18 s left"
-    assert pace.told(16, 16) == ", 6.0/min"
+    assert pace.text(4, 16) == ""  # 4 were done before anybody looked
+    assert pace.text(8, 16) == ", 12.0/min, 40 s left"
+    assert pace.text(124, 1000) == ", 2.0/s, 7 min 18 s left"
+    assert pace.text(16, 16) == ", 6.0/min"
 
 
 def test_a_unit_is_told_and_long_silence_is_broken(

@@ -310,7 +310,7 @@ def test_items_that_nobody_works_on(freeda: Freeda, home: Path, inputs: Path) ->
     settings = load_settings()
     assert claim_next(settings, "worker-1") is not None
     [waiting] = _look(look_at_worker, settings)
-    told = "nobody works: 1 item waiting, 1 item in the hands of a worker that is gone"
+    told = "no worker runs: 1 item waiting, 1 item in the hands of a worker that is gone"
     assert (waiting.verdict, waiting.found) == (Verdict.WRONG, told)
     assert waiting.advice.startswith("run `freeda up`")
     with writing(settings) as session:

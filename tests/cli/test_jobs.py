@@ -128,7 +128,7 @@ def test_errors_are_listed_and_can_be_tried_again(
     [
         (
             "not yet",
-            "Job {0} was accepted: `freeda jobs show {0}` tells how far it is, `freeda jobs cancel {0}` ends it.",
+            "Job {0} was accepted: `freeda jobs show {0}` shows how far it is, `freeda jobs cancel {0}` ends it.",
         ),
         ("done", "Job {0} is done: `freeda jobs show {0}` shows it."),
         (
@@ -187,7 +187,7 @@ def test_jobs_that_ended_long_ago_are_removed_when_somebody_agrees(
     pruned = freeda("jobs", "prune", "--yes", "--json")
     assert (pruned.json["removed"], pruned.err) == (True, "")
     assert {job["id"] for job in freeda("jobs", "list", "--json").json} == {young, open_one}
-    assert freeda("jobs", "prune").out == "nothing is to be removed\n"
+    assert freeda("jobs", "prune").out == "there is nothing to remove\n"
     assert freeda("jobs", "prune", "--older-than", "0s", "--yes").out == "1 job and 0 files (0 B) are removed\n"
 
 

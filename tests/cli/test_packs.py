@@ -112,7 +112,7 @@ def test_a_pack_that_is_being_fetched_is_not_listed(freeda: Freeda, home: Path, 
 def test_fetching_what_is_bundled_does_nothing(freeda: Freeda) -> None:
     told = freeda("packs", "fetch", "miniature")
     assert told.code == 0
-    assert "nothing is to be fetched" in told.out
+    assert "there is nothing to fetch" in told.out
 
 
 def test_a_fetch_without_a_hub_is_one_line(freeda: Freeda, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -196,7 +196,7 @@ class TestOlderResults:
         assert "the worker is busy; --keep-older keeps them all" in ran.err
         kept = freeda(*self.COMMAND, "--keep-older")
         assert len(kept.json["skipped"]) == 3
-        assert kept.err == "which files are older than the bank cannot be told, all are kept: the worker is busy\n"
+        assert kept.err == "which files are older than the bank is not known, all are kept: the worker is busy\n"
 
     @pytest.mark.parametrize(
         "change", [("--categories-file", "words.txt"), ("--beta", "0.5"), ("--set", "short_side=32")]

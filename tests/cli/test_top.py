@@ -65,7 +65,7 @@ def test_everything_is_shown_once_where_there_is_no_terminal(freeda: Freeda, job
     assert f"{job}  ingest  running  [####................]  1/5 captions" in ran.out
     assert "bank default@1: 0 prototypes" in ran.out
     assert "worker-1" in ran.out
-    assert "no worker on this home; 1 with items in hand" in ran.out
+    assert "no worker on this home; 1 with running items" in ran.out
     assert f"{job} item 2  set aside: no luck today" in ran.out
     assert freeda("top", "--once").out.splitlines()[1:7] == ran.out.splitlines()[1:7]
 

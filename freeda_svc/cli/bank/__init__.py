@@ -17,14 +17,14 @@ COMMANDS: dict[str, Entry] = {
     "nouns": Entry("bank.contents:nouns", "List nouns, those with most prototypes first."),
     "search": Entry("bank.contents:search", "Show the keys nearest to a text."),
     "show": Entry("bank.pictures:show", "Show a bank's versions, or a prototype with its picture and mask."),
-    "stats": Entry("bank.contents:stats", "Count prototypes, nouns, captions and jobs; tell size and pack."),
+    "stats": Entry("bank.contents:stats", "Count prototypes, nouns, captions and jobs; show size and pack."),
     "switch": Entry("bank.versions:switch", "Make a version of a bank the current one, at once for everybody."),
 }
 
 
 @click.group(cls=ListedGroup, entries=COMMANDS)
 def bank() -> None:
-    """Look into banks of prototypes and change them, also while a worker uses them.
+    """Inspect and change banks of prototypes, also while a worker uses them.
 
     A bank is named as NAME, its current version, or NAME@VERSION. Without --bank the one of FREEDA_BANK is meant,
     which is "default".

@@ -16,7 +16,7 @@ from freeda_svc.workers.queries import ask_bank
 @bank_option
 @click.option("--noun", help="Prototypes of this noun.")
 @click.option("--job", metavar="ID", help="Prototypes that this job made.")
-@click.option("--caption", metavar="ID", help="Prototypes of this caption; `freeda bank search --json` tells its id.")
+@click.option("--caption", metavar="ID", help="Prototypes of this caption; `freeda bank search --json` shows its id.")
 @click.option("--origin", type=click.Choice(ORIGINS), help="Prototypes of this origin.")
 @click.option("--dry-run", is_flag=True, help="Only count them.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

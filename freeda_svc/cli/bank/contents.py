@@ -19,7 +19,7 @@ BAR_WIDTH = 40
 @json_option
 @click.pass_context
 def stats(context: click.Context, bank: str, *, as_json: bool) -> None:
-    """Count prototypes, nouns, captions and jobs; tell size and pack.
+    """Count prototypes, nouns, captions and jobs; show size and pack.
 
     \b
     Example:

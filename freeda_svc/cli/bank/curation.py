@@ -27,7 +27,7 @@ def curate(context: click.Context, bank: str, keep: float | None, *, dry_run: bo
 
     Marked ones stay in the bank, but are not retrieved. Each is compared with those of its noun: how it agrees with
     them, how the image-text model finds the noun in its image, how sharply the attribution stands out. Exemplars and
-    nouns with few prototypes are left alone. docs/curation.md tells what it does to segmentation.
+    nouns with few prototypes are left alone. docs/curation.md measures what it does to segmentation.
 
     \b
     Examples:

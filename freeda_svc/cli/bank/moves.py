@@ -111,16 +111,16 @@ def import_command(
     if as_json:
         print_json(outcome)
     else:
-        told = ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in outcome.items() if name != "bank")
-        click.echo(f"{outcome['bank']}: {told}")
+        counts = ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in outcome.items() if name != "bank")
+        click.echo(f"{outcome['bank']}: {counts}")
 
 
 def _verify(settings: Settings, archive: Path, *, quiet: bool, as_json: bool) -> None:
     from freeda_svc.bank.moving import verify_archive  # noqa: PLC0415 - brings much that other commands do without
 
     check_place(archive, settings.input_rules.folders)
-    with shown_progress("check", unit="prototypes", quiet=quiet) as tell:
-        manifest = verify_archive(archive, on_progress=tell)
+    with shown_progress("check", unit="prototypes", quiet=quiet) as report:
+        manifest = verify_archive(archive, on_progress=report)
     found = {"prototypes": manifest.prototypes, "nouns": len(manifest.nouns), "pack": manifest.pack}
     if as_json:
         print_json(found)

@@ -30,7 +30,7 @@ from freeda_svc.settings import Settings
 UNIT = "prototypes"
 LOOK_SECONDS = 1.0
 STOPPED_SECONDS = 5.0
-"""A service that is away for so long has stopped: one that is just started anew takes less."""
+"""A service that is away for so long has stopped; restarting one takes less."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -78,7 +78,7 @@ def carry_out(
         as_json: print JSON.
 
     Returns:
-        What came of it; None when only the job was printed, or its end was told.
+        What came of it; None when only the job was printed, or its end was printed.
 
     Raises:
         FreedaError: it could not be done.
@@ -135,8 +135,8 @@ def _do_here(settings: Settings, move: Move, *, quiet: bool) -> dict[str, Any]:
 
     held = Held(settings)
     try:
-        with shown_progress(move.kind, unit=UNIT, quiet=quiet) as tell:
-            return perform_move(held, move, tell)
+        with shown_progress(move.kind, unit=UNIT, quiet=quiet) as report:
+            return perform_move(held, move, report)
     except KeyboardInterrupt:
         raise Interrupted(f"Interrupted; the same command continues the {move.kind}.") from None
     finally:
@@ -144,7 +144,7 @@ def _do_here(settings: Settings, move: Move, *, quiet: bool) -> dict[str, Any]:
 
 
 class _ServiceWatch:
-    """Sees to it that nobody waits for a service that has stopped."""
+    """Ends the waiting for a service that has stopped."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -11,7 +11,7 @@ from freeda_svc.counts import counted
 from freeda_svc.workers.queries import ask_bank, bank_stats
 
 PACKING_SECONDS = 3600.0
-"""How long a bank is waited for that is being packed."""
+"""Time-out of packing a bank, seconds."""
 
 
 @click.command("list")
@@ -112,7 +112,7 @@ def index(context: click.Context, bank: str, *, prototypes: bool, as_json: bool)
     """Pack a bank for searching, after it has changed much.
 
     Files become smaller and searches faster; nothing else changes. It takes a few minutes for a million prototypes, in
-    which the bank answers nobody; twice the room that the bank takes on the disk must be free.
+    which the bank answers no other request; twice the bank's size must be free on the disk.
 
     \b
     Example:

@@ -41,7 +41,7 @@ _COLOURS = {Verdict.OK: "green", Verdict.NOTE: "yellow", Verdict.WRONG: "red"}
 @json_option
 @click.pass_context
 def doctor(context: click.Context, *, as_json: bool) -> None:
-    """Check every part, and say what to do.
+    """Check every part of the installation, and suggest fixes.
 
     Versions, settings, home, disk, database, broker, clocks, worker, ports, models, bank and device are looked at: a
     database is read through, a bank opened and searched, the models compute one small image. Nothing is changed. The

@@ -74,7 +74,7 @@ def run_checks(
     """Run checks one after another and give what they find as they find it.
 
     Args:
-        checks: in the order in which they are told.
+        checks: in the order of the report.
         settings: the installation.
         patience_seconds: how long one may take; a server that swallows requests must not hold up the others.
     """

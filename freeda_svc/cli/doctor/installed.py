@@ -25,7 +25,7 @@ def look_at_python(_settings: Settings) -> Iterator[Finding]:
     if SpecifierSet(required).contains(version, prereleases=True):
         yield ok("python", version)
     else:
-        yield wrong("python", f"{version}, required is {required}", "make the environment anew with such a Python")
+        yield wrong("python", f"{version}, required is {required}", "make a new environment with such a Python")
 
 
 def look_at_packages(settings: Settings) -> Iterator[Finding]:
@@ -53,7 +53,7 @@ def look_at_packages(settings: Settings) -> Iterator[Finding]:
 
 
 def look_at_settings(settings: Settings) -> Iterator[Finding]:
-    """Does what somebody set reach the settings, and can nobody else read it?"""
+    """Are all settings files and variables used, and private where they hold secrets?"""
     known = {f"{ENVIRONMENT_PREFIX}{name.upper()}" for name in Settings.model_fields} | _OWN_VARIABLES
     known |= {f"{ENVIRONMENT_PREFIX}{name.upper()}{FILE_SUFFIX}" for name in SECRETS}
     stray = sorted(

@@ -66,11 +66,11 @@ def look_at_bank(settings: Settings) -> Iterator[Finding]:
         bank = next(summary for summary in summaries if summary.bank == meant)
         if bank.fault:
             return
-        told = f"{meant}, {counted(bank.prototypes, 'prototype')}" + _others(len(summaries) - 1)
-        yield _searched(settings, banks, bank, told)
+        about = f"{meant}, {counted(bank.prototypes, 'prototype')}" + _others(len(summaries) - 1)
+        yield _searched(settings, banks, bank, about)
     try:
         pack = read_pack_parameters(settings.pack, settings.packs_folder)
-    except FreedaError:  # told of elsewhere
+    except FreedaError:  # reported elsewhere
         return
     if not pack.fits(bank.pack):
         yield wrong(
@@ -88,12 +88,12 @@ def _summaries(banks: Banks) -> list[BankSummary] | Finding:
         return wrong("bank", one_line(error), _RESTORE)
 
 
-def _searched(settings: Settings, banks: Banks, bank: BankSummary, told: str) -> Finding:
+def _searched(settings: Settings, banks: Banks, bank: BankSummary, about: str) -> Finding:
     """Open the bank and read some of it; where a worker holds it, the worker is asked."""
     try:
         store = banks.open(bank.bank)
     except BusyError:
-        return _asked(settings, bank, told)
+        return _asked(settings, bank, about)
     except (InputError, UnavailableError) as error:
         return wrong("bank", one_line(error), _RESTORE)
     try:
@@ -103,7 +103,9 @@ def _searched(settings: Settings, banks: Banks, bank: BankSummary, told: str) ->
         fault = one_line(error)
     except Exception as error:  # noqa: BLE001 - whatever the engine raises over a broken file
         fault = f"{type(error).__name__}: {one_line(error)}"
-    return wrong("bank", f"{bank.bank} cannot be used: {fault}", _RESTORE) if fault else ok("bank", f"{told}, searched")
+    return (
+        wrong("bank", f"{bank.bank} cannot be used: {fault}", _RESTORE) if fault else ok("bank", f"{about}, searched")
+    )
 
 
 def _fault(store: PrototypeStore) -> str:
@@ -121,17 +123,17 @@ def _fault(store: PrototypeStore) -> str:
     return ""
 
 
-def _asked(settings: Settings, bank: BankSummary, told: str) -> Finding:
+def _asked(settings: Settings, bank: BankSummary, about: str) -> Finding:
     patient = settings.model_copy(update={"query_timeout_seconds": _ANSWER_SECONDS})
     try:
         ask_bank(patient, "search_bank", bank=str(bank.bank), text="a thing", limit=_FEW)
     except UnavailableError:
-        return note("bank", f"{told}; not searched: its worker is busy", "run `freeda doctor` again later")
+        return note("bank", f"{about}; not searched: its worker is busy", "run `freeda doctor` again later")
     except BusyError as error:
-        return note("bank", f"{told}; not searched: {one_line(error)}", "run `freeda doctor` again later")
+        return note("bank", f"{about}; not searched: {one_line(error)}", "run `freeda doctor` again later")
     except FreedaError as error:
         return wrong("bank", f"{bank.bank} cannot be used: {one_line(error)}", _RESTORE)
-    return ok("bank", f"{told}, searched by the worker")
+    return ok("bank", f"{about}, searched by the worker")
 
 
 def _others(count: int) -> str:

@@ -81,13 +81,13 @@ def look_at_disk(settings: Settings) -> Iterator[Finding]:
             continue
         seen.add(device)
         free = shutil.disk_usage(nearest).free
-        told = f"{size_text(free)} free for {folder}"
+        free_space = f"{size_text(free)} free for {folder}"
         if free < TOO_LITTLE_BYTES:
-            yield wrong("disk", told, "make room before anything else")
+            yield wrong("disk", free_space, "make room before anything else")
         elif free < LITTLE_BYTES:
-            yield note("disk", told, "make room soon: `freeda jobs prune` removes what old jobs left")
+            yield note("disk", free_space, "make room soon: `freeda jobs prune` removes what old jobs left")
         else:
-            yield ok("disk", told)
+            yield ok("disk", free_space)
 
 
 def nearest_folder(path: Path) -> Path:
@@ -96,7 +96,7 @@ def nearest_folder(path: Path) -> Path:
 
 
 def file_system(path: Path) -> str:
-    """What kind of file system a path lies on, as the kernel names it; empty where that cannot be told."""
+    """What kind of file system a path lies on, as the kernel names it; empty where that is not known."""
     try:
         lines = _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

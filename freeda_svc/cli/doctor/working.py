@@ -1,4 +1,4 @@
-"""Is anybody working, and does anybody hold what nobody should?"""
+"""Checks of workers: does one run, does work wait without one, and are locks released?"""
 
 import fcntl
 import os
@@ -30,7 +30,7 @@ ANSWER_SECONDS = 5.0
 
 
 def look_at_worker(settings: Settings) -> Iterator[Finding]:
-    """Does a worker serve the home, does work wait for nobody, and are banks free where there is no worker?"""
+    """Does a worker serve the home, does work wait without one, and are banks unlocked where there is none?"""
     pid = worker_pid(settings)
     work = _open_work(settings)
     if pid is not None:
@@ -70,7 +70,7 @@ def look_at_metrics_port(settings: Settings) -> Iterator[Finding]:
     if is_ours:
         yield ok("metrics", f"the worker answers at {address}")
     else:
-        advice = "start the worker anew with these settings, and see whether another program listens there"
+        advice = "restart the worker with these settings, and check whether another program listens there"
         yield wrong("metrics", f"no worker answers at {address}", advice)
 
 
@@ -84,7 +84,7 @@ class _Work:
 
 
 def _open_work(settings: Settings) -> _Work:
-    """How much work is open; what is wrong with the database is told elsewhere."""
+    """How much work is open; faults of the database are reported elsewhere."""
     try:
         if settings.embedded_database and not settings.database_file.is_file():
             return _Work()
@@ -116,7 +116,7 @@ def _look_at_work_without_worker(settings: Settings, work: _Work) -> Iterator[Fi
     if work.waiting or work.running:
         parts = [f"{counted(work.waiting, 'item')} waiting"] if work.waiting else []
         parts += [f"{counted(work.running, 'item')} in the hands of a worker that is gone"] if work.running else []
-        yield wrong("worker", f"nobody works: {', '.join(parts)}", f"run `{begin}`, which goes on where it was left")
+        yield wrong("worker", f"no worker runs: {', '.join(parts)}", f"run `{begin}`, which goes on where it stopped")
     else:
         yield ok("worker", f"none runs on this home; `{begin}` starts one")
 
@@ -133,7 +133,7 @@ def _others_work(settings: Settings) -> bool:
 
 
 def _unbindable(host: str, port: int) -> str:
-    """Why nobody can listen at a port; empty when one can."""
+    """Why a port cannot be listened on; empty when it can."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the worker does
         try:

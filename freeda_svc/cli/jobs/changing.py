@@ -26,8 +26,8 @@ def cancel(context: click.Context, job_ids: tuple[str, ...], *, as_json: bool) -
 
     An export or import ends within moments, also where it has begun; the same command goes on where it was.
 
-    All of them must be there, or none is cancelled. A job that has ended already is told; the exit code is 3 then, or 1
-    when all had.
+    All of them must be there, or none is cancelled. A job that has ended already is reported; the exit code is 3 then,
+    or 1 when all had.
 
     \b
     Examples:
@@ -44,16 +44,16 @@ def cancel(context: click.Context, job_ids: tuple[str, ...], *, as_json: bool) -
             errors[job_id] = str(error)
     is_one = len(cancelled) + len(errors) == 1
     if as_json and not (is_one and errors):
-        told = [{"job": job, "cancelled": count} for job, count in cancelled.items()]
+        done = [{"job": job, "cancelled": count} for job, count in cancelled.items()]
         failed = [{"job": job, "cancelled": 0, "error": reason} for job, reason in errors.items()]
-        print_json(told[0] if is_one else [*told, *failed])
+        print_json(done[0] if is_one else [*done, *failed])
     elif not as_json:
         for job, count in cancelled.items():
             click.echo(
                 f"{counted(count, 'item')} cancelled" if is_one else f"job {job}: {counted(count, 'item')} cancelled"
             )
-    for told_error in errors.values():
-        click.echo(f"Error: {told_error}", err=True)
+    for reason in errors.values():
+        click.echo(f"Error: {reason}", err=True)
     if errors:
         context.exit(EXIT_PARTLY if cancelled else EXIT_FAILED)
 
@@ -114,7 +114,7 @@ def prune(
     found = prune_jobs(settings, age, dry_run=True, only=job_ids)
     is_something = bool(found.jobs or found.files)
     if is_something and not dry_run:
-        confirm(f"remove {_told(found)} for good", yes=yes)
+        confirm(f"remove {_described(found)} for good", yes=yes)
         found = prune_jobs(settings, age, dry_run=False, only=job_ids)
     if as_json:
         print_json({**asdict(found), "removed": is_something and not dry_run})
@@ -123,10 +123,10 @@ def prune(
         rows = [(job.id, job.kind, job.state, job.items, f"{job.ended_at:%Y-%m-%d %H:%M:%S}") for job in found.jobs]
         print_table(("job", "kind", "state", "items", "ended (UTC)"), rows)
     if is_something:
-        click.echo(f"{_told(found)} {'would be' if dry_run else 'are'} removed")
+        click.echo(f"{_described(found)} {'would be' if dry_run else 'are'} removed")
     else:
-        click.echo("nothing is to be removed")
+        click.echo("there is nothing to remove")
 
 
-def _told(found: Pruned) -> str:
+def _described(found: Pruned) -> str:
     return f"{counted(len(found.jobs), 'job')} and {counted(found.files, 'file')} ({size_text(found.bytes)})"

@@ -64,7 +64,7 @@ def export(
 ) -> None:
     """Write the results of a segmentation job to a folder.
 
-    Items that are done by now are written; files are called after the images, as `freeda segment --help` says.
+    Items that are done by now are written; files are named after the images, as `freeda segment --help` says.
 
     \b
     Examples:
@@ -94,9 +94,9 @@ def export(
 
 
 def _why_nothing(job: JobSummary) -> str:
-    """Say why a job has no results, and what to do."""
+    """Return why a job has no results, and what to do."""
     if job.state == JobState.CANCELLED:
         return f"job {job.id} was cancelled before an image was done"
     if job.state == JobState.FAILED:
-        return f"no image of job {job.id} could be segmented; `freeda jobs errors {job.id}` tells why"
+        return f"no image of job {job.id} could be segmented; `freeda jobs errors {job.id}` shows why"
     return f"no image of job {job.id} is done yet; `freeda jobs watch {job.id}` follows it"
