@@ -27,8 +27,7 @@ from freeda_svc.prototypes.thumbnails import (
     write_image_thumbnail,
     write_mask_thumbnail,
 )
-from freeda_svc.segmentation import Category, Segmenter
-from freeda_svc.segmentation.superpixels import cut_superpixels
+from freeda_svc.segmentation import Category, Segmenter, cut_superpixels
 
 PIXELS_A_LATENT = 8
 TOKENS, TEXT_WIDTH = 77, 1024

@@ -26,9 +26,15 @@ from benchmarks.segmentation_load.photos import photo
 from benchmarks.segmentation_load.precision import measure_bfloat16
 from benchmarks.segmentation_load.windows import dense_region_step, region_step, window_of_a_photo
 from freeda_svc.packs import Pack
-from freeda_svc.segmentation import Category, Segmenter
-from freeda_svc.segmentation.superpixels import cut_superpixels, prepare_superpixels
-from freeda_svc.segmentation.windows import cut_windows, resize_image, scaled_size
+from freeda_svc.segmentation import (
+    Category,
+    Segmenter,
+    cut_superpixels,
+    cut_windows,
+    prepare_superpixels,
+    resize_image,
+    scaled_size,
+)
 
 PLOT = Path(__file__).parents[1] / "docs" / "segmentation.png"
 ROUNDS = 5

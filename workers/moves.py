@@ -11,7 +11,7 @@ from freeda_svc.errors import FreedaError, InputError, NotFoundError
 from freeda_svc.input_files import check_place
 from freeda_svc.jobs import JobKind, Move
 from freeda_svc.jobs.claims import JobCancelledError
-from freeda_svc.packs.description import read_pack_parameters
+from freeda_svc.packs import read_pack_parameters
 from freeda_svc.settings import Settings
 from freeda_svc.workers.held import Held
 from freeda_svc.workers.metrics_reports import note_bank

@@ -13,7 +13,7 @@ from freeda_svc.errors import BusyError, InputError, UnavailableError
 from freeda_svc.jobs.claims import hand_back_items
 from freeda_svc.jobs.database import open_database
 from freeda_svc.loggers import logger
-from freeda_svc.packs.description import read_pack_parameters
+from freeda_svc.packs import read_pack_parameters
 from freeda_svc.settings import Settings, load_settings, prepare_home
 from freeda_svc.workers.ability import Ability, begin_ability
 from freeda_svc.workers.broker_server import start_broker, stop_broker

@@ -13,8 +13,7 @@ from freeda_svc.counts import counted
 from freeda_svc.errors import BusyError, FreedaError, NotFoundError, UnavailableError, one_line
 from freeda_svc.jobs.input_images import INPUTS
 from freeda_svc.jobs.results import RESULTS
-from freeda_svc.packs.description import read_pack_parameters
-from freeda_svc.packs.precision import describe_computing
+from freeda_svc.packs import describe_computing, read_pack_parameters
 from freeda_svc.settings import Settings
 from freeda_svc.workers.held import Held
 

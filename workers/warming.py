@@ -34,8 +34,7 @@ def warm_up(held: Held) -> None:
 def _segment_one(held: Held) -> None:
     from freeda_svc.images import load_visible  # noqa: PLC0415 - only the working process needs the method
     from freeda_svc.outputs import keep_result, palette, summarise  # noqa: PLC0415 - as above
-    from freeda_svc.segmentation import Category  # noqa: PLC0415 - as above
-    from freeda_svc.segmentation.encoding import encode_windows  # noqa: PLC0415 - as above
+    from freeda_svc.segmentation import Category, encode_windows  # noqa: PLC0415 - as above
 
     parameters = held.pack.parameters.segmentation
     with _scratch(held.settings) as folder:

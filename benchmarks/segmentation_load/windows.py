@@ -10,10 +10,17 @@ from benchmarks.segmentation_load.models import RECIPE
 from benchmarks.segmentation_load.photos import Photo, photo
 from freeda_svc.packs import read_recipe
 from freeda_svc.parameters import SegmentationParameters, SuperpixelParameters
-from freeda_svc.segmentation import WindowScores, score_window
-from freeda_svc.segmentation.merging import Merged, merge_windows
-from freeda_svc.segmentation.superpixels import cut_superpixels
-from freeda_svc.segmentation.windows import Window, cut_windows, resize_image, scaled_size
+from freeda_svc.segmentation import (
+    Merged,
+    Window,
+    WindowScores,
+    cut_superpixels,
+    cut_windows,
+    merge_windows,
+    resize_image,
+    scaled_size,
+    score_window,
+)
 
 GRID = 37
 DIMENSION = 1024

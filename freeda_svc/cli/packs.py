@@ -12,9 +12,17 @@ from freeda_svc.cli.options import json_option, outcome_option, quiet_option
 from freeda_svc.cli.session import read_settings
 from freeda_svc.counts import counted
 from freeda_svc.errors import FreedaError, NotFoundError
-from freeda_svc.packs.description import PackDescription, find_pack, read_pack_parameters
-from freeda_svc.packs.places import BUNDLED, MANIFEST, bundled_recipes
-from freeda_svc.packs.recipes import PackRecipe, is_recipe, read_recipe
+from freeda_svc.packs import (
+    BUNDLED,
+    MANIFEST,
+    PackDescription,
+    PackRecipe,
+    bundled_recipes,
+    find_pack,
+    is_recipe,
+    read_pack_parameters,
+    read_recipe,
+)
 from freeda_svc.parameters import NOT_ESTIMATED, PARTS
 
 _MEGABYTE = 1 << 20
@@ -106,7 +114,7 @@ def fetch(context: click.Context, name: str, *, quiet: bool, as_json: bool) -> N
     Example:
       freeda packs fetch freeda-vit-b
     """
-    from freeda_svc.packs.fetching import fetch_pack  # noqa: PLC0415 - the hub's library takes a while to import
+    from freeda_svc.packs import fetch_pack  # noqa: PLC0415 - the hub's library takes a while to import
 
     folder = read_settings(context).packs_folder
     if not is_recipe(name):
@@ -134,7 +142,7 @@ def verify(context: click.Context, name: str, *, as_json: bool) -> None:
     Example:
       freeda packs verify miniature
     """
-    from freeda_svc.packs.manifest import verify_part  # noqa: PLC0415 - as fetch
+    from freeda_svc.packs import verify_part  # noqa: PLC0415 - as fetch
 
     description = read_pack_parameters(name, read_settings(context).packs_folder)
     for part in PARTS:

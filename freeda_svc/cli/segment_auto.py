@@ -104,7 +104,7 @@ def _own_key(key: str) -> str:
 
 
 def _common_list(proposed: Iterable[Mapping[str, Any]], first: Sequence[str]) -> list[str]:
-    from freeda_svc.segmentation.common_list import common_list  # noqa: PLC0415 - other commands do without it
+    from freeda_svc.segmentation import common_list  # noqa: PLC0415 - other commands do without it
 
     return common_list(proposed, first)
 

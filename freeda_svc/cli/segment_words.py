@@ -9,7 +9,7 @@ from freeda_svc.batches import UnknownWord, drawable_words, labels_every_pixel, 
 from freeda_svc.batches.reports import Summary
 from freeda_svc.cli.segment_categories import AskedCategories
 from freeda_svc.counts import counted
-from freeda_svc.packs.description import read_pack_parameters
+from freeda_svc.packs import read_pack_parameters
 from freeda_svc.settings import Settings
 
 WORDS_SHOWN = 10

@@ -7,7 +7,7 @@ from typing import Any
 from freeda_svc.bank.names import BankName
 from freeda_svc.batches import digest_of_request
 from freeda_svc.jobs.banks import bank_of_new_job
-from freeda_svc.packs.description import PackDescription, read_pack_parameters
+from freeda_svc.packs import PackDescription, read_pack_parameters
 from freeda_svc.parameters import Category, Colour, SegmentationParameters, SegmentationRequest
 from freeda_svc.settings import Settings
 

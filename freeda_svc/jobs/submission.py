@@ -18,7 +18,7 @@ from freeda_svc.jobs.input_images import keep_image
 from freeda_svc.jobs.kept_exemplars import check_exemplars, keep_exemplar
 from freeda_svc.jobs.segmentation_requests import segmentation_request
 from freeda_svc.jobs.states import JobKind, Priority
-from freeda_svc.packs.description import read_pack_parameters
+from freeda_svc.packs import read_pack_parameters
 from freeda_svc.parameters import Category, Colour
 from freeda_svc.settings import Settings, prepare_home
 

@@ -8,49 +8,48 @@ from typing import TYPE_CHECKING
 from freeda_svc.lazy_names import names_from
 
 if TYPE_CHECKING:
-    from freeda_svc.packs.description import PackDescription, read_pack_parameters
+    from freeda_svc.packs.description import PackDescription, find_pack, read_pack_parameters
+    from freeda_svc.packs.fetching import fetch_pack
     from freeda_svc.packs.loading import Pack, load_pack
     from freeda_svc.packs.manifest import check_files, verify_part, write_pack_manifest
-    from freeda_svc.packs.precision import PRECISIONS, Precision
-    from freeda_svc.packs.recipes import PackRecipe, is_recipe, read_recipe
+    from freeda_svc.packs.precision import PRECISIONS, Precision, choose_computing, describe_computing
+    from freeda_svc.packs.recipes import BUNDLED, MANIFEST, PackRecipe, bundled_recipes, is_recipe, read_recipe
 
 __all__ = [
-    "Pack",
-    "load_pack",
-    "PackDescription",
-    "read_pack_parameters",
-    "write_pack_manifest",
-    "verify_part",
-    "check_files",
-    "PackRecipe",
-    "is_recipe",
-    "read_recipe",
-    "Precision",
+    "BUNDLED",
+    "MANIFEST",
     "PRECISIONS",
+    "Pack",
+    "PackDescription",
+    "PackRecipe",
+    "Precision",
+    "bundled_recipes",
+    "check_files",
+    "choose_computing",
+    "describe_computing",
+    "fetch_pack",
+    "find_pack",
+    "is_recipe",
+    "load_pack",
+    "read_pack_parameters",
+    "read_recipe",
+    "verify_part",
+    "write_pack_manifest",
 ]
 
 __getattr__ = names_from(
     __name__,
     {
-        "freeda_svc.packs.description": (
-            "PackDescription",
-            "read_pack_parameters",
-        ),
-        "freeda_svc.packs.loading": (
-            "Pack",
-            "load_pack",
-        ),
-        "freeda_svc.packs.manifest": (
-            "check_files",
-            "verify_part",
-            "write_pack_manifest",
-        ),
-        "freeda_svc.packs.precision": (
-            "PRECISIONS",
-            "Precision",
-        ),
+        "freeda_svc.packs.description": ("PackDescription", "find_pack", "read_pack_parameters"),
+        "freeda_svc.packs.fetching": ("fetch_pack",),
+        "freeda_svc.packs.loading": ("Pack", "load_pack"),
+        "freeda_svc.packs.manifest": ("check_files", "verify_part", "write_pack_manifest"),
+        "freeda_svc.packs.precision": ("PRECISIONS", "Precision", "choose_computing", "describe_computing"),
         "freeda_svc.packs.recipes": (
+            "BUNDLED",
+            "MANIFEST",
             "PackRecipe",
+            "bundled_recipes",
             "is_recipe",
             "read_recipe",
         ),

@@ -8,9 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from freeda_svc.errors import NotFoundError
-from freeda_svc.packs.kinds import kinds_of
-from freeda_svc.packs.places import BUNDLED, MANIFEST, bundled_recipes
-from freeda_svc.packs.recipes import is_recipe, read_recipe, read_toml
+from freeda_svc.packs.recipes import BUNDLED, MANIFEST, bundled_recipes, is_recipe, kinds_of, read_recipe, read_toml
 from freeda_svc.parameters import PARTS, AttributionParameters, PackFile, PackParameters, Source
 
 PROTOTYPE_RECIPE = 2

@@ -9,8 +9,7 @@ from freeda_svc.errors import FreedaError, NotFoundError, UnavailableError, one_
 from freeda_svc.packs.description import PackDescription, read_pack_parameters
 from freeda_svc.packs.hub import HubFile, download, find_file, find_revision, is_unchanged
 from freeda_svc.packs.manifest import verify_part, write_pack_manifest
-from freeda_svc.packs.places import MANIFEST
-from freeda_svc.packs.recipes import PackRecipe
+from freeda_svc.packs.recipes import MANIFEST, PackRecipe
 from freeda_svc.parameters import PARTS, Source
 from freeda_svc.whole_files import ASIDE
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from freeda_svc.errors import InputError
 from freeda_svc.packs.description import PackDescription
-from freeda_svc.packs.places import MANIFEST
+from freeda_svc.packs.recipes import MANIFEST
 from freeda_svc.parameters import PARTS, PackParameters, Source
 from freeda_svc.whole_files import write_whole
 

@@ -1,16 +1,40 @@
-"""Recipes: data files that name the repositories of a pack's models, from which a pack is fetched."""
+"""Recipes: data files that name the repositories of a pack's models; where they and the bundled pack are."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from freeda_svc.errors import InputError, NotFoundError
-from freeda_svc.packs.kinds import kinds_of
-from freeda_svc.packs.places import BUNDLED, MANIFEST, bundled_recipes
-from freeda_svc.parameters import NOT_ESTIMATED, PARTS, GpuMemory, HubSource, PackParameters, RecipeFile
+from freeda_svc.parameters import NOT_ESTIMATED, PARTS, CommercialUse, GpuMemory, HubSource, PackParameters, RecipeFile
 from freeda_svc.text_files import read_text
+
+MANIFEST = "pack.toml"
+BUNDLED: Mapping[str, Path] = {"miniature": Path(__file__).resolve().parent.parent / "miniature" / "weights"}
+"""Packs whose weights come with the code."""
+
+_RECIPES = Path(__file__).resolve().parent / "bundled"
+
+PAPER, FREE, FAST = "paper", "free", "fast"
+STEPS_OF_FAST = 10
+
+
+def bundled_recipes() -> dict[str, Path]:
+    """Return the recipes that come with the code, by their packs' names; their weights are fetched."""
+    return {path.stem: path for path in sorted(_RECIPES.glob("*.toml"))}
+
+
+def kinds_of(commercial_use: Iterable[CommercialUse], steps: int, *, paper: bool) -> tuple[str, ...]:
+    """Return what can be said of a pack in single words.
+
+    Args:
+        commercial_use: what the licence of each part says.
+        steps: diffusion steps of an image.
+        paper: whether its models are those of the paper.
+    """
+    words = {PAPER: paper, FREE: all(use == "free" for use in commercial_use), FAST: steps <= STEPS_OF_FAST}
+    return tuple(word for word, holds in words.items() if holds)
 
 
 @dataclass(frozen=True)

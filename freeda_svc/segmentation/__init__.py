@@ -9,19 +9,18 @@ from freeda_svc.lazy_names import names_from
 
 if TYPE_CHECKING:
     from freeda_svc.images import ImageSource, load_image, read_image
-    from freeda_svc.parameters import (
-        Category,
-        background_category,
-        check_categories,
-        parse_categories,
-        parse_category,
-    )
+    from freeda_svc.parameters import Category, background_category, check_categories, parse_categories, parse_category
+    from freeda_svc.segmentation.category_lists import common_list
+    from freeda_svc.segmentation.encoding import encode_windows
     from freeda_svc.segmentation.evidence import CategoryParts, Evidence, EvidenceLimits
     from freeda_svc.segmentation.evidence_plain import evidence_values, proposal_values
+    from freeda_svc.segmentation.merging import Merged, merge_windows
     from freeda_svc.segmentation.predictor import Segmenter
     from freeda_svc.segmentation.proposals import Proposal, ProposalParameters, Proposals
     from freeda_svc.segmentation.result import UNKNOWN, CategoryScore, Segmentation
+    from freeda_svc.segmentation.superpixels import cut_superpixels, prepare_superpixels
     from freeda_svc.segmentation.window_scores import WindowScores, score_window
+    from freeda_svc.segmentation.windows import Window, cut_windows, resize_image, scaled_size
 
 __all__ = [
     "Category",
@@ -30,21 +29,31 @@ __all__ = [
     "Evidence",
     "EvidenceLimits",
     "ImageSource",
+    "Merged",
     "Proposal",
     "ProposalParameters",
     "Proposals",
     "Segmentation",
     "Segmenter",
     "UNKNOWN",
+    "Window",
     "WindowScores",
     "background_category",
     "check_categories",
+    "common_list",
+    "cut_superpixels",
+    "cut_windows",
+    "encode_windows",
     "evidence_values",
     "load_image",
+    "merge_windows",
     "parse_categories",
     "parse_category",
+    "prepare_superpixels",
     "proposal_values",
     "read_image",
+    "resize_image",
+    "scaled_size",
     "score_window",
 ]
 
@@ -59,11 +68,16 @@ __getattr__ = names_from(
             "parse_categories",
             "parse_category",
         ),
+        "freeda_svc.segmentation.category_lists": ("common_list",),
+        "freeda_svc.segmentation.encoding": ("encode_windows",),
         "freeda_svc.segmentation.evidence": ("CategoryParts", "Evidence", "EvidenceLimits"),
         "freeda_svc.segmentation.evidence_plain": ("evidence_values", "proposal_values"),
+        "freeda_svc.segmentation.merging": ("Merged", "merge_windows"),
         "freeda_svc.segmentation.predictor": ("Segmenter",),
         "freeda_svc.segmentation.proposals": ("Proposal", "ProposalParameters", "Proposals"),
-        "freeda_svc.segmentation.result": ("UNKNOWN", "CategoryScore", "Segmentation"),
+        "freeda_svc.segmentation.result": ("CategoryScore", "Segmentation", "UNKNOWN"),
+        "freeda_svc.segmentation.superpixels": ("cut_superpixels", "prepare_superpixels"),
         "freeda_svc.segmentation.window_scores": ("WindowScores", "score_window"),
+        "freeda_svc.segmentation.windows": ("Window", "cut_windows", "resize_image", "scaled_size"),
     },
 )

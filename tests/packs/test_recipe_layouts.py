@@ -11,8 +11,8 @@ from freeda_svc.captions.caption import Noun, make_caption
 from freeda_svc.packs import read_recipe
 from freeda_svc.packs.backbone_model import read_backbone
 from freeda_svc.packs.generator_model import read_generator
-from freeda_svc.packs.places import bundled_recipes
 from freeda_svc.packs.precision import Computing
+from freeda_svc.packs.recipes import bundled_recipes
 from freeda_svc.parameters import GenerationParameters
 from tests.diffusion.tiny_transformers import tiny_pipeline
 from tests.encoders.newer_models import dinov3, write_image_text

@@ -5,8 +5,7 @@ import pytest
 
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.packs import load_pack, read_recipe
-from freeda_svc.packs.kinds import kinds_of
-from freeda_svc.packs.places import bundled_recipes
+from freeda_svc.packs.recipes import bundled_recipes, kinds_of
 from freeda_svc.parameters import CommercialUse
 
 

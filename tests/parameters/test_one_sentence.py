@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from freeda_svc.cli.segment_parameters import FLAGS, parameter_options, read_overrides
 from freeda_svc.errors import InputError
 from freeda_svc.packs import read_pack_parameters
-from freeda_svc.packs.places import BUNDLED
+from freeda_svc.packs.recipes import BUNDLED
 from freeda_svc.parameters import PLACES, SegmentationOverrides, SegmentationRequest
 
 WRONG: dict[str, Any] = {

@@ -14,9 +14,7 @@ from freeda_svc.cli.doctor.findings import Finding, note, ok, wrong
 from freeda_svc.counts import counted
 from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError, UnavailableError, one_line
 from freeda_svc.jobs.banks import open_banks
-from freeda_svc.packs.description import read_pack_parameters
-from freeda_svc.packs.manifest import check_files
-from freeda_svc.packs.precision import choose_computing, describe_computing
+from freeda_svc.packs import check_files, choose_computing, describe_computing, read_pack_parameters
 from freeda_svc.settings import Settings
 from freeda_svc.workers.ability import running_ability
 from freeda_svc.workers.locks import worker_pid

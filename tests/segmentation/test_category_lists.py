@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from freeda_svc.segmentation import common_list as module
-from freeda_svc.segmentation.common_list import common_list
+from freeda_svc.segmentation import category_lists as module
+from freeda_svc.segmentation.category_lists import common_list
 
 
 def proposed(*entries: tuple[str, float] | tuple[str, float, tuple[str, ...]]) -> dict[str, Any]:
