@@ -20,6 +20,7 @@ NO_PLUGINS = ("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 COMMANDS: dict[str, Entry] = {
     "demo": Entry("demo:demo", "Go from captions to masks on the miniature world."),
+    "samples": Entry("samples:samples", "Write sample captions and pictures to try the commands on."),
     "init": Entry("configuration:init", "Write a commented settings file."),
     "config": Entry("configuration:config", "Show every setting and where its value came from."),
     "doctor": Entry("doctor:doctor", "Check every part of the installation, and suggest fixes."),
