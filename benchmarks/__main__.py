@@ -16,6 +16,7 @@ NAMES = (
     "nouns",
     "curation",
     "exemplars",
+    "captions_per_noun",
     "appearance",
     "retrieval",
     "retrieval_depth",

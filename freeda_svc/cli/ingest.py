@@ -40,12 +40,15 @@ def ingest(
     characters, those in another language than English and repeated ones are left out and counted. A caption that was
     ingested before is generated again and adds nothing new.
 
+    A noun needs several captions before masks are good: on the miniature pack ten a noun are enough, two are not. A
+    category is compared with its k nearest prototypes, whatever their nouns, so a bank of few captions confuses them.
+
     Quotes around fields are read as commas and semicolons have them (RFC 4180). In tables parted by tabs or bars, which
     are mostly written without, they are undone only where a field is quoted from end to end.
 
     \b
     Examples:
-      freeda ingest captions.txt --wait
+      freeda ingest captions.txt --wait                                 # `freeda samples` writes one to try
       freeda ingest captions_val2017.json --limit 200
       freeda ingest table.csv.gz --column title --priority low --idempotency-key nightly-2026-11-25
       freeda ingest Train_GCC-training.tsv --column 1                   # no header: the first column
