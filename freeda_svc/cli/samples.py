@@ -27,7 +27,7 @@ def samples(out: Path, *, as_json: bool) -> None:
     Example:
       freeda samples --out samples
     """
-    from freeda_svc.demo.samples import write_samples  # noqa: PLC0415 - brings the painter with it
+    from freeda_svc.demo import write_samples  # noqa: PLC0415 - brings the painter with it
 
     written = write_samples(out)
     if as_json:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from freeda_svc.demo.world import DemoPlan, write_captions
 from freeda_svc.errors import InputError
-from freeda_svc.miniature.scenes import EASY, HARD, NOUNS, paint_scene
+from freeda_svc.miniature import EASY, HARD, NOUNS, paint_scene
 from freeda_svc.whole_files import write_whole
 
 SAMPLE_SPLIT = 4
