@@ -12,7 +12,7 @@ from freeda_svc.lazy_names import names_from
 
 ROOMS = (
     *("batches", "captions", "demo", "encoders", "evaluation", "images", "jobs", "miniature", "outputs", "packs"),
-    *("segmentation", "vocabularies"),
+    *("parameters", "segmentation", "vocabularies"),
 )
 SQL, SETTINGS, IMAGES = {"sqlalchemy", "alembic"}, {"pydantic", "structlog"}, {"PIL", "skimage", "scipy"}
 MODELS, QUEUE = {"torch", "transformers", "open_clip", "diffusers", "spacy", "numba"}, {"redis", "celery", "kombu"}
@@ -50,7 +50,14 @@ def test_a_name_that_is_not_there_is_told_with_its_room() -> None:
         ("import freeda_svc.workers", EVERYTHING),
         ("import freeda_svc.cli.main", EVERYTHING),
         ("import freeda_svc.cli.jobs, freeda_svc.cli.bank", EVERYTHING),
-        ("import freeda_svc.cli.jobs.looking", IMAGES | MODELS | QUEUE | {"structlog", "numpy", "alembic"}),
+        (
+            "import freeda_svc.cli.jobs.looking",
+            IMAGES | MODELS | QUEUE | {"structlog", "numpy", "alembic", "freeda_svc.parameters"},
+        ),
+        (
+            "from freeda_svc import parameters; [getattr(parameters, name) for name in parameters.__all__]",
+            SQL | IMAGES | MODELS | QUEUE | {"structlog", "numpy", "click", "freeda_svc.settings"},
+        ),
         ("import freeda_svc.cli.bank.contents, freeda_svc.cli.bank.versions", SQL | IMAGES | MODELS | {"structlog"}),
         ("import freeda_svc.cli.segment", IMAGES | MODELS | QUEUE | {"structlog", "alembic"}),
         ("import freeda_svc.cli.ingest", IMAGES | MODELS | QUEUE | {"structlog", "alembic"}),

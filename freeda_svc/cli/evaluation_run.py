@@ -12,11 +12,12 @@ import click
 from freeda_svc.cli.console import print_json, shown_progress
 from freeda_svc.cli.evaluation_report import print_evaluation, write_report
 from freeda_svc.cli.exit_codes import Interrupted
-from freeda_svc.cli.options import bank_option
+from freeda_svc.cli.options import bank_option, option_value
 from freeda_svc.cli.segment_parameters import parameter_options, read_overrides
 from freeda_svc.errors import BusyError
 from freeda_svc.evaluation import Dataset, KeptCounts, evaluate, look_through
 from freeda_svc.jobs.banks import open_banks
+from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.parameters import SegmentationOverrides, SegmentationParameters
 from freeda_svc.settings import Settings
 
@@ -123,6 +124,9 @@ def run_evaluation(settings: Settings, open_dataset: Callable[[], Dataset], adju
     from freeda_svc.packs import load_pack  # noqa: PLC0415 - brings the models
     from freeda_svc.segmentation import Segmenter  # noqa: PLC0415 - as above
 
+    described = read_pack_parameters(settings.pack, settings.packs_folder)
+    with option_value("--set"):
+        parameters = run.overrides.over(adjust(described.parameters.segmentation))
     dataset = open_dataset()
     images = dataset.images[: run.limit]
     quickly = run if len(images) > MANY_IMAGES else replace(run, quiet=True)
@@ -132,7 +136,6 @@ def run_evaluation(settings: Settings, open_dataset: Callable[[], Dataset], adju
     if true.ignored and remark and not run.quiet:  # perhaps values mean something else than was said
         click.echo(f"{dataset.name}: {remark}", err=True)
     pack = load_pack(settings.pack, settings.device, settings.precision, folder=settings.packs_folder)
-    parameters = run.overrides.over(adjust(pack.parameters.segmentation))
     with _opened_bank(settings, run.bank) as (name, store):
         identity = {
             "dataset": dataset.name,

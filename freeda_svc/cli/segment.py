@@ -23,7 +23,7 @@ from freeda_svc.cli.segment_formats import (
     read_collecting,
     read_formats_of_segment,
 )
-from freeda_svc.cli.segment_parameters import parameter_options, read_overrides
+from freeda_svc.cli.segment_parameters import check_with_pack, parameter_options, read_overrides
 from freeda_svc.cli.segment_report import (
     ERRORS_SHOWN,
     LINES_SHOWN,
@@ -130,6 +130,8 @@ def segment(
     if out is not None:
         check_writable(out)
     settings = read_settings(context)
+    if overrides:
+        check_with_pack(overrides, settings)
     asked = Request(settings, asked_categories, overrides, bank, explain, priority, idempotency_key)
     listed = [sys.stdin.buffer if file == STANDARD_INPUT else file for file in lists]
     found = find_images(images, listed, recursive=recursive, rules=settings.input_rules)

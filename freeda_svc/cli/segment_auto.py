@@ -20,6 +20,7 @@ from freeda_svc.errors import InputError
 from freeda_svc.jobs import InputImage
 from freeda_svc.jobs.results import SubmittedImage, failure_reasons, proposals_of, submitted_images
 from freeda_svc.jobs.resumption import earlier_proposals
+from freeda_svc.parameters import Category
 from freeda_svc.settings import Settings
 
 NAMES_SHOWN = 20
@@ -41,7 +42,7 @@ class CommonList:
 
     def request(self, asked: Request) -> Request:
         """The request with these categories in the place of none."""
-        return replace(asked, categories=AskedCategories([{"name": name} for name in self.names], [], proposed=True))
+        return replace(asked, categories=AskedCategories(tuple(map(Category, self.names)), proposed=True))
 
 
 def propose_for_all(

@@ -10,8 +10,9 @@ import click
 from freeda_svc.cli.completion import complete_vocabularies
 from freeda_svc.cli.options import option_value
 from freeda_svc.errors import InputError
-from freeda_svc.parameters import Colour, background_category
+from freeda_svc.parameters import Category, CategoryChoice, Colour
 from freeda_svc.text_files import read_text
+from freeda_svc.vocabularies import choose_categories
 
 NAMES_SHOWN = 5
 
@@ -23,15 +24,15 @@ class AskedCategories:
     """What to look for.
 
     Attributes:
-        categories: mappings as ``submit_segment`` takes them; None where the bank proposes some.
+        categories: in the order of their labels; None where the bank proposes some.
         colours: RGB of the first of them, where they have colours of their own.
         background: whether one of them is a background.
         proposed: whether the bank proposed them.
         note: what became of categories that were named beside a vocabulary; empty where there are none.
     """
 
-    categories: list[dict[str, Any]] | None
-    colours: list[Colour]
+    categories: tuple[Category, ...] | None
+    colours: tuple[Colour, ...] = ()
     background: bool = False
     proposed: bool = False
     note: str = ""
@@ -103,30 +104,25 @@ def ask_categories(
     if auto:
         if categories or categories_files or background or vocabulary is not None:
             raise click.UsageError("--auto lets the bank propose the categories; name none beside it.")
-        return AskedCategories(None, [])
+        return AskedCategories(None)
     if not categories and not categories_files and vocabulary is None:
         raise click.UsageError("Say what to look for with --categories, --categories-file, --vocabulary or --auto.")
-    asked: list[dict[str, Any]] = []
-    colours: list[Colour] = []
-    with option_value("--background"):
-        folded = _background(background)
-    has_background = bool(folded)
-    if vocabulary is not None:
-        with option_value("--vocabulary"):
-            asked, colours, folded, has_background = _of_vocabulary(vocabulary, folded)
-    classes = len(asked)
+    named: list[str] = []
     for typed in categories:
         with option_value("--categories"):
-            asked += read_categories(typed)
+            named += read_categories(typed)
     for file in categories_files:
-        asked += _read_file(file)
-    asked += folded
-    note = (
-        ""
-        if vocabulary is None
-        else _note_of_added([category["name"] for category in asked[classes:]], vocabulary, classes)
-    )
-    return AskedCategories(asked, colours, has_background, note=note)
+        named += _read_file(file)
+    words = [word.strip() for typed in background for word in typed.split(",")]
+    with option_value("--vocabulary"):
+        choice = CategoryChoice.read({"vocabulary": vocabulary})
+    with option_value("--background"):
+        choice = choice.replace(background=words)
+    with option_value("--categories" if categories else "--categories-file"):
+        chosen = choose_categories(choice.replace(categories=named))
+    added = [category.name for category in chosen.categories[chosen.classes :]]
+    note = "" if vocabulary is None else _note_of_added(added, vocabulary, chosen.classes)
+    return AskedCategories(chosen.categories, chosen.colours, chosen.background, note=note)
 
 
 def _note_of_added(names: Sequence[str], vocabulary: str, classes: int) -> str:
@@ -141,7 +137,7 @@ def _note_of_added(names: Sequence[str], vocabulary: str, classes: int) -> str:
     return f"{behind}, {told} become classes {classes + 1} to {last}; values in masks are {classes} to {last - 1}"
 
 
-def read_categories(typed: str) -> list[dict[str, Any]]:
+def read_categories(typed: str) -> list[str]:
     """Split a list of categories at commas; blanks around a name do not count.
 
     Raises:
@@ -152,36 +148,16 @@ def read_categories(typed: str) -> list[dict[str, Any]]:
         raise InputError("the list of categories is empty; name at least one, such as --categories 'ball, sky'")
     if not all(names):
         raise InputError(f"a category between two commas is missing in {typed[:40]!r}; write 'ball, sky'")
-    return [{"name": name} for name in names]
+    return names
 
 
-def _background(words: Sequence[str]) -> list[dict[str, Any]]:
-    return [background_category(",".join(words)).given()] if words else []
-
-
-def _of_vocabulary(
-    name: str, background: list[dict[str, Any]]
-) -> tuple[list[dict[str, Any]], list[Colour], list[dict[str, Any]], bool]:
-    """Return its classes and their colours, the background that comes behind them, and whether there is one at all."""
-    from freeda_svc.vocabularies import load_vocabulary  # noqa: PLC0415 - as above
-
-    vocabulary = load_vocabulary(name)
-    asked = [category.given() for category in vocabulary.categories]
-    colours = [(red, green, blue) for red, green, blue in vocabulary.colours.tolist()]
-    has_background = vocabulary.background or bool(background)
-    if vocabulary.background and background:
-        asked[0] = {**background[0], "name": asked[0]["name"]}
-        background = []
-    return asked, colours, background, has_background
-
-
-def _read_file(file: Path) -> list[dict[str, Any]]:
+def _read_file(file: Path) -> list[str]:
     try:
         text = read_text(file, f"the list of categories {file}")
     except OSError as error:
         raise InputError(f"the categories {file} cannot be read: {error.strerror}; give a text file") from error
     names = [line.strip() for line in text.splitlines()]
-    asked = [{"name": name} for name in names if name and not name.startswith("#")]
+    asked = [name for name in names if name and not name.startswith("#")]
     if not asked:
         raise InputError(f"the file {file} has no categories; write one a line")
     return asked

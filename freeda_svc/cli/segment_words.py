@@ -41,7 +41,7 @@ def show_stray_words(images: Iterable[Path], asked: AskedCategories) -> None:
     """Say how several categories are written, where words stand among the images: ``-c ball sky`` is easily typed."""
     words = [path.name for path in images if not path.suffix and str(path) == path.name and not path.exists()]
     if words and asked.categories:
-        listed = ", ".join([asked.categories[-1]["name"], *words])
+        listed = ", ".join([asked.categories[-1].name, *words])
         click.echo(f"if {', '.join(words)} is to be looked for: write categories as one list, -c '{listed}'", err=True)
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from freeda_svc.errors import InputError
+from freeda_svc.parameters.choices import VocabularyName
 from freeda_svc.parameters.model import Model
 from freeda_svc.parameters.sentences import CALLED, EXPECTED, OWNER, SEVERAL, unusable, wrong_value
 
@@ -137,6 +138,39 @@ def read_category(category: Category | Mapping[str, Any] | str) -> Category:
         name = given.get("name")
         return parse_category(name) if len(given) == 1 and isinstance(name, str) else Category.read(given)
     return Category.read(category)
+
+
+def _read_entry(entry: object) -> object:
+    try:
+        return read_category(entry)  # type: ignore[arg-type]  # what is none of these is refused
+    except InputError as error:
+        raise ValueError(str(error)) from error
+
+
+CategoryEntry = Annotated[Category, BeforeValidator(_read_entry, json_schema_input_type=Category | str)]
+"""A category, or a text of which one is read, such as ``cat|kitten``."""
+
+
+class CategoryChoice(Model):
+    """What to look for, named in several ways: the classes of a vocabulary, then categories, then a background."""
+
+    vocabulary: VocabularyName | None = Field(
+        default=None, description="A built-in vocabulary, whose classes come first."
+    )
+    categories: tuple[CategoryEntry, ...] = Field(
+        default=(),
+        strict=False,
+        json_schema_extra={EXPECTED: "a list of categories"},
+        description="Categories of one's own, which come behind those of the vocabulary.",
+    )
+    background: tuple[Text, ...] = Field(
+        default=(),
+        strict=False,
+        description=(
+            "Words that fold into one category, background: the last one, or the vocabulary's background where it has "
+            "one."
+        ),
+    )
 
 
 def check_categories(categories: Iterable[Category | Mapping[str, Any] | str]) -> tuple[Category, ...]:

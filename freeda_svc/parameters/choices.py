@@ -11,6 +11,17 @@ RefinementWay = Literal["none", "pamr"]
 UnknownWay = Literal["none", "channel", "local_before", "local_after"]
 Origin = Literal["generated", "exemplar", "imported"]
 """How a prototype came into a bank."""
+VocabularyName = Literal[
+    "voc20",
+    "voc21",
+    "context59",
+    "context60",
+    "coco-stuff171",
+    "coco-object80",
+    "coco-object81",
+    "cityscapes19",
+    "ade150",
+]
 AttributionMethod = Literal["attention", "concept"]
 Activation = Literal["", "gelu", "quick_gelu", "gelu_tanh"]
 """Of an image-text model's transformer; empty when not stated."""

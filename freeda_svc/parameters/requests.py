@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from freeda_svc.errors import InputError
-from freeda_svc.parameters.categories import Category, check_categories, read_category
+from freeda_svc.parameters.categories import Category, CategoryEntry, check_categories
 from freeda_svc.parameters.model import Model
 from freeda_svc.parameters.overrides import SegmentationOverrides
 from freeda_svc.parameters.sentences import EXPECTED, SEVERAL
@@ -24,24 +24,13 @@ Colour = Annotated[
 """Red, green and blue."""
 
 
-def _read_entry(entry: object) -> object:
-    try:
-        return read_category(entry)  # type: ignore[arg-type]  # what is none of these is refused
-    except InputError as error:
-        raise ValueError(str(error)) from error
-
-
-Entry = Annotated[Category, BeforeValidator(_read_entry, json_schema_input_type=Category | str)]
-"""A category, or a text of which one is read, such as ``cat|kitten``."""
-
-
 class SegmentationRequest(Model):
     """What holds for all images of a segmentation job: its bank, its categories, and how they are segmented."""
 
     bank: str = Field(
         default="", description="Bank whose prototypes are used, as in animals or animals@2; the usual when empty."
     )
-    categories: tuple[Entry, ...] | None = Field(
+    categories: tuple[CategoryEntry, ...] | None = Field(
         default=None,
         strict=False,
         json_schema_extra={EXPECTED: "a list of categories"},

@@ -10,6 +10,7 @@ import numpy as np
 
 from freeda_svc.errors import NotFoundError
 from freeda_svc.images import voc_colours
+from freeda_svc.parameters import VocabularyName, unknown_name
 from freeda_svc.vocabularies.vocabulary import Vocabulary
 
 IGNORED_LABEL = 255
@@ -38,7 +39,7 @@ class _Source:
     classes: int | None = None
 
 
-_SOURCES: Mapping[str, _Source] = {
+_SOURCES: Mapping[VocabularyName, _Source] = {
     "voc20": _Source("Pascal VOC 2012, 20 classes", "voc"),
     "voc21": _Source("Pascal VOC 2012, 20 classes and background", "voc", background=True),
     "context59": _Source("Pascal Context, 59 classes", "context"),
@@ -61,14 +62,14 @@ def load_vocabulary(name: str) -> Vocabulary:
     """Read a vocabulary.
 
     Args:
-        name: one of those that `list_vocabularies` tells.
+        name: one of ``list_vocabularies``.
 
     Raises:
-        NotFoundError: there is none of that name; the message names all.
+        NotFoundError: there is none of that name; the message proposes the nearest, or names all.
     """
-    if name not in _SOURCES:
-        raise NotFoundError(f"there is no vocabulary {name!r}; there are {', '.join(_SOURCES)}")
-    source = _SOURCES[name]
+    source = next((source for known, source in _SOURCES.items() if known == name), None)
+    if source is None:
+        raise NotFoundError(unknown_name(name, _SOURCES, "vocabulary"))
     with (_FOLDER / f"{source.file}.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     colours = [_colour(row, label) for label, row in enumerate(rows)]

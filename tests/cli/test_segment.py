@@ -167,7 +167,7 @@ def test_wrong_use_is_told(freeda: Freeda, photos: Path, arguments: str, message
         ("--beta 0.5 --set beta=1", 2, "the parameter beta is given twice; leave one of them out"),
         ("--set k=0", 2, "k is a whole number of at least 1, not 0"),
         ("--bank nothing", 1, "there is no bank"),
-        ("--vocabulary zebra", 2, "there is no vocabulary 'zebra'"),
+        ("--vocabulary zebra", 2, "vocabulary is 'zebra', but must be one of voc20, "),
     ],
 )
 def test_what_cannot_be_is_one_line(freeda: Freeda, photos: Path, arguments: str, code: int, message: str) -> None:

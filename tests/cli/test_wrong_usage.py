@@ -17,6 +17,7 @@ Freeda = Callable[..., Any]
         *("bank stats --bank A", "bank create A", "bank switch a@0", "bank drop a@b", "bank search x --limit 0"),
         *("segment {in}/scene-0.png --vocabulary voc", "segment {in}/scene-0.png -c x --background ,"),
         *("segment {in}/scene-0.png -c x --set k=many", "segment {in}/scene-0.png -c x --fill-transparent colour"),
+        *("segment {in}/scene-0.png -c x --set stride=65", "segment {in}/scene-0.png -c x,X"),
         *("segment {in}/scene-0.png -c x --set nothing=1", "jobs export 0 --format bmp", "jobs list --since x"),
     ],
 )

@@ -122,8 +122,10 @@ def test_colours_of_voc_deal_out_the_bits_of_the_label() -> None:
 
 
 def test_a_name_that_is_not_there_is_answered_with_all_that_are() -> None:
-    with pytest.raises(NotFoundError, match=r"no vocabulary 'voc22'; there are voc20, voc21, .*, ade150"):
+    with pytest.raises(NotFoundError, match=r"no vocabulary 'voc22'; did you mean voc21\?"):
         load_vocabulary("voc22")
+    with pytest.raises(NotFoundError, match=r"no vocabulary 'zebra'; known are voc20, voc21, .*, ade150"):
+        load_vocabulary("zebra")
 
 
 def test_a_shared_palette_cannot_be_changed_by_accident() -> None:
