@@ -1,4 +1,4 @@
-"""An image under the colours of its labels: at the size it is shown in, and how each category looks in it."""
+"""An image under the colours of its labels: at the size it is shown in, and the colour of each category in it."""
 
 from collections.abc import Iterable
 
@@ -66,7 +66,7 @@ def mean_colours(blended: Image8, labels: Labels, categories: int) -> npt.NDArra
         return np.asarray(np.stack(sums, axis=1) / counts[:, None])
 
 
-def looks(
+def shown_means(
     blended: Image8, labels: Labels, colours: Image8, present: Iterable[int]
 ) -> dict[int, npt.NDArray[np.float64]]:
     """Return the (3,) colour in which a picture shows each category, on average.
@@ -75,8 +75,8 @@ def looks(
         blended: (H, W, 3) uint8, as ``blend`` returns it.
         labels: (H, W) integers, -1 where unknown.
         colours: (N, 3) uint8, RGB.
-        present: the labels of the whole image; one of a few pixels may be lost where the picture is reduced, and looks
-            then as it would over grey.
+        present: the labels of the whole image; one of a few pixels may be lost where the picture is reduced,
+            and has then the colour that it would have over grey.
     """
     means = mean_colours(blended, labels, len(colours))
     plain = on_grey(np.vstack((colours, [UNKNOWN_SHOWN])))

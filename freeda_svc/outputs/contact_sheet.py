@@ -14,7 +14,7 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 
-from freeda_svc.outputs.blending import blend, looks, reduce_to
+from freeda_svc.outputs.blending import blend, reduce_to, shown_means
 from freeda_svc.outputs.dataset_folders import DatasetFolder
 from freeda_svc.outputs.files import content_digest, page_part, write_whole
 from freeda_svc.outputs.kept import Picture
@@ -132,7 +132,7 @@ def _show(picture: Picture, out: Path, small: str, path: Path) -> _Image:
     colours = picture.shown_colours(labels)
     mixed = blend(image, reduced, colours)
     pixels = pixels_by_label(labels)
-    colour = looks(mixed, reduced, colours, pixels)
+    colour = shown_means(mixed, reduced, colours, pixels)
     draw_pattern(mixed, reduced == UNKNOWN, UNKNOWN_PATTERN, np.array(UNKNOWN_SHOWN), _HATCH)
     content = BytesIO()
     Image.fromarray(mixed).save(content, format="JPEG", quality=_QUALITY)

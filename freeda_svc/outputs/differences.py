@@ -1,4 +1,4 @@
-"""How different colours look: by CIEDE2000, to people who see red and green alike, and to those who do not.
+"""How different colours look, by CIEDE2000, to most people and to those who confuse red and green.
 
 CIEDE2000 is Sharma, Wu and Dalal 2005; what protanopes and deuteranopes see is Machado, Oliveira and Fernandes 2009,
 equation 21 with severity 1.0.
@@ -23,18 +23,18 @@ _DEUTERANOPIA = (
     (0.280085, 0.672501, 0.047413),
     (-0.011820, 0.042940, 0.968881),
 )
-_SIGHTS = np.array((np.eye(3), _PROTANOPIA, _DEUTERANOPIA))
+_VISIONS = np.array((np.eye(3), _PROTANOPIA, _DEUTERANOPIA))
 
 GREY = 128.0
-"""Of a picture of which nothing is known, 0 to 255."""
+"""Assumed for a picture that is not known yet, 0 to 255."""
 
-_LEAST_OF_SIGHTS = np.array((LEAST_DIFFERENCE, LEAST_DIFFERENCE_RED_GREEN, LEAST_DIFFERENCE_RED_GREEN))
-_LEAST = np.concatenate((_LEAST_OF_SIGHTS, _LEAST_OF_SIGHTS * TINT))
+_LEAST_OF_VISIONS = np.array((LEAST_DIFFERENCE, LEAST_DIFFERENCE_RED_GREEN, LEAST_DIFFERENCE_RED_GREEN))
+_LEAST = np.concatenate((_LEAST_OF_VISIONS, _LEAST_OF_VISIONS * TINT))
 
-Seen = npt.NDArray[np.float64]
+Perceived = npt.NDArray[np.float64]
 
 
-def seen(colours: npt.NDArray[np.generic]) -> Seen:
+def perceived(colours: npt.NDArray[np.generic]) -> Perceived:
     """Return colours as they look to most people, to protanopes and to deuteranopes.
 
     Args:
@@ -47,21 +47,21 @@ def seen(colours: npt.NDArray[np.generic]) -> Seen:
 
     encoded = np.asarray(colours, dtype=np.float64).reshape(-1, 3) / 255
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)  # noqa: PLR2004 - sRGB
-    looks = np.clip(np.einsum("sij,nj->sni", _SIGHTS, linear), 0, 1)
-    again = np.where(looks <= 0.0031308, looks * 12.92, 1.055 * looks ** (1 / 2.4) - 0.055)  # noqa: PLR2004 - sRGB
+    light = np.clip(np.einsum("sij,nj->sni", _VISIONS, linear), 0, 1)
+    again = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
     return np.asarray(rgb2lab(again))
 
 
-def seen_as_tints(colours: npt.NDArray[np.generic]) -> Seen:
+def perceived_tints(colours: npt.NDArray[np.generic]) -> Perceived:
     """Return colours as they look by themselves and as they look when they are laid over a grey picture.
 
     Args:
         colours: (n, 3) RGB, 0 to 255.
 
     Returns:
-        (6, n, 3) float64, CIELAB: three as ``seen`` returns them, and three of the mixture.
+        (6, n, 3) float64, CIELAB: three as ``perceived`` returns them, and three of the mixture.
     """
-    return np.concatenate((seen(colours), seen(on_grey(colours))))
+    return np.concatenate((perceived(colours), perceived(on_grey(colours))))
 
 
 def on_grey(colours: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
@@ -69,16 +69,16 @@ def on_grey(colours: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
     return np.asarray(colours, dtype=np.float64).reshape(-1, 3) * TINT + GREY * (1 - TINT)
 
 
-def distinctness(some: Seen, others: Seen) -> npt.NDArray[np.float64]:
+def distinctness(some: Perceived, others: Perceived) -> npt.NDArray[np.float64]:
     """Return how well colours are told apart: 1 is just as well as the least differences ask for.
 
     Args:
-        some: (3, n, 3), as ``seen`` returns them, or (6, n, 3), as ``seen_as_tints`` does.
+        some: (3, n, 3), as ``perceived`` returns them, or (6, n, 3), as ``perceived_tints`` does.
         others: (3, m, 3) or (6, m, 3).
 
     Returns:
-        (n, m) float64: CIEDE2000 divided by the least difference, the smallest of all sights; of mixtures so much less
-            is asked for as there is of the colour in them.
+        (n, m) float64: CIEDE2000 divided by the least difference, the smallest of all kinds of vision; for mixtures
+            the least difference is reduced by the share of the colour in them.
     """
     from skimage.color import deltaE_ciede2000  # noqa: PLC0415 - as above
 

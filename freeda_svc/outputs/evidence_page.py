@@ -40,7 +40,7 @@ def write_evidence(path: Path, evidence: Mapping[str, Any]) -> None:
         InputError: the name ends otherwise.
         UnavailableError: the file cannot be written.
     """
-    check_suffix(path, ".json")
+    path = check_suffix(path, ".json")
     write_whole(path, json.dumps(evidence, ensure_ascii=False, allow_nan=False).encode() + b"\n")
 
 
@@ -69,7 +69,7 @@ def write_evidence_page(
         InputError: the name ends otherwise, or image, labels, names and colours do not fit together.
         UnavailableError: the file cannot be written.
     """
-    check_suffix(path, ".html")
+    path = check_suffix(path, ".html")
     names = evidence["names"]
     check_labels(labels, len(names))
     if image.shape != (*labels.shape, 3) or image.dtype != np.uint8 or len(colours) < len(names):

@@ -3,6 +3,7 @@
 import base64
 import errno
 import hashlib
+import os
 import shutil
 from importlib import resources
 from pathlib import Path
@@ -13,14 +14,17 @@ from freeda_svc.errors import FreedaError, InputError, UnavailableError
 _SHOWN = 60
 
 
-def check_suffix(path: Path, suffix: str) -> None:
-    """Refuse a file name that promises another format.
+def check_suffix(path: Path | str, suffix: str) -> Path:
+    """Return the path of a file to write.
 
     Raises:
-        InputError: the name does not end in the suffix.
+        InputError: it is no path, or its name does not end in the suffix of the format.
     """
-    if path.suffix.lower() != suffix:
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"expected the path of a file to write, not {type(path).__name__}")
+    if Path(path).suffix.lower() != suffix:
         raise InputError(f"{path} must end in {suffix}, the format that is written")
+    return Path(path)
 
 
 def write_whole(path: Path, content: bytes) -> None:

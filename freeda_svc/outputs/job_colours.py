@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.outputs.differences import Seen, distinctness, seen_as_tints
+from freeda_svc.outputs.differences import Perceived, distinctness, perceived_tints
 from freeda_svc.outputs.masks import UNKNOWN, pixels_by_label
 from freeda_svc.outputs.palettes import UNKNOWN_COLOUR, palette
 
@@ -100,24 +100,26 @@ def _choose(
     if not missing:
         return new
     candidates = palette()
-    of_candidates = seen_as_tints(candidates)
+    of_candidates = perceived_tints(candidates)
     here = {names[index] for index in shown}
-    others = seen_as_tints(np.array([UNKNOWN_COLOUR, *(colour for name, colour in noted.items() if name not in here)]))
-    beside = seen_as_tints(np.array([colour for name, colour in noted.items() if name in here]))
+    others = perceived_tints(
+        np.array([UNKNOWN_COLOUR, *(colour for name, colour in noted.items() if name not in here)])
+    )
+    beside = perceived_tints(np.array([colour for name, colour in noted.items() if name in here]))
     for index in missing:
         if names[index] in new:
             continue  # two categories of one name
-        own = seen_as_tints(preferred[index])
+        own = perceived_tints(preferred[index])
         colour = preferred[index]
         if min(_least(own, others)[0], _least(own, beside)[0]) < 1:
             in_picture, in_job = _least(of_candidates, beside), _least(of_candidates, others)
             # it differs within the picture first of all, and then as much as can be from what the job has shown
             colour = candidates[np.lexsort((np.minimum(in_picture, in_job), np.minimum(in_picture, _ENOUGH)))[-1]]
         new[names[index]] = (int(colour[0]), int(colour[1]), int(colour[2]))
-        beside = np.concatenate((beside, seen_as_tints(colour)), axis=1)
+        beside = np.concatenate((beside, perceived_tints(colour)), axis=1)
     return new
 
 
-def _least(some: Seen, others: Seen) -> npt.NDArray[np.float64]:
+def _least(some: Perceived, others: Perceived) -> npt.NDArray[np.float64]:
     """How well each of some colours, (6, n, 3), is told from the nearest of others; infinite where there are none."""
     return np.asarray(np.min(distinctness(some, others), axis=1, initial=np.inf))

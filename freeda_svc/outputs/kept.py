@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,40 +15,19 @@ from freeda_svc.input_files import KEPT
 from freeda_svc.outputs.job_colours import noted_colours, shown_colours
 from freeda_svc.outputs.masks import read_labels, write_mask
 from freeda_svc.outputs.scores import keep_scores, read_kept_scores, write_score_arrays
-from freeda_svc.outputs.summaries import Summarised, write_summary
+from freeda_svc.outputs.summaries import write_summary
+
+if TYPE_CHECKING:
+    from freeda_svc.segmentation import Segmentation
 
 MASK, SUMMARY, SCORES, REGIONS = "mask.png", "summary.json", "scores.png", "regions.npz"
 EVIDENCE, EVIDENCE_PAGE = "evidence.json", "evidence.html"
 """Only where evidence was asked for."""
 
 
-class ScoredRegions(Protocol):
-    """The regions of an image and their scores."""
-
-    @property
-    def map(self) -> npt.NDArray[np.int32]:
-        """(h, w) region of each pixel of the scaled image; -1 for pixels that were scored on their own."""
-
-    @property
-    def scores(self) -> npt.NDArray[np.float32]:
-        """(R, N) score of each category."""
-
-
-class Keepable(Summarised, Protocol):
-    """What is kept of a segmentation; ``freeda_svc.segmentation.Segmentation`` has it."""
-
-    @property
-    def pixel_scores(self) -> npt.NDArray[np.float32] | None:
-        """(H, W) score of each pixel's category, -1 to 1."""
-
-    @property
-    def region_scores(self) -> ScoredRegions | None:
-        """The regions with the scores of all categories."""
-
-
 def keep_result(
     folder: Path,
-    segmentation: Keepable,
+    segmentation: "Segmentation",
     colours: npt.NDArray[np.uint8],
     proposals: Mapping[str, Any] | None = None,
 ) -> None:
@@ -58,7 +37,7 @@ def keep_result(
         folder: is made when it is not there.
         segmentation: the result.
         colours: (N, 3) uint8, RGB, one a category.
-        proposals: what is known of the categories where nobody named them.
+        proposals: as ``summarise`` takes them.
 
     Raises:
         InputError: labels and colours do not fit together.
@@ -75,7 +54,7 @@ def keep_result(
 
 
 class KeptResult:
-    """What is kept of one segmented image; files are read anew whenever they are asked for, and not held.
+    """What is kept of one segmented image; files are read at each access, and not cached.
 
     Attributes:
         folder: where it lies.
@@ -144,11 +123,11 @@ class KeptResult:
 
 @dataclass(frozen=True)
 class Picture:
-    """A segmented image that is to be handed over.
+    """A segmented image that is to be exported.
 
     Attributes:
         stem: what its files are called, without their endings: a path relative to the folder they go to.
-        file: the image's own name, perhaps with folders, as other programs are told it.
+        file: the image's own name, perhaps with folders, as it is written into files for other programs.
         image: where its pixels are.
         result: what is kept of its segmentation.
         colours: (N, 3) uint8, RGB, one a category, as masks have them.
@@ -171,7 +150,7 @@ class Picture:
         return load_visible(self.image, fill or PAPER, KEPT).pixels
 
     def shown_colours(self, labels: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
-        """Return the (N, 3) uint8 colours to show its (H, W) labels in, as the job's other pictures do."""
+        """Return the (N, 3) uint8 colours in which to show its (H, W) labels, as in the job's other pictures."""
         return shown_colours(self.result.folder.parent, self.result.names, self.colours, labels)
 
     def noted_colours(self) -> npt.NDArray[np.uint8]:

@@ -34,6 +34,8 @@ def check_labels(labels: npt.NDArray[np.integer], categories: int) -> None:
         InputError: the map is not two-dimensional or has no pixels, or a label is neither unknown (-1) nor below
             the number of categories.
     """
+    if not isinstance(labels, np.ndarray):
+        raise InputError(f"labels must be an (H, W) array of integers, not {type(labels).__name__}")
     if labels.ndim != _DIMENSIONS or labels.size == 0 or not np.issubdtype(labels.dtype, np.integer):
         raise InputError(f"labels must be an (H, W) array of integers, not {labels.dtype} {labels.shape}")
     lowest, highest = int(labels.min()), int(labels.max())
@@ -86,7 +88,7 @@ def unknown_value(categories: int) -> int:
     return UNKNOWN_IN_EIGHT_BITS if categories <= UNKNOWN_IN_EIGHT_BITS else UNKNOWN_IN_SIXTEEN_BITS
 
 
-def write_mask(path: Path, labels: npt.NDArray[np.integer], colours: npt.NDArray[np.uint8]) -> None:
+def write_mask(path: Path | str, labels: npt.NDArray[np.integer], colours: npt.NDArray[np.uint8]) -> None:
     """Write a label map as PNG: its pixel values are the labels.
 
     Up to 255 categories make an indexed image, with a palette for looking at it; unknown pixels are 255. More make a
@@ -101,7 +103,7 @@ def write_mask(path: Path, labels: npt.NDArray[np.integer], colours: npt.NDArray
         InputError: the name ends otherwise, or the labels do not fit the colours.
         UnavailableError: the file cannot be written.
     """
-    check_suffix(path, ".png")
+    path = check_suffix(path, ".png")
     check_labels(labels, len(colours))
     unknown = unknown_value(len(colours))
     indexed = unknown == UNKNOWN_IN_EIGHT_BITS

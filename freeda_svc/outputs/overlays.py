@@ -10,7 +10,8 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from freeda_svc.errors import InputError
-from freeda_svc.outputs.blending import blend, looks
+from freeda_svc.images import ImageSource, load_image
+from freeda_svc.outputs.blending import blend, shown_means
 from freeda_svc.outputs.files import check_suffix, write_whole
 from freeda_svc.outputs.fonts import is_readable, letter
 from freeda_svc.outputs.legends import PAPER, UNKNOWN_NAME, Entry, draw_legend, percent, short_name
@@ -79,7 +80,7 @@ def _draw_names(picture: Image.Image, labels: npt.NDArray[np.integer], names: Ma
 
 
 def draw_overlay(
-    image: npt.NDArray[np.uint8],
+    image: ImageSource,
     labels: npt.NDArray[np.integer],
     names: Sequence[str],
     palette: npt.NDArray[np.uint8],
@@ -92,7 +93,7 @@ def draw_overlay(
     and very large ones reduced so that viewers can open them.
 
     Args:
-        image: (H, W, 3) uint8, RGB.
+        image: (H, W, 3) uint8, RGB, or what else ``load_image`` takes.
         labels: (H, W) integers, indices into ``names``, or -1 where unknown.
         names: of the categories.
         palette: (n, 3) uint8, RGB, at least one colour a name.
@@ -106,16 +107,15 @@ def draw_overlay(
     if len(palette) < len(names):
         raise InputError(f"{len(names)} categories need as many colours, not {len(palette)}")
     check_labels(labels, len(names))
-    if image.shape != (*labels.shape, 3) or image.dtype != np.uint8:
-        raise InputError(
-            f"the image must be (H, W, 3) like the labels {labels.shape} and uint8, not {image.shape} {image.dtype}"
-        )
+    image = load_image(image)
+    if image.shape[:2] != labels.shape:
+        raise InputError(f"the image must be (H, W, 3) like the labels {labels.shape}, not {image.shape}")
     shown, of_shown = _scaled(image, labels)
     colours = palette[: len(names)]
     blended = blend(shown, of_shown, colours)
     size = max(_LEAST_FONT, min(max(labels.shape), MOST_LONG_SIDE) // _FONTS_A_LONG_SIDE)
     pixels = pixels_by_label(labels)
-    colour = looks(blended, of_shown, colours, pixels)
+    colour = shown_means(blended, of_shown, colours, pixels)
     patterns = choose_patterns(colour, sorted(pixels, key=lambda label: label != UNKNOWN), {UNKNOWN: UNKNOWN_PATTERN})
     for label in [label for label in pixels if patterns[label] != PLAIN]:
         draw_pattern(blended, of_shown == label, patterns[label], colour[label], size // 2)
@@ -150,8 +150,8 @@ def _swatch(colour: npt.NDArray[np.float64], pattern: int, size: int) -> npt.NDA
 
 
 def write_overlay(
-    path: Path,
-    image: npt.NDArray[np.uint8],
+    path: Path | str,
+    image: ImageSource,
     labels: npt.NDArray[np.integer],
     names: Sequence[str],
     palette: npt.NDArray[np.uint8],
@@ -160,7 +160,7 @@ def write_overlay(
 
     Args:
         path: ends in .png; the folder exists.
-        image: (H, W, 3) uint8, RGB.
+        image: (H, W, 3) uint8, RGB, or what else ``load_image`` takes.
         labels: (H, W) integers, indices into ``names``, or -1 where unknown.
         names: of the categories.
         palette: (n, 3) uint8, RGB, at least one colour a name.
@@ -169,7 +169,7 @@ def write_overlay(
         InputError: the name ends otherwise, shapes do not fit together, or a label has no name or no colour.
         UnavailableError: the file cannot be written.
     """
-    check_suffix(path, ".png")
+    path = check_suffix(path, ".png")
     content = BytesIO()
     draw_overlay(image, labels, names, palette).save(content, format="PNG", compress_level=_FAST)
     write_whole(path, content.getvalue())

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.errors import InputError
-from freeda_svc.outputs.differences import distinctness, seen_as_tints
+from freeda_svc.outputs.differences import distinctness, perceived_tints
 
 MOST_COLOURS = 255
 """How many different colours there are: an indexed PNG holds one more, which is for what is unknown."""
@@ -41,11 +41,11 @@ def choose_colours(colours: int = MOST_COLOURS) -> npt.NDArray[np.uint8]:
     chroma = np.hypot(lab[:, 1], lab[:, 2])
     pleasant = (lab[:, 0] > _LIGHTNESS[0]) & (lab[:, 0] < _LIGHTNESS[1]) & (chroma > _CHROMA[0]) & (chroma < _CHROMA[1])
     grid = grid[pleasant]
-    looks = seen_as_tints(grid)
-    apart = distinctness(looks, seen_as_tints(np.array([UNKNOWN_COLOUR])))[:, 0]
+    colours_seen = perceived_tints(grid)
+    apart = distinctness(colours_seen, perceived_tints(np.array([UNKNOWN_COLOUR])))[:, 0]
     chosen = [int(np.abs(grid.astype(int) - _FIRST).sum(axis=1).argmin())]
     while len(chosen) < colours:
-        apart = np.minimum(apart, distinctness(looks, looks[:, chosen[-1:]])[:, 0])
+        apart = np.minimum(apart, distinctness(colours_seen, colours_seen[:, chosen[-1:]])[:, 0])
         chosen.append(int(apart.argmax()))
     return np.asarray(grid[chosen], dtype=np.uint8)
 

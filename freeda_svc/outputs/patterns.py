@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.outputs.blending import LUMINANCE
-from freeda_svc.outputs.differences import distinctness, seen
+from freeda_svc.outputs.differences import distinctness, perceived
 
 LEAST_DISTINCTNESS = 0.45
 """Of colours that are mixed with a picture, as ``distinctness`` tells it; below that one of two gets a pattern."""
@@ -41,8 +41,8 @@ def choose_patterns(
         For each category the number of its pattern: no two have the same one that are alike. Where there are more
         alike than patterns, the last of them share one.
     """
-    looks = seen(np.array([colours[category] for category in order]))
-    alike = distinctness(looks, looks) < LEAST_DISTINCTNESS
+    colours_seen = perceived(np.array([colours[category] for category in order]))
+    alike = distinctness(colours_seen, colours_seen) < LEAST_DISTINCTNESS
     settled = given or {}
     chosen: list[int] = []
     for place, category in enumerate(order):

@@ -55,7 +55,7 @@ def read_kept_scores(path: Path) -> npt.NDArray[np.float32]:
 
 
 def _write_sixteen_bits(path: Path, scores: npt.NDArray[np.float32], lowest: float) -> None:
-    check_suffix(path, ".png")
+    path = check_suffix(path, ".png")
     values = np.empty(scores.shape, dtype=np.uint16)
     for start in range(0, len(scores), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
@@ -73,7 +73,7 @@ def write_score_arrays(path: Path, arrays: Mapping[str, npt.NDArray[np.generic]]
         InputError: the name does not end in .npz.
         UnavailableError: the file cannot be written.
     """
-    check_suffix(path, ".npz")
+    path = check_suffix(path, ".npz")
     content = BytesIO()
     np.savez_compressed(content, allow_pickle=False, **arrays)
     write_whole(path, content.getvalue())

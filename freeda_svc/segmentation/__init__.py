@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from freeda_svc.segmentation.encoding import encode_windows
     from freeda_svc.segmentation.evidence import CategoryParts, Evidence, EvidenceLimits
     from freeda_svc.segmentation.evidence_plain import evidence_values, proposal_values
+    from freeda_svc.segmentation.known_words import KnownWord
     from freeda_svc.segmentation.merging import Merged, merge_windows
     from freeda_svc.segmentation.predictor import Segmenter
     from freeda_svc.segmentation.proposals import Proposal, ProposalParameters, Proposals
@@ -29,6 +30,7 @@ __all__ = [
     "Evidence",
     "EvidenceLimits",
     "ImageSource",
+    "KnownWord",
     "Merged",
     "Proposal",
     "ProposalParameters",
@@ -72,6 +74,7 @@ __getattr__ = names_from(
         "freeda_svc.segmentation.encoding": ("encode_windows",),
         "freeda_svc.segmentation.evidence": ("CategoryParts", "Evidence", "EvidenceLimits"),
         "freeda_svc.segmentation.evidence_plain": ("evidence_values", "proposal_values"),
+        "freeda_svc.segmentation.known_words": ("KnownWord",),
         "freeda_svc.segmentation.merging": ("Merged", "merge_windows"),
         "freeda_svc.segmentation.predictor": ("Segmenter",),
         "freeda_svc.segmentation.proposals": ("Proposal", "ProposalParameters", "Proposals"),

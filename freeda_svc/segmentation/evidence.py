@@ -1,4 +1,4 @@
-"""Why an image was segmented as it was: the prototypes that spoke for each category, and the scores of regions."""
+"""The evidence for a segmentation: prototypes that agree with each category's regions, and scores of regions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from freeda_svc.segmentation.result import Segmentation
 
 @dataclass(frozen=True)
 class EvidenceLimits:
-    """How much is told.
+    """How much evidence is collected.
 
     Attributes:
         prototypes: how many of each category.
@@ -39,13 +39,13 @@ class EvidenceLimits:
                 raise InputError(f"evidence was asked for with {limit} {what}; ask for at least 1")
 
 
-USUAL_LIMITS = EvidenceLimits()
-"""What is told when nobody says."""
+DEFAULT_LIMITS = EvidenceLimits()
+"""The default."""
 
 
 @dataclass(frozen=True)
 class CategoryEvidence:
-    """What spoke for a category that is present in an image.
+    """The evidence for a category that is present in an image.
 
     Attributes:
         index: its label.
@@ -83,12 +83,12 @@ class CategoryParts:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """Why an image was segmented as it was.
+    """The evidence for a segmentation.
 
     Attributes:
         size: height and width of the image.
         names: of all categories that were asked for; their positions are the labels.
-        categories: what spoke for those present, the largest first.
+        categories: the evidence for those present, the largest first.
         regions: the parts of the scores in each region.
         unknown_share: share of the image's pixels that belong to no category, 0 to 1.
         beta: weight of the local similarity, eq. 5.
@@ -113,7 +113,7 @@ class Evidence:
     bank_changed: bool
 
     def at(self, row: int, column: int) -> tuple[CategoryParts, ...]:
-        """Say how the best categories did in the region that the centre of a pixel of the image lies in.
+        """Return the scores of the best categories in the region that a pixel of the image lies in.
 
         Raises:
             InputError: the pixel is outside of the image.
@@ -147,9 +147,9 @@ def explain(
     image: npt.NDArray[np.uint8],
     segmentation: Segmentation,
     *,
-    limits: EvidenceLimits = USUAL_LIMITS,
+    limits: EvidenceLimits = DEFAULT_LIMITS,
 ) -> Evidence:
-    """Say why an image was segmented as it was.
+    """Collect the evidence for a segmentation.
 
     The image goes through the dense backbone once more, because features are not kept.
 
@@ -159,7 +159,7 @@ def explain(
         text_prototypes: of that bank.
         image: (H, W, 3) uint8, RGB.
         segmentation: of the image.
-        limits: how much is told.
+        limits: how many prototypes and categories are named.
 
     Raises:
         InputError: the image has another size than what was segmented, the scores of its regions were not kept, or

@@ -1,4 +1,4 @@
-"""The prototypes that spoke for a category, and how much each of them did."""
+"""The prototypes that agree with a category's regions, and how much each contributes to its score."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ Direction = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class PrototypeEvidence:
-    """A prototype that spoke for a category.
+    """A prototype that was retrieved for a category.
 
     Attributes:
         id: in the bank.
@@ -94,7 +94,7 @@ def explain_category(
     parameters: SegmentationParameters,
     shown: int,
 ) -> tuple[tuple[TextEvidence, ...], tuple[PrototypeEvidence, ...]]:
-    """Say what spoke for a category.
+    """Collect the evidence for a category.
 
     Args:
         store: the bank.
@@ -164,7 +164,7 @@ def _count_nouns(payloads: Sequence[Payload]) -> dict[str, int]:
 def _foremost(
     compared: Sequence[_Compared], payloads: Sequence[Sequence[Payload]], shown: int, *, known: bool, additive: bool
 ) -> tuple[PrototypeEvidence, ...]:
-    """Name the prototypes that spoke most, each once even where several texts retrieved it."""
+    """Return the prototypes that contribute most, each once even where several texts retrieved it."""
     ranked: dict[str, tuple[float, PrototypeEvidence]] = {}
     for text, kept in zip(compared, payloads, strict=True):
         # Norms and lengths make contributions differ from text to text, so that weight and cosine tell who comes first.

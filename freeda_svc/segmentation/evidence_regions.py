@@ -13,7 +13,7 @@ from freeda_svc.segmentation.window_scores import WindowScores
 from freeda_svc.segmentation.windows import Window
 
 TILES = 64
-"""Pixels that are scored on their own are told about in tiles, so many along the longer side of the image."""
+"""Pixels that are scored on their own are reported in tiles, so many along the longer side of the image."""
 
 _NO_SPLIT = float("nan")
 

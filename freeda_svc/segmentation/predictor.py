@@ -18,7 +18,7 @@ from freeda_svc.parameters import Category, SegmentationParameters, check_catego
 from freeda_svc.segmentation.aggregation import TextPrototypes
 from freeda_svc.segmentation.decision import Decision
 from freeda_svc.segmentation.encoding import EncodedWindow, encode_windows
-from freeda_svc.segmentation.evidence import USUAL_LIMITS, Evidence, EvidenceLimits, explain
+from freeda_svc.segmentation.evidence import DEFAULT_LIMITS, Evidence, EvidenceLimits, explain
 from freeda_svc.segmentation.known_words import KnownWord, WordKnowledge
 from freeda_svc.segmentation.noun_centres import KeptNounCentres
 from freeda_svc.segmentation.proposals import USUAL, ProposalParameters, Proposals, propose
@@ -167,7 +167,7 @@ class Segmenter:
                 yield self._finish(pending.popleft(), checked, parameters)
 
     def explain(
-        self, image: ImageSource, segmentation: Segmentation, limits: EvidenceLimits = USUAL_LIMITS
+        self, image: ImageSource, segmentation: Segmentation, limits: EvidenceLimits = DEFAULT_LIMITS
     ) -> Evidence:
         """Explain a segmentation: which prototypes agree with each category, and how regions were scored.
 

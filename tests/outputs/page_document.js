@@ -33,7 +33,7 @@ const stage = elements.stage.listeners;
 const shown = () => ({
   title: elements["region-title"].textContent,
   rows: elements.parts.tBodies[0].children.map((row) => row.children.filter((_, place) => place !== 1).map((cell) => cell.textContent)),
-  cards: elements.spoken.children.map((card) => card.querySelectorAll("p")[0].textContent),
+  cards: elements.prototypes.children.map((card) => card.querySelectorAll("p")[0].textContent),
 });
 const answer = {
   legend: elements.legend.children.map((item) => item.textContent),

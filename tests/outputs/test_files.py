@@ -1,10 +1,17 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.outputs import palette, read_labels, write_mask, write_overlay
 from freeda_svc.outputs.files import check_suffix, copy_whole, make_folder, write_whole
+
+LABELS = np.zeros((4, 4), dtype=np.int32)
 
 
 def test_content_is_written_and_nothing_else_stays(tmp_path: Path) -> None:
@@ -67,3 +74,35 @@ def test_a_name_that_is_too_long_concerns_that_file_only(tmp_path: Path) -> None
         ):
             write()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (
+            lambda path: write_mask(path, None, palette(2)),
+            r"labels must be an \(H, W\) array of integers, not NoneType",
+        ),
+        (lambda path: write_mask(path, [[0]], palette(2)), r"labels must be an \(H, W\) array of integers, not list"),
+        (lambda path: write_mask(None, LABELS, palette(2)), "expected the path of a file to write, not NoneType"),
+        (lambda path: write_overlay(path, None, LABELS, ["a"], palette(2)), "expected an image: .* not None"),
+        (
+            lambda path: write_overlay(path, np.zeros((3, 4, 5), np.uint8), LABELS, ["a"], palette(2)),
+            "its channels come first",
+        ),
+    ],
+)
+def test_wrong_values_are_refused_in_one_sentence(tmp_path: Path, write: Callable[[Path], None], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        write(tmp_path / "a.png")
+    assert not list(tmp_path.iterdir())
+
+
+def test_paths_may_be_strings_and_images_whatever_can_be_segmented(tmp_path: Path) -> None:
+    write_mask(str(tmp_path / "mask.png"), LABELS, palette(2))
+    pixels = np.full((4, 4, 3), 200, dtype=np.uint8)
+    for number, image in enumerate((pixels, Image.fromarray(pixels), torch.from_numpy(pixels))):
+        write_overlay(str(tmp_path / f"{number}.png"), image, LABELS, ["a"], palette(2))
+    contents = [(tmp_path / f"{number}.png").read_bytes() for number in range(3)]
+    assert contents[0] == contents[1] == contents[2]
+    assert np.array_equal(read_labels(tmp_path / "mask.png"), LABELS)

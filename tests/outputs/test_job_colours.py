@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 
 from freeda_svc.outputs import UNKNOWN_COLOUR, palette
-from freeda_svc.outputs.differences import distinctness, seen_as_tints
+from freeda_svc.outputs.differences import distinctness, perceived_tints
 from freeda_svc.outputs.job_colours import COLOURS_FILE, noted_colours, shown_colours
 from freeda_svc.vocabularies import load_vocabulary
 
@@ -18,8 +18,8 @@ def picture(*shown: int) -> np.ndarray:
 
 
 def least_distinctness(colours: np.ndarray) -> float:
-    looks = seen_as_tints(np.concatenate((colours, [UNKNOWN_COLOUR])))
-    apart = distinctness(looks, looks)
+    colours_seen = perceived_tints(np.concatenate((colours, [UNKNOWN_COLOUR])))
+    apart = distinctness(colours_seen, colours_seen)
     return float(apart[~np.eye(len(apart), dtype=bool)].min())
 
 

@@ -4,7 +4,7 @@ from skimage.color import rgb2lab
 
 from freeda_svc.errors import InputError
 from freeda_svc.outputs import MOST_COLOURS, UNKNOWN_COLOUR, extend_colours, palette
-from freeda_svc.outputs.differences import distinctness, seen_as_tints
+from freeda_svc.outputs.differences import distinctness, perceived_tints
 from freeda_svc.outputs.palettes import _all_colours, choose_colours
 
 
@@ -17,8 +17,8 @@ def test_there_are_as_many_colours_as_an_indexed_png_holds_and_all_differ() -> N
 
 def test_the_first_colours_are_told_apart_by_everybody() -> None:
     for colours, least in [(10, 1.5), (24, 1.0), (50, 0.5), (255, 0.2)]:
-        looks = seen_as_tints(palette(colours))
-        apart = distinctness(looks, looks)
+        colours_seen = perceived_tints(palette(colours))
+        apart = distinctness(colours_seen, colours_seen)
         assert apart[~np.eye(colours, dtype=bool)].min() > least
 
 
@@ -57,7 +57,7 @@ def test_there_is_a_colour_for_any_number_of_categories() -> None:
 
 def test_the_colour_of_what_is_unknown_is_no_categorys() -> None:
     assert tuple(UNKNOWN_COLOUR) not in set(map(tuple, palette().tolist()))
-    assert distinctness(seen_as_tints(np.array([UNKNOWN_COLOUR])), seen_as_tints(palette(24))).min() > 1
+    assert distinctness(perceived_tints(np.array([UNKNOWN_COLOUR])), perceived_tints(palette(24))).min() > 1
 
 
 def test_colours_of_ones_own_are_followed_by_others() -> None:

@@ -103,13 +103,13 @@
 
   function showCategory(index) {
     const category = present.get(index);
-    at("spoken").replaceChildren();
+    at("prototypes").replaceChildren();
     at("texts").replaceChildren();
     if (!category) {
-      at("spoken-title").textContent = index < 0 ? "Nothing speaks for unknown pixels" : "";
+      at("prototypes-title").textContent = index < 0 ? "Unknown pixels belong to no category" : "";
       return;
     }
-    at("spoken-title").textContent = `Prototypes that spoke for ${category.name}`;
+    at("prototypes-title").textContent = `Prototypes that agree most with ${category.name}`;
     for (const text of category.texts) {
       const nouns = Object.entries(text.nouns).slice(0, 6).map(([noun, count]) => `${noun || "no noun"} ${count}`);
       const more = Object.keys(text.nouns).length - nouns.length;
@@ -118,7 +118,7 @@
       line.className = "soft";
       at("texts").append(line);
     }
-    for (const prototype of category.prototypes) at("spoken").append(card(prototype));
+    for (const prototype of category.prototypes) at("prototypes").append(card(prototype));
   }
 
   function card(prototype) {
