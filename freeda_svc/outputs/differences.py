@@ -48,7 +48,7 @@ def perceived(colours: npt.NDArray[np.generic]) -> Perceived:
     encoded = np.asarray(colours, dtype=np.float64).reshape(-1, 3) / 255
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)  # noqa: PLR2004 - sRGB
     light = np.clip(np.einsum("sij,nj->sni", _VISIONS, linear), 0, 1)
-    again = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    again = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)  # noqa: PLR2004 - sRGB
     return np.asarray(rgb2lab(again))
 
 
