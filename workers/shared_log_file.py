@@ -1,10 +1,11 @@
 """One log file that several processes write, bounded in size: the worker and the process below it."""
 
-import fcntl
 import logging
 import os
 import time
 from pathlib import Path
+
+from freeda_svc.file_locks import try_lock
 
 LARGEST_BYTES = 10 << 20
 KEPT_FILES = 5
@@ -58,13 +59,12 @@ class SharedLogFile(logging.Handler):
         """Put the file aside, unless another process has just done so, or is doing it."""
         lock = os.open(self.path.with_name(f".{self.path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if self.path.stat().st_size >= self._largest:
+            if try_lock(lock) and self.path.stat().st_size >= self._largest:
                 for number in range(self._kept, 0, -1):
                     younger = aside(self.path, number - 1)
                     if younger.exists():
                         younger.replace(aside(self.path, number))
-        except (BlockingIOError, FileNotFoundError):
+        except FileNotFoundError:
             pass
         finally:
             os.close(lock)

@@ -139,7 +139,7 @@ def background_stack(
     prepare_home(settings)
     running = worker_pid(settings)
     if running is not None:
-        raise BusyError(already_running(settings, str(running)))
+        raise BusyError(already_running(settings, running))
     served = [part for queue in queues for part in ("--queue", queue)]
     with tempfile.TemporaryFile() as told:
         process = subprocess.Popen(  # noqa: S603 - this very program

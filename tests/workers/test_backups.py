@@ -23,7 +23,7 @@ from freeda_svc.jobs.banks import open_banks
 from freeda_svc.jobs.database import close_databases, reading, writing
 from freeda_svc.jobs.tables import Job
 from freeda_svc.settings import Settings, load_settings
-from freeda_svc.workers.backups.files import read_sums, write_sums
+from freeda_svc.workers.backups.checksums import read_sums, write_sums
 from freeda_svc.workers.backups.restoring import restore_home
 from freeda_svc.workers.backups.saving import back_up_home
 from tests.cli.conftest import start as start  # noqa: PLC0414 - a fixture
@@ -140,9 +140,7 @@ def test_a_backup_is_refused_in_one_line_that_says_why(tmp_path: Path) -> None:
 
 def test_without_room_nothing_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = _filled(tmp_path / "home")
-    monkeypatch.setattr(
-        "freeda_svc.workers.backups.files.shutil.disk_usage", lambda _place: shutil._ntuple_diskusage(1, 1, 1000)
-    )
+    monkeypatch.setattr("freeda_svc.whole_files.shutil.disk_usage", lambda _place: shutil._ntuple_diskusage(1, 1, 1000))
     with pytest.raises(UnavailableError, match="make room"):
         back_up_home(settings, tmp_path / "backup", _tell)
     assert [path.name for path in tmp_path.iterdir()] == ["home"]

@@ -10,14 +10,8 @@ from typing import Any
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.migrations import HEAD
 from freeda_svc.settings import TOML_NAME, Settings, load_settings
-from freeda_svc.whole_files import copy_file
-from freeda_svc.workers.backups.files import (
-    SUMS_NAME,
-    check_empty,
-    check_room,
-    folder_placed_whole,
-    read_sums,
-)
+from freeda_svc.whole_files import check_empty, check_room, copy_file, folder_placed_whole
+from freeda_svc.workers.backups.checksums import SUMS_NAME, read_sums
 from freeda_svc.workers.backups.saving import (
     ABOUT_NAME,
     ARTIFACTS_NAME,

@@ -20,8 +20,8 @@ from pathlib import Path
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError, one_line
 from freeda_svc.jobs.banks import open_banks
 from freeda_svc.settings import TOML_NAME, Settings
-from freeda_svc.whole_files import ASIDE, copy_file
-from freeda_svc.workers.backups.files import SUMS_NAME, check_room, folder_placed_whole, write_sums
+from freeda_svc.whole_files import ASIDE, check_room, copy_file, folder_placed_whole
+from freeda_svc.workers.backups.checksums import SUMS_NAME, write_sums
 from freeda_svc.workers.queries import ask_bank
 
 FORMAT = 1

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from freeda_svc.errors import BusyError, UnavailableError
+from freeda_svc.file_locks import open_lock, read_holder, try_lock, write_holder
 
 LOCK_NAME = "lock"
 
@@ -27,23 +28,21 @@ class FolderLock:
             UnavailableError: the folder cannot be written.
         """
         try:
-            self._descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._descriptor = open_lock(folder / LOCK_NAME)
         except OSError as error:
             raise UnavailableError(
                 f"the bank folder {folder} cannot be written ({error.strerror}): give a folder you may write to"
             ) from error
         self._held = True
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, str(os.getpid()).encode("ascii"), 0)
-        except BlockingIOError as error:
-            holder = os.pread(self._descriptor, 32, 0).decode("ascii", errors="replace").strip()
-            self._close()
-            raise BusyError(
-                f"the bank {folder} is in use by process {holder or 'unknown'}: wait until it ends, or stop it "
-                "(Ctrl-C, where it is `freeda up`)"
-            ) from error
+            if not try_lock(self._descriptor):
+                process = read_holder(self._descriptor)
+                self._close()
+                raise BusyError(
+                    f"the bank {folder} is in use by process {process or 'unknown'}: wait until it ends, or stop it "
+                    "(Ctrl-C, where it is `freeda up`)"
+                )
+            write_holder(self._descriptor)
         except OSError as error:
             self._close()
             raise UnavailableError(

@@ -1,7 +1,5 @@
 """Checks of workers: does one run, does work wait without one, and are locks released?"""
 
-import fcntl
-import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from freeda_svc.cli.doctor.findings import Finding, note, ok, wrong
 from freeda_svc.counts import counted
 from freeda_svc.database_connections import current_revision, database_engine, database_errors
 from freeda_svc.errors import FreedaError
+from freeda_svc.file_locks import holder
 from freeda_svc.jobs import ItemState, queue_state
 from freeda_svc.jobs.tables import now
 from freeda_svc.migrations import HEAD
@@ -147,11 +146,6 @@ def _unbindable(host: str, port: int) -> str:
 def _held_banks(folder: Path) -> Iterator[tuple[str, str]]:
     """The embedded banks that a process has open, with its number."""
     for lock in sorted(folder.glob(f"*/*/{LOCK_NAME}")):
-        descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
-            yield f"{lock.parent.parent.name}@{lock.parent.name}", holder or "unknown"
-        finally:
-            os.close(descriptor)
+        process = holder(lock)
+        if process is not None:
+            yield f"{lock.parent.parent.name}@{lock.parent.name}", str(process or "unknown")
