@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from importlib import import_module
 from typing import IO, Any
 
-from freeda_svc.errors import InputError
+from freeda_svc.errors import InputError, UnavailableError, one_line
 
 LONGEST_FOOTER = 32 << 20
 """Bytes; what is read of it takes about ten times as much memory."""
@@ -23,6 +23,22 @@ MOST_EXPANSION = 50
 
 _END = 8
 _MARK = b"PAR1"
+
+
+def load_parquet(wanted: str) -> tuple[Any, Any]:
+    """Import pyarrow and its Parquet module, which the extra ``parquet`` brings; slow, so not before it is needed.
+
+    Args:
+        wanted: what needs it, for the message.
+
+    Raises:
+        UnavailableError: it is not installed, or its installation is broken.
+    """
+    try:
+        return import_module("pyarrow"), import_module("pyarrow.parquet")
+    except ImportError as error:
+        reason = one_line(error)
+        raise UnavailableError(f"{wanted} needs pyarrow ({reason}); pip install 'freeda-svc[parquet]'") from error
 
 
 def open_parquet(

@@ -173,6 +173,7 @@ class _Source:
             "prototypes": self.count,
             "added": report.added,
             "pictures_written": report.artifacts_written,
+            "pictures_present": report.artifacts_present,
             "pictures_kept": report.artifacts_kept,
         }
 

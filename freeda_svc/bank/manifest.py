@@ -2,10 +2,12 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError
 from freeda_svc.whole_files import write_whole
@@ -22,24 +24,60 @@ OLD_KIND_REMEDY = (
 )
 
 
+Record = TypeVar("Record")
+
+
 @dataclass(frozen=True)
-class Manifest:
+class Encoding:
+    """What prototypes have in common that lie in one bank, or in one archive.
+
+    Attributes:
+        pack: fingerprint of the encoders of the packs that make them; of their only pack where the bank was made
+            before packs could be mixed.
+        key_dimension: Dt.
+        vector_dimension: Dv.
+    """
+
+    pack: Annotated[str, Field(min_length=1)]
+    key_dimension: Annotated[int, Field(ge=1)]
+    vector_dimension: Annotated[int, Field(ge=1)]
+
+    @property
+    def encoding(self) -> "Encoding":
+        """This alone, without what a subclass adds."""
+        return Encoding(self.pack, self.key_dimension, self.vector_dimension)
+
+
+@dataclass(frozen=True)
+class Manifest(Encoding):
     """What never changes about a bank.
 
     Attributes:
         format: version of the folder's layout.
-        pack: fingerprint of the encoders of the packs that make its prototypes; of its only pack where it was made
-            before packs could be mixed.
-        key_dimension: Dt.
-        vector_dimension: Dv.
         created: when, ISO 8601 in UTC.
     """
 
-    format: int
-    pack: str
-    key_dimension: int
-    vector_dimension: int
+    format: Annotated[int, Field(ge=1)]
     created: str
+
+
+def read_record(kind: type[Record], content: object) -> Record:
+    """Build a dataclass from JSON's types, strictly.
+
+    Args:
+        kind: the dataclass; its annotations say what its fields may be.
+        content: as ``json.loads`` gave it.
+
+    Raises:
+        ValueError: a field is missing, or not of its type or range; says which in one line.
+    """
+    try:
+        # Through JSON, because only there lists are taken for tuples.
+        return TypeAdapter(kind).validate_json(json.dumps(content), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "all of it"
+        raise ValueError(f"{place}: {first['msg']}") from error
 
 
 def new_manifest(pack: str, key_dimension: int, vector_dimension: int) -> Manifest:
@@ -52,7 +90,8 @@ def new_manifest(pack: str, key_dimension: int, vector_dimension: int) -> Manife
         raise InputError("a bank needs the fingerprint of its pack, got an empty one")
     if key_dimension < 1 or vector_dimension < 1:
         raise InputError(f"dimensions of a bank must be at least 1, got key {key_dimension}, vector {vector_dimension}")
-    return Manifest(FORMAT, pack, key_dimension, vector_dimension, datetime.now(UTC).isoformat(timespec="seconds"))
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    return Manifest(pack, key_dimension, vector_dimension, FORMAT, created)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -124,7 +163,10 @@ def read_manifest(folder: Path) -> Manifest:
         )
     if version == OLD_FORMAT:
         raise InputError(f"{folder} is a bank of the old kind: {OLD_KIND_REMEDY}")
-    return _to_manifest(path, content)
+    try:
+        return read_record(Manifest, content)
+    except ValueError as error:
+        raise _broken(path, str(error)) from error
 
 
 def check_manifest(folder: Path, found: Manifest, pack: str, key_dimension: int, vector_dimension: int) -> None:
@@ -143,17 +185,6 @@ def check_manifest(folder: Path, found: Manifest, pack: str, key_dimension: int,
             f"the bank {folder} holds keys of {found.key_dimension} and vectors of {found.vector_dimension} values, "
             f"not {key_dimension} and {vector_dimension}: give another bank folder for these"
         )
-
-
-def _to_manifest(path: Path, content: dict[str, Any]) -> Manifest:
-    for field in fields(Manifest):
-        value = content.get(field.name)
-        if type(value) is not field.type:
-            raise _broken(path, f"{field.name!r} is {value!r}")
-    manifest = Manifest(**{field.name: content[field.name] for field in fields(Manifest)})
-    if manifest.format < 1 or not manifest.pack or min(manifest.key_dimension, manifest.vector_dimension) < 1:
-        raise _broken(path, "a value is empty or below 1")
-    return manifest
 
 
 def _broken(path: Path, reason: str) -> InputError:

@@ -1,15 +1,14 @@
 """Captions in a column of a Parquet file: texts, UTF-8 as bytes, or lists of either."""
 
 from collections.abc import Generator, Iterator
-from importlib.util import find_spec
 from io import BufferedReader
 from typing import Any
 
 from freeda_svc.captions.caption import LONGEST_TEXT, MOST_CAPTIONS
 from freeda_svc.captions.sources import seekable
 from freeda_svc.captions.wanted import Wanted
-from freeda_svc.errors import InputError, UnavailableError, one_line
-from freeda_svc.parquet_files import open_parquet
+from freeda_svc.errors import InputError, one_line
+from freeda_svc.parquet_files import load_parquet, open_parquet
 
 ROWS_AT_ONCE = 1024
 MOST_LISTED = 10_000_000
@@ -24,10 +23,7 @@ def read_parquet(stream: BufferedReader, wanted: Wanted) -> Generator[str | None
             memory.
         UnavailableError: the extra that reads Parquet is not installed.
     """
-    if find_spec("pyarrow") is None:
-        raise UnavailableError(f"{wanted.called}: reading Parquet needs pyarrow; pip install 'freeda-svc[parquet]'")
-    import pyarrow as pa  # noqa: PLC0415 - an extra, and slow to import
-
+    pa, _ = load_parquet(f"{wanted.called}: reading Parquet")
     with seekable(stream, wanted.called) as file:
         try:
             schema = open_parquet(file, wanted.called, columns=(), most_rows=MOST_CAPTIONS, most_values={}).schema_arrow

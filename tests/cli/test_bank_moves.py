@@ -130,7 +130,7 @@ def test_an_import_makes_the_bank_that_is_not_there(
 ) -> None:
     shutil.rmtree(home)
     ran = freeda("bank", "import", archive, "--bank", named, "--json")
-    counts = {"prototypes": COUNT, "added": COUNT, "pictures_written": 1, "pictures_kept": 0}
+    counts = {"prototypes": COUNT, "added": COUNT, "pictures_written": 1, "pictures_present": 0, "pictures_kept": 0}
     assert ran.json == {"bank": made, **counts}
     [bank] = freeda("bank", "list", "--json").json
     assert (bank["bank"], bank["current"], bank["prototypes"], bank["pack"]) == (made, True, COUNT, PACK)
@@ -152,7 +152,16 @@ def test_what_comes_out_is_what_went_in(freeda: Freeda, archive: Path) -> None:
 
 def test_an_import_into_a_bank_that_has_all_of_it_adds_nothing(freeda: Freeda, archive: Path) -> None:
     ran = freeda("bank", "import", archive)
-    assert ran.out == f"default@1: {COUNT} prototypes, 0 added, 0 pictures written, 0 pictures kept\n"
+    assert ran.out == (f"default@1: {COUNT} prototypes, 0 added, 0 pictures written, 1 picture already there\n")
+
+
+def test_an_import_says_that_other_pictures_were_kept(freeda: Freeda, archive: Path, home: Path) -> None:
+    (home / "artifacts" / "thumbnails" / "a.png").write_bytes(b"another picture")
+    ran = freeda("bank", "import", archive, "--bank", "other")
+    assert ran.out == (
+        f"other@1: {COUNT} prototypes, {COUNT} added, 0 pictures written, 1 picture with other content kept\n"
+    )
+    assert (home / "artifacts" / "thumbnails" / "a.png").read_bytes() == b"another picture"
 
 
 def test_an_interrupted_export_is_continued_by_the_same_command(

@@ -167,8 +167,8 @@ def test_both_do_what_they_do_without_a_service(run: Freeda, service: Service, t
     assert exported.err == ""
     assert verify_archive(tmp_path / "a").prototypes == COUNT
     imported = run("bank", "import", tmp_path / "a", "--bank", "copy", "--json", "--quiet").json
-    counts = {"prototypes": COUNT, "added": COUNT, "pictures_written": 0, "pictures_kept": 0}
-    assert imported == {"bank": "copy@1", **counts}
+    pictures = {"pictures_written": 0, "pictures_present": 0, "pictures_kept": 0}
+    assert imported == {"bank": "copy@1", "prototypes": COUNT, "added": COUNT, **pictures}
     assert run("bank", "stats", "--bank", "copy", "--json").json["prototypes"] == COUNT
     kinds = {(job.kind, job.state, job.progress.units.name) for job in list_jobs(service.settings)}
     assert {("export", "done", "prototypes"), ("import", "done", "prototypes")} <= kinds

@@ -1,16 +1,15 @@
 """Thumbnails that prototypes mention, as rows of a Parquet file, and back into a folder of artifacts."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
-from importlib import import_module
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from freeda_svc.bank.moving.archive import ROWS_A_PART
-from freeda_svc.bank.moving.extras import load_parquet
-from freeda_svc.errors import InputError, UnavailableError, one_line
+from freeda_svc.bank.moving.tables import faults_named, load_parquet, read_batches
+from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.input_files import InputRules, is_below, open_input
-from freeda_svc.parquet_files import open_parquet
 from freeda_svc.prototypes.record import Prototype
 from freeda_svc.whole_files import write_whole
 
@@ -24,17 +23,15 @@ _MOST_ROWS = 3 * ROWS_A_PART
 """Image, mask and attribution of each prototype."""
 
 
-@dataclass(frozen=True)
-class Placed:
-    """What became of the artifacts of a file.
+class Placed(StrEnum):
+    """What became of an artifact."""
 
-    Attributes:
-        written: files that were not there before.
-        kept: files that were there with another content, and stay.
-    """
-
-    written: int
-    kept: int
+    WRITTEN = "written"
+    """It was not there before."""
+    PRESENT = "present"
+    """It was there already."""
+    KEPT = "kept"
+    """Another content was there, and stays."""
 
 
 def artifact_schema() -> Any:  # noqa: ANN401 (a pyarrow.Schema)
@@ -98,24 +95,20 @@ def check_artifacts(source: Path, rows: int, mentioned: Collection[str]) -> None
     Raises:
         InputError: another schema or number of rows, or a path that leaves the folder or that nothing mentions.
     """
-    found = 0
-    for batch in _batches(source, ["path"]):
-        _check_lengths(batch.column("path"), LONGEST_PATH, source)
+    for batch in _batches(source, rows, ["path"]):
         for path in batch.column("path").to_pylist():
-            found += 1
             if path not in mentioned:
                 raise InputError(f"{source}: no prototype of the part mentions its artifact {path!r}: export again")
             if not is_below(path):
                 raise InputError(f"{source}: the path {path!r} leaves the folder of artifacts; do not use this archive")
-    if found != rows:
-        raise InputError(f"{source} has {found} rows, expected {rows}: export the bank again")
 
 
-def place_artifacts(source: Path, root: Path, tell: Callable[[], None]) -> Placed:
+def place_artifacts(source: Path, rows: int, root: Path, tell: Callable[[], None]) -> Counter[Placed]:
     """Put the artifacts of a checked file into a folder; files that are there stay.
 
     Args:
         source: the Parquet file.
+        rows: how many it has.
         root: the folder.
         tell: is called between some and the next ones; what it raises ends the work.
 
@@ -123,24 +116,23 @@ def place_artifacts(source: Path, root: Path, tell: Callable[[], None]) -> Place
         InputError: a path leads out of the folder through a link.
         UnavailableError: they cannot be written.
     """
-    written = kept = 0
-    for number, batch in enumerate(_batches(source, ["path", "content"])):
+    placed: Counter[Placed] = Counter()
+    for number, batch in enumerate(_batches(source, rows, ["path", "content"])):
         if number:
             tell()
-        _check_lengths(batch.column("path"), LONGEST_PATH, source)
-        _check_lengths(batch.column("content"), LARGEST_ARTIFACT, source)
         for path, content in zip(batch.column("path"), batch.column("content"), strict=True):
             target = _inside(root, path.as_py())
             try:
                 if target.exists():
-                    kept += target.read_bytes() != content.as_py()
+                    same = target.read_bytes() == content.as_py()
+                    placed[Placed.PRESENT if same else Placed.KEPT] += 1
                 else:
                     target.parent.mkdir(parents=True, exist_ok=True)
                     write_whole(target, content.as_py())
-                    written += 1
+                    placed[Placed.WRITTEN] += 1
             except OSError as error:
                 raise UnavailableError(f"the artifact {target} cannot be written: {error.strerror or error}") from error
-    return Placed(written, kept)
+    return placed
 
 
 def _groups(root: Path, paths: Iterable[str]) -> Iterator[list[tuple[str, bytes]]]:
@@ -164,27 +156,19 @@ def _groups(root: Path, paths: Iterable[str]) -> Iterator[list[tuple[str, bytes]
         yield group
 
 
-def _batches(source: Path, columns: list[str]) -> Iterator[Any]:
-    pa, parquet = load_parquet()
-    try:
-        with source.open("rb") as file:
-            table = open_parquet(file, str(source), columns=columns, most_rows=_MOST_ROWS, most_values={})
-            schema = parquet.ParquetFile(file, metadata=table.metadata).schema_arrow
-            if not schema.equals(artifact_schema()):
-                raise InputError(f"{source} has the columns {schema.names}, expected path and content")
-            for batch in table.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns):
-                batch.validate(full=True)
-                yield batch
-    except (pa.ArrowException, OSError) as error:
-        reason = one_line(error)
-        raise InputError(f"{source} is not the Parquet file it should be ({reason}): export again") from error
-
-
-def _check_lengths(column: Any, longest: int, source: Path) -> None:  # noqa: ANN401 (a pyarrow.DictionaryArray)
-    compute = import_module("pyarrow.compute")
-    found = compute.max(compute.binary_length(column.dictionary)).as_py() or 0
-    if found > longest:
-        raise InputError(f"{source}: a path or content of {found:,} bytes, expected at most {longest:,}")
+def _batches(source: Path, rows: int, columns: list[str]) -> Iterator[Any]:
+    longest = {"path": LONGEST_PATH, "content": LARGEST_ARTIFACT}
+    with faults_named(str(source)), source.open("rb") as file:
+        yield from read_batches(
+            file,
+            str(source),
+            artifact_schema(),
+            rows=rows,
+            at_once=_ROWS_AT_ONCE,
+            most_rows=_MOST_ROWS,
+            longest=longest,
+            only=columns,
+        )
 
 
 def _inside(root: Path, path: str) -> Path:

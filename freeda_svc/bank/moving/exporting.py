@@ -1,18 +1,21 @@
-"""Writing a bank into an archive."""
+"""Writing a bank into an archive, in parts, so that an export that was interrupted continues."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from pydantic import JsonValue
 
-from freeda_svc.bank.manifest import sync_folder
+from freeda_svc.bank.manifest import MANIFEST_NAME, Encoding, read_record, sync_folder
 from freeda_svc.bank.moving.archive import (
     FORMAT_VERSION,
+    PART_FILE,
     PROGRESS_NAME,
     ROWS_A_PART,
     ArchiveFile,
@@ -24,20 +27,44 @@ from freeda_svc.bank.moving.archive import (
     describe_file,
     prototypes_name,
     say_nothing,
+    write_manifest,
     writing,
 )
-from freeda_svc.bank.moving.archive_manifest import write_manifest
 from freeda_svc.bank.moving.artifact_tables import mentioned_artifacts, write_artifacts
-from freeda_svc.bank.moving.export_progress import ExportProgress, Start, begin, other_bank, save
-from freeda_svc.bank.moving.extras import load_parquet
 from freeda_svc.bank.moving.prototype_tables import read_ids, write_prototypes
+from freeda_svc.bank.moving.tables import load_parquet
 from freeda_svc.bank.points import point_id
 from freeda_svc.bank.store import PrototypeStore
-from freeda_svc.errors import InputError
+from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.prototypes.record import Prototype
-from freeda_svc.whole_files import placed_whole
+from freeda_svc.whole_files import ASIDE, placed_whole, write_whole
 
 _ROWS_AT_ONCE = 1000
+
+
+class Start(StrEnum):
+    """How an export began."""
+
+    NEW = "new"
+    CONTINUED = "continued"
+    STARTED_OVER = "started over"
+
+
+@dataclass(frozen=True)
+class ExportProgress(Encoding):
+    """An export that is not finished; it lies beside the parts, so that the export can continue.
+
+    Attributes:
+        additions: of the bank's version when the export began.
+        removals: of that version.
+        artifacts: whether artifacts are exported, too.
+        parts: those that are complete.
+    """
+
+    additions: int
+    removals: str
+    artifacts: bool
+    parts: tuple[ArchivePart, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,14 +118,12 @@ def export_bank(
     described = json.loads(json.dumps(dict(parameters), allow_nan=False))
     version = store.version()
     wanted = ExportProgress(
-        store.pack,
-        store.key_dimension,
-        store.vector_dimension,
-        version.additions,
-        version.removals,
+        **vars(_encoding_of(store)),
+        additions=version.additions,
+        removals=version.removals,
         artifacts=artifacts is not None,
     )
-    progress, start = begin(folder, wanted)
+    progress, start = _begin(folder, wanted)
     total = store.count()
     tally, missing = Tally(), 0
 
@@ -109,30 +134,28 @@ def export_bank(
     for part in progress.parts:
         passed = list(islice(rows, part.prototypes.rows))
         if list(map(point_id, passed)) != read_ids(folder / part.prototypes.file):
-            raise other_bank(folder)
+            raise _other_bank(folder)
         if part.artifacts is not None:
             missing += len(mentioned_artifacts(passed)) - part.artifacts.rows
         tell()
     while prototypes := list(islice(rows, rows_a_part)):
         number = len(progress.parts)
-        table = partial(_write_prototypes, prototypes=prototypes, store=store)
+        lists = (prototypes[start : start + _ROWS_AT_ONCE] for start in range(0, len(prototypes), _ROWS_AT_ONCE))
         thumbnails = None
         with writing(folder):
-            written = _put(folder / prototypes_name(number), table)
+            written = _put(folder / prototypes_name(number), partial(write_prototypes, lists=lists, encoding=wanted))
             if artifacts is not None:
                 mentioned = mentioned_artifacts(prototypes)
                 pictures = partial(write_artifacts, root=artifacts, paths=mentioned, tell=tell)
                 thumbnails = _put(folder / artifacts_name(number), pictures)
                 missing += len(mentioned) - thumbnails.rows
             progress = replace(progress, parts=(*progress.parts, ArchivePart(written, thumbnails)))
-            save(folder, progress)
+            _save(folder, progress)
         tell()
 
     manifest = ArchiveManifest(
+        **vars(wanted.encoding),
         format_version=FORMAT_VERSION,
-        pack=store.pack,
-        key_dimension=store.key_dimension,
-        vector_dimension=store.vector_dimension,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         parameters=described,
         prototypes=tally.prototypes,
@@ -150,22 +173,38 @@ def export_bank(
     return ExportReport(manifest, start, bank_changed=store.version() != version, missing_artifacts=missing)
 
 
+def check_target(store: PrototypeStore, folder: Path) -> None:
+    """See that a bank can be exported into a folder as things are, and write nothing.
+
+    Raises:
+        InputError: the folder holds something else, a finished archive, or another bank's export.
+        UnavailableError: pyarrow is not installed, or the folder cannot be read or written.
+    """
+    load_parquet()
+    found = _look_into(folder)
+    if found is not None and found.encoding != _encoding_of(store):
+        raise _other_bank(folder)
+    place = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        reason = "it may not be written" if place.is_dir() else "it is no folder"
+        raise UnavailableError(f"the archive {folder} cannot be made in {place} ({reason}): give another folder")
+
+
+def _encoding_of(store: PrototypeStore) -> Encoding:
+    return Encoding(store.pack, store.key_dimension, store.vector_dimension)
+
+
 def _rows(store: PrototypeStore, tally: Tally, tell: Callable[[], None]) -> Iterator[Prototype]:
-    """Go through a bank, count what is given, and tell that again and again."""
-    untold = 0
+    """Go through a bank, count each prototype, and report progress about every thousand."""
+    since = 0
     for some in store.scan(at_once=_ROWS_AT_ONCE):
-        if untold >= _ROWS_AT_ONCE:
+        if since >= _ROWS_AT_ONCE:
             tell()
-            untold = 0
-        untold += len(some)
+            since = 0
+        since += len(some)
         for prototype in some:
             tally.count(prototype)
             yield prototype
-
-
-def _write_prototypes(path: Path, *, prototypes: list[Prototype], store: PrototypeStore) -> int:
-    lists = (prototypes[start : start + _ROWS_AT_ONCE] for start in range(0, len(prototypes), _ROWS_AT_ONCE))
-    return write_prototypes(path, lists, store.key_dimension, store.vector_dimension)
 
 
 def _put(path: Path, write: Callable[[Path], int]) -> ArchiveFile:
@@ -173,3 +212,80 @@ def _put(path: Path, write: Callable[[Path], int]) -> ArchiveFile:
     with placed_whole(path) as aside:
         rows = write(aside)
     return describe_file(path, rows)
+
+
+def _begin(folder: Path, wanted: ExportProgress) -> tuple[ExportProgress, Start]:
+    """Make a folder ready for an export, or continue one that was interrupted.
+
+    Args:
+        folder: new, empty, or with an export that is not finished.
+        wanted: the export, without parts.
+
+    Returns:
+        The export with the parts that need not be written again, and how it begins.
+    """
+    found = _look_into(folder)
+    with writing(folder):
+        if found is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            _save(folder, wanted)
+            return wanted, Start.NEW
+        if found.encoding != wanted.encoding:
+            raise _other_bank(folder)
+        parts = found.parts if replace(found, parts=()) == wanted else ()
+        kept = replace(wanted, parts=_intact(folder, parts))
+        _save(folder, kept)
+        _remove_others(folder, kept)
+        return kept, Start.CONTINUED if kept.parts else Start.STARTED_OVER
+
+
+def _save(folder: Path, progress: ExportProgress) -> None:
+    write_whole(folder / PROGRESS_NAME, json.dumps(asdict(progress), indent=1).encode("utf-8"))
+
+
+def _look_into(folder: Path) -> ExportProgress | None:
+    path = folder / PROGRESS_NAME
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder} is a file, but an archive is a folder: give a new folder")
+        present = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
+        if MANIFEST_NAME in present:
+            raise InputError(f"{folder} holds a finished archive or a bank already: give a new folder")
+        if not present:
+            return None
+        if PROGRESS_NAME not in present:
+            raise InputError(f"{folder} is not empty and holds no export that could continue: give a new folder")
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UnavailableError(f"the folder {folder} cannot be read ({error.strerror}): give another one") from error
+    except ValueError as error:
+        raise InputError(f"{path} is broken (it is not JSON): give a new folder") from error
+    try:
+        return read_record(ExportProgress, content)
+    except ValueError as error:
+        raise InputError(f"{path} is broken ({error}): give a new folder") from error
+
+
+def _other_bank(folder: Path) -> InputError:
+    return InputError(f"{folder} holds the beginning of another bank's export: give a new folder")
+
+
+def _intact(folder: Path, parts: tuple[ArchivePart, ...]) -> tuple[ArchivePart, ...]:
+    """The parts before the first that is not as it was written."""
+    for number, part in enumerate(parts):
+        if not all(entry is None or _is_intact(folder, entry) for entry in (part.prototypes, part.artifacts)):
+            return parts[:number]
+    return parts
+
+
+def _is_intact(folder: Path, entry: ArchiveFile) -> bool:
+    path = folder / entry.file
+    return PART_FILE.fullmatch(entry.file) is not None and path.is_file() and describe_file(path, entry.rows) == entry
+
+
+def _remove_others(folder: Path, progress: ExportProgress) -> None:
+    """Remove parts that do not count, and what an interrupted writer left aside."""
+    kept = {entry.file for part in progress.parts for entry in (part.prototypes, part.artifacts) if entry is not None}
+    for path in folder.iterdir():
+        if (PART_FILE.fullmatch(path.name) and path.name not in kept) or path.match(ASIDE):
+            path.unlink()

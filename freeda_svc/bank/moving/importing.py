@@ -1,6 +1,7 @@
 """Reading an archive: to verify it, and to add its prototypes to a bank."""
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,12 +13,12 @@ from freeda_svc.bank.moving.archive import (
     OnProgress,
     Tally,
     describe_file,
+    read_manifest,
     say_nothing,
 )
-from freeda_svc.bank.moving.archive_manifest import read_manifest
-from freeda_svc.bank.moving.artifact_tables import check_artifacts, mentioned_artifacts, place_artifacts
-from freeda_svc.bank.moving.extras import load_parquet
+from freeda_svc.bank.moving.artifact_tables import Placed, check_artifacts, mentioned_artifacts, place_artifacts
 from freeda_svc.bank.moving.prototype_tables import read_prototypes
+from freeda_svc.bank.moving.tables import load_parquet
 from freeda_svc.bank.store import PrototypeStore, pack_if_worth_it
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.prototypes.record import Prototype
@@ -33,12 +34,14 @@ class ImportReport:
         manifest: of the archive.
         added: prototypes that were not in the bank before.
         artifacts_written: thumbnails that were not there before.
+        artifacts_present: thumbnails that were there already.
         artifacts_kept: thumbnails that were there with another content, and stayed.
     """
 
     manifest: ArchiveManifest
     added: int
     artifacts_written: int
+    artifacts_present: int
     artifacts_kept: int
 
 
@@ -64,21 +67,22 @@ def import_bank(
     load_parquet()
     manifest = read_manifest(folder)
     check_fit(folder, manifest, store)
-    done = added = written = kept = 0
+    done = added = 0
+    pictures: Counter[Placed] = Counter()
     for part in manifest.parts:
         prototypes = _read_part(folder, manifest, part)
         if part.artifacts is not None and artifacts is not None:
             # Before the prototypes: whoever finds a prototype in the bank finds its thumbnails.
             checked = _checked_artifacts(folder, part.artifacts, prototypes)
-            placed = place_artifacts(checked, artifacts, partial(on_progress, done, manifest.prototypes))
-            written, kept = written + placed.written, kept + placed.kept
+            tell = partial(on_progress, done, manifest.prototypes)
+            pictures.update(place_artifacts(checked, part.artifacts.rows, artifacts, tell))
         for start in range(0, len(prototypes), _ROWS_AN_ADDITION):
             some = prototypes[start : start + _ROWS_AN_ADDITION]
             added += store.add(some)
             done += len(some)
             on_progress(done, manifest.prototypes)
     pack_if_worth_it(store, added)
-    return ImportReport(manifest, added, written, kept)
+    return ImportReport(manifest, added, pictures[Placed.WRITTEN], pictures[Placed.PRESENT], pictures[Placed.KEPT])
 
 
 def verify_archive(folder: Path, *, on_progress: OnProgress = say_nothing) -> ArchiveManifest:
@@ -131,14 +135,7 @@ def _read_part(folder: Path, manifest: ArchiveManifest, part: ArchivePart) -> li
         raise _unreadable(path, error) from error
     if hashlib.sha256(content).hexdigest() != part.prototypes.sha256:
         raise _damaged(path)
-    return read_prototypes(
-        content,
-        str(path),
-        rows=part.prototypes.rows,
-        pack=manifest.pack,
-        key_dimension=manifest.key_dimension,
-        vector_dimension=manifest.vector_dimension,
-    )
+    return read_prototypes(content, str(path), rows=part.prototypes.rows, encoding=manifest)
 
 
 def _checked_artifacts(folder: Path, entry: ArchiveFile, prototypes: list[Prototype]) -> Path:

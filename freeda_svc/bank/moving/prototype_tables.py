@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.bank.checks import check_prototypes
+from freeda_svc.bank.manifest import Encoding
 from freeda_svc.bank.moving.archive import ROWS_A_PART
-from freeda_svc.bank.moving.extras import load_parquet
+from freeda_svc.bank.moving.tables import faults_named, load_parquet, read_batches
 from freeda_svc.bank.points import APPEARANCE, KEY, PROTOTYPE, make_payload, point_id, read_prototype
-from freeda_svc.errors import InputError, one_line
+from freeda_svc.errors import InputError
 from freeda_svc.input_files import is_below
-from freeda_svc.parquet_files import open_parquet
 from freeda_svc.prototypes.record import ORIGINS, Prototype
 
 ID = "id"
@@ -38,7 +37,7 @@ ROWS_AT_ONCE = 1000
 _SPANS_A_GROUP = 100 * ROWS_A_PART
 
 
-def prototype_schema(key_dimension: int, vector_dimension: int) -> Any:  # noqa: ANN401 (a pyarrow.Schema)
+def prototype_schema(encoding: Encoding) -> Any:  # noqa: ANN401 (a pyarrow.Schema)
     """The columns of a file with prototypes; none of them, nor of their elements, may be null.
 
     A prototype without an appearance has an empty list. Older archives lack the last columns.
@@ -50,8 +49,8 @@ def prototype_schema(key_dimension: int, vector_dimension: int) -> Any:  # noqa:
 
     columns = {
         ID: pa.string(),
-        KEY: listed(pa.float32(), key_dimension),
-        PROTOTYPE: listed(pa.float16(), vector_dimension),
+        KEY: listed(pa.float32(), encoding.key_dimension),
+        PROTOTYPE: listed(pa.float16(), encoding.vector_dimension),
         "seed": pa.int64(),
         "spans": listed(listed(pa.int32(), 2)),
         **dict.fromkeys(_TEXTS, pa.string()),
@@ -62,9 +61,7 @@ def prototype_schema(key_dimension: int, vector_dimension: int) -> Any:  # noqa:
     return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()])
 
 
-def write_prototypes(
-    path: Path, lists: Iterable[Sequence[Prototype]], key_dimension: int, vector_dimension: int
-) -> int:
+def write_prototypes(path: Path, lists: Iterable[Sequence[Prototype]], encoding: Encoding) -> int:
     """Write prototypes, each list as one row group; only one list is in memory.
 
     Returns:
@@ -74,7 +71,7 @@ def write_prototypes(
         OSError: the file cannot be written.
     """
     _, parquet = load_parquet()
-    schema = prototype_schema(key_dimension, vector_dimension)
+    schema = prototype_schema(encoding)
     # Dictionaries and statistics are for what repeats and is filtered; vectors only grow by them.
     texts = [*_TEXTS, *_LATER_TEXTS]
     plain = [ID, "seed", *texts, *_NUMBERS]
@@ -99,27 +96,23 @@ def read_ids(path: Path) -> list[str]:
     return ids
 
 
-def read_prototypes(
-    content: bytes, name: str, *, rows: int, pack: str, key_dimension: int, vector_dimension: int
-) -> list[Prototype]:
+def read_prototypes(content: bytes, name: str, *, rows: int, encoding: Encoding) -> list[Prototype]:
     """Read a file with prototypes and check every row.
 
     Args:
         content: of the file.
         name: what to call it in messages.
         rows: how many it should have.
-        pack: fingerprint that every row should have, as that of its encoders or of its whole pack.
-        key_dimension: Dt expected.
-        vector_dimension: Dv expected.
+        encoding: that every row should have; its ``pack`` as that of the row's encoders or of its whole pack.
 
     Raises:
         InputError: it is not a Parquet file with these columns, would take too much memory, or a row cannot be what a
             bank held.
     """
-    pa, _ = load_parquet()
     prototypes: list[Prototype] = []
-    try:
-        for batch in _batches(content, name, rows, key_dimension, vector_dimension):
+    key_dimension, vector_dimension = encoding.key_dimension, encoding.vector_dimension
+    with faults_named(name):
+        for batch in _batches(content, name, rows, encoding):
             keys = _to_rows(batch.column(KEY), key_dimension)
             vectors = _to_rows(batch.column(PROTOTYPE), vector_dimension).astype(np.float32)
             appearances = _read_appearances(batch, name, key_dimension)
@@ -129,68 +122,50 @@ def read_prototypes(
                 prototype = read_prototype(entry, key, vector, appearance)
                 _check_row(prototype, entry[ID], f"{name}, row {len(prototypes)}")
                 prototypes.append(prototype)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        reason = one_line(error)
-        raise InputError(f"{name} is not the Parquet file it should be ({reason}): export the bank again") from error
-    check_prototypes(prototypes, pack, key_dimension, vector_dimension)
+    check_prototypes(prototypes, encoding.pack, key_dimension, vector_dimension)
     return prototypes
 
 
-def _batches(content: bytes, name: str, rows: int, key_dimension: int, vector_dimension: int) -> Iterator[Any]:
-    """Give some rows at a time, texts as dictionaries, none of them or of the lists of spans too long."""
-    _, parquet = load_parquet()
-    source = BytesIO(content)
-    schema = prototype_schema(key_dimension, vector_dimension)
-    values = {
-        KEY: ROWS_A_PART * key_dimension,
-        PROTOTYPE: ROWS_A_PART * vector_dimension,
-        APPEARANCE: ROWS_A_PART * key_dimension,
+def _batches(content: bytes, name: str, rows: int, encoding: Encoding) -> Iterator[Any]:
+    keys = ROWS_A_PART * encoding.key_dimension
+    most_values = {
+        KEY: keys,
+        PROTOTYPE: ROWS_A_PART * encoding.vector_dimension,
+        APPEARANCE: keys,
         "spans": 2 * _SPANS_A_GROUP,
     }
-    table = open_parquet(source, name, columns=schema.names, most_rows=ROWS_A_PART, most_values=values)
-    # with texts as dictionaries the schema is another one
-    _check_schema(parquet.ParquetFile(source, metadata=table.metadata).schema_arrow, schema, name)
-    if table.metadata.num_rows != rows:
-        raise InputError(f"{name} has {table.metadata.num_rows} rows, expected {rows}: export the bank again")
-    for batch in table.iter_batches(batch_size=ROWS_AT_ONCE):
-        batch.validate(full=True)
-        _check_lengths(batch, name)
+    for batch in read_batches(
+        BytesIO(content),
+        name,
+        prototype_schema(encoding),
+        rows=rows,
+        at_once=ROWS_AT_ONCE,
+        most_rows=ROWS_A_PART,
+        longest=dict.fromkeys((ID, *_TEXTS, *_LATER_TEXTS), LONGEST_TEXT),
+        most_values=most_values,
+        optional=_LATER,
+    ):
+        most = max(batch.column("spans").value_lengths().to_pylist(), default=0)
+        if most > MOST_SPANS:
+            raise InputError(f"{name}: a prototype with {most:,} spans, expected at most {MOST_SPANS:,}")
         yield batch
-
-
-def _check_lengths(batch: Any, name: str) -> None:  # noqa: ANN401 (a pyarrow.RecordBatch)
-    compute = import_module("pyarrow.compute")
-    for column in (ID, *_TEXTS, *(later for later in _LATER_TEXTS if later in batch.schema.names)):
-        longest = compute.max(compute.binary_length(batch.column(column).dictionary)).as_py() or 0
-        if longest > LONGEST_TEXT:
-            raise InputError(
-                f"{name}: a text of {longest:,} bytes in its column {column}, expected at most {LONGEST_TEXT:,}"
-            )
-    most = compute.max(compute.list_value_length(batch.column("spans"))).as_py() or 0
-    if most > MOST_SPANS:
-        raise InputError(f"{name}: a prototype with {most:,} spans, expected at most {MOST_SPANS:,}")
 
 
 def _make_table(prototypes: Sequence[Prototype], schema: Any) -> Any:  # noqa: ANN401 (pyarrow types)
     pa, _ = load_parquet()
     payloads = [make_payload(prototype) for prototype in prototypes]
-    columns: dict[str, Any] = {
+    keys = np.concatenate([prototype.key for prototype in prototypes])
+    vectors = np.concatenate([prototype.vector for prototype in prototypes]).astype(np.float16)
+    columns = {
         ID: [point_id(prototype) for prototype in prototypes],
-        KEY: _to_column(np.stack([prototype.key for prototype in prototypes]), schema.field(KEY).type),
-        PROTOTYPE: _to_column(
-            np.stack([prototype.vector for prototype in prototypes]).astype(np.float16), schema.field(PROTOTYPE).type
-        ),
+        KEY: pa.FixedSizeListArray.from_arrays(pa.array(keys), type=schema.field(KEY).type),
+        PROTOTYPE: pa.FixedSizeListArray.from_arrays(pa.array(vectors), type=schema.field(PROTOTYPE).type),
+        APPEARANCE: _appearance_column(prototypes, schema.field(APPEARANCE).type),
     }
-    columns[APPEARANCE] = _appearance_column(prototypes, schema.field(APPEARANCE).type)
-    for field in schema:
-        if field.name not in columns:
-            columns[field.name] = pa.array([payload[field.name] for payload in payloads], type=field.type)
-    return pa.table([columns[name] for name in schema.names], schema=schema)
-
-
-def _to_column(rows: npt.NDArray[Any], kind: Any) -> Any:  # noqa: ANN401 (pyarrow types)
-    pa, _ = load_parquet()
-    return pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1)), type=kind)
+    for name in schema.names:
+        if name not in columns:
+            columns[name] = [payload[name] for payload in payloads]
+    return pa.table(columns, schema=schema)
 
 
 def _appearance_column(prototypes: Sequence[Prototype], kind: Any) -> Any:  # noqa: ANN401 (pyarrow types)
@@ -220,25 +195,6 @@ def _to_rows(column: Any, dimension: int) -> npt.NDArray[Any]:  # noqa: ANN401 (
     values = column.flatten().to_numpy(zero_copy_only=False)
     rows: npt.NDArray[Any] = values.reshape(-1, dimension)
     return rows
-
-
-def _check_schema(found: Any, expected: Any, name: str) -> None:  # noqa: ANN401 (pyarrow types)
-    for column in _LATER:
-        if column not in found.names:
-            expected = expected.remove(expected.get_field_index(column))
-    if found.equals(expected):
-        return
-    if found.names != expected.names:
-        raise InputError(f"{name} has the columns {', '.join(found.names)}, expected {', '.join(expected.names)}")
-    wrong = next(field for field, other in zip(found, expected, strict=True) if not field.equals(other))
-    raise InputError(
-        f"{name}: its column {wrong.name} holds {_kind(wrong)}, expected {_kind(expected.field(wrong.name))}: "
-        "export the bank again"
-    )
-
-
-def _kind(field: Any) -> str:  # noqa: ANN401 (a pyarrow.Field)
-    return f"{field.type}{' or null' if field.nullable else ''}"
 
 
 def _check_row(prototype: Prototype, identifier: str, name: str) -> None:

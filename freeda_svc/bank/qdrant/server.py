@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import cast
 
 from qdrant_client import QdrantClient, models
 
-from freeda_svc.bank.manifest import FORMAT, OLD_FORMAT, OLD_KIND_REMEDY, Manifest
+from freeda_svc.bank.manifest import FORMAT, OLD_FORMAT, OLD_KIND_REMEDY, Manifest, read_record
 from freeda_svc.bank.points import APPEARANCE, KEY, PROTOTYPE
 from freeda_svc.bank.qdrant.connection import asking
 from freeda_svc.bank.qdrant.engine import EVERYTHING, Hit, Point, Search, Where, point_of
@@ -245,12 +245,10 @@ def manifest_of(address: str, name: str, info: models.CollectionInfo) -> Manifes
         raise InputError(
             f"{where} is a bank of format {version}, but this version reads up to {FORMAT}: use a newer freeda"
         )
-    for field in fields(Manifest):
-        if type(content.get(field.name)) is not field.type:
-            raise InputError(
-                f"{where} is broken ({field.name!r} in its metadata is {content.get(field.name)!r}): {REPAIR}"
-            )
-    manifest = Manifest(**{field.name: content[field.name] for field in fields(Manifest)})
+    try:
+        manifest = read_record(Manifest, content)
+    except ValueError as error:
+        raise InputError(f"{where} is broken ({error} in its metadata): {REPAIR}") from error
     wanted = {KEY: manifest.key_dimension, PROTOTYPE: manifest.vector_dimension, APPEARANCE: manifest.key_dimension}
     vectors = info.config.params.vectors
     sizes = {vector: params.size for vector, params in vectors.items()} if isinstance(vectors, dict) else {}

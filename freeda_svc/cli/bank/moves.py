@@ -111,8 +111,20 @@ def import_command(
     if as_json:
         print_json(outcome)
     else:
-        counts = ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in outcome.items() if name != "bank")
-        click.echo(f"{outcome['bank']}: {counts}")
+        click.echo(f"{outcome['bank']}: {', '.join(_said_of_import(outcome))}")
+
+
+def _said_of_import(outcome: dict[str, Any]) -> list[str]:
+    """What an import did, in words; that pictures were there already or differ only where some did."""
+    if "rows" in outcome:
+        return [counted(outcome["rows"], "row"), f"{outcome['added']} added", f"{outcome['left_out']} left out"]
+    said = [counted(outcome["prototypes"], "prototype"), f"{outcome['added']} added"]
+    said.append(f"{counted(outcome['pictures_written'], 'picture')} written")
+    if outcome["pictures_present"]:
+        said.append(f"{counted(outcome['pictures_present'], 'picture')} already there")
+    if outcome["pictures_kept"]:
+        said.append(f"{counted(outcome['pictures_kept'], 'picture')} with other content kept")
+    return said
 
 
 def _verify(settings: Settings, archive: Path, *, quiet: bool, as_json: bool) -> None:

@@ -8,8 +8,7 @@ from pyarrow import parquet
 
 from freeda_svc.bank import QdrantStore
 from freeda_svc.bank.moving import Start, export_bank, import_bank, verify_archive
-from freeda_svc.bank.moving.archive import describe_file
-from freeda_svc.bank.moving.archive_manifest import read_manifest, write_manifest
+from freeda_svc.bank.moving.archive import describe_file, read_manifest, write_manifest
 from freeda_svc.bank.moving.artifact_tables import artifact_schema
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.prototypes.record import Prototype
@@ -65,6 +64,7 @@ def test_importing_again_writes_no_thumbnail_again(archive: Path, open_store: Op
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
     report = import_bank(archive, store, artifacts=root)
     assert (report.artifacts_written, report.artifacts_kept) == (0, 0)
+    assert report.artifacts_present >= len(files_of(root))  # parts mention the picture that they share each
     assert before == {path: path.stat().st_mtime_ns for path in root.rglob("*")}
 
 
@@ -74,6 +74,7 @@ def test_other_files_in_the_place_of_thumbnails_stay(archive: Path, open_store: 
     mask.write_bytes(b"drawn by hand")
     report = import_bank(archive, open_store(), artifacts=tmp_path / "theirs")
     assert report.artifacts_kept == 1
+    assert report.artifacts_written == len(files_of(tmp_path / "mine")) - 1
     assert mask.read_bytes() == b"drawn by hand"
 
 
@@ -219,7 +220,7 @@ def test_thumbnails_that_would_take_too_much_memory_are_refused(
     (root / held[0].image).write_bytes(b"four")
     export_bank(open_store(held), archive, parameters={}, artifacts=root)
     for limit, value, message in (
-        ("LARGEST_ARTIFACT", 3, "of 4 bytes, expected at most 3$"),
+        ("LARGEST_ARTIFACT", 3, "of 4 bytes in its column content, expected at most 3$"),
         ("LONGEST_PATH", 5, "5$"),
     ):
         monkeypatch.setattr(f"freeda_svc.bank.moving.artifact_tables.{limit}", value)

@@ -15,8 +15,7 @@ from pyarrow import parquet
 from freeda_svc import parquet_files
 from freeda_svc.bank import QdrantStore, make_or_open_folder
 from freeda_svc.bank.moving import ArchiveManifest, export_bank, import_bank, verify_archive
-from freeda_svc.bank.moving.archive import describe_file
-from freeda_svc.bank.moving.archive_manifest import read_manifest, write_manifest
+from freeda_svc.bank.moving.archive import describe_file, read_manifest, write_manifest
 from freeda_svc.errors import FreedaError, InputError, NotFoundError, UnavailableError
 from freeda_svc.prototypes.record import Prototype
 
@@ -322,7 +321,7 @@ def test_without_pyarrow_the_extra_is_named(
         (
             "prototype_tables.LONGEST_TEXT",
             20,
-            "a text of [0-9]+ bytes in its column (id|caption), expected at most 20$",
+            "a value of [0-9]+ bytes in its column (id|caption), expected at most 20$",
         ),
         ("prototype_tables.MOST_SPANS", 1, "a prototype with 2 spans, expected at most 1$"),
         ("prototype_tables.ROWS_A_PART", 3, "has 4 rows, more than 3; split it$"),
@@ -331,7 +330,7 @@ def test_without_pyarrow_the_extra_is_named(
             1,
             "a row group has [0-9]+ values in its column 'spans', expected at most 2;",
         ),
-        ("archive_manifest.LARGEST_MANIFEST", 100, "it takes more than 100 bytes"),
+        ("archive.LARGEST_MANIFEST", 100, "it takes more than 100 bytes"),
     ],
 )
 def test_what_would_take_too_much_memory_is_refused(

@@ -10,11 +10,13 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from freeda_svc.bank.manifest import Encoding
 from freeda_svc.bank.moving.prototype_tables import read_prototypes, write_prototypes
 from freeda_svc.errors import InputError
 from freeda_svc.prototypes.record import Prototype
 
 PACK = "pack-of-the-tests"
+ENCODING = Encoding(PACK, 5, 7)
 MakeSome = Callable[..., list[Prototype]]
 
 
@@ -27,14 +29,14 @@ def held(make_some: MakeSome) -> list[Prototype]:
 
 
 def write(path: Path, *lists: list[Prototype]) -> pa.Table:
-    write_prototypes(path, lists, 5, 7)
+    write_prototypes(path, lists, ENCODING)
     return parquet.read_table(path)
 
 
 def read(table: pa.Table) -> list[Prototype]:
     file = BytesIO()
     parquet.write_table(table, file)
-    return read_prototypes(file.getvalue(), "part", rows=len(table), pack=PACK, key_dimension=5, vector_dimension=7)
+    return read_prototypes(file.getvalue(), "part", rows=len(table), encoding=ENCODING)
 
 
 def test_appearances_come_back_as_they_were_and_none_where_there_was_none(
