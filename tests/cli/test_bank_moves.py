@@ -90,7 +90,7 @@ def assert_refused(ran: Any, message: str, code: int = 1) -> None:  # noqa: ANN4
 def test_an_export_says_what_it_wrote(freeda: Freeda, banks: EmbeddedBanks, tmp_path: Path) -> None:
     ran = freeda("bank", "export", tmp_path / "a")
     assert (ran.code, ran.out) == (0, f"{COUNT} prototypes of default@1 in {tmp_path / 'a'} (new)\n")
-    assert "1 pictures are mentioned but not there any more" in ran.err
+    assert "missing files: 1 picture, mentioned but not there any more" in ran.err
     plain = freeda("bank", "export", tmp_path / "b", "--bank", "default@1", "--without-pictures", "--json")
     assert plain.json == {
         "bank": "default@1",
