@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from freeda_svc.parameters import Category, CategoryChoice, Colour, check_categories
-from freeda_svc.vocabularies.files import load_vocabulary
 
 BACKGROUND = "background"
 
@@ -40,6 +39,8 @@ def choose_categories(choice: CategoryChoice) -> ChosenCategories:
         folded = (Category(BACKGROUND, text=choice.background[0], synonyms=choice.background[1:]),)
     has_background = bool(folded)
     if choice.vocabulary is not None:
+        from freeda_svc.vocabularies.files import load_vocabulary  # noqa: PLC0415 - brings Pillow, for colours
+
         vocabulary = load_vocabulary(choice.vocabulary)
         classes = vocabulary.categories
         colours = tuple((red, green, blue) for red, green, blue in vocabulary.colours.tolist())
