@@ -1,0 +1,32 @@
+"""README's commands work when they are typed in order."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.docs.conftest import shorten_samples
+from tests.docs.terminal import ROOT, Terminal, indented_commands
+
+pytestmark = pytest.mark.end_to_end
+
+
+def test_every_line_of_use_it_works_in_order(terminal: Terminal) -> None:
+    commands = indented_commands(ROOT / "README.md", "## Use it")
+    assert {"freeda up", "freeda top"} <= {command.partition("  ")[0] for command in commands}
+    assert len(commands) > 20
+    out: dict[str, str] = {}
+    for command in commands:
+        out[command.partition("  ")[0]] = terminal.type(command, answer="y\n")
+        if command.startswith("freeda samples"):
+            shorten_samples(terminal.folder)
+
+    assert (terminal.folder.name, len(list((terminal.folder / "masks").glob("*.mask.png")))) == ("samples", 4)
+    boats = np.asarray(Image.open(terminal.folder / "boats" / "scene-00.mask.png"))
+    assert set(np.unique(boats)) <= {0, 1}  # boat and background
+    assert list((terminal.folder / "proposed").glob("*.evidence.html"))
+    assert "sky" in out["freeda bank nouns"]
+    assert "segment" in out["freeda jobs list"]
+    assert "1 prototype" in out["freeda bank forget --noun moon"]
+    banks = terminal.type("freeda bank list")
+    assert all(name in banks for name in ("default", "night", "copy"))
+    assert (terminal.folder / "saved").is_dir()
