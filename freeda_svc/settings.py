@@ -19,6 +19,7 @@ from freeda_svc.addresses import check_bank_address, check_broker_address, check
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.input_files import MOST_ALLOWED_PIXELS, MOST_PIXELS, InputRules
 from freeda_svc.loggers import logger
+from freeda_svc.parameters import CALLED, EXPECTED, WRITE_ONLY, first_of, sentence_of
 from freeda_svc.private_folders import make_private_folder, narrow_folder
 from freeda_svc.text_files import read_text
 
@@ -33,6 +34,11 @@ FILE_SUFFIX = "_FILE"
 FLAG, ENVIRONMENT, OWN_FILE, FILE = "flag", "environment", "own file", "file"
 """Where a setting's value may come from, beside its default."""
 
+
+_BANK: dict[str, Any] = {EXPECTED: "lower-case letters, digits, - and _, perhaps with a version: animals or animals@2"}
+_WORKER: dict[str, Any] = {EXPECTED: "up to 64 letters, digits, dots, - and _, such as gpu-1"}
+_DEVICE: dict[str, Any] = {EXPECTED: "auto, cpu, mps, cuda, or cuda: and a number, such as cuda:1"}
+_SECRET: dict[str, Any] = {WRITE_ONLY: True}
 
 log = logger(__name__)
 
@@ -77,25 +83,27 @@ class Settings(BaseModel):
         keep_log: whether the log is also written to the home; in a container the console is enough.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, json_schema_extra={CALLED: "setting"})
 
     home: Path = DEFAULT_HOME
     pack: Annotated[str, Field(min_length=1)] = "miniature"
     packs: str = ""
-    bank: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}(@[1-9][0-9]{0,8})?$")] = "default"
+    bank: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}(@[1-9][0-9]{0,8})?$", json_schema_extra=_BANK)] = (
+        "default"
+    )
     input_roots: str = ""
     max_image_pixels: Annotated[int, Field(ge=1, le=MOST_ALLOWED_PIXELS)] = MOST_PIXELS
     qdrant_url: str = ""
-    qdrant_api_key: Annotated[str, Field(repr=False)] = ""
+    qdrant_api_key: Annotated[str, Field(repr=False, json_schema_extra=_SECRET)] = ""
     search: Literal["exact", "graph", "quantized"] = "exact"
     search_depth: Annotated[int, Field(ge=1)] = 1000
-    broker_url: Annotated[str, Field(repr=False)] = ""
-    database_url: Annotated[str, Field(repr=False)] = ""
+    broker_url: Annotated[str, Field(repr=False, json_schema_extra=_SECRET)] = ""
+    database_url: Annotated[str, Field(repr=False, json_schema_extra=_SECRET)] = ""
     artifacts: str = ""
-    worker_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = ""
+    worker_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,64}$", json_schema_extra=_WORKER)] = ""
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     metrics_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
-    device: Annotated[str, Field(pattern=r"^(cpu|auto|mps|cuda(:\d+)?)$")] = "auto"
+    device: Annotated[str, Field(pattern=r"^(cpu|auto|mps|cuda(:\d+)?)$", json_schema_extra=_DEVICE)] = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     captions_per_item: Annotated[int, Field(ge=1, le=4096)] = 8
     max_attempts: Annotated[int, Field(ge=1)] = 3
@@ -304,9 +312,8 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - values are ch
             values.update(source)
         return Settings(**values)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        reason = _reason(first["type"], key, first["msg"])
+        key = ".".join(str(part) for part in first_of(error)["loc"])
+        reason = sentence_of(error, Settings)
         if key in given:
             raise GivenValueError(key, reason) from error
         raise InputError(f"{_source_of(key)}: {reason}") from error
@@ -375,17 +382,3 @@ def _source_of(key: str) -> str:
     if variable in {name.upper() for name in os.environ}:
         return "environment"
     return f"the file that {variable}{FILE_SUFFIX} names" if os.environ.get(f"{variable}{FILE_SUFFIX}") else TOML_NAME
-
-
-def _reason(kind: str, key: str, message: str) -> str:
-    if kind == "extra_forbidden":
-        return f"unknown key {key!r}; known are {', '.join(Settings.model_fields)}"
-    if kind == "string_pattern_mismatch" and key == "bank":
-        return "bank must be lower-case letters, digits, - and _, perhaps with a version: animals or animals@2"
-    if kind == "string_pattern_mismatch" and key == "worker_name":
-        return "worker_name must be up to 64 letters, digits, dots, - and _, such as gpu-1"
-    if kind == "string_pattern_mismatch":
-        return f"{key} must be auto, cpu, mps, cuda, or cuda: and a number, such as cuda:1"
-    if kind == "value_error":  # ours, and it names the setting
-        return message.removeprefix("Value error, ")
-    return f"{key}: {message[:1].lower()}{message[1:]}"

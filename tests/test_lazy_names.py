@@ -52,7 +52,7 @@ def test_a_name_that_is_not_there_is_told_with_its_room() -> None:
         ("import freeda_svc.cli.jobs, freeda_svc.cli.bank", EVERYTHING),
         (
             "import freeda_svc.cli.jobs.looking",
-            IMAGES | MODELS | QUEUE | {"structlog", "numpy", "alembic", "freeda_svc.parameters"},
+            IMAGES | MODELS | QUEUE | {"structlog", "numpy", "alembic", "freeda_svc.parameters.model"},
         ),
         (
             "from freeda_svc import parameters; [getattr(parameters, name) for name in parameters.__all__]",

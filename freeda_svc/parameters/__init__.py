@@ -76,8 +76,12 @@ if TYPE_CHECKING:
         UnknownParameters,
     )
     from freeda_svc.parameters.sentences import (
+        CALLED,
+        EXPECTED,
+        WRITE_ONLY,
         expectation,
         field_schema,
+        first_of,
         limits,
         sentence_of,
         unknown_name,
@@ -85,6 +89,9 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "CALLED",
+    "EXPECTED",
+    "WRITE_ONLY",
     "Activation",
     "Aggregation",
     "AttributionMethod",
@@ -125,6 +132,7 @@ __all__ = [
     "check_categories",
     "expectation",
     "field_schema",
+    "first_of",
     "fold_text",
     "limits",
     "parse_categories",
@@ -194,8 +202,12 @@ __getattr__ = names_from(
             "UnknownParameters",
         ),
         "freeda_svc.parameters.sentences": (
+            "CALLED",
+            "EXPECTED",
+            "WRITE_ONLY",
             "expectation",
             "field_schema",
+            "first_of",
             "limits",
             "sentence_of",
             "unknown_name",

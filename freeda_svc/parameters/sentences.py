@@ -12,9 +12,10 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 LONGEST_SHOWN = 40
 """A longer text is cut where it is quoted, characters."""
-UNIT, EXPECTED, SEVERAL, OWNER, CALLED = "unit", "expected", "several", "owner", "called"
+UNIT, EXPECTED, SEVERAL, OWNER, CALLED, WRITE_ONLY = "unit", "expected", "several", "owner", "called", "writeOnly"
 """What models add to their JSON schemas: a number's unit; what a value must be in words, and several of it; what comes
-before the names of a model's fields instead of the path to them, and what such a name is called."""
+before the names of a model's fields instead of the path to them, and what such a name is called; and that a value is a
+secret, which no sentence shows (JSON Schema's own word)."""
 
 _OUT_OF_RANGE = "out_of_range"
 _PREDICATE = "predicate"
@@ -64,7 +65,7 @@ def sentence_of(error: ValidationError, model: type[BaseModel], prefix: str = ""
         model: the model that refused the values.
         prefix: comes before each name, such as ``parameters.``.
     """
-    found = min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
+    found = first_of(error)
     kind = found["type"]
     if kind == "value_error":  # raised by a validator of ours, as a whole sentence
         return str(found["ctx"]["error"])
@@ -81,6 +82,11 @@ def sentence_of(error: ValidationError, model: type[BaseModel], prefix: str = ""
     if kind == _PREDICATE:
         return f"{prefix}{_dotted(found['loc'])[:-1]} {found['ctx']['predicate']}"
     return _about_field(found, schema, prefix)
+
+
+def first_of(error: ValidationError) -> ErrorDetails:
+    """Return what ``sentence_of`` is about: the first unknown name, or else the first wrong value."""
+    return min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
 
 
 def wrong_value(name: str, value: object, expected: str) -> str:
@@ -151,12 +157,15 @@ def _about_field(found: ErrorDetails, schema: Mapping[str, Any], prefix: str) ->
         entry = parts.pop()  # the range of a list's entries is that of the list
     if not parts:
         return f"{shown(found['input'])} is given where a table with {', '.join(schema.get('properties', {}))} is meant"
-    expected = expectation(_at(schema, parts))
+    declared = _at(schema, parts)
+    expected = expectation(declared)
     name = _named(parts, schema, prefix)
     if entry is not None and found["type"] == "missing":
         return f"{name} is too short, but must be {expected}"
     if found["type"] == "missing":
         return f"{name} is missing: give {expected}"
+    if declared.get(WRITE_ONLY):
+        return f"{name} must be {expected}"
     if entry is not None:
         return f"{name} holds {shown(found['input'])}, but must be {expected}"
     return wrong_value(name, found["input"], expected)

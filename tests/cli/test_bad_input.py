@@ -306,7 +306,7 @@ def test_a_pack_that_there_is_not(
 def test_a_setting_that_cannot_be(freeda: Freeda, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     monkeypatch.setenv("FREEDA_LOG_FORMAT", "poem")
     ran = freeda("jobs", "list")
-    assert ran.err == "Error: environment: log_format: input should be 'console' or 'json'\n"
+    assert ran.err == "Error: environment: log_format is 'poem', but must be one of console, json\n"
     assert ran.code == 1
     assert not home.exists()
 
