@@ -29,7 +29,7 @@ EXAMPLES_OF = ("ball", "boat", "flower", "sun", "tree", "water", "house", "fish"
 
 
 class _Demonstration:
-    """One run: where it works and whom it tells."""
+    """One run: its folders and its progress callback."""
 
     def __init__(self, out: Path, follow: FollowJob) -> None:
         self.out, self.follow = out, follow

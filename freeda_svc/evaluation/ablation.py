@@ -97,7 +97,7 @@ def ablate(
         variants: what is tried; equal ones are evaluated once.
         folder: where the counts of each image are kept, so that an interrupted ablation goes on; nowhere when None.
         identity: what else the numbers follow from, such as the pack; counts of others are not taken.
-        on_progress: is told how many images are done, of how many, over all variants.
+        on_progress: is called with how many images are done, of how many, over all variants.
 
     Returns:
         One for each variant, in their order.

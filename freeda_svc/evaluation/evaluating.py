@@ -77,7 +77,7 @@ def evaluate(
         limit: how many images are evaluated, from the first on; all when None.
         drawn_on: on what the labels were drawn of images that have an EXIF orientation; the upright picture when None.
             ``look_through`` finds out whether that matters.
-        on_progress: is told how many images are done, of how many.
+        on_progress: is called with how many images are done, of how many.
 
     Raises:
         InputError: an image or its labels cannot be read or differ in size, or pixels may be unknown in a dataset that

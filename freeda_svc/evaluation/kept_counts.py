@@ -55,7 +55,7 @@ class KeptCounts:
             return _read_counts(path, classes)
         except (ValueError, IndexError, OSError, EOFError) as error:
             raise InputError(
-                f"the counts {path} are damaged ({error}); remove the file, its image is done anew"
+                f"the counts {path} are damaged ({error}); remove the file, its image is evaluated again"
             ) from error
 
     def keep(self, name: str, counts: npt.NDArray[np.int64]) -> None:

@@ -93,7 +93,7 @@ def fill_bank(
         builder: makes the prototypes.
         captions: what they are made from.
         batch: how many captions are done at once.
-        on_progress: is told how many captions are done, of how many.
+        on_progress: is called with how many captions are done, of how many.
     """
     for start in range(0, len(captions), batch):
         batched = captions[start : start + batch]

@@ -1,4 +1,4 @@
-"""A person's own images and masks as a dataset."""
+"""A user's own images and masks as a dataset."""
 
 import re
 from pathlib import Path

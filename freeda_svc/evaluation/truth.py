@@ -1,4 +1,4 @@
-"""The true classes of an image's pixels, and a look through all of a dataset's before long work begins."""
+"""The true classes of an image's pixels, and a check of a whole dataset before long work begins."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ def read_truth(dataset: Dataset, image: LabelledImage, drawn_on: DrawnOn | None 
 
     Raises:
         InputError: image or labels cannot be read, they differ in size, a value means nothing, or the image is turned
-            and nobody said on what its labels were drawn.
+            and it was not given on what its labels were drawn.
     """
     truth, frame = dataset.values.read(image.labels), read_frame(image.image)
     size = truth.shape[0], truth.shape[1]
@@ -41,7 +41,7 @@ def read_truth(dataset: Dataset, image: LabelledImage, drawn_on: DrawnOn | None 
 
 
 def check_same_size(seen: tuple[int, ...], labelled: tuple[int, ...], image: LabelledImage) -> None:
-    """See that an image, of some height and width, has one label a pixel.
+    """Check that an image of this height and width has one label per pixel.
 
     Raises:
         InputError: its labels are of another size.
@@ -93,7 +93,7 @@ def look_through(
         dataset: the images' own.
         images: those that are to be evaluated.
         drawn_on: as ``read_truth`` takes it.
-        on_progress: is told how many images were looked at, of how many.
+        on_progress: is called with how many images were looked at, of how many.
 
     Raises:
         InputError: as from ``read_truth``, for the first image of which something cannot be used.

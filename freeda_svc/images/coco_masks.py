@@ -1,7 +1,7 @@
 """Masks in COCO's notations: polygons, and run lengths (RLE) as numbers or packed into a string.
 
 pycocotools draws and decodes them. It trusts its input, so everything is checked before: a packed string that is cut
-off is read beyond its end, missing pixels are whatever the memory held, and a polygon takes memory by its outline.
+off is read beyond its end, missing pixels are uninitialised memory, and a polygon takes memory by its outline.
 """
 
 import warnings

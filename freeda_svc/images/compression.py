@@ -1,4 +1,4 @@
-"""Whether an image was compressed with losses, which is told by how it was compressed and not by its name."""
+"""Whether an image was compressed with losses, from how it was compressed and not from its name."""
 
 import struct
 from typing import IO
@@ -27,7 +27,7 @@ _WIDE_COMPONENTS = 257
 
 
 def check_lossless(image: Image.Image, what: str) -> None:
-    """See that an image that was just opened, and not decoded yet, keeps the values that were drawn.
+    """Check that an image that was just opened, and not decoded yet, was compressed without losses.
 
     JPEG 2000 with the reversible transform is taken, although it may have been cut to a size, which no header says.
 
@@ -41,7 +41,8 @@ def check_lossless(image: Image.Image, what: str) -> None:
     how = _lossy_method(image)
     if how:
         raise InputError(
-            f"{what} was compressed by {how} with losses, so its pixels are not as they were drawn; save it as PNG anew"
+            f"{what} was compressed by {how} with losses, so its pixels are not as they were drawn; "
+            "save it as PNG again"
         )
 
 

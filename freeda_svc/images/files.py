@@ -1,4 +1,4 @@
-"""Opening image files, with one line for whatever can be wrong with them."""
+"""Opening image files, with a one-line message for anything that can be wrong with them."""
 
 import warnings
 from collections.abc import Iterator
@@ -140,7 +140,7 @@ def read_orientation(image: Image.Image) -> int:
 
 
 def check_image_file(path: Path, rules: InputRules = ANYWHERE) -> None:
-    """See that a file is an image, from its header, and that its parts are whole as far as that is told without pixels.
+    """Check that a file is an image and whole, as far as that is known from its header without decoding pixels.
 
     Raises:
         InputError: as ``opened_image`` raises it.

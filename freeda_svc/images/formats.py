@@ -81,7 +81,7 @@ def is_read(beginning: bytes) -> bool:
 
 
 def name_format(beginning: bytes) -> str:
-    """Return the name of a format that is not read, from how a file begins; empty where nobody knows it."""
+    """Return the name of a format that is not read, from how a file begins; empty where it is unknown."""
     for mark, name in _MARKS:
         if mark.match(beginning):
             return name
@@ -93,5 +93,5 @@ def _accepts(name: str, beginning: bytes) -> bool:
     accept = Image.OPEN[name][1] if name in Image.OPEN else None
     try:
         return accept is not None and bool(accept(beginning[:16]))
-    except Exception:  # noqa: BLE001 - how a file begins is not told to be whole
+    except Exception:  # noqa: BLE001 - the beginning may be cut off
         return False

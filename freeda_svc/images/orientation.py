@@ -78,7 +78,7 @@ def read_frame(path: Path, rules: InputRules = ANYWHERE) -> Frame:
 
 
 def is_upright(path: Path, rules: InputRules = ANYWHERE) -> bool:
-    """Tell whether an image file notes no EXIF orientation, which some readers obey and some do not.
+    """Return whether an image file has no EXIF orientation, which some readers obey and some do not.
 
     Raises:
         InputError: as ``opened_image`` raises it.
@@ -90,20 +90,20 @@ def is_upright(path: Path, rules: InputRules = ANYWHERE) -> bool:
 def is_drawn_on_stored(
     frame: Frame, size: tuple[int, int] | None, drawn_on: DrawnOn | None, *, image: Path, marks: str
 ) -> bool:
-    """Tell whether marks were drawn on an image's pixels as they are stored.
+    """Return whether marks were drawn on an image's pixels as they are stored.
 
     Of an image that is turned on its side, marks of the upright size can only have been drawn on the upright image. In
-    every other case the file does not tell, and a mask that falls elsewhere would not be noticed.
+    every other case the file does not say, and a mask that falls elsewhere would not be noticed.
 
     Args:
         frame: of the image.
-        size: height and width that the marks are for; None when nobody knows.
-        drawn_on: what a person said of all marks; None when nobody did.
+        size: height and width that the marks are for; None when unknown.
+        drawn_on: what the user said of all marks; None when not given.
         image: the image's file, for messages.
         marks: what to call the marks in messages.
 
     Raises:
-        InputError: nobody said on what they were drawn, and it matters.
+        InputError: it was not given, and it matters.
     """
     stored = frame.is_turned and drawn_on == "stored"
     seen = size == frame.size and frame.size != frame.stored_size

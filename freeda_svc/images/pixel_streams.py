@@ -29,7 +29,7 @@ _MOST_BOXES = 1 << 16
 def pixel_stream(file: BufferedReader) -> IO[bytes]:
     """Return an open image file as decoders should see it: of a PNG file without its texts and profiles.
 
-    What tells the orientation stays, where it is whole.
+    EXIF data stay where they are whole, for the orientation.
     """
     kept = list(_kept_of_png(file)) if file.peek(len(_PNG)).startswith(_PNG) else []
     file.seek(0)

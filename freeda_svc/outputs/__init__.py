@@ -1,4 +1,4 @@
-"""Files that a segmentation is handed over in: masks, pictures to look at, summaries, and what other programs read."""
+"""Output formats: masks, overlays, summaries, evidence, and files that other programs read."""
 
 from typing import TYPE_CHECKING
 

@@ -23,7 +23,7 @@ LABEL_STUDIO = ("label-studio.json", "label-studio.xml")
 
 
 class _JsonList:
-    """A list in a JSON file, of which one entry at a time is held."""
+    """A list in a JSON file, written entry by entry."""
 
     def __init__(self, file: TextIOWrapper) -> None:
         self._file, self._written = file, 0

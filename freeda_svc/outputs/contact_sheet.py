@@ -126,7 +126,7 @@ class _Image:
 
 
 def _show(picture: Picture, out: Path, small: str, path: Path) -> _Image:
-    """Write the small picture of an image, under its colours, and tell what it shows."""
+    """Write the small picture of an image, under its colours, and return what it shows."""
     labels, names = picture.result.labels, picture.result.names
     image, reduced = reduce_to(_SIDE, picture.pixels(), labels)
     colours = picture.shown_colours(labels)

@@ -20,7 +20,7 @@ _QUALITY = 95
 
 
 class DatasetFolder:
-    """A folder that is written anew.
+    """A folder of a dataset that replaces what an earlier export wrote.
 
     Attributes:
         root: the folder.

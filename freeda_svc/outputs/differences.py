@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 LEAST_DIFFERENCE, LEAST_DIFFERENCE_RED_GREEN = 12.0, 8.0
-"""CIEDE2000 between colours that are told apart at a glance: by most people, and by those who confuse red and green."""
+"""CIEDE2000 between colours that are distinct at a glance: to most people, and to those who confuse red and green."""
 
 TINT = 0.55
 """How much of a colour is in the picture that it is laid over, 0 to 1."""
@@ -70,7 +70,7 @@ def on_grey(colours: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
 
 
 def distinctness(some: Perceived, others: Perceived) -> npt.NDArray[np.float64]:
-    """Return how well colours are told apart: 1 is just as well as the least differences ask for.
+    """Return how distinct colours are: 1 where they differ just by the least difference.
 
     Args:
         some: (3, n, 3), as ``perceived`` returns them, or (6, n, 3), as ``perceived_tints`` does.

@@ -1,4 +1,4 @@
-"""Why an image was segmented as it was, as JSON and as one page that opens without anything else."""
+"""The evidence for a segmentation, as JSON and as one self-contained page."""
 
 import base64
 import html

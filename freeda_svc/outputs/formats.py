@@ -1,4 +1,4 @@
-"""The formats that results are handed over in: one file an image, or one for all of them."""
+"""The output formats of results: one file per image, or one for all images."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -102,7 +102,7 @@ FORMATS = (*_PER_IMAGE, *_COLLECTIONS)
 """All formats, those of one file an image first."""
 
 DEFAULT_FORMATS = ("mask", "overlay", "summary")
-"""What is written when nobody says."""
+"""Written by default."""
 
 EVIDENCE_FORMATS = ("evidence", "evidence-page")
 """What can be written only where evidence was asked for."""
@@ -143,7 +143,7 @@ def write_image_files(picture: Picture, out: Path, formats: Iterable[str]) -> di
     Args:
         picture: the image.
         out: the folder they go to; is made, with those of the stem, when it is not there.
-        formats: some of ``FORMATS``; those for all images are passed over.
+        formats: some of ``FORMATS``; those for all images are ignored.
 
     Returns:
         What was written, by format.
@@ -175,9 +175,9 @@ def write_collections(
     Args:
         pictures: the images, in order; they have the same categories.
         out: the folder they go to; is made when it is not there.
-        formats: some of ``FORMATS``; those of one image are passed over.
+        formats: some of ``FORMATS``; those of one image are ignored.
         image_prefix: what comes before an image's path in tasks for Label Studio.
-        pieces: what is made of masks in formats of annotations; the usual when None.
+        pieces: how masks are cut into pieces in formats of annotations; the defaults when None.
 
     Returns:
         What was written; nothing when there are no pictures.

@@ -1,6 +1,6 @@
-"""The colours in which the pictures of one job show its categories: one a category, told apart from the others shown.
+"""The colours in which the pictures of one job show its categories: one a category, distinct from the others shown.
 
-A category has the colour of its mask as long as that can be told from what the job has shown before. Otherwise, as with
+A category has the colour of its mask as long as that is distinct from what the job has shown before. Otherwise, as with
 datasets whose palettes give grass and a bottle the same green, it gets another one where it first appears. What was
 chosen is noted in a file of the job's results, so that later pictures, also of other processes, keep to it.
 """
@@ -85,7 +85,7 @@ def _read(content: bytes) -> dict[str, Rgb]:
             name, *colour = json.loads(line)
             red, green, blue = (int(np.uint8(channel)) for channel in colour)
         except (ValueError, TypeError, OverflowError):
-            continue  # a line that was cut off: its category is chosen anew
+            continue  # a line that was cut off: its category's colour is chosen again
         noted.setdefault(str(name), (red, green, blue))
     return noted
 
@@ -121,5 +121,5 @@ def _choose(
 
 
 def _least(some: Perceived, others: Perceived) -> npt.NDArray[np.float64]:
-    """How well each of some colours, (6, n, 3), is told from the nearest of others; infinite where there are none."""
+    """Return how distinct each of some colours, (6, n, 3), is from the nearest of others; infinite without others."""
     return np.asarray(np.min(distinctness(some, others), axis=1, initial=np.inf))

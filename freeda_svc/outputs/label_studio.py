@@ -18,7 +18,7 @@ from freeda_svc.outputs.masks import category_runs
 from freeda_svc.outputs.names import plain_name
 
 LOCAL_FILES = "/data/local-files/?d="
-"""Where Label Studio serves the files of the folder that it was told of as local storage."""
+"""Where Label Studio serves the files of the folder that is configured as its local storage."""
 
 IMAGE, BRUSH = "image", "brush"
 """Names of the picture and of the brush in the labelling configuration."""

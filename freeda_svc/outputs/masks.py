@@ -1,4 +1,4 @@
-"""Label maps: PNG files whose pixel values are the labels, and their runs, which other formats are made of."""
+"""Label maps: PNG files whose pixel values are the labels, and their run lengths, for other formats."""
 
 from collections.abc import Iterator
 from io import BytesIO
@@ -81,10 +81,10 @@ def unknown_value(categories: int) -> int:
     """Return the pixel value of what is unknown in the mask of so many categories.
 
     Raises:
-        InputError: there are more than even 16 bits tell apart.
+        InputError: there are more than 16 bits can hold.
     """
     if categories > UNKNOWN_IN_SIXTEEN_BITS:
-        raise InputError(f"a mask tells at most {UNKNOWN_IN_SIXTEEN_BITS} categories apart, not {categories}")
+        raise InputError(f"a mask holds at most {UNKNOWN_IN_SIXTEEN_BITS} categories, not {categories}")
     return UNKNOWN_IN_EIGHT_BITS if categories <= UNKNOWN_IN_EIGHT_BITS else UNKNOWN_IN_SIXTEEN_BITS
 
 

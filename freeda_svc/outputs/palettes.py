@@ -26,7 +26,7 @@ _FIRST = (66, 120, 200)
 
 
 def choose_colours(colours: int = MOST_COLOURS) -> npt.NDArray[np.uint8]:
-    """Choose colours one by one, each told apart as well as possible from those before it and from what is unknown.
+    """Choose colours one by one, each as distinct as possible from those before it and from that of unknown pixels.
 
     This takes seconds; its result is kept in a file beside this module, which ``palette`` reads.
 

@@ -1,4 +1,4 @@
-"""Patterns that tell regions apart whose colours are too much alike."""
+"""Patterns for regions whose colours are too similar to be distinguished."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ from freeda_svc.outputs.blending import LUMINANCE
 from freeda_svc.outputs.differences import distinctness, perceived
 
 LEAST_DISTINCTNESS = 0.45
-"""Of colours that are mixed with a picture, as ``distinctness`` tells it; below that one of two gets a pattern."""
+"""Of colours that are mixed with a picture, as ``distinctness`` returns it; below that one of two gets a pattern."""
 
 PLAIN = 0
 UNKNOWN_PATTERN = 2

@@ -1,4 +1,4 @@
-"""The connected pieces of a label map: what formats of instances have one entry for."""
+"""The connected pieces of a label map: the entries of formats of instances."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from freeda_svc.outputs.masks import UNKNOWN
 
 @dataclass(frozen=True)
 class PieceParameters:
-    """What is made of a label map before it is handed over as pieces.
+    """How a label map is cut into pieces.
 
     Attributes:
         instances: whether each piece counts by itself, where a format could also join those of a category.

@@ -1,4 +1,4 @@
-"""Pictures of a prototype: the image it was pooled from, where, and what the attribution saw."""
+"""Pictures of a prototype: the image it was pooled from, its mask and its attribution."""
 
 from collections.abc import Sequence
 from pathlib import Path

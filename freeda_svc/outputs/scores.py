@@ -1,4 +1,4 @@
-"""How sure a segmentation is, as files: the score of each pixel's category, and those of all categories in a region."""
+"""Scores as files: the score of each pixel's category, and those of all categories in a region."""
 
 from collections.abc import Mapping
 from io import BytesIO

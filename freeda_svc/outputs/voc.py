@@ -48,7 +48,7 @@ def write_voc(
         What was written.
 
     Raises:
-        InputError: there are more categories than eight bits tell apart, or files of others are in the way.
+        InputError: there are more categories than eight bits can hold, or files of others are in the way.
         UnavailableError: the folder cannot be written.
     """
     values = class_values(pictures[0].result.names)
@@ -74,13 +74,13 @@ def class_values(names: Sequence[str]) -> list[int]:
     """Return the pixel value of each category.
 
     Raises:
-        InputError: there are more than eight bits tell apart.
+        InputError: there are more than eight bits can hold.
     """
     first = next((index for index, name in enumerate(names) if name.strip().casefold() == BACKGROUND), None)
     others = iter(range(1, len(names) + 1))
     values = [0 if index == first else next(others) for index in range(len(names))]
     if max(values) > _MOST:
-        raise InputError(f"VOC's masks tell at most {_MOST} classes apart, not {max(values)}; leave out the format voc")
+        raise InputError(f"VOC's masks hold at most {_MOST} classes, not {max(values)}; leave out the format voc")
     return values
 
 

@@ -1,6 +1,6 @@
 """The model hub: what a repository holds, and bringing one of its files here, resuming where a connection broke.
 
-huggingface_hub's own download starts a file anew when it was cut off. These files have gigabytes, so theirs are its
+huggingface_hub's own download starts a file again when it was cut off. These files have gigabytes, so theirs are its
 addresses, identification and settings (``HF_ENDPOINT``, ``HF_TOKEN``, ``HF_HUB_OFFLINE``, proxies), and the loop here.
 """
 
@@ -137,7 +137,7 @@ def download(file: HubFile, place: Path) -> Iterator[int]:
 
 
 def _continue(file: HubFile, partial: Path) -> Iterator[int]:
-    """Append to a partial file what it lacks; begin anew where that is not possible."""
+    """Append to a partial file what it lacks; start again where that is not possible."""
     here = partial.stat().st_size if partial.is_file() else 0
     if here == file.size and partial.is_file():
         yield here

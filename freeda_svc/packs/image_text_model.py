@@ -25,7 +25,7 @@ _WEIGHTS = "open_clip_model.safetensors"
 _RESIZED = frozenset({"visual.positional_embedding", "visual.trunk.pos_embed"})
 """On purpose, where the pack asks for another image size."""
 _TOKENIZER_OPTIONS = frozenset({"clean", "strip_sep_token"})
-"""Those of published models. What else is there goes on to transformers, which may be told to run a pack's own code."""
+"""Those of published models. What else is there goes on to transformers, which may run a pack's own code."""
 
 
 @in_one_line

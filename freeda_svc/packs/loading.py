@@ -1,4 +1,4 @@
-"""Loading a pack: each of its models is verified and read when it is first asked for."""
+"""Loading a pack: each of its models is verified and read at its first use."""
 
 from functools import cached_property
 from pathlib import Path

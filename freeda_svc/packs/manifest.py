@@ -80,7 +80,7 @@ def verify_part(description: PackDescription, part: str) -> None:
 
 
 def check_files(description: PackDescription, part: str = "") -> None:
-    """See that a pack's files are there and whole, without reading the large ones.
+    """Check that a pack's files are there and whole, without reading the large ones.
 
     Args:
         description: the pack.
@@ -122,7 +122,7 @@ def file_checksum(path: Path) -> str:
 
 
 def _files_of(folder: Path, part: str) -> Iterator[str]:
-    """Yield the paths below ``folder`` of a part's files in order; hidden files are nobody's business."""
+    """Yield the paths below ``folder`` of a part's files in order; hidden files are ignored."""
     for path in sorted((folder / part).rglob("*")):
         relative = path.relative_to(folder)
         if path.is_file() and not any(name.startswith(".") for name in relative.parts):
@@ -130,7 +130,7 @@ def _files_of(folder: Path, part: str) -> Iterator[str]:
 
 
 def _stated(source: Source) -> dict[str, str]:
-    """Return what is known of a source; what is optional and empty is not written."""
+    """Return the fields of a source; optional ones that are empty are left out."""
     return {key: value for key, value in source.model_dump().items() if value}
 
 

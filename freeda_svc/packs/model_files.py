@@ -1,4 +1,4 @@
-"""What is common to reading a pack's models: settings as JSON, a library's faults in one line, exactly the tensors."""
+"""Shared parts of reading a pack's models: settings as JSON, one-line errors of libraries, checks of tensors."""
 
 import freeda_svc.torchvision_operators  # noqa: F401  (before the model libraries)
 
@@ -66,7 +66,7 @@ def check_tensors(folder: Path, info: Mapping[str, Any]) -> None:
 
     Args:
         folder: where the checkpoint lies.
-        info: what ``from_pretrained`` of diffusers and transformers tells about it.
+        info: the loading info that ``from_pretrained`` of diffusers and transformers returns.
 
     Raises:
         InputError: tensors are missing, unknown or misshapen.
@@ -88,7 +88,7 @@ def check_words(folder: Path, tokenizer: Any) -> None:  # noqa: ANN401  (of tran
         tokenizer: one of transformers.
 
     Raises:
-        InputError: it tells two letters not apart.
+        InputError: it gives two different letters the same tokens.
     """
     if tokenizer("a").input_ids == tokenizer("b").input_ids:
         raise InputError(

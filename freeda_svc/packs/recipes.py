@@ -39,7 +39,7 @@ def kinds_of(commercial_use: Iterable[CommercialUse], steps: int, *, paper: bool
 
 @dataclass(frozen=True)
 class PackRecipe:
-    """What a pack is made of, before it is fetched.
+    """The description of a pack before it is fetched.
 
     Attributes:
         name: what the pack is called; it is fetched into a folder of this name.

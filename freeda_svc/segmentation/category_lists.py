@@ -1,4 +1,4 @@
-"""One list of categories for many images, made of what was proposed for each."""
+"""One list of categories for many images, merged from the proposals for each."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ def common_list(proposed: Iterable[Mapping[str, Any]], first: Sequence[str] = ()
 
     Returns:
         Names of categories: behind ``first``, those with the largest area over all images come first. At most as many
-        as one mask can tell apart.
+        as one mask can hold.
     """
     areas: dict[str, float] = defaultdict(float)
     merged: dict[str, set[str]] = defaultdict(set)  # what a noun stood for, or what stood for it

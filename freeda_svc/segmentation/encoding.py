@@ -1,7 +1,7 @@
-"""What the models and the superpixel algorithm say of windows, many windows at once.
+"""Dense features, embeddings and superpixels of windows, many windows at once.
 
-Windows come from as many images as are at hand. Superpixels are cut on the processor in other threads while the
-models compute: the algorithms hold no lock of the interpreter meanwhile.
+A batch has windows of several images. Superpixels are cut in other threads while the models compute: the algorithms
+release the interpreter's lock meanwhile.
 """
 
 import os
@@ -31,11 +31,11 @@ Crop = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class EncodedWindow:
-    """A window as the models and the superpixel algorithm see it.
+    """The features, the embedding and the superpixels of a window.
 
     Attributes:
         features: (Dv, h, w) float32, its dense features.
-        embedding: (Dt,) float32, not normalised; None where nobody asked for it.
+        embedding: (Dt,) float32, not normalised; None where it was not requested.
         superpixels: (H, W) int32, as ``cut_superpixels`` returns them.
         encoder_seconds: its share of the time that the models took.
         superpixel_seconds: its share of the time that superpixels took beyond that.
@@ -110,7 +110,7 @@ def _check_finite(values: torch.Tensor, model: str) -> None:
     """Refuse what a model could not compute: where nothing compares, some category would win all the same."""
     if not bool(values.isfinite().all()):
         raise InputError(
-            f"the pack's {model} gives values that are not finite for the image, so nothing can be told of it; "
+            f"the pack's {model} gives values that are not finite for the image, so it cannot be segmented; "
             "let the models compute in float32 (the setting precision), and look whether the pack is whole"
         )
 

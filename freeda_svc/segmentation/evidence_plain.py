@@ -1,4 +1,4 @@
-"""Evidence as plain values, for JSON. docs/evidence.md tells what each key means."""
+"""Evidence as plain values, for JSON. docs/evidence.md explains each key."""
 
 from collections.abc import Mapping
 from dataclasses import asdict

@@ -167,7 +167,7 @@ def _foremost(
     """Return the prototypes that contribute most, each once even where several texts retrieved it."""
     ranked: dict[str, tuple[float, PrototypeEvidence]] = {}
     for text, kept in zip(compared, payloads, strict=True):
-        # Norms and lengths make contributions differ from text to text, so that weight and cosine tell who comes first.
+        # Norms and lengths make contributions differ from text to text, so they are ranked by weight times cosine.
         rank = text.found.weights * text.agreements if additive else text.agreements if known else text.found.scores
         for place in np.argsort(-rank, kind="stable")[:shown].tolist():
             identifier = text.found.ids[place]

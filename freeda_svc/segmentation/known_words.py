@@ -1,4 +1,4 @@
-"""What a bank knows of the words it is asked for: how many prototypes each has, and which stand in where it has none.
+"""What a bank knows of the words of a request: how many prototypes each has, and the nearest nouns where it has none.
 
 A category is compared with the K nearest prototypes, whatever their nouns are. So a word that the bank was never
 taught gets a class prototype, too: that of other things.
@@ -12,8 +12,8 @@ from freeda_svc.bank.store import PrototypeStore, Selection, Version
 from freeda_svc.parameters import Category, SegmentationParameters, fold_text
 from freeda_svc.segmentation.aggregation import TextPrototypes
 
-NEAREST_TOLD = 5
-"""Of how many other nouns is told that prototypes of theirs are retrieved."""
+NEAREST_SHOWN = 5
+"""How many other nouns are listed of which prototypes were retrieved."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class KnownWord:
         prototypes: how many the bank has of that very noun that can be retrieved; letter case and white space do not
             count.
         retrieved: how many prototypes it retrieved, K or fewer.
-        nearest: how many of these were made for other nouns, by noun; the nearest first, `NEAREST_TOLD` at most.
+        nearest: how many of these were made for other nouns, by noun; the nearest first, `NEAREST_SHOWN` at most.
     """
 
     text: str
@@ -39,7 +39,7 @@ Words = tuple[tuple[KnownWord, ...], ...]
 
 
 class WordKnowledge:
-    """Tells what a bank knows of words; counts are kept as long as they hold. Not for several threads at once."""
+    """Looks up what a bank knows of words; counts are cached while they are valid. Not thread-safe."""
 
     def __init__(self, store: PrototypeStore, prototypes: TextPrototypes) -> None:
         """Take a bank and what texts look like in it."""
@@ -51,7 +51,7 @@ class WordKnowledge:
         self._last: tuple[object, Words] | None = None
 
     def of(self, categories: Sequence[Category], parameters: SegmentationParameters, version: Version) -> Words:
-        """Say what the bank knows of categories.
+        """Return what the bank knows of the words of categories.
 
         Args:
             categories: N of them.
@@ -83,7 +83,7 @@ class WordKnowledge:
         counted = Counter(nouns)  # in the order in which they come first, so the nearest first
         own = {noun for noun in counted if fold_text(noun) == own_name} | {text, own_name}
         others = [(noun, count) for noun, count in counted.items() if noun not in own and noun.strip()]
-        return KnownWord(text, self._count(own, origins), len(nouns), dict(others[:NEAREST_TOLD]))
+        return KnownWord(text, self._count(own, origins), len(nouns), dict(others[:NEAREST_SHOWN]))
 
     def _count(self, nouns: Iterable[str], origins: Sequence[str]) -> int:
         chosen = origins or (None,)

@@ -20,7 +20,7 @@ _COMPARED_AT_ONCE = 400_000
 """How many scores of each corner are compared at once, few enough to stay in a processor's cache."""
 
 _CANDIDATES_AT_ONCE = 2_000_000
-"""How many scores of each corner are held at once while the best is searched."""
+"""How many scores of each corner are in memory at once while the best is searched."""
 
 _LARGEST_KEY = 2**62
 
@@ -58,7 +58,7 @@ def label_bands(regions: MergedRegions, size: tuple[int, int], scores_at_once: i
     Args:
         regions: of the image, with their scores.
         size: height and width of the image.
-        scores_at_once: how many scores (categories x pixels) are held at once; the result does not depend on it.
+        scores_at_once: how many scores (categories x pixels) are in memory at once; the result does not depend on it.
 
     Yields:
         Bands from top to bottom. Labels are those of resizing all scores and taking the first of the highest ones,

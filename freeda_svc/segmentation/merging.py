@@ -14,7 +14,7 @@ from freeda_svc.segmentation.window_scores import WindowScores
 from freeda_svc.segmentation.windows import Window
 
 SCORES_AT_ONCE = 16_000_000
-"""How many scores (categories x pixels) are held at once, 64 MB of float32."""
+"""How many scores (categories x pixels) are in memory at once, 64 MB of float32."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def merge_windows(
         windows: all windows of the image with their scores; together they cover the scaled image.
         scaled: height and width of the scaled image.
         size: height and width of the image.
-        scores_at_once: how many scores are held at once; the result does not depend on it.
+        scores_at_once: how many scores are in memory at once; the result does not depend on it.
 
     Returns:
         Labels and scores at the image's own size.

@@ -1,4 +1,4 @@
-"""What the nouns of a bank look like: the mean prototype of each, kept as long as the bank stays as it is."""
+"""Noun centres: the mean prototype of each noun of a bank, cached until the bank changes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class NounCentres:
 
 
 class KeptNounCentres:
-    """Gives the noun centres of a bank, and brings them up to date as it grows. Not for several threads at once.
+    """Computes the noun centres of a bank and updates them as it grows. Not thread-safe.
 
     The first time goes through the whole bank, noun by noun. When prototypes were added, only their nouns are read
     again; when any were removed, marked or unmarked, all are.

@@ -18,7 +18,7 @@ from torch.nn import functional
 from freeda_svc.parameters import RefinementParameters
 
 WEIGHTS_KEPT = 64_000_000
-"""How many weights (neighbours x pixels) are kept from one iteration to the next, 256 MB; beyond they are made anew."""
+"""How many weights (neighbours x pixels) are kept from one iteration to the next, 256 MB; more are computed again."""
 
 _ROWS_AT_ONCE = 16
 _SMALLEST_DEVIATION = 1e-8

@@ -1,7 +1,7 @@
-"""What an image consists of for the dense backbone: the regions of its windows, each with its feature.
+"""The parts of an image: the regions of its windows, each with its feature.
 
-Pixels that belong to no region, or to one that gets no weight on the feature grid, are seen as the cells of the grid
-that they are read from.
+Pixels that belong to no region, or to one without weight on the feature grid, count as parts of the grid's cells that
+they are interpolated from.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ class Parts:
         features: (M, Dv) float32, the feature of each region and cell that pixels belong to.
         pixels: (M, N) float32, how many pixels of the scaled image with each of N labels a part stands for; where
             windows overlap, a pixel is divided among them.
-        embedding: (Dt,) float32, of the window, not normalised; None where nobody asked for it.
+        embedding: (Dt,) float32, of the window, not normalised; None where it was not requested.
     """
 
     features: torch.Tensor
@@ -62,17 +62,17 @@ def image_parts(
     """
     height, width = image.shape[:2]
     scaled = scaled_size(height, width, short_side=parameters.short_side, long_side=parameters.long_side)
-    seen = resize_image(image, *scaled)
+    scaled_image = resize_image(image, *scaled)
     given = np.zeros(scaled, dtype=np.int32) if labels is None else nearest_pixels(labels, scaled)
     windows = place_windows(*scaled, parameters)
     covered = np.zeros(scaled, dtype=np.float32)
     for window in windows:
         covered[_slices(window)] += 1
-    crops = (seen[_slices(window)] for window in windows)
+    crops = (scaled_image[_slices(window)] for window in windows)
     encoded = encode_windows(pack, crops, parameters.superpixels, embed=embed)
     shares = np.reciprocal(covered)
-    for window, what in zip(windows, encoded, strict=True):
-        yield cut_parts(what, given[_slices(window)], shares[_slices(window)], count)
+    for window, encoded_window in zip(windows, encoded, strict=True):
+        yield cut_parts(encoded_window, given[_slices(window)], shares[_slices(window)], count)
 
 
 def nearest_pixels(values: npt.NDArray[Value], size: tuple[int, ...]) -> npt.NDArray[Value]:
@@ -92,10 +92,10 @@ def _slices(window: Window) -> tuple[slice, slice]:
 def cut_parts(
     window: EncodedWindow, labels: npt.NDArray[np.int32], shares: npt.NDArray[np.float32], count: int
 ) -> Parts:
-    """Say which parts the pixels of a window belong to.
+    """Return the parts of a window with the pixels that belong to each.
 
     Args:
-        window: as the models see it.
+        window: its features and superpixels.
         labels: (H, W) int32, 0 to N - 1, below 0 for pixels that are left out.
         shares: (H, W) float32, how much each pixel counts.
         count: N.

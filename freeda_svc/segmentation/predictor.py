@@ -1,4 +1,4 @@
-"""The segmenter: one image and a list of categories in, one label a pixel out."""
+"""The segmenter: an image and a list of categories in, a label per pixel out."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +21,7 @@ from freeda_svc.segmentation.encoding import EncodedWindow, encode_windows
 from freeda_svc.segmentation.evidence import DEFAULT_LIMITS, Evidence, EvidenceLimits, explain
 from freeda_svc.segmentation.known_words import KnownWord, WordKnowledge
 from freeda_svc.segmentation.noun_centres import KeptNounCentres
-from freeda_svc.segmentation.proposals import USUAL, ProposalParameters, Proposals, propose
+from freeda_svc.segmentation.proposals import DEFAULT_PROPOSALS, ProposalParameters, Proposals, propose
 from freeda_svc.segmentation.result import UNKNOWN, Segmentation, score_categories
 from freeda_svc.segmentation.scoring import Ensemble, cosine
 from freeda_svc.segmentation.superpixels import prepare_superpixels
@@ -188,9 +188,9 @@ class Segmenter:
         self,
         image: ImageSource,
         parameters: SegmentationParameters | None = None,
-        proposing: ProposalParameters = USUAL,
+        proposing: ProposalParameters = DEFAULT_PROPOSALS,
     ) -> Proposals:
-        """Say which nouns of the bank an image seems to show, for when nobody names categories.
+        """Propose categories for an image: the nouns of the bank that it seems to show.
 
         The first time goes through the whole bank; later ones only read nouns with new prototypes.
 

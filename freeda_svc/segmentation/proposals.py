@@ -1,4 +1,4 @@
-"""Categories for an image of which nobody said what it shows: the nouns of the bank that its regions look like."""
+"""Proposed categories for an image: the nouns of the bank that are nearest to its regions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ class ProposalParameters:
         least_area: share of the image that a noun must win to be proposed, 0 to 1.
         most: how many categories are proposed at most; those with the largest area.
         votes: for how many of its nearest nouns each region votes.
-        shortlist: how many nouns with the most votes the image-text model looks at.
+        shortlist: how many nouns with the most votes are scored with the image-text model.
         text_cosine: nouns are near-synonyms when their embeddings have at least this cosine,
         visual_cosine: and the means of their prototypes at least this one.
-        temperature: of the softmax that tells how sure a proposal is, in units of the score.
+        temperature: of the softmax for a proposal's confidence, in units of the score.
 
     Raises:
         InputError: one of them is out of its range.
@@ -56,8 +56,8 @@ class ProposalParameters:
                 raise InputError(f"{name} of proposals is {value}, but must be {expected}")
 
 
-USUAL = ProposalParameters()
-"""How categories are proposed when nobody says."""
+DEFAULT_PROPOSALS = ProposalParameters()
+"""The defaults."""
 
 
 @dataclass(frozen=True)
@@ -125,19 +125,19 @@ def propose(
     centres: NounCentres,
     image: npt.NDArray[np.uint8],
     segmentation: SegmentationParameters,
-    parameters: ProposalParameters = USUAL,
+    parameters: ProposalParameters = DEFAULT_PROPOSALS,
     *,
     visible: npt.NDArray[np.bool_] | None = None,
 ) -> Proposals:
     """Propose categories for an image.
 
     Each region votes for the nouns whose mean prototypes are nearest to it. The nouns with the most votes are scored
-    as categories are, eq. 5, so that the image-text model has its say; near-synonyms count as one; and each region
+    as categories are, eq. 5, with the image-text model; near-synonyms count as one; and each region
     takes the best. What wins enough of the image is proposed.
 
     Args:
         pack: the models.
-        centres: what the nouns of a bank look like.
+        centres: the noun centres of a bank.
         image: (H, W, 3) uint8, RGB.
         segmentation: windows, superpixels, and how local and global similarity are joined.
         parameters: how categories are proposed.

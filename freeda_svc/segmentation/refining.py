@@ -49,7 +49,7 @@ def merge_refined(
         image: (h, w, 3) uint8, RGB, the scaled image.
         size: height and width of the result.
         parameters: how scores are refined.
-        scores_at_once: how many scores (categories x pixels of the scaled image) are held at once; the result does
+        scores_at_once: how many scores (categories x pixels of the scaled image) are in memory at once; the result does
             not depend on it.
 
     Returns:

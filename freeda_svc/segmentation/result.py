@@ -1,4 +1,4 @@
-"""What a segmentation answers."""
+"""The result of a segmentation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _PIXELS_AT_ONCE = 4_000_000
 
 @dataclass(frozen=True)
 class CategoryScore:
-    """How one category did in an image.
+    """The score and area of one category in an image.
 
     Attributes:
         name: the category's name, exactly as typed.
@@ -47,12 +47,12 @@ class Segmentation:
         scores: one a category, in the same order.
         regions: how many superpixels all windows were cut into; 0 where there are none.
         windows: how many windows the image was cut into.
-        parameters: the numbers it was made with.
+        parameters: that it was made with.
         pack: fingerprint of the model pack it was made with.
         timings: seconds of each step, in order.
-        bank: name and version of the bank whose prototypes were used; empty when nobody said.
+        bank: name and version of the bank whose prototypes were used; empty when unknown.
         bank_version: its version when the image was segmented, which changes whenever the bank does.
-        words: what the bank knew of the words of each category, in the same order; empty when nobody asked it.
+        words: what the bank knew of the words of each category, in the same order; empty when the bank was not asked.
         unknown_share: share of the image's pixels that belong to no category, 0 to 1.
         transparent_share: share of them that do because the image is transparent there.
         region_scores: the intersections of the windows' superpixels, at the scaled size, with the scores of each,
@@ -78,7 +78,7 @@ class Segmentation:
 
 
 def score_categories(categories: tuple[Category, ...], merged: Merged) -> tuple[CategoryScore, ...]:
-    """Sum up how each category did in a merged image; unknown pixels count for the area only."""
+    """Return the score and area of each category in a merged image; unknown pixels count for the area only."""
     pixels, sums = np.zeros(len(categories) + 1, dtype=np.int64), np.zeros(len(categories) + 1)
     rows = max(1, _PIXELS_AT_ONCE // merged.labels.shape[1])  # counting makes 16 bytes of each pixel
     for start in range(0, len(merged.labels), rows):

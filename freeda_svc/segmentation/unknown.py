@@ -32,7 +32,7 @@ def unknown_channel(
     parameters: UnknownParameters,
     chosen: torch.Tensor | None = None,
 ) -> WindowScores:
-    """Say where the local similarities of a window are too low.
+    """Mark where the local similarities of a window are below the threshold.
 
     Args:
         scores: of the window.
@@ -42,7 +42,7 @@ def unknown_channel(
         chosen: (H, W) int64, the category with the best score where refinement made it; that of ``scores`` when None.
 
     Returns:
-        One channel in the place of the categories: 1 where the pixel is unknown, else 0.
+        One channel instead of the categories: 1 where the pixel is unknown, else 0.
     """
     height, width = scores.superpixels.shape
     channel = torch.zeros(height, width)
@@ -72,7 +72,7 @@ def _too_low(scores: torch.Tensor, local: torch.Tensor, parameters: UnknownParam
 def _channel(
     scores: WindowScores, by_region: torch.Tensor, by_pixel: torch.Tensor, superpixels: torch.Tensor
 ) -> WindowScores:
-    """Put a channel in the place of scores; pixels without region have values of their own."""
+    """Return the scores with one channel instead of the categories; pixels without region have values of their own."""
     return replace(
         scores,
         superpixels=superpixels,

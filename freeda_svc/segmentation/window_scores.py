@@ -157,11 +157,11 @@ def local_window(
     global_similarity: torch.Tensor,
     ensemble: Ensemble,
 ) -> WindowScores:
-    """Return the local similarities of a window in the place of its scores.
+    """Return the window with its local similarities instead of its scores.
 
     Args:
         scores: of the window.
-        features: and the others: what the scores were made of, see ``join_window``.
+        features: and the following: as ``join_window`` took them.
         compare: as above.
         global_similarity: as above.
         ensemble: as above.

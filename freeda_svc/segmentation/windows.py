@@ -1,4 +1,4 @@
-"""The scale at which an image is seen, and the windows it is cut into."""
+"""The scale at which the models see an image, and the windows it is cut into."""
 
 from dataclasses import dataclass
 
@@ -45,7 +45,7 @@ def resize_image(image: npt.NDArray[np.uint8], height: int, width: int) -> npt.N
         return image
     rows = bilinear_samples(image.shape[0], height, aligned=False)
     columns = bilinear_samples(image.shape[1], width, aligned=False)
-    # Only the rows that are read are converted, so that a large photo is never held as floating point.
+    # Only the rows that are read are converted, so that a large photo is never converted to floating point as a whole.
     lower = torch.from_numpy(image[rows.lower.numpy()]).float()
     upper = torch.from_numpy(image[rows.upper.numpy()]).float()
     resized = resample(torch.lerp(lower, upper, rows.fraction.reshape(-1, 1, 1)), columns, dim=1)

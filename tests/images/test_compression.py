@@ -55,7 +55,7 @@ def test_what_was_compressed_with_losses_is_refused(
             read(path)
         assert str(caught.value) == (
             f"the {what} {path} was compressed by {how} with losses, so its pixels are not as they were drawn; "
-            "save it as PNG anew"
+            "save it as PNG again"
         )
 
 

@@ -192,7 +192,7 @@ def test_values_of_classes() -> None:
     assert class_values(["a", "Background ", "b"]) == [1, 0, 2]
     assert class_values(["a", "b"]) == [1, 2]
     assert label_map(["a"]).splitlines()[1:] == ["background:0,0,0::", "a:128,0,0::"]
-    with pytest.raises(InputError, match="at most 254 classes apart, not 255"):
+    with pytest.raises(InputError, match="at most 254 classes, not 255"):
         class_values([f"c{number}" for number in range(255)])
 
 

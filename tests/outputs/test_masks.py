@@ -66,7 +66,7 @@ def test_labels_that_do_not_fit_are_refused(tmp_path: Path, labels: np.ndarray, 
 
 
 def test_more_categories_than_sixteen_bits_tell_apart_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="at most 65535 categories apart, not 65536"):
+    with pytest.raises(InputError, match="at most 65535 categories, not 65536"):
         write_mask(tmp_path / "mask.png", np.zeros((2, 2), dtype=int), np.zeros((65536, 3), dtype=np.uint8))
 
 

@@ -8,7 +8,7 @@ from freeda_svc.bank import QdrantStore
 from freeda_svc.bank.store import Selection
 from freeda_svc.packs import Pack, load_pack
 from freeda_svc.segmentation import Category, Segmenter, parse_categories
-from freeda_svc.segmentation.known_words import NEAREST_TOLD, KnownWord
+from freeda_svc.segmentation.known_words import NEAREST_SHOWN, KnownWord
 from tests.segmentation.toy_bank import NOUNS, fill_bank, make_prototypes, photo
 
 
@@ -105,4 +105,4 @@ def test_a_bank_that_stays_as_it_is_is_asked_once(segmenter: Segmenter, pack: Pa
 def test_only_a_few_nouns_are_named(segmenter: Segmenter, pack: Pack, store: QdrantStore) -> None:
     store.add(make_prototypes(pack, tuple(f"noun {number}" for number in range(20)), seed=11))
     (word,) = known(segmenter, pack, "zebra", k=32)
-    assert len(word.nearest) == NEAREST_TOLD
+    assert len(word.nearest) == NEAREST_SHOWN
