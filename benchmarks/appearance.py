@@ -20,8 +20,7 @@ from freeda_svc.diffusion import weak_mask
 from freeda_svc.encoders import ImageTextModel
 from freeda_svc.miniature import NOUNS
 from freeda_svc.packs import Pack, load_pack
-from freeda_svc.prototypes.appearance import Region, embed_regions
-from freeda_svc.prototypes.object_windows import make_photo, window_around
+from freeda_svc.prototypes import Region, embed_regions, make_photo, window_around
 
 LEAST_PIXELS = 40
 NEIGHBOURS = 15

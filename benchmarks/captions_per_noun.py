@@ -13,8 +13,7 @@ from benchmarks.results import Result
 from benchmarks.validation import Trial, validation_captions, validation_scenes
 from freeda_svc.miniature.scenes import NOUNS
 from freeda_svc.packs import load_pack
-from freeda_svc.prototypes import Prototype
-from freeda_svc.prototypes.builder import PrototypeBuilder
+from freeda_svc.prototypes import Prototype, PrototypeBuilder
 
 COUNTS = (1, 2, 5, 10, 20)
 CAPTIONS, SCENES = 220, 60

@@ -11,11 +11,11 @@ from pathlib import Path
 from benchmarks.results import Result
 from benchmarks.validation import Trial, validation_captions, validation_scenes
 from freeda_svc.bank.curation import CurationRule, apply_curation, assess, uncurate
-from freeda_svc.captions.caption import Caption, make_caption
+from freeda_svc.captions import Caption, make_caption
 from freeda_svc.demo import TEST_SPLIT, DemoPlan, write_captions
 from freeda_svc.miniature import HARD, Scene, paint_scene
 from freeda_svc.packs import Pack, load_pack
-from freeda_svc.prototypes.builder import PrototypeBuilder
+from freeda_svc.prototypes import PrototypeBuilder
 
 KEPT = (0.6, 0.7, 0.8, 0.9)
 RULES = {

@@ -18,12 +18,15 @@ from benchmarks.results import Result
 from benchmarks.validation import VALIDATION_SPLIT, Trial, validation_captions, validation_scenes
 from freeda_svc.miniature import HARD, NOUNS, Scene, paint_scene
 from freeda_svc.packs import Pack, load_pack
-from freeda_svc.prototypes import Prototype
-from freeda_svc.prototypes.builder import PrototypeBuilder
-from freeda_svc.prototypes.exemplar_builder import ExemplarBuilder
-from freeda_svc.prototypes.exemplars import Exemplar, make_exemplar
-from freeda_svc.prototypes.object_windows import make_photo
-from freeda_svc.prototypes.pooling import pool_prototype
+from freeda_svc.prototypes import (
+    Exemplar,
+    ExemplarBuilder,
+    Prototype,
+    PrototypeBuilder,
+    make_exemplar,
+    make_photo,
+    pool_prototype,
+)
 
 TAUGHT = ("moon", "car", "flower")
 EXEMPLARS = 5

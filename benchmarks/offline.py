@@ -26,13 +26,11 @@ from torch.nn import functional
 from benchmarks.results import Result
 from benchmarks.stages import ingest_stages, scene_captions
 from freeda_svc.bank import make_or_open_folder
-from freeda_svc.captions import NounParser
-from freeda_svc.captions.caption import Noun
+from freeda_svc.captions import Noun, NounParser
 from freeda_svc.diffusion import AttentionRecorder, TokenColumns, cross_attention_layers, recording
 from freeda_svc.encoders import TEMPLATES, ImageTextModel, fill
 from freeda_svc.packs import load_pack
-from freeda_svc.prototypes.builder import PrototypeBuilder
-from freeda_svc.prototypes.keys import make_keys
+from freeda_svc.prototypes import PrototypeBuilder, make_keys
 
 LATENTS, TOKENS, TEXT_WIDTH, HEAD_SIZE = 64, 77, 1024, 64
 CHANNELS = (64, 128, 256, 256)  # of 320, 640, 1280, 1280

@@ -24,7 +24,7 @@ from diffusers import (
 
 from benchmarks.offline import peak_bytes, processor_seconds
 from benchmarks.results import Result
-from freeda_svc.captions.caption import Noun
+from freeda_svc.captions import Noun
 from freeda_svc.diffusion import TokenColumns, fused
 from freeda_svc.diffusion.families import FAMILIES, Family, attention_layers
 from freeda_svc.diffusion.observing import Attended, observing

@@ -10,15 +10,13 @@ from pathlib import Path
 
 from benchmarks.results import Result
 from benchmarks.validation import Trial, validation_captions, validation_scenes
-from freeda_svc.captions import NounParser
-from freeda_svc.captions.caption import Caption, Noun
+from freeda_svc.captions import Caption, Noun, NounParser
 from freeda_svc.demo import DemoPlan
 from freeda_svc.diffusion import GeneratedImage
 from freeda_svc.miniature import Scene
 from freeda_svc.packs import Pack, load_pack
 from freeda_svc.parameters import SegmentationParameters
-from freeda_svc.prototypes import Prototype
-from freeda_svc.prototypes.builder import PrototypeBuilder
+from freeda_svc.prototypes import Prototype, PrototypeBuilder
 
 GAMMAS = (0.4, 0.45, 0.5, 0.55)
 KS = (10, 15, 20, 25)

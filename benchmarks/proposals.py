@@ -15,7 +15,7 @@ from freeda_svc.evaluation import ConfusionMatrix
 from freeda_svc.miniature import NOUNS, Scene
 from freeda_svc.packs import load_pack
 from freeda_svc.parameters import SegmentationParameters
-from freeda_svc.prototypes.builder import PrototypeBuilder
+from freeda_svc.prototypes import PrototypeBuilder
 from freeda_svc.segmentation import ProposalParameters, Proposals, Segmenter
 
 LEAST_AREAS = (0.005, 0.01, 0.02, 0.05)

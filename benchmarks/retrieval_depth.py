@@ -19,7 +19,7 @@ from benchmarks.synthetic_bank.depths import EXACT, Curves, measure_depths
 from benchmarks.synthetic_bank.keys import THREADS, SyntheticKeys, shape_of
 from benchmarks.validation import Trial, validation_captions, validation_scenes
 from freeda_svc.packs import load_pack
-from freeda_svc.prototypes.builder import PrototypeBuilder
+from freeda_svc.prototypes import PrototypeBuilder
 
 KEYS = 100_000
 DEPTHS = (350, 500, 700, 1000, 1400, 2000, 2800, 4000)

@@ -16,15 +16,12 @@ import torch
 
 from benchmarks.results import Result
 from freeda_svc.bank import QdrantStore, make_or_open_folder
-from freeda_svc.captions import NounParser
-from freeda_svc.captions.caption import Caption, make_caption
+from freeda_svc.captions import Caption, NounParser, make_caption
 from freeda_svc.demo import distinct_captions
 from freeda_svc.diffusion import weak_mask
 from freeda_svc.miniature import EASY, HARD, NOUNS, paint_scene
 from freeda_svc.packs import Pack, load_pack
-from freeda_svc.prototypes.appearance import embed_regions
-from freeda_svc.prototypes.builder import PrototypeBuilder
-from freeda_svc.prototypes.pooling import pool_prototype
+from freeda_svc.prototypes import PrototypeBuilder, embed_regions, pool_prototype
 from freeda_svc.segmentation import Category, Segmenter
 
 CAPTIONS = 48

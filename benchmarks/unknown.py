@@ -17,7 +17,7 @@ from freeda_svc.evaluation import ConfusionMatrix
 from freeda_svc.miniature import NOUNS, Scene
 from freeda_svc.packs import load_pack
 from freeda_svc.parameters import SegmentationParameters, UnknownParameters, UnknownWay
-from freeda_svc.prototypes.builder import PrototypeBuilder
+from freeda_svc.prototypes import PrototypeBuilder
 from freeda_svc.segmentation import UNKNOWN, Category, Segmentation, Segmenter
 
 SCENES = 40

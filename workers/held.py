@@ -16,8 +16,7 @@ from freeda_svc.workers.changes import ChangeTeller
 if TYPE_CHECKING:
     from freeda_svc.bank import Banks, PrototypeStore
     from freeda_svc.packs import Pack
-    from freeda_svc.prototypes.builder import PrototypeBuilder
-    from freeda_svc.prototypes.exemplar_builder import ExemplarBuilder
+    from freeda_svc.prototypes import ExemplarBuilder, PrototypeBuilder
     from freeda_svc.segmentation import Segmenter
 
 BANK_PATIENCE_SECONDS = 10.0
@@ -53,14 +52,14 @@ class Held:
     @cached_property
     def builder(self) -> "PrototypeBuilder":
         """Makes prototypes of captions."""
-        from freeda_svc.prototypes.builder import PrototypeBuilder  # noqa: PLC0415 - as above
+        from freeda_svc.prototypes import PrototypeBuilder  # noqa: PLC0415 - as above
 
         return PrototypeBuilder(self.pack)
 
     @cached_property
     def exemplar_builder(self) -> "ExemplarBuilder":
         """Makes prototypes of people's own images and masks."""
-        from freeda_svc.prototypes.exemplar_builder import ExemplarBuilder  # noqa: PLC0415 - as above
+        from freeda_svc.prototypes import ExemplarBuilder  # noqa: PLC0415 - as above
 
         return ExemplarBuilder(self.pack)
 

@@ -22,8 +22,7 @@ from freeda_svc.workers.moves import perform_move
 
 if TYPE_CHECKING:
     from freeda_svc.bank import PrototypeStore
-    from freeda_svc.prototypes import Prototype
-    from freeda_svc.prototypes.builder import BuildResult
+    from freeda_svc.prototypes import BuildResult, Prototype
 
 NOTE_SECONDS = 1.0
 OUTSIDE = "prototypes of nouns that the pack's models do not know"
@@ -58,7 +57,7 @@ def perform(held: Held, claim: Claim) -> dict[str, Any]:
 
 
 def _ingest(held: Held, claim: Claim) -> dict[str, Any]:
-    from freeda_svc.captions.caption import make_caption  # noqa: PLC0415 - the parent process needs no method
+    from freeda_svc.captions import make_caption  # noqa: PLC0415 - the parent process needs no method
 
     captions = [caption for text in claim.input["captions"] if (caption := make_caption(text)) is not None]
     bank = bank_of_job(claim.parameters)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.queue_load.processor_time import processor_seconds
-from freeda_svc.captions.caption import Caption, make_caption
+from freeda_svc.captions import Caption, make_caption
 from freeda_svc.jobs import JobKind, submit_ingest
 from freeda_svc.jobs.database import close_databases
 from freeda_svc.migrations import upgrade

@@ -14,7 +14,7 @@ from transformers import Dinov2Config, Dinov2Model
 from freeda_svc.bank import QdrantStore, make_or_open_folder
 from freeda_svc.encoders import DenseBackbone, ImageTextModel
 from freeda_svc.packs import Pack, PackDescription, choose_computing, read_recipe
-from freeda_svc.prototypes.record import Prototype
+from freeda_svc.prototypes import Prototype
 
 RECIPE = "freeda-vit-b"
 

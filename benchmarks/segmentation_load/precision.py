@@ -11,8 +11,7 @@ from freeda_svc.bank import QdrantStore, make_or_open_folder
 from freeda_svc.evaluation import VALIDATION_SPLIT, ConfusionMatrix
 from freeda_svc.miniature import HARD, NOUNS, paint_scene
 from freeda_svc.packs import Pack, load_pack
-from freeda_svc.prototypes.pooling import pool_prototype
-from freeda_svc.prototypes.record import Prototype
+from freeda_svc.prototypes import Prototype, pool_prototype
 from freeda_svc.segmentation import Category, Segmenter
 
 SCENES = 60

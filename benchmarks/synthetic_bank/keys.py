@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.bank.checks import unit_rows
-from freeda_svc.prototypes.record import Prototype
+from freeda_svc.prototypes import Prototype
 
 PACK = "synthetic"
 THREADS = 2

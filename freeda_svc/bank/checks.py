@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.errors import InputError
-from freeda_svc.prototypes.record import LARGEST_VALUE, is_unit
+from freeda_svc.prototypes import LARGEST_VALUE, is_unit
 
 if TYPE_CHECKING:
-    from freeda_svc.prototypes.record import Prototype
+    from freeda_svc.prototypes import Prototype
 
 # Rounding the values of a unit vector to float32 changes its length by half of this at most.
 _FLOAT32_ROUNDING = float(np.finfo(np.float32).eps)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from freeda_svc.bank.class_prototype_cache import ENTRIES_KEPT, ClassPrototypeCache, Ranking, Retrieved
 from freeda_svc.bank.store import Neighbours, PrototypeStore, Version
 from freeda_svc.errors import InputError, NotFoundError
-from freeda_svc.prototypes.record import EXEMPLAR, ORIGINS
+from freeda_svc.prototypes import EXEMPLAR, ORIGINS
 
 Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 """Maps N texts to their (N, Dt) float32 embeddings."""

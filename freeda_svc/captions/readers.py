@@ -4,12 +4,18 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from freeda_svc.captions.caption import LONGEST_CAPTION, LONGEST_TEXT, MOST_CAPTIONS, Caption, make_caption
+from freeda_svc.captions.caption import (
+    LONGEST_CAPTION,
+    LONGEST_TEXT,
+    MOST_CAPTIONS,
+    Caption,
+    CaptionTally,
+    make_caption,
+)
 from freeda_svc.captions.formats import FORMATS
 from freeda_svc.captions.languages import looks_foreign
 from freeda_svc.captions.sources import GZIP_ENDING, STANDARD_INPUT, called, opened
 from freeda_svc.captions.spool import CaptionSpool
-from freeda_svc.captions.tally import CaptionTally
 from freeda_svc.captions.wanted import Wanted
 from freeda_svc.errors import InputError
 from freeda_svc.input_files import ANYWHERE, InputRules, missing_file

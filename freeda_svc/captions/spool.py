@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
-from freeda_svc.captions.caption import Caption
-from freeda_svc.captions.tally import CaptionTally
+from freeda_svc.captions.caption import Caption, CaptionTally
 from freeda_svc.errors import UnavailableError
 
 CACHE_KIBIBYTES = 8192

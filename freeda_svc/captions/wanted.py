@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from freeda_svc.captions.caption import CaptionTally
 from freeda_svc.captions.sources import called
-from freeda_svc.captions.tally import CaptionTally
 from freeda_svc.errors import InputError
 
 USUAL_COLUMNS = ("caption", "text")

@@ -109,7 +109,7 @@ def _run(folder: Path, captions: int, scenes: int, *, ablated: bool, quiet: bool
 
 def _fill(store: "QdrantStore", pack: "Pack", captions: int, report: Report) -> None:
     from freeda_svc.evaluation import fill_bank, validation_captions  # noqa: PLC0415 - brings much
-    from freeda_svc.prototypes.builder import PrototypeBuilder  # noqa: PLC0415 - brings the models
+    from freeda_svc.prototypes import PrototypeBuilder  # noqa: PLC0415 - brings the models
 
     fill_bank(
         store,

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from freeda_svc.captions import CaptionTally
-from freeda_svc.captions.sources import called
+from freeda_svc.captions import CaptionTally, called
 from freeda_svc.cli.caption_files import caption_file_options, captions_of, describe_left_out
 from freeda_svc.cli.ingest_options import finish_ingest, ingest_options
 from freeda_svc.cli.session import open_dispatcher, read_settings

@@ -6,7 +6,7 @@ from typing import Any
 
 from transformers import CLIPTokenizer
 
-from freeda_svc.captions.caption import Caption, Noun, Span
+from freeda_svc.captions import Caption, Noun, Span
 from freeda_svc.errors import InputError
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from freeda_svc.captions.caption import Noun
+from freeda_svc.captions import Noun
 from freeda_svc.diffusion.columns import TextLayout, TokenColumns, find_columns
 from freeda_svc.diffusion.observing import Attended
 from freeda_svc.diffusion.token_attention import Arrangement

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from diffusers import DiffusionPipeline
 
-from freeda_svc.captions.caption import Caption, Noun
+from freeda_svc.captions import Caption, Noun
 from freeda_svc.diffusion.decoding import DecodedImages, Unusable, watching, what_is_wrong
 from freeda_svc.diffusion.observed import AttributionSettings, observed_pipeline
 from freeda_svc.errors import InputError

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 from diffusers import DiffusionPipeline, StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel
 
-from freeda_svc.captions.caption import Caption, Noun
+from freeda_svc.captions import Caption, Noun
 from freeda_svc.diffusion.attribution import AttentionRecorder
 from freeda_svc.diffusion.columns import TokenColumns, find_columns, find_shared_token_columns
 from freeda_svc.diffusion.concepts import ConceptRecorder, embed_concepts

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from freeda_svc.captions.caption import Span
+from freeda_svc.captions import Span
 from freeda_svc.diffusion.columns import TextBlock, TextLayout, divided_differently, token_offsets
 from freeda_svc.errors import InputError
 

@@ -13,12 +13,12 @@ from PIL import Image
 
 from freeda_svc.bank import Selection
 from freeda_svc.bank.store import PrototypeStore
-from freeda_svc.captions.caption import Caption, make_caption
+from freeda_svc.captions import Caption, make_caption
 from freeda_svc.evaluation.datasets import Dataset
 from freeda_svc.evaluation.layouts import list_folders
 from freeda_svc.miniature import EASY, HARD, NOUNS, THINGS, Scene, paint_scene
 from freeda_svc.parameters import Category
-from freeda_svc.prototypes.builder import PrototypeBuilder
+from freeda_svc.prototypes import PrototypeBuilder
 from freeda_svc.whole_files import placed_whole
 
 VALIDATION_SPLIT = 1

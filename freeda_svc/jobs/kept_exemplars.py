@@ -13,8 +13,7 @@ from freeda_svc.jobs.input_images import keep_bytes, keep_image
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
-    from freeda_svc.prototypes.exemplar_files import MarkedImage
-    from freeda_svc.prototypes.exemplars import Exemplar
+    from freeda_svc.prototypes import Exemplar, MarkedImage
 
 Kept = Mapping[str, str]
 """What the database knows of an exemplar: noun, caption, image and mask below the artifact root, the image's name."""
@@ -65,7 +64,7 @@ def read_kept_exemplar(settings: Settings, kept: Kept) -> "Exemplar":
         InputError: image or mask cannot be read; the message calls the image as it was called at submission.
     """
     from freeda_svc.images import read_mask  # noqa: PLC0415 - listing jobs does without it
-    from freeda_svc.prototypes.exemplar_files import MarkedImage  # noqa: PLC0415 - as above
+    from freeda_svc.prototypes import MarkedImage  # noqa: PLC0415 - as above
 
     artifacts, rules = settings.artifacts_folder, settings.input_rules.anywhere()
     image = artifacts / kept["image"]

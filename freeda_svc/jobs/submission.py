@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from freeda_svc.batches import InputImage, check_images, name_images
-from freeda_svc.captions.caption import Caption
-from freeda_svc.captions.spool import CaptionSpool
-from freeda_svc.captions.tally import CaptionTally
+from freeda_svc.captions import Caption, CaptionSpool, CaptionTally
 from freeda_svc.errors import InputError
 from freeda_svc.jobs.acceptance import accept_job, check_key, new_job, request_digest
 from freeda_svc.jobs.banks import BANK, bank_of_new_job
@@ -23,7 +21,7 @@ from freeda_svc.parameters import Category, Colour
 from freeda_svc.settings import Settings, prepare_home
 
 if TYPE_CHECKING:
-    from freeda_svc.prototypes.exemplar_files import MarkedImage
+    from freeda_svc.prototypes import MarkedImage
 
 EXEMPLARS_PER_ITEM = 8
 

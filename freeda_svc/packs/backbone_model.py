@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from transformers import Dinov2Model, Dinov2WithRegistersModel, DINOv3ViTModel
 
-from freeda_svc.encoders import DenseBackbone
-from freeda_svc.encoders.dense import IMAGENET_MEAN, IMAGENET_STD
+from freeda_svc.encoders import IMAGENET_MEAN, IMAGENET_STD, DenseBackbone
 from freeda_svc.errors import InputError
 from freeda_svc.packs.model_files import check_tensors, in_one_line, read_json
 from freeda_svc.packs.precision import Computing

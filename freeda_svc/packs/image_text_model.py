@@ -13,8 +13,7 @@ import open_clip
 import torch
 from safetensors import safe_open
 
-from freeda_svc.encoders import ImageTextModel
-from freeda_svc.encoders.images import Interpolation
+from freeda_svc.encoders import ImageTextModel, Interpolation
 from freeda_svc.errors import InputError
 from freeda_svc.packs.model_files import check_words, in_one_line, read_json
 from freeda_svc.packs.precision import Computing

@@ -7,13 +7,21 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.captions.annotations import ANNOTATIONS
-from freeda_svc.captions.sources import called
+from freeda_svc.captions import ANNOTATIONS, called
 from freeda_svc.errors import InputError
 from freeda_svc.images import DrawnOn, coco_mask, is_drawn_on_stored, read_frame, stray_polygons
 from freeda_svc.input_files import ANYWHERE, InputRules
-from freeda_svc.prototypes.annotation_tally import CAPTION, EMPTY, NO_MASK, STRAY, AnnotationTally
-from freeda_svc.prototypes.annotations import Annotations, Id, category_noun, read_annotations
+from freeda_svc.prototypes.annotations import (
+    CAPTION,
+    EMPTY,
+    NO_MASK,
+    STRAY,
+    Annotations,
+    AnnotationTally,
+    Id,
+    category_noun,
+    read_annotations,
+)
 from freeda_svc.prototypes.exemplar_files import MarkedImage
 from freeda_svc.prototypes.exemplars import tidy_caption
 

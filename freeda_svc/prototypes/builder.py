@@ -11,13 +11,11 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from freeda_svc.captions.caption import Caption, Noun
-from freeda_svc.captions.nouns import NounParser
+from freeda_svc.captions import Caption, Noun, NounParser
 from freeda_svc.diffusion import GeneratedImage, contrast, weak_mask
 from freeda_svc.packs import Pack
 from freeda_svc.prototypes.appearance import embed_regions
-from freeda_svc.prototypes.keys import make_keys
-from freeda_svc.prototypes.pooling import pool_prototype
+from freeda_svc.prototypes.equations import make_keys, pool_prototype
 from freeda_svc.prototypes.record import Prototype, is_storable, is_unit
 from freeda_svc.prototypes.thumbnails import (
     write_attribution_thumbnail,

@@ -13,10 +13,9 @@ from freeda_svc.diffusion import is_flat
 from freeda_svc.packs import Pack
 from freeda_svc.prototypes.appearance import embed_regions
 from freeda_svc.prototypes.builder import EMPTY_MASK, NOT_FINITE, BuildResult
+from freeda_svc.prototypes.equations import make_keys, pool_prototype
 from freeda_svc.prototypes.exemplars import Exemplar, find_mentions
-from freeda_svc.prototypes.keys import make_keys
 from freeda_svc.prototypes.object_windows import make_photo, window_around
-from freeda_svc.prototypes.pooling import pool_prototype
 from freeda_svc.prototypes.record import EXEMPLAR, Prototype, is_storable, is_unit
 from freeda_svc.prototypes.thumbnails import write_image_thumbnail, write_mask_thumbnail
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.captions.caption import LONGEST_CAPTION, Span, make_caption
+from freeda_svc.captions import LONGEST_CAPTION, Span, make_caption
 from freeda_svc.errors import InputError
 
 LONGEST_NOUN = 200

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.captions.caption import Span
+from freeda_svc.captions import Span
 
 GENERATED = "generated"
 EXEMPLAR = "exemplar"

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from freeda_svc.bank.class_prototypes import ClassPrototypes, Retrieval, RetrievedPrototypes
-from freeda_svc.encoders.templates import TEMPLATES
+from freeda_svc.encoders import TEMPLATES
 from freeda_svc.parameters import SegmentationParameters
 from freeda_svc.segmentation.scoring import Compare, cosine
 

@@ -7,8 +7,7 @@ from freeda_svc.lazy_names import names_from
 if TYPE_CHECKING:
     from freeda_svc.images import voc_colours
     from freeda_svc.vocabularies.choice import ChosenCategories, choose_categories
-    from freeda_svc.vocabularies.files import list_vocabularies, load_vocabulary
-    from freeda_svc.vocabularies.vocabulary import Vocabulary
+    from freeda_svc.vocabularies.vocabulary import Vocabulary, list_vocabularies, load_vocabulary
 
 __all__ = ["ChosenCategories", "Vocabulary", "choose_categories", "list_vocabularies", "load_vocabulary", "voc_colours"]
 
@@ -17,10 +16,6 @@ __getattr__ = names_from(
     {
         "freeda_svc.images": ("voc_colours",),
         "freeda_svc.vocabularies.choice": ("ChosenCategories", "choose_categories"),
-        "freeda_svc.vocabularies.files": (
-            "list_vocabularies",
-            "load_vocabulary",
-        ),
-        "freeda_svc.vocabularies.vocabulary": ("Vocabulary",),
+        "freeda_svc.vocabularies.vocabulary": ("Vocabulary", "list_vocabularies", "load_vocabulary"),
     },
 )

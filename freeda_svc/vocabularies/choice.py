@@ -39,7 +39,7 @@ def choose_categories(choice: CategoryChoice) -> ChosenCategories:
         folded = (Category(BACKGROUND, text=choice.background[0], synonyms=choice.background[1:]),)
     has_background = bool(folded)
     if choice.vocabulary is not None:
-        from freeda_svc.vocabularies.files import load_vocabulary  # noqa: PLC0415 - brings Pillow, for colours
+        from freeda_svc.vocabularies.vocabulary import load_vocabulary  # noqa: PLC0415 - brings Pillow, for colours
 
         vocabulary = load_vocabulary(choice.vocabulary)
         classes = vocabulary.categories

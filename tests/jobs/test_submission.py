@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import select
 
-from freeda_svc.captions.caption import Caption, make_caption
-from freeda_svc.captions.tally import CaptionTally
+from freeda_svc.captions.caption import Caption, CaptionTally, make_caption
 from freeda_svc.errors import FreedaError, InputError, NotFoundError, UnavailableError
 from freeda_svc.jobs import (
     JobKind,

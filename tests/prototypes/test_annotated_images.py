@@ -11,7 +11,7 @@ from PIL import Image
 
 from freeda_svc.errors import InputError
 from freeda_svc.prototypes.annotated_images import read_annotated_images
-from freeda_svc.prototypes.annotation_tally import AnnotationTally
+from freeda_svc.prototypes.annotations import AnnotationTally
 
 HEIGHT, WIDTH = 20, 30
 

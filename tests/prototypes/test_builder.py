@@ -13,7 +13,7 @@ from freeda_svc.packs import Pack, load_pack
 from freeda_svc.prototypes import Prototype, builder
 from freeda_svc.prototypes.appearance import Region, embed_regions
 from freeda_svc.prototypes.builder import CUT_OFF, EMPTY_MASK, NOT_FINITE, WITHOUT_NOUNS, PrototypeBuilder
-from freeda_svc.prototypes.pooling import pool_prototype
+from freeda_svc.prototypes.equations import pool_prototype
 
 
 def caption_of(text: str) -> Caption:

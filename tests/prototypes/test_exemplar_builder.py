@@ -12,10 +12,10 @@ from freeda_svc.miniature.scenes import HARD, NOUNS, Scene, paint_scene
 from freeda_svc.packs import Pack, load_pack
 from freeda_svc.prototypes.appearance import embed_regions
 from freeda_svc.prototypes.builder import EMPTY_MASK, NOT_FINITE
+from freeda_svc.prototypes.equations import pool_prototype
 from freeda_svc.prototypes.exemplar_builder import EXEMPLARS_AT_ONCE, ExemplarBuilder
 from freeda_svc.prototypes.exemplars import Exemplar, make_exemplar
 from freeda_svc.prototypes.object_windows import make_photo
-from freeda_svc.prototypes.pooling import pool_prototype
 from freeda_svc.prototypes.record import EXEMPLAR
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from freeda_svc.errors import InputError
-from freeda_svc.prototypes.keys import make_keys
+from freeda_svc.prototypes.equations import make_keys
 
 NOUNS = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.6, 0.8]])
 CAPTION = torch.tensor([0.0, 0.0, 1.0])

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from freeda_svc.prototypes.pooling import pool_prototype
+from freeda_svc.prototypes.equations import pool_prototype
 
 FEATURES = torch.randn(6, 4, 5, generator=torch.Generator().manual_seed(3))
 

@@ -17,7 +17,7 @@ from freeda_svc.errors import InputError, NotFoundError, UnavailableError, one_l
 from freeda_svc.whole_files import write_whole
 
 if TYPE_CHECKING:
-    from freeda_svc.prototypes.record import Prototype
+    from freeda_svc.prototypes import Prototype
 
 OnProgress = Callable[[int, int], None]
 """Is called with the number of prototypes done so far and of all; what it raises ends the work."""

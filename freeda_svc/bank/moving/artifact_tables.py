@@ -10,7 +10,7 @@ from freeda_svc.bank.moving.archive import ROWS_A_PART
 from freeda_svc.bank.moving.tables import faults_named, load_parquet, read_batches
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.input_files import InputRules, is_below, open_input
-from freeda_svc.prototypes.record import Prototype
+from freeda_svc.prototypes import Prototype
 from freeda_svc.whole_files import write_whole
 
 LARGEST_ARTIFACT = 16 << 20

@@ -36,7 +36,7 @@ from freeda_svc.bank.moving.tables import load_parquet
 from freeda_svc.bank.points import point_id
 from freeda_svc.bank.store import PrototypeStore
 from freeda_svc.errors import InputError, UnavailableError
-from freeda_svc.prototypes.record import Prototype
+from freeda_svc.prototypes import Prototype
 from freeda_svc.whole_files import ASIDE, placed_whole, write_whole
 
 _ROWS_AT_ONCE = 1000

@@ -21,7 +21,7 @@ from freeda_svc.bank.moving.prototype_tables import read_prototypes
 from freeda_svc.bank.moving.tables import load_parquet
 from freeda_svc.bank.store import PrototypeStore, pack_if_worth_it
 from freeda_svc.errors import InputError, UnavailableError
-from freeda_svc.prototypes.record import Prototype
+from freeda_svc.prototypes import Prototype
 
 _ROWS_AN_ADDITION = 1000
 

@@ -16,7 +16,7 @@ from freeda_svc.bank.moving.tables import faults_named, load_parquet, read_batch
 from freeda_svc.bank.points import APPEARANCE, KEY, PROTOTYPE, make_payload, point_id, read_prototype
 from freeda_svc.errors import InputError
 from freeda_svc.input_files import is_below
-from freeda_svc.prototypes.record import ORIGINS, Prototype
+from freeda_svc.prototypes import ORIGINS, Prototype
 
 ID = "id"
 _TEXTS = ("noun", "caption_id", "caption", "pack", "job", "origin", "outlier", "image", "mask", "attribution")

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from freeda_svc.bank.moving.archive import OnProgress, say_nothing
 from freeda_svc.bank.store import PrototypeStore, pack_if_worth_it
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError, one_line
-from freeda_svc.prototypes.record import IMPORTED, Prototype, is_storable
+from freeda_svc.prototypes import IMPORTED, Prototype, is_storable
 
 ENDING = ".npy"
 _ROWS_AT_ONCE = 1000

@@ -24,7 +24,7 @@ from freeda_svc.bank.qdrant.layout import (
 )
 from freeda_svc.bank.store import Version
 from freeda_svc.errors import InputError
-from freeda_svc.prototypes.record import Prototype
+from freeda_svc.prototypes import Prototype
 
 IDS_AN_OPERATION = 10_000
 EVERY_VECTOR = (KEY, PROTOTYPE, APPEARANCE)

@@ -17,7 +17,7 @@ from freeda_svc.bank.points import APPEARANCE, KEY, PROTOTYPE, make_payload, rea
 from freeda_svc.bank.qdrant.engine import Point
 from freeda_svc.bank.store import Payload
 from freeda_svc.errors import InputError
-from freeda_svc.prototypes.record import Prototype
+from freeda_svc.prototypes import Prototype
 
 MARKED = "marked"
 ADDED = "added"

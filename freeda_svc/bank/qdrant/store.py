@@ -31,7 +31,7 @@ from freeda_svc.bank.store import ALL, BankStats, Neighbours, Payload, Selection
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError
 
 if TYPE_CHECKING:
-    from freeda_svc.prototypes.record import Prototype
+    from freeda_svc.prototypes import Prototype
 
 # What `since` leaves out must be older than this where several machines add: their clocks may differ, and a batch is
 # stamped a moment before it is seen.

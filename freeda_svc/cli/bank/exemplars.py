@@ -9,13 +9,13 @@ from freeda_svc.cli.ingest_options import finish_ingest, ingest_options
 from freeda_svc.cli.session import open_dispatcher, read_settings
 from freeda_svc.input_files import InputRules
 from freeda_svc.jobs import Priority, submit_exemplars
-from freeda_svc.prototypes.annotation_tally import AnnotationTally
+from freeda_svc.prototypes import AnnotationTally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freeda_svc.images import DrawnOn
-    from freeda_svc.prototypes.exemplar_files import MarkedImage
+    from freeda_svc.prototypes import MarkedImage
 
 _FILE = click.Path(path_type=Path)
 
@@ -108,7 +108,7 @@ def _pairs(
     rules: InputRules,
     doubts: list[str],
 ) -> "Iterator[MarkedImage]":
-    from freeda_svc.prototypes.exemplar_files import read_marked_images  # noqa: PLC0415 - as above
+    from freeda_svc.prototypes import read_marked_images  # noqa: PLC0415 - as above
 
     if not images and not masks:
         raise click.UsageError("Give --image and --mask for each example, or --annotations.")
@@ -129,7 +129,7 @@ def _annotated(
     drawn_on: "DrawnOn | None",
     rules: InputRules,
 ) -> "Iterator[MarkedImage]":
-    from freeda_svc.prototypes.annotated_images import read_annotated_images  # noqa: PLC0415 - as above
+    from freeda_svc.prototypes import read_annotated_images  # noqa: PLC0415 - as above
 
     place = annotations.parent if folder is None else folder
     return read_annotated_images(

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch.nn import functional
 from transformers import CLIPTokenizer
 
-from freeda_svc.encoders.templates import TEMPLATES, fill
+from freeda_svc.encoders import TEMPLATES, fill
 from freeda_svc.miniature.scenes import EASY, HARD, NOUNS
 from freeda_svc.miniature.training.generator import tokenize
 from freeda_svc.miniature.training.loop import Schedule, Training

@@ -7,7 +7,7 @@ import torch
 from diffusers import AutoencoderTiny
 from torch.nn import functional
 
-from freeda_svc.captions.caption import make_caption
+from freeda_svc.captions import make_caption
 from freeda_svc.miniature.scenes import EASY, HARD, NOUNS
 from freeda_svc.miniature.training.backbone import PATCH, UNSEEN_NOUNS
 from freeda_svc.miniature.training.pool import VALIDATION_SPLIT, ScenePool, paint_pool

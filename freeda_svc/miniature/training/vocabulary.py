@@ -6,7 +6,7 @@ from pathlib import Path
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
-from freeda_svc.encoders.templates import TEMPLATES, fill
+from freeda_svc.encoders import TEMPLATES, fill
 from freeda_svc.miniature.scenes import EASY, NOUNS
 from freeda_svc.miniature.training.pool import TRAINING_SPLIT, paint_pool
 
