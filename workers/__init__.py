@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING
 from freeda_svc.lazy_names import names_from
 
 if TYPE_CHECKING:
-    from freeda_svc.workers.broker import running_broker_url
+    from freeda_svc.workers.ability import running_ability, worker_fault
+    from freeda_svc.workers.broker import broker_client, broker_process, check_broker, running_broker_url
     from freeda_svc.workers.broker_server import stop_broker
+    from freeda_svc.workers.changes import watched_changes
     from freeda_svc.workers.dispatcher import CeleryDispatcher
+    from freeda_svc.workers.held import Held
     from freeda_svc.workers.locks import worker_is_running, worker_pid
-    from freeda_svc.workers.queries import ask_bank, bank_nouns, bank_stats, search_bank
+    from freeda_svc.workers.moves import perform_move
+    from freeda_svc.workers.queries import ask_bank, bank_nouns, bank_stats, bank_version, search_bank
     from freeda_svc.workers.supervisor import background_stack, ready_worker, run_stack, run_worker
+    from freeda_svc.workers.trial import try_parts
 
 __all__ = [
     "run_stack",
@@ -29,16 +34,31 @@ __all__ = [
     "search_bank",
     "running_broker_url",
     "stop_broker",
+    "worker_fault",
+    "running_ability",
+    "watched_changes",
+    "broker_process",
+    "check_broker",
+    "broker_client",
+    "perform_move",
+    "Held",
+    "try_parts",
+    "bank_version",
 ]
 
 __getattr__ = names_from(
     __name__,
     {
-        "freeda_svc.workers.broker": ("running_broker_url",),
+        "freeda_svc.workers.trial": ("try_parts",),
+        "freeda_svc.workers.held": ("Held",),
+        "freeda_svc.workers.moves": ("perform_move",),
+        "freeda_svc.workers.changes": ("watched_changes",),
+        "freeda_svc.workers.ability": ("running_ability", "worker_fault"),
+        "freeda_svc.workers.broker": ("broker_client", "broker_process", "check_broker", "running_broker_url"),
         "freeda_svc.workers.broker_server": ("stop_broker",),
         "freeda_svc.workers.dispatcher": ("CeleryDispatcher",),
         "freeda_svc.workers.locks": ("worker_is_running", "worker_pid"),
-        "freeda_svc.workers.queries": ("ask_bank", "bank_nouns", "bank_stats", "search_bank"),
+        "freeda_svc.workers.queries": ("ask_bank", "bank_nouns", "bank_stats", "bank_version", "search_bank"),
         "freeda_svc.workers.supervisor": ("background_stack", "ready_worker", "run_stack", "run_worker"),
     },
 )

@@ -86,7 +86,7 @@ def complete_banks(context: click.Context) -> Iterator[CompletionItem]:
     settings = read_settings(context)
     if settings.qdrant_url:
         return
-    from freeda_svc.jobs.banks import open_banks  # noqa: PLC0415 - brings the engine
+    from freeda_svc.jobs import open_banks  # noqa: PLC0415 - brings the engine
 
     with closing(open_banks(settings)) as banks:
         for summary in banks.summaries():

@@ -16,7 +16,7 @@ from freeda_svc.cli.options import bank_option, option_value
 from freeda_svc.cli.segment_parameters import parameter_options, read_overrides
 from freeda_svc.errors import BusyError
 from freeda_svc.evaluation import Dataset, KeptCounts, evaluate, look_through
-from freeda_svc.jobs.banks import open_banks
+from freeda_svc.jobs import open_banks
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.parameters import SegmentationOverrides, SegmentationParameters
 from freeda_svc.settings import Settings
@@ -172,7 +172,7 @@ def run_evaluation(settings: Settings, open_dataset: Callable[[], Dataset], adju
 
 @contextmanager
 def _opened_bank(settings: Settings, wanted: str) -> "Iterator[tuple[BankName, PrototypeStore]]":
-    from freeda_svc.workers.locks import worker_pid  # noqa: PLC0415 - only where a bank is opened
+    from freeda_svc.workers import worker_pid  # noqa: PLC0415 - only where a bank is opened
 
     with closing(open_banks(settings)) as banks:
         name = banks.resolve(wanted or settings.bank)

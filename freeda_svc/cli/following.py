@@ -10,9 +10,8 @@ from freeda_svc.cli.console import track
 from freeda_svc.cli.exit_codes import EXIT_FAILED, EXIT_PARTLY, Interrupted
 from freeda_svc.cli.interrupts import remembered_interrupts
 from freeda_svc.counts import counted
-from freeda_svc.jobs import ItemState, JobKind, JobState, JobSummary, job_items, job_summary
+from freeda_svc.jobs import ENDED_JOB_STATES, ItemState, JobKind, JobState, JobSummary, job_items, job_summary
 from freeda_svc.jobs.segmentation_requests import ONLY_PROPOSE
-from freeda_svc.jobs.states import ENDED_JOB_STATES
 from freeda_svc.settings import Settings
 
 LOOK_SECONDS = 2.0
@@ -43,7 +42,7 @@ def follow_job(
     Returns:
         The job as it ended.
     """
-    from freeda_svc.workers.changes import watched_changes  # noqa: PLC0415 - only a command that waits listens
+    from freeda_svc.workers import watched_changes  # noqa: PLC0415 - only a command that waits listens
 
     with remembered_interrupts() as raise_if_interrupted, watched_changes(settings, [job_id]) as changes:
 
@@ -100,8 +99,7 @@ def missing_worker(settings: Settings) -> str:
 
     Of a broker of one's own nothing is known, as its workers run elsewhere.
     """
-    from freeda_svc.workers.ability import worker_fault  # noqa: PLC0415 - only a command that waits asks
-    from freeda_svc.workers.locks import worker_is_running  # noqa: PLC0415 - as above
+    from freeda_svc.workers import worker_fault, worker_is_running  # noqa: PLC0415 - only a command that waits needs it
 
     if not settings.embedded_broker:
         return ""

@@ -8,7 +8,7 @@ import click
 
 from freeda_svc.cli.completion import complete_banks, complete_jobs
 from freeda_svc.errors import InputError, NotFoundError, one_line
-from freeda_svc.jobs.states import Priority
+from freeda_svc.jobs import Priority
 
 LONGEST_AGE = timedelta(days=36_500)
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
@@ -80,7 +80,7 @@ priority_option = click.option(
 
 
 def _check_key(key: str) -> None:
-    from freeda_svc.jobs.acceptance import check_key  # noqa: PLC0415 - brings the database's library
+    from freeda_svc.jobs import check_key  # noqa: PLC0415 - brings the database's library
 
     check_key(key)
 

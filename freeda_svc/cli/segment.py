@@ -37,9 +37,16 @@ from freeda_svc.cli.segment_request import Request
 from freeda_svc.cli.segment_run import Outcome, ask_bank_age, follow_images
 from freeda_svc.cli.segment_words import show_stray_words, show_words
 from freeda_svc.cli.session import read_settings
-from freeda_svc.jobs import InputImage, Priority
-from freeda_svc.jobs.results import continue_colours, failure_reasons, pictures_of, submitted_images
-from freeda_svc.jobs.resumption import Plan, plan_resumption
+from freeda_svc.jobs import (
+    InputImage,
+    Plan,
+    Priority,
+    continue_colours,
+    failure_reasons,
+    pictures_of,
+    plan_resumption,
+    submitted_images,
+)
 
 STANDARD_INPUT = Path("-")
 

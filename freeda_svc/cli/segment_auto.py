@@ -17,9 +17,14 @@ from freeda_svc.cli.segment_request import Request
 from freeda_svc.cli.segment_run import ask_bank_age, follow_images
 from freeda_svc.counts import counted
 from freeda_svc.errors import InputError
-from freeda_svc.jobs import InputImage
-from freeda_svc.jobs.results import SubmittedImage, failure_reasons, proposals_of, submitted_images
-from freeda_svc.jobs.resumption import earlier_proposals
+from freeda_svc.jobs import (
+    InputImage,
+    SubmittedImage,
+    earlier_proposals,
+    failure_reasons,
+    proposals_of,
+    submitted_images,
+)
 from freeda_svc.parameters import Category
 from freeda_svc.settings import Settings
 

@@ -11,7 +11,7 @@ from freeda_svc.cli.console import print_table
 from freeda_svc.cli.segment_run import Outcome
 from freeda_svc.counts import counted
 from freeda_svc.errors import InputError
-from freeda_svc.jobs.resumption import Plan
+from freeda_svc.jobs import Plan
 
 LINES_SHOWN = 50
 ERRORS_SHOWN = 20

@@ -7,9 +7,7 @@ from typing import Any
 
 from freeda_svc.cli.segment_categories import AskedCategories
 from freeda_svc.cli.session import open_dispatcher
-from freeda_svc.jobs import InputImage, Priority, submit_segment
-from freeda_svc.jobs.banks import bank_created
-from freeda_svc.jobs.segmentation_requests import CheckedRequest, segmentation_request
+from freeda_svc.jobs import CheckedRequest, InputImage, Priority, bank_created, segmentation_request, submit_segment
 from freeda_svc.settings import Settings
 
 

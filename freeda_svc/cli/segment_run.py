@@ -10,9 +10,7 @@ from freeda_svc.cli.console import shown_progress
 from freeda_svc.cli.following import LOOK_SECONDS, WorkerWatch
 from freeda_svc.cli.interrupts import remembered_interrupts
 from freeda_svc.errors import InputError, NotFoundError
-from freeda_svc.jobs import ItemState
-from freeda_svc.jobs.results import SubmittedImage, item_states, pictures_of
-from freeda_svc.jobs.states import OPEN_ITEM_STATES
+from freeda_svc.jobs import OPEN_ITEM_STATES, ItemState, SubmittedImage, item_states, pictures_of
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
@@ -72,7 +70,7 @@ def follow_images(
         UnavailableError: the folder cannot be written.
         KeyboardInterrupt: at Ctrl-C; the jobs go on.
     """
-    from freeda_svc.workers.changes import watched_changes  # noqa: PLC0415 - only a command that waits listens
+    from freeda_svc.workers import watched_changes  # noqa: PLC0415 - only a command that waits listens
 
     outcome = Outcome()
     pictures = pictures_of(settings, images)

@@ -9,7 +9,7 @@ import click
 from freeda_svc.cli.exit_codes import Interrupted
 from freeda_svc.cli.interrupts import leave_interrupts_to_worker
 from freeda_svc.cli.session import read_settings
-from freeda_svc.jobs.states import JobKind
+from freeda_svc.jobs import JobKind
 from freeda_svc.settings import DEFAULT_HOME, Settings
 
 QUEUES = ("bank", *(kind.value for kind in (JobKind.SEGMENT, JobKind.EXEMPLARS, JobKind.INGEST)))
@@ -33,7 +33,7 @@ def up(context: click.Context, device: str | None) -> None:
       freeda up
       freeda --home ./work up --device cuda:1
     """
-    from freeda_svc.workers.supervisor import run_stack  # noqa: PLC0415 - Celery takes a third of a second to import
+    from freeda_svc.workers import run_stack  # noqa: PLC0415 - Celery takes a third of a second to import
 
     settings = read_settings(context, device=device)
     _run_until_stopped(settings, lambda: run_stack(settings, on_ready=lambda: _greet(settings)), "freeda up")
@@ -62,7 +62,7 @@ def worker(context: click.Context, queues: tuple[str, ...], name: str | None, de
       FREEDA_BROKER_URL=redis://localhost:6379/0 freeda worker
       freeda worker --queue segment --queue bank --name gpu-1 --device cuda:1
     """
-    from freeda_svc.workers.supervisor import run_worker  # noqa: PLC0415 - as above
+    from freeda_svc.workers import run_worker  # noqa: PLC0415 - as above
 
     settings = read_settings(context, device=device, worker_name=name)
     _run_until_stopped(

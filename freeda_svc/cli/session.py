@@ -47,7 +47,7 @@ def given_options(context: click.Context) -> dict[str, Any]:
 
 def open_dispatcher(settings: Settings) -> "Dispatcher":
     """Return what carries messages to the workers."""
-    from freeda_svc.workers.dispatcher import CeleryDispatcher  # noqa: PLC0415 - brings the broker's library
+    from freeda_svc.workers import CeleryDispatcher  # noqa: PLC0415 - brings the broker's library
 
     return CeleryDispatcher(settings)
 

@@ -9,14 +9,20 @@ from typing import Any
 from freeda_svc.cli.jobs.looking import job_as_json
 from freeda_svc.cli.queue import queue_as_json
 from freeda_svc.errors import FreedaError, NotFoundError
-from freeda_svc.jobs import JobFilter, JobState, JobSummary, QueueState, list_jobs, queue_state
-from freeda_svc.jobs.banks import open_banks
+from freeda_svc.jobs import (
+    ENDED_JOB_STATES,
+    JobFilter,
+    JobState,
+    JobSummary,
+    QueueState,
+    list_jobs,
+    open_banks,
+    queue_state,
+)
 from freeda_svc.jobs.overview import Overview, overview
-from freeda_svc.jobs.states import ENDED_JOB_STATES
 from freeda_svc.jobs.tables import now
 from freeda_svc.settings import Settings
-from freeda_svc.workers.ability import worker_fault
-from freeda_svc.workers.locks import worker_pid
+from freeda_svc.workers import worker_fault, worker_pid
 
 JOBS_SHOWN = 8
 

@@ -15,9 +15,7 @@ from freeda_svc.jobs import JobState, JobSummary, export_results, result_totals,
 from freeda_svc.miniature import NOUNS
 from freeda_svc.settings import Settings, load_settings
 from freeda_svc.whole_files import placed_whole, write_whole
-from freeda_svc.workers.dispatcher import CeleryDispatcher
-from freeda_svc.workers.queries import bank_stats, search_bank
-from freeda_svc.workers.supervisor import background_stack
+from freeda_svc.workers import CeleryDispatcher, background_stack, bank_stats, search_bank
 
 MARKER = ".freeda-demo"
 FollowJob = Callable[[Settings, str, str], JobSummary]

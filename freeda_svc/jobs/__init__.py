@@ -6,6 +6,8 @@ from freeda_svc.lazy_names import names_from
 
 if TYPE_CHECKING:
     from freeda_svc.batches import InputImage
+    from freeda_svc.jobs.acceptance import check_key
+    from freeda_svc.jobs.banks import bank_created, open_banks
     from freeda_svc.jobs.control import cancel_job, find_job, retry_failed_items
     from freeda_svc.jobs.dispatch import Dispatcher
     from freeda_svc.jobs.events import JobEvent, job_events
@@ -24,8 +26,30 @@ if TYPE_CHECKING:
     )
     from freeda_svc.jobs.pruning import Pruned, PrunedJob, prune_jobs
     from freeda_svc.jobs.queues import QueueState, RunningItem, queue_state
-    from freeda_svc.jobs.results import ExportedImage, export_results
-    from freeda_svc.jobs.states import MOVES, AttemptOutcome, EventKind, ItemState, JobKind, JobState, Priority
+    from freeda_svc.jobs.results import (
+        ExportedImage,
+        SubmittedImage,
+        continue_colours,
+        export_results,
+        failure_reasons,
+        item_states,
+        pictures_of,
+        proposals_of,
+        submitted_images,
+    )
+    from freeda_svc.jobs.resumption import Plan, earlier_proposals, plan_resumption
+    from freeda_svc.jobs.segmentation_requests import CheckedRequest, segmentation_request
+    from freeda_svc.jobs.states import (
+        ENDED_JOB_STATES,
+        MOVES,
+        OPEN_ITEM_STATES,
+        AttemptOutcome,
+        EventKind,
+        ItemState,
+        JobKind,
+        JobState,
+        Priority,
+    )
     from freeda_svc.jobs.submission import submit_exemplars, submit_ingest, submit_segment
 
 __all__ = [
@@ -68,11 +92,32 @@ __all__ = [
     "AttemptOutcome",
     "EventKind",
     "Priority",
+    "open_banks",
+    "bank_created",
+    "ENDED_JOB_STATES",
+    "OPEN_ITEM_STATES",
+    "Plan",
+    "earlier_proposals",
+    "plan_resumption",
+    "SubmittedImage",
+    "continue_colours",
+    "failure_reasons",
+    "item_states",
+    "pictures_of",
+    "proposals_of",
+    "submitted_images",
+    "check_key",
+    "CheckedRequest",
+    "segmentation_request",
 ]
 
 __getattr__ = names_from(
     __name__,
     {
+        "freeda_svc.jobs.segmentation_requests": ("CheckedRequest", "segmentation_request"),
+        "freeda_svc.jobs.acceptance": ("check_key",),
+        "freeda_svc.jobs.resumption": ("Plan", "earlier_proposals", "plan_resumption"),
+        "freeda_svc.jobs.banks": ("bank_created", "open_banks"),
         "freeda_svc.jobs.control": (
             "cancel_job",
             "find_job",
@@ -116,15 +161,24 @@ __getattr__ = names_from(
         ),
         "freeda_svc.jobs.results": (
             "ExportedImage",
+            "SubmittedImage",
+            "continue_colours",
             "export_results",
+            "failure_reasons",
+            "item_states",
+            "pictures_of",
+            "proposals_of",
+            "submitted_images",
         ),
         "freeda_svc.jobs.states": (
-            "MOVES",
             "AttemptOutcome",
+            "ENDED_JOB_STATES",
             "EventKind",
             "ItemState",
             "JobKind",
             "JobState",
+            "MOVES",
+            "OPEN_ITEM_STATES",
             "Priority",
         ),
         "freeda_svc.jobs.submission": (

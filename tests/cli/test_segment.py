@@ -165,7 +165,7 @@ def test_wrong_use_is_told(freeda: Freeda, photos: Path, arguments: str, message
     [
         ("--format gif", 2, "there is no format 'gif'; the formats are mask, overlay, summary, scores-png, scores-npz"),
         ("--beta 0.5 --set beta=1", 2, "the parameter beta is given twice; leave one of them out"),
-        ("--set k=0", 2, "k is a whole number of at least 1, not 0"),
+        ("--set k=0", 2, "k is 0, but must be a whole number of at least 1"),
         ("--bank nothing", 1, "there is no bank"),
         ("--vocabulary zebra", 2, "vocabulary is 'zebra', but must be one of voc20, "),
     ],

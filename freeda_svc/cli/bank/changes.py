@@ -8,7 +8,7 @@ from freeda_svc.cli.session import read_settings
 from freeda_svc.counts import counted
 from freeda_svc.jobs import find_job
 from freeda_svc.prototypes import ORIGINS, tidy_noun
-from freeda_svc.workers.queries import ask_bank
+from freeda_svc.workers import ask_bank
 
 
 @click.command()

@@ -9,7 +9,7 @@ from freeda_svc.cli.console import print_json, print_table
 from freeda_svc.cli.options import bank_option, json_option
 from freeda_svc.cli.session import read_settings
 from freeda_svc.packs import read_pack_parameters
-from freeda_svc.workers.queries import bank_nouns, bank_stats, search_bank
+from freeda_svc.workers import bank_nouns, bank_stats, search_bank
 
 BAR_WIDTH = 40
 

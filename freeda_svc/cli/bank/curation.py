@@ -8,7 +8,7 @@ from freeda_svc.cli.console import print_json, print_table
 from freeda_svc.cli.options import bank_option, outcome_option
 from freeda_svc.cli.session import read_settings
 from freeda_svc.counts import counted
-from freeda_svc.workers.queries import ask_bank
+from freeda_svc.workers import ask_bank
 
 NOUNS_SHOWN = 20
 

@@ -83,7 +83,7 @@ def carry_out(
     Raises:
         FreedaError: it could not be done.
     """
-    from freeda_svc.workers.locks import worker_is_running  # noqa: PLC0415 - listing help does without it
+    from freeda_svc.workers import worker_is_running  # noqa: PLC0415 - listing help does without it
 
     if not settings.embedded_bank:
         if not wait:
@@ -115,7 +115,7 @@ def carry_out(
 
 def _submit(settings: Settings, move: Move, priority: Priority) -> str:
     """Have the worker look at bank and paths, which may see other files than this command does, then accept the job."""
-    from freeda_svc.workers.queries import ask_bank  # noqa: PLC0415 - as above
+    from freeda_svc.workers import ask_bank  # noqa: PLC0415 - as above
 
     question = "check_export" if move.kind is JobKind.EXPORT else "check_import"
     checked = ask_bank(settings, question, bank=move.bank, **move.paths)
@@ -130,8 +130,7 @@ def _submit(settings: Settings, move: Move, priority: Priority) -> str:
 
 
 def _do_here(settings: Settings, move: Move, *, quiet: bool) -> dict[str, Any]:
-    from freeda_svc.workers.held import Held  # noqa: PLC0415 - as above
-    from freeda_svc.workers.moves import perform_move  # noqa: PLC0415 - as above
+    from freeda_svc.workers import Held, perform_move  # noqa: PLC0415 - only a command that waits needs it
 
     held = Held(settings)
     try:
@@ -156,7 +155,7 @@ class _ServiceWatch:
         Raises:
             _ServiceStoppedError: no worker has been there for a while.
         """
-        from freeda_svc.workers.locks import worker_is_running  # noqa: PLC0415 - as above
+        from freeda_svc.workers import worker_is_running  # noqa: PLC0415 - as above
 
         moment = time.monotonic()
         if moment < self._looked + LOOK_SECONDS:

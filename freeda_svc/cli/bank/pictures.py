@@ -14,7 +14,7 @@ from freeda_svc.cli.session import read_settings
 from freeda_svc.errors import InputError
 from freeda_svc.settings import Settings
 from freeda_svc.whole_files import placed_whole
-from freeda_svc.workers.queries import ask_bank
+from freeda_svc.workers import ask_bank
 
 
 @click.command()

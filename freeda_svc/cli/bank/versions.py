@@ -8,7 +8,7 @@ from freeda_svc.cli.console import confirm, print_json, print_table, size_text
 from freeda_svc.cli.options import bank_option, checked_by, json_option, outcome_option
 from freeda_svc.cli.session import read_settings
 from freeda_svc.counts import counted
-from freeda_svc.workers.queries import ask_bank, bank_stats
+from freeda_svc.workers import ask_bank, bank_stats
 
 PACKING_SECONDS = 3600.0
 """Time-out of packing a bank, seconds."""

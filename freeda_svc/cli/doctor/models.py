@@ -13,13 +13,10 @@ from freeda_svc.cli.console import size_text
 from freeda_svc.cli.doctor.findings import Finding, note, ok, wrong
 from freeda_svc.counts import counted
 from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError, UnavailableError, one_line
-from freeda_svc.jobs.banks import open_banks
+from freeda_svc.jobs import open_banks
 from freeda_svc.packs import check_files, choose_computing, describe_computing, read_pack_parameters
 from freeda_svc.settings import Settings
-from freeda_svc.workers.ability import running_ability
-from freeda_svc.workers.locks import worker_pid
-from freeda_svc.workers.queries import ask_bank
-from freeda_svc.workers.trial import try_parts
+from freeda_svc.workers import ask_bank, running_ability, try_parts, worker_pid
 
 _RESTORE = (
     "stop the worker and keep a copy of the bank's folder; then `freeda restore` a backup, import an archive "

@@ -18,8 +18,7 @@ from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs.results import RESULTS
 from freeda_svc.migrations import HEAD
 from freeda_svc.settings import Settings
-from freeda_svc.workers.broker import broker_process, check_broker, running_broker_url
-from freeda_svc.workers.locks import worker_is_running
+from freeda_svc.workers import broker_process, check_broker, running_broker_url, worker_is_running
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,11 +18,8 @@ from freeda_svc.jobs import ItemState, queue_state
 from freeda_svc.jobs.tables import now
 from freeda_svc.migrations import HEAD
 from freeda_svc.settings import Settings
-from freeda_svc.workers.ability import worker_fault
+from freeda_svc.workers import broker_client, ready_worker, worker_fault, worker_pid
 from freeda_svc.workers.bank_place import PLACE_KEY
-from freeda_svc.workers.broker import broker_client
-from freeda_svc.workers.locks import worker_pid
-from freeda_svc.workers.supervisor import ready_worker
 
 SILENT_LEASES = 3
 ANSWER_SECONDS = 5.0

@@ -12,6 +12,7 @@ from freeda_svc.cli.options import job_argument, json_option, read_age
 from freeda_svc.cli.session import read_settings
 from freeda_svc.counts import counted
 from freeda_svc.jobs import (
+    ENDED_JOB_STATES,
     ItemSummary,
     JobFilter,
     JobKind,
@@ -23,7 +24,6 @@ from freeda_svc.jobs import (
     list_jobs,
     result_totals,
 )
-from freeda_svc.jobs.states import ENDED_JOB_STATES
 
 ITEMS_SHOWN = 50
 OPEN, ENDED = "open", "ended"
