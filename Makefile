@@ -30,7 +30,8 @@ demo: $(STAMP) ## captions to masks on this machine; writes demo-output/
 test: $(STAMP) ## run all tests
 	$(BIN)/python -m pytest
 
-soak: $(STAMP) ## disturb jobs at random moments for FREEDA_SOAK_MINUTES (10)
+soak: $(STAMP) ## kill banks FREEDA_SOAK_KILLS (200) times, then disturb jobs for FREEDA_SOAK_MINUTES (10)
+	FREEDA_SOAK_KILLS=$${FREEDA_SOAK_KILLS:-200} $(BIN)/python -m pytest tests/bank/qdrant/test_killed_process.py -k random -x --timeout=0
 	$(BIN)/python -m pytest tests/durability/soak.py -s -x --timeout=0
 
 bench: $(STAMP) ## run every benchmark; writes benchmarks/results/

@@ -20,12 +20,16 @@ import numpy as np
 from qdrant_edge import EdgeShard
 
 from freeda_svc.bank import BankName, EmbeddedBanks, QdrantStore, make_or_open_folder, point_id
-from freeda_svc.errors import UnavailableError
+from freeda_svc.bank.moving import export_bank, import_bank, read_archive_manifest
+from freeda_svc.bank.moving.extras import load_parquet
+from freeda_svc.errors import FreedaError, UnavailableError
 from freeda_svc.prototypes.record import Prototype
 
 PACK = "changed"
 KEY_DIMENSION, VECTOR_DIMENSION = 8, 6
 BATCH = 5
+ARCHIVES = 2
+BATCHES_AN_ARCHIVE = 3
 STEPS = {
     (EdgeShard, "update"),
     (EdgeShard, "flush"),
@@ -64,16 +68,61 @@ def make_batch(number: int) -> list[Prototype]:
     ]
 
 
-def perform(store: QdrantStore, change: Change) -> int:
-    """Add a batch, take it away, forget, mark or unmark two of it, or pack the bank, perhaps with a graph."""
+def batches_of_archive(number: int) -> range:
+    """The batches that one of the `ARCHIVES` holds."""
+    return range(BATCHES_AN_ARCHIVE * number, BATCHES_AN_ARCHIVE * (number + 1))
+
+
+def make_archives(bank: Path) -> None:
+    """Make the archives that are imported into a bank, of several parts each."""
+    for number in range(ARCHIVES):
+        with open_bank(bank.with_name(f"exported-{number}")) as store:
+            for batch in batches_of_archive(number):
+                store.add(make_batch(batch))
+            export_bank(store, archive_of(bank, "import", number), parameters={}, rows_a_part=BATCH)
+
+
+def archive_of(bank: Path, kind: str, number: int) -> Path:
+    """The archive that a change exports or imports."""
+    return bank.with_name("archives") / f"{kind}-{number}"
+
+
+def is_archive(folder: Path) -> bool:
+    """Whether a folder says it is a whole archive."""
+    try:
+        read_archive_manifest(folder)
+    except FreedaError:
+        return False
+    return True
+
+
+def move(store: QdrantStore, bank: Path, kind: str, number: int) -> int:
+    """Import one of the archives, or export into a new one, again where that was cut off."""
+    archive = archive_of(bank, kind, number)
+    if kind == "import":
+        return import_bank(archive, store).added
+    if not is_archive(archive):
+        export_bank(store, archive, parameters={}, rows_a_part=BATCH)
+    return 0
+
+
+def perform(store: QdrantStore, change: Change, bank: Path | None = None) -> int:
+    """Add a batch, take it away, forget, mark or unmark two of it, pack the bank, import into it or export it.
+
+    Args:
+        store: the bank.
+        change: what, and its number: of a batch, or of an archive.
+        bank: its folder, beside which archives lie.
+    """
     kind, number = change
+    if kind in {"import", "export"}:
+        assert bank is not None
+        return move(store, bank, kind, number)
     ids = [point_id(prototype) for prototype in make_batch(number)]
     if kind == "add":
         return store.add(make_batch(number))
-    if kind == "forget":
-        return store.forget(ids[:2])
-    if kind == "take away":
-        return store.forget(ids)
+    if kind in {"forget", "take away"}:
+        return store.forget(ids[:2] if kind == "forget" else ids)
     if kind == "mark":
         return store.mark({ids[-1]: "odd", ids[-2]: "small"})
     if kind in {"pack", "index"}:
@@ -87,6 +136,12 @@ def perform(store: QdrantStore, change: Change) -> int:
 def expect(reasons: dict[str, str], change: Change) -> dict[str, str]:
     """The reasons for which prototypes are marked (empty: not marked) by their ids, after a change."""
     kind, number = change
+    if kind == "export":
+        return reasons
+    if kind == "import":
+        for added in batches_of_archive(number):
+            reasons = expect(reasons, ("add", added))
+        return reasons
     batch = {point_id(prototype): prototype.outlier for prototype in make_batch(number)}
     ids = list(batch)
     if kind == "add":
@@ -158,7 +213,7 @@ def change_bank(folder: Path, changes: list[Change], step: int | None) -> None:
     if step is not None:
         at_step(step, "c_call", die)
     for change in changes:
-        perform(store, change)
+        perform(store, change, folder)
         say("done")
     store.close()
 
@@ -177,6 +232,7 @@ def change_banks(folder: Path, changes: list[Change], step: int | None) -> None:
 
 
 def main() -> None:
+    load_parquet()  # takes longer than the children live
     for line in sys.stdin:
         folder, changes, step = json.loads(line)
         child = os.fork()
