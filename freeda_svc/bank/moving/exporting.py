@@ -229,6 +229,7 @@ def _begin(folder: Path, wanted: ExportProgress) -> tuple[ExportProgress, Start]
         if found is None:
             folder.mkdir(parents=True, exist_ok=True)
             _save(folder, wanted)
+            _remove_others(folder, wanted)  # of an export that was killed before it had begun
             return wanted, Start.NEW
         if found.encoding != wanted.encoding:
             raise _other_bank(folder)
@@ -248,7 +249,8 @@ def _look_into(folder: Path) -> ExportProgress | None:
     try:
         if folder.exists() and not folder.is_dir():
             raise InputError(f"{folder} is a file, but an archive is a folder: give a new folder")
-        present = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
+        entries = folder.iterdir() if folder.exists() else ()
+        present = {entry.name for entry in entries if not entry.match(ASIDE)}  # see `_begin`
         if MANIFEST_NAME in present:
             raise InputError(f"{folder} holds a finished archive or a bank already: give a new folder")
         if not present:

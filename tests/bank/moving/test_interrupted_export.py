@@ -276,3 +276,16 @@ def test_an_export_that_was_killed_continues(make_some: MakeSome, tmp_path: Path
         "manifest.json",
         *(f"prototypes-{number:05d}.parquet" for number in range(3)),
     }
+
+
+def test_an_export_that_was_killed_before_it_had_begun_begins(
+    open_store: OpenStore, make_some: MakeSome, tmp_path: Path
+) -> None:
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    (folder / ".0123456789abcdef.part").write_bytes(b"{")  # of its first note of how far it is
+    with open_store() as store:
+        store.add(make_some(3))
+        assert export_bank(store, folder, parameters={}).start is Start.NEW
+    assert verify_archive(folder).prototypes == 3
+    assert {path.name for path in folder.iterdir()} == {"manifest.json", "prototypes-00000.parquet"}

@@ -21,7 +21,7 @@ from qdrant_edge import EdgeShard
 
 from freeda_svc.bank import BankName, EmbeddedBanks, QdrantStore, make_or_open_folder, point_id
 from freeda_svc.bank.moving import export_bank, import_bank, read_archive_manifest
-from freeda_svc.bank.moving.extras import load_parquet
+from freeda_svc.bank.moving.tables import load_parquet
 from freeda_svc.errors import FreedaError, UnavailableError
 from freeda_svc.prototypes.record import Prototype
 

@@ -24,7 +24,7 @@ KINDS = ["add", "add", "forget", "mark", "unmark", "take away", "import", "expor
 LONGEST_SECONDS = 0.08
 CHANGES = 1000
 """More than a process can do in this time."""
-STRIDE = 3
+STRIDE = 5
 """At each how-manieth step a move is killed: it has many, and they are alike."""
 PACKINGS = 100
 PATIENCE_SECONDS = 60
