@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from freeda_svc.captions.annotations import ANNOTATIONS, coco_rows
     from freeda_svc.captions.caption import LONGEST_CAPTION, Caption, CaptionTally, Noun, Span, make_caption
     from freeda_svc.captions.nouns import NounParser
-    from freeda_svc.captions.readers import FORMAT_NAMES, check_separator, read_captions
+    from freeda_svc.captions.readers import FORMAT_NAMES, check_separator, read_captions, take_caption
     from freeda_svc.captions.sources import called, opened
     from freeda_svc.captions.spool import CaptionSpool
 
@@ -22,6 +22,7 @@ __all__ = [
     "FORMAT_NAMES",
     "check_separator",
     "read_captions",
+    "take_caption",
     "CaptionSpool",
     "CaptionTally",
     "ANNOTATIONS",
@@ -36,7 +37,7 @@ __getattr__ = names_from(
         "freeda_svc.captions.annotations": ["ANNOTATIONS", "coco_rows"],
         "freeda_svc.captions.caption": ["LONGEST_CAPTION", "Caption", "CaptionTally", "Noun", "Span", "make_caption"],
         "freeda_svc.captions.nouns": ["NounParser"],
-        "freeda_svc.captions.readers": ["FORMAT_NAMES", "check_separator", "read_captions"],
+        "freeda_svc.captions.readers": ["FORMAT_NAMES", "check_separator", "read_captions", "take_caption"],
         "freeda_svc.captions.sources": ["called", "opened"],
         "freeda_svc.captions.spool": ["CaptionSpool"],
     },

@@ -69,7 +69,7 @@ def read_captions(
     wanted = Wanted(path, column, check_separator(separator), counts)
     with opened(path, rules) as stream, CaptionSpool() as spool, closing(chosen.read(stream, wanted)) as texts:
         for text in texts:
-            caption = _caption_of(text, counts, any_language=any_language)
+            caption = take_caption(text, counts, any_language=any_language)
             if counts.read - before > MOST_CAPTIONS:
                 raise InputError(f"{called(path)} has more than {MOST_CAPTIONS:,} captions; split it")
             if caption is None:
@@ -82,8 +82,14 @@ def read_captions(
             raise InputError(f"{called(path)} has no captions{_why(counts)}")
 
 
-def _caption_of(text: str | None, counts: CaptionTally, *, any_language: bool) -> Caption | None:
-    """Return a text as a caption; None where it is none, which is counted."""
+def take_caption(text: str | None, counts: CaptionTally, *, any_language: bool) -> Caption | None:
+    """Return a text as a caption; None where it is left out, which is counted.
+
+    Args:
+        text: what was found; None where nothing was.
+        counts: counts that it was read, and why it was left out.
+        any_language: whether it need not look like English.
+    """
     counts.read += 1
     if text is not None and len(text) > LONGEST_TEXT:
         counts.too_long += 1

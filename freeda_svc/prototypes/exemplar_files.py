@@ -51,13 +51,21 @@ class MarkedImage:
         """
         image = load_visible(self.image, rules=rules)
         try:
-            return make_exemplar(self.noun, image.pixels, _in_sight(self.mask, image), self.caption)
+            return make_exemplar(self.noun, image.pixels, in_sight(self.mask, image), self.caption)
         except InputError as error:
             raise InputError(f"{self.image}: {error}") from error
 
 
-def _in_sight(mask: npt.NDArray[np.bool_], image: LoadedImage) -> npt.NDArray[np.bool_]:
-    """Take the pixels out of a mask that are transparent in its image."""
+def in_sight(mask: npt.NDArray[np.bool_], image: LoadedImage) -> npt.NDArray[np.bool_]:
+    """Take the pixels out of a mask that are transparent in its image.
+
+    Args:
+        mask: (H, W) bool.
+        image: the image it was drawn on.
+
+    Raises:
+        InputError: all of them are.
+    """
     if image.visible is None or image.visible.shape != mask.shape:
         return mask
     seen = mask & image.visible

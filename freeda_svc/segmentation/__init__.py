@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from freeda_svc.segmentation.evidence import CategoryParts, Evidence, EvidenceLimits
     from freeda_svc.segmentation.evidence_plain import evidence_values, proposal_values
     from freeda_svc.segmentation.known_words import KnownWord
-    from freeda_svc.segmentation.merging import Merged, merge_windows
+    from freeda_svc.segmentation.merging import Merged, merge_windows, score_map
     from freeda_svc.segmentation.predictor import Segmenter
     from freeda_svc.segmentation.proposals import Proposal, ProposalParameters, Proposals
     from freeda_svc.segmentation.result import UNKNOWN, CategoryScore, Segmentation
@@ -56,6 +56,7 @@ __all__ = [
     "read_image",
     "resize_image",
     "scaled_size",
+    "score_map",
     "score_window",
 ]
 
@@ -75,7 +76,7 @@ __getattr__ = names_from(
         "freeda_svc.segmentation.evidence": ("CategoryParts", "Evidence", "EvidenceLimits"),
         "freeda_svc.segmentation.evidence_plain": ("evidence_values", "proposal_values"),
         "freeda_svc.segmentation.known_words": ("KnownWord",),
-        "freeda_svc.segmentation.merging": ("Merged", "merge_windows"),
+        "freeda_svc.segmentation.merging": ("Merged", "merge_windows", "score_map"),
         "freeda_svc.segmentation.predictor": ("Segmenter",),
         "freeda_svc.segmentation.proposals": ("Proposal", "ProposalParameters", "Proposals"),
         "freeda_svc.segmentation.result": ("CategoryScore", "Segmentation", "UNKNOWN"),

@@ -93,3 +93,20 @@ def merge_windows(
         labels[rows], best[rows] = of_rows.numpy(), scores.numpy()
         highest = torch.maximum(highest, highest_of_rows)
     return Merged(labels, best, highest.numpy(), regions)
+
+
+def score_map(regions: MergedRegions, size: tuple[int, int], category: int) -> npt.NDArray[np.float32]:
+    """Return the final score of one category at each pixel of the image, in bands of rows as all scores take gigabytes.
+
+    Args:
+        regions: what the windows say together.
+        size: height and width of the image.
+        category: its index, 0 to N - 1.
+
+    Returns:
+        (H, W) float32.
+    """
+    height, width = size
+    rows = max(1, SCORES_AT_ONCE // (regions.scores.shape[1] * width))
+    bands = (score_rows(regions, size, start, min(start + rows, height)) for start in range(0, height, rows))
+    return np.concatenate([band[category].numpy() for band in bands])

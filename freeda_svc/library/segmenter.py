@@ -1,0 +1,181 @@
+"""Segmenting images into categories given as text."""
+
+import warnings
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from freeda_svc.errors import InputError
+from freeda_svc.images import LoadedImage, each_image
+from freeda_svc.library.arguments import (
+    CategoriesLike,
+    ImageLike,
+    NamedImage,
+    described,
+    read_categories,
+    read_image,
+)
+from freeda_svc.library.bank import Bank
+from freeda_svc.library.progress import Advance, progress_bar
+from freeda_svc.library.result import Result
+from freeda_svc.parameters import SegmentationOverrides, SegmentationParameters
+from freeda_svc.segmentation import Segmenter as Predictor
+
+if TYPE_CHECKING:
+    from freeda_svc.segmentation import Segmentation
+
+
+class Segmenter:
+    """Segments images with the prototypes of a bank and the models of its pack.
+
+    What it has found out of categories is kept, and follows the bank as it grows. Not for several threads at once.
+    """
+
+    def __init__(self, bank: Bank) -> None:
+        """Take a bank.
+
+        Args:
+            bank: what ``open_bank`` returned.
+
+        Raises:
+            InputError: it is something else, or was closed.
+            UnavailableError: the pack's superpixels need a library that is not installed.
+        """
+        if not isinstance(bank, Bank):
+            raise InputError(f"a Segmenter takes a bank, as freeda_svc.open_bank returns it, not {described(bank)}")
+        self._bank = bank
+        self._predictor = Predictor(bank.pack, bank.store, bank=bank.name)
+
+    @property
+    def bank(self) -> Bank:
+        """Whose prototypes are used."""
+        return self._bank
+
+    @property
+    def parameters(self) -> SegmentationParameters:
+        """The pack's parameters, which hold where a call changes nothing."""
+        return self._bank.pack.parameters.segmentation
+
+    def segment(
+        self,
+        image: ImageLike,
+        categories: CategoriesLike,
+        parameters: SegmentationParameters | None = None,
+        **changes: Any,  # noqa: ANN401 - checked where they are applied
+    ) -> Result:
+        """Give every pixel of an image one of the categories, or none.
+
+        Args:
+            image: the path of an image file, the bytes of one, a Pillow image, or an array or torch tensor of shape
+                (H, W), (H, W, 3) or (H, W, 4) and dtype uint8. An orientation noted in it (EXIF) is obeyed.
+            categories: texts such as ``dog``, or ``boat|ship`` for one category with two texts; at least one. Their
+                order gives the labels.
+            parameters: all parameters at once, such as ``result.segmentation.parameters`` of an earlier result; those
+                of the pack when None.
+            **changes: single parameters, such as ``k=350``, ``beta=0.8`` or ``unknown="channel"``;
+                docs/library.md lists them.
+
+        Returns:
+            The result, of the upright image's height and width.
+
+        Raises:
+            InputError: image, categories or parameters are not usable, or the bank is empty or closed.
+            UnavailableError: the bank does not answer.
+        """
+        numbers = self._parameters(parameters, changes)
+        checked = read_categories(categories)
+        read = read_image(image, numbers.fill_transparent, many="segment_many")
+        return self._result(self._open().segment(read.image, checked, numbers), read)
+
+    def segment_many(
+        self,
+        images: Iterable[ImageLike],
+        categories: CategoriesLike,
+        parameters: SegmentationParameters | None = None,
+        *,
+        progress: bool = True,
+        skip_broken: bool = False,
+        **changes: Any,  # noqa: ANN401 - checked where they are applied
+    ) -> Iterator[Result]:
+        """Segment several images into the same categories, their windows together through the models.
+
+        Args:
+            images: as ``segment`` takes them; taken a few at a time.
+            categories: as ``segment`` takes them.
+            parameters: as ``segment`` takes them.
+            progress: whether a bar is shown.
+            skip_broken: warn of images that cannot be read, and go on with the others.
+            **changes: as ``segment`` takes them.
+
+        Returns:
+            An iterator over the results, in order. Results are large: save or reduce each before the next one.
+
+        Raises:
+            InputError: an argument is not usable, at once; an image cannot be read, when its turn comes.
+            UnavailableError: the bank does not answer.
+        """
+        numbers = self._parameters(parameters, changes)
+        checked = read_categories(categories)
+        chosen = each_image(images)
+        total = len(images) if isinstance(images, list | tuple) else None
+        predictor = self._open()
+
+        def results() -> Iterator[Result]:
+            waiting: deque[NamedImage] = deque()
+            with progress_bar("segment", total, "image", shown=progress) as advance:
+                loaded = _read_ahead(
+                    chosen, waiting, numbers.fill_transparent, on_broken=advance if skip_broken else None
+                )
+                for segmentation in predictor.segment_many(loaded, checked, numbers):
+                    advance()
+                    yield self._result(segmentation, waiting.popleft())
+
+        return results()
+
+    def __repr__(self) -> str:
+        return f"<Segmenter with {self._bank!r}>"
+
+    def _open(self) -> Predictor:
+        """The segmenter of the method, as long as the bank is open."""
+        _ = self._bank.store
+        return self._predictor
+
+    def _parameters(self, parameters: object, changes: Mapping[str, Any]) -> SegmentationParameters:
+        if parameters is None:
+            parameters = self.parameters
+        if not isinstance(parameters, SegmentationParameters):
+            raise InputError(
+                f"parameters are given by name, such as segment(image, categories, k=350), not as "
+                f"{described(parameters)}"
+            )
+        return SegmentationOverrides.read(changes).over(parameters)
+
+    def _result(self, segmentation: "Segmentation", read: NamedImage) -> Result:
+        return Result(segmentation, read.image.pixels, read.name)
+
+
+def _read_ahead(
+    images: Iterator[ImageLike], waiting: deque[NamedImage], fill: str, on_broken: Advance | None
+) -> Iterator[LoadedImage]:
+    """Read images as they are wanted, and put each among those waiting for their result.
+
+    Args:
+        images: those to read.
+        waiting: gets each image that was read.
+        fill: the colour behind transparent images.
+        on_broken: is called after the warning about an image that cannot be read; None raises the error.
+
+    Raises:
+        InputError: an image cannot be read.
+    """
+    for image in images:
+        try:
+            named = read_image(image, fill)
+        except InputError as error:
+            if on_broken is None:
+                raise
+            warnings.warn(f"left out: {error}", stacklevel=2)
+            on_broken()
+            continue
+        waiting.append(named)
+        yield named.image
