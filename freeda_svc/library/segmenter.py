@@ -148,7 +148,8 @@ class Segmenter:
                 f"parameters are given by name, such as segment(image, categories, k=350), not as "
                 f"{described(parameters)}"
             )
-        return SegmentationOverrides.read(changes).over(parameters)
+        changed: SegmentationParameters = SegmentationOverrides.read(changes).over(parameters)
+        return changed
 
     def _result(self, segmentation: "Segmentation", read: NamedImage) -> Result:
         return Result(segmentation, read.image.pixels, read.name)
