@@ -14,23 +14,18 @@ from weakref import finalize
 from freeda_svc.bank import BankStats, PrototypeStore, Selection
 from freeda_svc.bank.curation import CurationReport, CurationRule, apply_curation, assess, uncurate
 from freeda_svc.bank.store import pack_if_worth_it
-from freeda_svc.captions import LONGEST_CAPTION, Caption, CaptionTally, NounParser, read_captions, take_caption
+from freeda_svc.captions import Caption, CaptionTally, NounParser
 from freeda_svc.errors import InputError
 from freeda_svc.images import DrawnOn
 from freeda_svc.library.arguments import (
     ImageLike,
     MaskLike,
     described,
-    is_path,
-    read_image,
-    read_mask,
     read_text,
-    to_path,
 )
 from freeda_svc.library.progress import progress_bar
 from freeda_svc.packs import Pack
-from freeda_svc.prototypes.exemplar_files import in_sight, read_marked_images
-from freeda_svc.prototypes.exemplars import Exemplar, make_exemplar, tidy_noun
+from freeda_svc.prototypes.exemplars import tidy_noun
 from freeda_svc.prototypes.record import GENERATED, ORIGINS
 
 if TYPE_CHECKING:
@@ -151,7 +146,7 @@ class Bank:
         from freeda_svc.prototypes.builder import WITHOUT_NOUNS  # noqa: PLC0415 - brings the model libraries with it
 
         store, tally, left_out = self.store, CaptionTally(), Counter[str]()
-        found, total = _read(captions, tally)
+        found, total = read_bank_captions(captions, tally)
         pack, known, generated, outside = self._pack, 0, 0, 0
         nouns: Counter[str] = Counter()
         with progress_bar("captions", total, "caption", shown=progress) as advance:
@@ -210,7 +205,7 @@ class Bank:
         from freeda_svc.prototypes.exemplar_builder import ExemplarBuilder  # noqa: PLC0415 - as above
 
         store = self.store
-        exemplar = _read_exemplar(read_text(word, "the word"), image, mask, caption, drawn_on)
+        exemplar = read_exemplar(read_text(word, "the word"), image, mask, caption, drawn_on)
         built = ExemplarBuilder(self._pack).build([exemplar], artifacts=self._opened.artifacts)
         if not built.prototypes:
             reason = next(iter(built.counts), "nothing usable in it")
@@ -369,43 +364,3 @@ def _selection(word: str | None, origin: str | None) -> Selection:
     if origin is not None and origin not in ORIGINS:
         raise InputError(f"the origin is one of {', '.join(ORIGINS)}, not {described(origin)}")
     return Selection(noun=None if word is None else tidy_noun(word), origin=origin)
-
-
-def _read(
-    captions: Iterable[str] | str | os.PathLike[str], tally: CaptionTally
-) -> tuple[Iterator[Caption], int | None]:
-    """Return captions, each once, and how many there are where that is known."""
-    expected = "captions are a list of sentences, or the path of a caption file"
-    if is_path(captions):
-        path = to_path(captions)  # type: ignore[arg-type]
-        if isinstance(captions, str) and (len(captions) > LONGEST_CAPTION or not path.exists()):
-            raise InputError(f"{expected}; there is no file {described(captions)}; one caption is a list of one")
-        return read_captions(path, tally=tally), None
-    if isinstance(captions, bytes | Mapping) or not isinstance(captions, Iterable):
-        raise InputError(f"{expected}, not {described(captions)}")
-    total = len(captions) if isinstance(captions, list | tuple) else None
-    return _take(captions, tally, expected), total
-
-
-def _take(captions: Iterable[str], tally: CaptionTally, expected: str) -> Iterator[Caption]:
-    seen: set[str] = set()
-    for number, text in enumerate(captions, start=1):
-        if not isinstance(text, str):
-            raise InputError(f"{expected}; number {number} is {described(text)}")
-        caption = take_caption(text, tally, any_language=False)
-        if caption is not None and caption.id in seen:
-            tally.repeated += 1
-        elif caption is not None:
-            seen.add(caption.id)
-            yield caption
-
-
-def _read_exemplar(word: str, image: ImageLike, mask: MaskLike, caption: str, drawn_on: DrawnOn | None) -> Exemplar:
-    if not isinstance(caption, str):
-        raise InputError(f"the caption of an exemplar is a text, not {described(caption)}")
-    if is_path(image) and is_path(mask):
-        paths = [to_path(image)], [to_path(mask)]  # type: ignore[arg-type]
-        (marked,) = islice(read_marked_images(word, *paths, caption, drawn_on=drawn_on), 1)
-        return marked.exemplar()
-    pixels = read_image(image).image
-    return make_exemplar(word, pixels.pixels, in_sight(read_mask(mask), pixels), caption)
