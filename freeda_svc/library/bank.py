@@ -17,12 +17,8 @@ from freeda_svc.bank.store import pack_if_worth_it
 from freeda_svc.captions import Caption, CaptionTally, NounParser
 from freeda_svc.errors import InputError
 from freeda_svc.images import DrawnOn
-from freeda_svc.library.arguments import (
-    ImageLike,
-    MaskLike,
-    described,
-    read_text,
-)
+from freeda_svc.library.arguments import ImageLike, MaskLike, described, read_text
+from freeda_svc.library.bank_input import read_bank_captions, read_exemplar
 from freeda_svc.library.progress import progress_bar
 from freeda_svc.packs import Pack
 from freeda_svc.prototypes.exemplars import tidy_noun

@@ -42,6 +42,7 @@ def _take(captions: Iterable[str], tally: CaptionTally, expected: str) -> Iterat
 
 
 def read_exemplar(word: str, image: ImageLike, mask: MaskLike, caption: str, drawn_on: DrawnOn | None) -> Exemplar:
+    """Read a picture that teaches a word; arguments and errors as of ``Bank.add_exemplar``."""
     if not isinstance(caption, str):
         raise InputError(f"the caption of an exemplar is a text, not {described(caption)}")
     if is_path(image) and is_path(mask):
