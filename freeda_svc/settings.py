@@ -76,7 +76,7 @@ class Settings(BaseModel):
         metrics_host: the address it listens at.
         lease_seconds: how long a worker may be silent before its item is given to another.
         item_time_limit_seconds: an item that takes longer is stopped and tried again.
-        stop_grace_seconds: how long a stopping worker waits for the item in hand before it hands it back.
+        stop_grace_seconds: how long a stopping worker waits for the current item before it hands it back.
         reconcile_seconds: how often lost messages and expired leases are looked for.
         query_timeout_seconds: how long a question to the worker's bank may take.
         log_format: of the console: ``console`` for people, ``json`` for machines. The log file is always JSON.

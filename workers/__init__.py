@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from freeda_svc.workers.broker_server import stop_broker
     from freeda_svc.workers.changes import watched_changes
     from freeda_svc.workers.dispatcher import CeleryDispatcher
-    from freeda_svc.workers.held import Held
     from freeda_svc.workers.locks import worker_is_running, worker_pid
     from freeda_svc.workers.moves import perform_move
     from freeda_svc.workers.queries import ask_bank, bank_nouns, bank_stats, bank_version, search_bank
+    from freeda_svc.workers.resources import Resources
     from freeda_svc.workers.supervisor import background_stack, ready_worker, run_stack, run_worker
     from freeda_svc.workers.trial import try_parts
 
@@ -41,7 +41,7 @@ __all__ = [
     "check_broker",
     "broker_client",
     "perform_move",
-    "Held",
+    "Resources",
     "try_parts",
     "bank_version",
 ]
@@ -50,7 +50,7 @@ __getattr__ = names_from(
     __name__,
     {
         "freeda_svc.workers.trial": ("try_parts",),
-        "freeda_svc.workers.held": ("Held",),
+        "freeda_svc.workers.resources": ("Resources",),
         "freeda_svc.workers.moves": ("perform_move",),
         "freeda_svc.workers.changes": ("watched_changes",),
         "freeda_svc.workers.ability": ("running_ability", "worker_fault"),

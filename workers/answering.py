@@ -12,8 +12,8 @@ from freeda_svc.errors import FreedaError, InputError, one_line
 from freeda_svc.loggers import logger
 from freeda_svc.workers.answers import ANSWERS, UNDISTURBED, Answer
 from freeda_svc.workers.broker import broker_client
-from freeda_svc.workers.held import Held
 from freeda_svc.workers.questions import QUESTION, REPLY, WAITING, unknown_change
+from freeda_svc.workers.resources import Resources
 
 if TYPE_CHECKING:
     import redis
@@ -24,25 +24,25 @@ REPLY_KEPT_SECONDS = 60
 log = logger(__name__)
 
 
-def answer(held: Held, question: str, arguments: dict[str, Any]) -> Answer:
-    """Answer a question with the banks in hand.
+def answer(resources: Resources, question: str, arguments: dict[str, Any]) -> Answer:
+    """Answer a question with the banks of this process.
 
     Raises:
         InputError: there is no such question, or its arguments are others.
     """
     if question not in ANSWERS:
         raise InputError(f"a bank answers {', '.join(ANSWERS)}, not {question!r}")
-    return ANSWERS[question](held, **arguments)
+    return ANSWERS[question](resources, **arguments)
 
 
 def answer_task(task: "Task") -> None:
     """Answer in the worker's process what was asked by now."""
-    from freeda_svc.workers.child import held_by_this_process  # noqa: PLC0415 - only the worker's process holds anything
+    from freeda_svc.workers.child import resources_of_this_process  # noqa: PLC0415 - only the worker's process holds anything
 
-    _answer_waiting(held_by_this_process(task.app))
+    _answer_waiting(resources_of_this_process(task.app))
 
 
-def answer_meanwhile(held: Held) -> None:
+def answer_meanwhile(resources: Resources) -> None:
     """Answer in the midst of an item what does not need the banks for itself; whatever happens, the item goes on.
 
     Raises:
@@ -50,10 +50,10 @@ def answer_meanwhile(held: Held) -> None:
     """
     from celery.exceptions import SoftTimeLimitExceeded  # noqa: PLC0415 - commands that do it themselves lack a worker
 
-    if not held.broker_url:
+    if not resources.broker_url:
         return
     try:
-        _answer_waiting(held, later=UNDISTURBED)
+        _answer_waiting(resources, later=UNDISTURBED)
     except SoftTimeLimitExceeded:
         raise
     except FreedaError as error:
@@ -62,13 +62,13 @@ def answer_meanwhile(held: Held) -> None:
         log.exception("questions must wait")
 
 
-def _answer_waiting(held: Held, *, later: Collection[str] = ()) -> None:
+def _answer_waiting(resources: Resources, *, later: Collection[str] = ()) -> None:
     """Answer all questions that lie there but those that are to wait.
 
     Raises:
         UnavailableError: the broker does not answer.
     """
-    with broker_client(held.broker_url) as client:
+    with broker_client(resources.broker_url) as client:
         for identifier in map(bytes.decode, cast("list[bytes]", client.lrange(WAITING, 0, -1))):
             name = f"{QUESTION}{identifier}"
             content = client.get(name)
@@ -77,16 +77,18 @@ def _answer_waiting(held: Held, *, later: Collection[str] = ()) -> None:
             client.lrem(WAITING, 1, identifier)
             if content is None or not client.delete(name):  # nobody waits for it any more
                 continue
-            _reply(held, client, *json.loads(content), place=f"{REPLY}{identifier}")
+            _reply(resources, client, *json.loads(content), place=f"{REPLY}{identifier}")
 
 
-def _reply(held: Held, client: "redis.Redis", question: str, arguments: dict[str, Any], *, place: str) -> None:
+def _reply(
+    resources: Resources, client: "redis.Redis", question: str, arguments: dict[str, Any], *, place: str
+) -> None:
     """Answer a question; an error travels as its name and message."""
     from celery.exceptions import SoftTimeLimitExceeded  # noqa: PLC0415 - as above
 
     over: SoftTimeLimitExceeded | None = None
     try:
-        content = json.dumps({"answer": answer(held, question, arguments)})
+        content = json.dumps({"answer": answer(resources, question, arguments)})
     except FreedaError as error:
         content = json.dumps({"error": type(error).__name__, "message": str(error)})
     except Exception as error:  # who asked must be told; what the code did not foresee is told to the log in full

@@ -11,68 +11,68 @@ from freeda_svc.bank.names import BankName, split_bank_name
 from freeda_svc.bank.store import Selection
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.whole_files import copy_file
-from freeda_svc.workers.held import Held
 from freeda_svc.workers.moves import check_export, check_import
+from freeda_svc.workers.resources import Resources
 
 MOST_FOUND = 1000
 Answer = Any
 """Anything that JSON can hold."""
 
 
-def _opened(held: Held, bank: str) -> BankName:
-    return held.banks.resolve(bank)
+def _opened(resources: Resources, bank: str) -> BankName:
+    return resources.banks.resolve(bank)
 
 
-def list_banks(held: Held) -> Answer:
+def list_banks(resources: Resources) -> Answer:
     """All versions of all banks."""
-    return [{**asdict(summary), "bank": str(summary.bank)} for summary in held.banks.summaries()]
+    return [{**asdict(summary), "bank": str(summary.bank)} for summary in resources.banks.summaries()]
 
 
-def resolve_bank(held: Held, bank: str) -> Answer:
+def resolve_bank(resources: Resources, bank: str) -> Answer:
     """The version that a name means now."""
-    return str(_opened(held, bank))
+    return str(_opened(resources, bank))
 
 
-def create_bank(held: Held, bank: str) -> Answer:
+def create_bank(resources: Resources, bank: str) -> Answer:
     """Make an empty bank, or an empty version of one; without a version the first is meant."""
     name, version = split_bank_name(bank)
     made = BankName(name, version or 1)
-    held.create(made)
+    resources.create(made)
     return str(made)
 
 
-def switch_bank(held: Held, bank: str) -> Answer:
+def switch_bank(resources: Resources, bank: str) -> Answer:
     """Make a version of a bank the current one."""
     chosen = BankName.parse(bank)
-    held.banks.switch(chosen)
+    resources.banks.switch(chosen)
     return str(chosen)
 
 
-def drop_bank(held: Held, bank: str) -> Answer:
+def drop_bank(resources: Resources, bank: str) -> Answer:
     """Remove a version of a bank with all its prototypes."""
     chosen = BankName.parse(bank)
-    held.check_unmoved(chosen)
-    held.let_go(chosen)
-    held.banks.drop(chosen)
+    resources.check_unmoved(chosen)
+    resources.let_go(chosen)
+    resources.banks.drop(chosen)
     return str(chosen)
 
 
-def copy_bank(held: Held, bank: str, folder: str) -> Answer:
+def copy_bank(resources: Resources, bank: str, folder: str) -> Answer:
     """Copy an embedded bank into a new folder, with nobody writing: how many prototypes, and files with SHA-256."""
     from freeda_svc.bank import EmbeddedBanks  # noqa: PLC0415 - commands do without the engine
     from freeda_svc.bank.qdrant.lock import LOCK_NAME, FolderLock  # noqa: PLC0415 - as above
 
     chosen = BankName.parse(bank)
-    if not isinstance(held.banks, EmbeddedBanks):
+    if not isinstance(resources.banks, EmbeddedBanks):
         raise InputError("the banks lie on a Qdrant server: it makes backups of its own")
-    held.let_go(chosen)
-    place = held.banks.place(chosen)
+    resources.let_go(chosen)
+    place = resources.banks.place(chosen)
     lock = FolderLock(place)
     try:
         files = sorted(path for path in place.rglob("*") if path.is_file() and not path.name.endswith("-shm"))
         names = [path.relative_to(place).as_posix() for path in files]
         copied = [[name, copy_file(place / name, Path(folder) / name)] for name in names if name != LOCK_NAME]
-        found = [summary.prototypes for summary in held.banks.summaries() if summary.bank == chosen]
+        found = [summary.prototypes for summary in resources.banks.summaries() if summary.bank == chosen]
         answer = {"prototypes": sum(found), "files": copied}
     except OSError as error:
         raise UnavailableError(f"the bank {chosen} cannot be copied: {error.strerror} ({error.filename})") from error
@@ -81,69 +81,69 @@ def copy_bank(held: Held, bank: str, folder: str) -> Answer:
     return answer
 
 
-def describe_bank(held: Held, bank: str) -> Answer:
+def describe_bank(resources: Resources, bank: str) -> Answer:
     """Numbers about a bank."""
-    name = _opened(held, bank)
-    store = held.existing_bank(name)
-    known = held.pack.description.nouns if held.pack.description.fits(store.pack) else None
+    name = _opened(resources, bank)
+    store = resources.existing_bank(name)
+    known = resources.pack.description.nouns if resources.pack.description.fits(store.pack) else None
     outside = {} if known is None else {noun: count for noun, count in store.nouns().items() if noun not in known}
     unknown = {"nouns_unknown_to_pack": len(outside), "prototypes_unknown_to_pack": sum(outside.values())}
     return {"bank": str(name), **asdict(store.stats()), **({} if known is None else unknown)}
 
 
-def bank_version(held: Held, bank: str) -> Answer:
+def bank_version(resources: Resources, bank: str) -> Answer:
     """What is in a bank at this moment, to be compared with what was in it before."""
-    return asdict(held.existing_bank(_opened(held, bank)).version())
+    return asdict(resources.existing_bank(_opened(resources, bank)).version())
 
 
-def count_nouns(held: Held, bank: str) -> Answer:
+def count_nouns(resources: Resources, bank: str) -> Answer:
     """All nouns in alphabetical order, with the number of prototypes of each."""
-    return held.existing_bank(_opened(held, bank)).nouns()
+    return resources.existing_bank(_opened(resources, bank)).nouns()
 
 
-def search_bank(held: Held, bank: str, text: str, limit: int) -> Answer:
+def search_bank(resources: Resources, bank: str, text: str, limit: int) -> Answer:
     """The prototypes whose keys are nearest to a text, with all that is kept about each but its vectors."""
     if not text.strip():
         raise InputError("the text to search for is empty; give a word such as 'cat'")
     if not 1 <= limit <= MOST_FOUND:
         raise InputError(f"a search finds 1 to {MOST_FOUND} prototypes, not {limit}")
-    name = _opened(held, bank)  # no bank at all is told before models are read
-    held.existing_bank(name)
-    store = held.bank(name)
-    (found,) = store.nearest(held.pack.image_text.embed_nouns([text]).numpy(), limit)
+    name = _opened(resources, bank)  # no bank at all is told before models are read
+    resources.existing_bank(name)
+    store = resources.bank(name)
+    (found,) = store.nearest(resources.pack.image_text.embed_nouns([text]).numpy(), limit)
     kept = zip(found.ids, found.scores, store.payloads(found.ids), strict=True)
     return [{"id": identifier, "score": float(score), **payload} for identifier, score, payload in kept]
 
 
-def index_bank(held: Held, bank: str, *, prototypes: bool) -> Answer:
+def index_bank(resources: Resources, bank: str, *, prototypes: bool) -> Answer:
     """Pack a bank for searching, and build the graph of its prototypes if that is asked for."""
-    name = _opened(held, bank)
-    store = held.existing_bank(name)
+    name = _opened(resources, bank)
+    store = resources.existing_bank(name)
     before = store.stats().bytes_on_disk
     store.optimize(index_prototypes=prototypes)
     return {"bank": str(name), "bytes_before": before, "bytes": store.stats().bytes_on_disk}
 
 
-def show_prototype(held: Held, bank: str, identifier: str) -> Answer:
+def show_prototype(resources: Resources, bank: str, identifier: str) -> Answer:
     """All that is kept about a prototype but its vectors."""
-    (payload,) = held.existing_bank(_opened(held, bank)).payloads([identifier])
+    (payload,) = resources.existing_bank(_opened(resources, bank)).payloads([identifier])
     return {"id": identifier, **payload}
 
 
-def count_selected(held: Held, bank: str, selection: dict[str, Any]) -> Answer:
+def count_selected(resources: Resources, bank: str, selection: dict[str, Any]) -> Answer:
     """How many prototypes are meant."""
-    return held.existing_bank(_opened(held, bank)).count(_selection(selection))
+    return resources.existing_bank(_opened(resources, bank)).count(_selection(selection))
 
 
-def forget(held: Held, bank: str, selection: dict[str, Any]) -> Answer:
+def forget(resources: Resources, bank: str, selection: dict[str, Any]) -> Answer:
     """Remove the prototypes that are meant; tells how many were removed."""
-    store = held.existing_bank(_opened(held, bank))
+    store = resources.existing_bank(_opened(resources, bank))
     return store.forget(store.select(_selection(selection)))
 
 
-def curate_bank(held: Held, bank: str, keep: float | None, *, dry_run: bool) -> Answer:
+def curate_bank(resources: Resources, bank: str, keep: float | None, *, dry_run: bool) -> Answer:
     """Mark the prototypes that differ most from others of their noun, or only say which."""
-    store = held.existing_bank(_opened(held, bank))
+    store = resources.existing_bank(_opened(resources, bank))
     report = assess(store, CurationRule() if keep is None else CurationRule(keep=keep))
     marked = 0 if dry_run else apply_curation(store, report)
     return {
@@ -156,9 +156,9 @@ def curate_bank(held: Held, bank: str, keep: float | None, *, dry_run: bool) -> 
     }
 
 
-def uncurate_bank(held: Held, bank: str) -> Answer:
+def uncurate_bank(resources: Resources, bank: str) -> Answer:
     """Take back the marks of curation; tells how many there were."""
-    return uncurate(held.existing_bank(_opened(held, bank)))
+    return uncurate(resources.existing_bank(_opened(resources, bank)))
 
 
 def _selection(given: dict[str, Any]) -> Selection:
@@ -192,4 +192,4 @@ ANSWERS: dict[str, Callable[..., Answer]] = {
 }
 
 UNDISTURBED = frozenset({copy_bank.__name__})
-"""Those that close a bank, so that they wait until no item is in hand."""
+"""Those that close a bank, so that they wait until no item is running."""

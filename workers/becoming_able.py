@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from freeda_svc.loggers import logger
 from freeda_svc.workers.ability import Ability, read_ability, tell_ability
+from freeda_svc.workers.backoff import Backoff
 from freeda_svc.workers.faults import Fault
-from freeda_svc.workers.held import Held
-from freeda_svc.workers.patience import Patience
+from freeda_svc.workers.resources import Resources
 from freeda_svc.workers.trial import try_parts
 
 LONGEST_WAIT_SECONDS = 5.0
@@ -16,30 +16,30 @@ LONGEST_WAIT_SECONDS = 5.0
 log = logger(__name__)
 
 
-def become_able(held: Held, worker: int, fault: Fault | None = None, *, segments: bool = False) -> None:
+def become_able(resources: Resources, worker: int, fault: Fault | None = None, *, segments: bool = False) -> None:
     """Try the parts until all of them work; return then.
 
     Args:
-        held: models and banks of this process.
+        resources: models and banks of this process.
         worker: the process of the worker above this one.
         fault: what has just kept it from doing an item.
         segments: images will be segmented, and none was before.
     """
-    settings = held.settings
+    settings = resources.settings
     now = read_ability(settings) or Ability(worker)
-    held.generates |= now.generates
-    patience = Patience(waited=now.faults, longest=LONGEST_WAIT_SECONDS)
+    resources.generates |= now.generates
+    backoff = Backoff(waited=now.faults, longest=LONGEST_WAIT_SECONDS)
     if fault is not None:
-        now = replace(now, able=False, reason=fault.reason, faults=now.faults + 1, generates=held.generates)
+        now = replace(now, able=False, reason=fault.reason, faults=now.faults + 1, generates=resources.generates)
         tell_ability(settings, now)
         if fault.renew:
             raise SystemExit(1)  # the pool starts another process, which comes here without a fault
-        patience.wait()
+        backoff.wait()
     elif now.faults:
-        patience.wait()
+        backoff.wait()
     inputs = fault is not None and fault.inputs
     while True:
-        trials = try_parts(settings, held, inputs=inputs, warm=segments)
+        trials = try_parts(settings, resources, inputs=inputs, warm=segments)
         broken = [tried for tried in trials if not tried.works]
         now = replace(now, device=next((tried.told for tried in trials if tried.part == "device"), now.device))
         if not broken:
@@ -53,4 +53,4 @@ def become_able(held: Held, worker: int, fault: Fault | None = None, *, segments
         tell_ability(settings, now)
         while refused:
             time.sleep(1)  # the worker above ends this process
-        patience.wait()
+        backoff.wait()

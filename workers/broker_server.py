@@ -20,6 +20,7 @@ from freeda_svc.errors import UnavailableError
 from freeda_svc.file_locks import opened_lock, try_lock
 from freeda_svc.loggers import logger
 from freeda_svc.settings import Settings
+from freeda_svc.workers.backoff import wait_until
 from freeda_svc.workers.broker import (
     SOCKET_FILE,
     answers,
@@ -28,7 +29,6 @@ from freeda_svc.workers.broker import (
     broker_process,
     embedded_broker_url,
 )
-from freeda_svc.workers.patience import wait_until
 
 START_SECONDS = 20.0
 """For how long a server that is there may say nothing at all; while it reads its file it says so."""

@@ -13,8 +13,8 @@ from celery.worker.consumer import Consumer
 from celery.worker.state import maybe_shutdown
 
 from freeda_svc.loggers import logger
+from freeda_svc.workers.backoff import Backoff
 from freeda_svc.workers.logs import let_pool_tell_our_log
-from freeda_svc.workers.patience import Patience
 
 SETTLED_SECONDS = 60.0
 """A connection that held as long was a good one: the next one that fails is not waited for as long as the last."""
@@ -28,7 +28,7 @@ class PatientConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Celery's interface
         super().__init__(*args, **kwargs)
-        self._patience = Patience(_sleep_unless_told_to_stop)
+        self._patience = Backoff(_sleep_unless_told_to_stop)
         self._connected = time.monotonic()
 
     def connect(self) -> Any:  # noqa: ANN401 - as above
@@ -43,7 +43,7 @@ class PatientConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
         """Give the connection up, and wait a little before there is another."""
         super().on_connection_error_after_connected(exc)
         if time.monotonic() - self._connected > SETTLED_SECONDS:
-            self._patience.calm()
+            self._patience.reset()
         self._patience.wait()
 
 

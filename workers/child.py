@@ -11,11 +11,11 @@ from freeda_svc.jobs.database import close_databases
 from freeda_svc.settings import Settings
 from freeda_svc.workers.app import QUEUES_KEY, SETTINGS_KEY
 from freeda_svc.workers.becoming_able import become_able
-from freeda_svc.workers.held import Held
 from freeda_svc.workers.lease_keeper import LeaseKeeper
 from freeda_svc.workers.logs import configure_logs
 from freeda_svc.workers.metrics_reports import Report, send_report
 from freeda_svc.workers.parents import end_with_parent
+from freeda_svc.workers.resources import Resources
 from freeda_svc.workers.semaphore_tracker import survive_lost_tracker
 
 if TYPE_CHECKING:
@@ -25,21 +25,21 @@ WORKER_PID_KEY = "freeda_worker_pid"
 REPORTS_KEY = "freeda_reports"
 """Where the worker listens for what was measured; empty when it does not."""
 
-_held: list[Held] = []  # one at most: this process works for one home
+_held: list[Resources] = []  # one at most: this process works for one home
 _keepers: list[LeaseKeeper] = []  # as above
 
 
-def held_by_this_process(app: "Celery") -> Held:
+def resources_of_this_process(app: "Celery") -> Resources:
     """Return the models and the bank of this process."""
     if not _held:
-        _held.append(Held(Settings(**app.conf[SETTINGS_KEY]), broker_url=app.conf.get("broker_url") or ""))
+        _held.append(Resources(Settings(**app.conf[SETTINGS_KEY]), broker_url=app.conf.get("broker_url") or ""))
     return _held[0]
 
 
-def lease_keeper_of_this_process(held: Held) -> LeaseKeeper:
-    """Return what renews the lease of the item in hand."""
+def lease_keeper_of_this_process(resources: Resources) -> LeaseKeeper:
+    """Return what renews the lease of the current item."""
     if not _keepers:
-        _keepers.append(LeaseKeeper(held.settings))
+        _keepers.append(LeaseKeeper(resources.settings))
         _keepers[0].start()
     return _keepers[0]
 
@@ -59,7 +59,7 @@ def _begin(**_given: Any) -> None:  # noqa: ANN401 - Celery's interface
     if JobKind.INGEST.value in queues:
         # Here, because it takes seconds, which would else count as the first item's.
         import freeda_svc.packs.generator_model  # noqa: F401, PLC0415 - other workers do without its libraries
-    become_able(held_by_this_process(current_app), current_app.conf[WORKER_PID_KEY], segments=segments)
+    become_able(resources_of_this_process(current_app), current_app.conf[WORKER_PID_KEY], segments=segments)
 
 
 def _end(**_given: Any) -> None:  # noqa: ANN401 - Celery's interface

@@ -1,4 +1,4 @@
-"""Whose fault it is that an item was not done: the item's own, or that of the worker that had it in hand.
+"""Whose fault it is that an item was not done: the item's own, or that of the worker that ran it.
 
 Only the item's own fault counts against it. A worker whose device, models, bank or folders do not work would otherwise
 fail every item that waits (decision 21).
@@ -13,8 +13,8 @@ from typing import Any
 from freeda_svc.errors import FreedaError, one_line
 from freeda_svc.jobs import MOVES, JobKind
 from freeda_svc.jobs.claims import Claim, times_handed_back
-from freeda_svc.workers.held import Held
-from freeda_svc.workers.patience import may_pass
+from freeda_svc.workers.backoff import may_pass
+from freeda_svc.workers.resources import Resources
 from freeda_svc.workers.trial import try_parts
 
 DEVICE_FAILED = "the device failed"
@@ -41,7 +41,7 @@ class Fault:
     inputs: bool = False
 
 
-def fault_behind(error: Exception, held: Held, claim: Claim) -> Fault | None:
+def fault_behind(error: Exception, resources: Resources, claim: Claim) -> Fault | None:
     """Find the fault of the worker behind an error; None when the item itself is to blame.
 
     What names its cause is believed. For everything else the worker tries itself: while all its parts work, it was the
@@ -49,8 +49,8 @@ def fault_behind(error: Exception, held: Held, claim: Claim) -> Fault | None:
     blame either.
 
     Args:
-        error: what was raised while the item was in hand.
-        held: models and banks of this process.
+        error: what was raised while it was worked on.
+        resources: models and banks of this process.
         claim: the item.
     """
     line = one_line(error)
@@ -59,12 +59,12 @@ def fault_behind(error: Exception, held: Held, claim: Claim) -> Fault | None:
     if may_pass(error):
         return Fault(line)
     if _is_out_of_memory(error):
-        return _memory_fault(line, held.settings.device)
+        return _memory_fault(line, resources.settings.device)
     if _is_device_error(error):
-        often = times_handed_back(held.settings, claim, DEVICE_FAILED) >= held.settings.max_attempts
+        often = times_handed_back(resources.settings, claim, DEVICE_FAILED) >= resources.settings.max_attempts
         return None if often else Fault(f"{DEVICE_FAILED}: {type(error).__name__}: {line}", renew=True)
     needs_inputs = claim.kind is not JobKind.INGEST
-    broken = [tried.told for tried in try_parts(held.settings, held, inputs=needs_inputs) if not tried.works]
+    broken = [tried.told for tried in try_parts(resources.settings, resources, inputs=needs_inputs) if not tried.works]
     return Fault("; ".join(broken), inputs=needs_inputs) if broken else None
 
 

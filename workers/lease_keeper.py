@@ -1,4 +1,4 @@
-"""Renewing the lease of the item in hand from a thread, while the item is worked on."""
+"""Renewing the lease of the current item from a thread, while the item is worked on."""
 
 import threading
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ class LeaseKeeper:
             try:
                 if renew_lease(self._settings, claim):
                     report.renewals += 1
-                elif self._kept is kept:  # another item may be in hand by now
+                elif self._kept is kept:  # it may be another item's by now
                     self._kept = None
             except UnavailableError as error:
                 report.renewals_failed += 1

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from freeda_svc.errors import BusyError
 from freeda_svc.file_locks import holder, opened_lock, read_holder, try_lock, write_holder
 from freeda_svc.settings import Settings
-from freeda_svc.workers.patience import wait_until
+from freeda_svc.workers.backoff import wait_until
 
 PATIENCE_SECONDS = 0.5
 """Who only looks holds the lock for an instant; a worker waits that long before it believes in another."""

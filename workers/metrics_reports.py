@@ -1,6 +1,6 @@
 """What the working process measures of each item, and how it tells the worker above it, which answers Prometheus.
 
-The working process may be killed and started anew at any time, so it keeps no counters: when an item has ended it
+The working process may be killed and started again at any time, so it keeps no counters: when an item has ended it
 sends one datagram with what it measured, and the worker adds that up. A datagram that cannot be sent is lost, and work
 goes on.
 """
@@ -27,7 +27,7 @@ STAGES = (CLAIM, PERFORM, STORE, RECORD)
 """Of an item: taking it, doing it, within that keeping what came out in bank or artifacts, and recording its end."""
 
 OUTCOMES = DONE, LATE, FAILED, HANDED_BACK = "done", "late", "failed", "handed back"
-"""How an attempt ends; late is what was done when the item was in other hands."""
+"""How an attempt ends; late is what was done after another worker had claimed the item."""
 
 log = logger(__name__)
 
@@ -80,27 +80,27 @@ class Report:
         self.images = int(result.get("images", result.get("exemplars", 1)))
 
 
-_in_hand: ContextVar[Report | None] = ContextVar("report of the item in hand", default=None)
+_current: ContextVar[Report | None] = ContextVar("report of the current item", default=None)
 
 
 @contextmanager
-def in_hand(report: Report | None) -> Iterator[None]:
+def measured_item(report: Report | None) -> Iterator[None]:
     """Make an item's report the one that `stage` and `note_bank` add to; None where nobody measures."""
-    token = _in_hand.set(report)
+    token = _current.set(report)
     try:
         yield
     finally:
-        _in_hand.reset(token)
+        _current.reset(token)
 
 
 def note_bank(bank: str, count: Callable[[], int]) -> None:
-    """Note how many prototypes a bank holds that the item in hand wrote to.
+    """Note how many prototypes a bank holds that the current item wrote to.
 
     Args:
         bank: name and version.
         count: tells it; only asked when somebody measures, and it may fail with an error of ours.
     """
-    report = _in_hand.get()
+    report = _current.get()
     if report is None:
         return
     try:
@@ -111,8 +111,8 @@ def note_bank(bank: str, count: Callable[[], int]) -> None:
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Time a stage of the item in hand."""
-    report = _in_hand.get()
+    """Time a stage of the current item."""
+    report = _current.get()
     if report is None:
         yield
         return

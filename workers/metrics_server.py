@@ -1,7 +1,7 @@
 """Answers Prometheus and health checks over HTTP, where ``metrics_port`` says so.
 
 ``/metrics`` has the numbers; ``/health/ready`` answers 200 while the worker takes items; ``/health/live`` answers 200
-unless the worker hangs, which nothing but starting it anew would help.
+unless the worker hangs, which nothing but starting it again would help.
 """
 
 import json

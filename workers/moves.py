@@ -13,8 +13,8 @@ from freeda_svc.jobs import JobKind, Move
 from freeda_svc.jobs.claims import JobCancelledError
 from freeda_svc.packs import read_pack_parameters
 from freeda_svc.settings import Settings
-from freeda_svc.workers.held import Held
 from freeda_svc.workers.metrics_reports import note_bank
+from freeda_svc.workers.resources import Resources
 
 if TYPE_CHECKING:
     from freeda_svc.bank import PrototypeStore
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 OnProgress = Callable[[int, int], None]
 
 
-def check_export(held: Held, bank: str, folder: str) -> dict[str, Any]:
+def check_export(resources: Resources, bank: str, folder: str) -> dict[str, Any]:
     """See whether a bank can be exported into a folder, and write nothing.
 
     Returns:
@@ -31,33 +31,33 @@ def check_export(held: Held, bank: str, folder: str) -> dict[str, Any]:
     """
     from freeda_svc.bank.moving import check_target  # noqa: PLC0415 - brings much that only these commands need
 
-    name = held.banks.resolve(bank)
-    store = held.existing_bank(name)
-    check_target(store, _outside_of_banks(held.settings, Path(folder)))
+    name = resources.banks.resolve(bank)
+    store = resources.existing_bank(name)
+    check_target(store, _outside_of_banks(resources.settings, Path(folder)))
     return {"bank": str(name), "pack": store.pack, "prototypes": store.count()}
 
 
 def check_import(
-    held: Held, bank: str, archive: str | None = None, index: str | None = None, prototypes: str | None = None
+    resources: Resources, bank: str, archive: str | None = None, index: str | None = None, prototypes: str | None = None
 ) -> dict[str, Any]:
     """See whether an archive, or a published bank, can be imported into a bank, and write nothing.
 
     Returns:
         As `check_export` does, for what is to come into the bank.
     """
-    source = _Source(held, archive, index, prototypes)
-    name = _named(held, bank)
-    store = None if _is_missing(held, name) else held.existing_bank(name)
+    source = _Source(resources, archive, index, prototypes)
+    name = _named(resources, bank)
+    store = None if _is_missing(resources, name) else resources.existing_bank(name)
     pack = source.pack if store is None else store.pack
     source.check(store)
     return {"bank": str(name), "pack": pack, "prototypes": source.count}
 
 
-def perform_move(held: Held, move: Move, on_progress: OnProgress, job: str = "") -> dict[str, Any]:
+def perform_move(resources: Resources, move: Move, on_progress: OnProgress, job: str = "") -> dict[str, Any]:
     """Export or import a bank.
 
     Args:
-        held: the banks of this process.
+        resources: the banks of this process.
         move: what is to be done.
         on_progress: is told (done, total); what it raises ends the move, which goes on when it is done again.
         job: that asked for it; empty where a command does it itself.
@@ -68,16 +68,16 @@ def perform_move(held: Held, move: Move, on_progress: OnProgress, job: str = "")
     Raises:
         FreedaError: it cannot be done, with the reason in one line.
     """
-    return (_export if move.kind is JobKind.EXPORT else _import)(held, move, on_progress, job)
+    return (_export if move.kind is JobKind.EXPORT else _import)(resources, move, on_progress, job)
 
 
-def _export(held: Held, move: Move, on_progress: OnProgress, job: str) -> dict[str, Any]:
+def _export(resources: Resources, move: Move, on_progress: OnProgress, job: str) -> dict[str, Any]:
     from freeda_svc.bank.moving import export_bank  # noqa: PLC0415 - see check_export
 
-    settings, folder = held.settings, _outside_of_banks(held.settings, Path(move.paths["folder"]))
-    name = held.banks.resolve(move.bank)
-    store = held.existing_bank(name)
-    with held.moving(name, _used_by("export", job)):
+    settings, folder = resources.settings, _outside_of_banks(resources.settings, Path(move.paths["folder"]))
+    name = resources.banks.resolve(move.bank)
+    store = resources.existing_bank(name)
+    with resources.moving(name, _used_by("export", job)):
         report = export_bank(
             store,
             folder,
@@ -94,9 +94,12 @@ def _export(held: Held, move: Move, on_progress: OnProgress, job: str) -> dict[s
     }
 
 
-def _import(held: Held, move: Move, on_progress: OnProgress, job: str) -> dict[str, Any]:
-    source = _Source(held, **move.paths)
-    with _opened_or_made(held, move.bank, source) as (name, store), held.moving(name, _used_by("import", job)):
+def _import(resources: Resources, move: Move, on_progress: OnProgress, job: str) -> dict[str, Any]:
+    source = _Source(resources, **move.paths)
+    with (
+        _opened_or_made(resources, move.bank, source) as (name, store),
+        resources.moving(name, _used_by("import", job)),
+    ):
         told = source.add_to(store, on_progress)
         note_bank(str(name), store.count)
     return {"bank": str(name), **told}
@@ -106,7 +109,7 @@ class _Source:
     """What is imported: an archive, or the two parts of a published bank."""
 
     def __init__(
-        self, held: Held, archive: str | None = None, index: str | None = None, prototypes: str | None = None
+        self, resources: Resources, archive: str | None = None, index: str | None = None, prototypes: str | None = None
     ) -> None:
         """Look at it.
 
@@ -115,8 +118,8 @@ class _Source:
         """
         from freeda_svc.bank import moving  # noqa: PLC0415 - see check_export
 
-        self._held, self._moving = held, moving
-        folders = held.settings.input_rules.folders
+        self._held, self._moving = resources, moving
+        folders = resources.settings.input_rules.folders
         self._paths = [Path(path) for path in (archive, index, prototypes) if path is not None]
         for path in self._paths:
             check_place(path, folders)
@@ -179,32 +182,32 @@ class _Source:
 
 
 @contextmanager
-def _opened_or_made(held: Held, wanted: str, source: _Source) -> Iterator[tuple[BankName, "PrototypeStore"]]:
+def _opened_or_made(resources: Resources, wanted: str, source: _Source) -> Iterator[tuple[BankName, "PrototypeStore"]]:
     """Open the version that a name means, made when it is not there; one that was made for nothing goes again."""
-    name = _named(held, wanted)
-    if made := _is_missing(held, name):
+    name = _named(resources, wanted)
+    if made := _is_missing(resources, name):
         source.make(name)
     try:
-        yield name, held.existing_bank(name)
+        yield name, resources.existing_bank(name)
     except (FreedaError, JobCancelledError):
-        if made and any(summary.bank == name and not summary.prototypes for summary in held.banks.summaries()):
-            held.let_go(name)
-            held.banks.drop(name)
+        if made and any(summary.bank == name and not summary.prototypes for summary in resources.banks.summaries()):
+            resources.let_go(name)
+            resources.banks.drop(name)
         raise
 
 
-def _named(held: Held, text: str) -> BankName:
+def _named(resources: Resources, text: str) -> BankName:
     """The version that a name means, whether it is there or not."""
     try:
-        return held.banks.resolve(text)
+        return resources.banks.resolve(text)
     except NotFoundError:
         name, version = split_bank_name(text)
         return BankName(name, version or 1)
 
 
-def _is_missing(held: Held, bank: BankName) -> bool:
+def _is_missing(resources: Resources, bank: BankName) -> bool:
     try:
-        held.banks.resolve(str(bank))
+        resources.banks.resolve(str(bank))
     except NotFoundError:
         return True
     return False

@@ -16,9 +16,9 @@ from freeda_svc.jobs.results import colours_of, result_folder
 from freeda_svc.loggers import logger
 from freeda_svc.parameters import SegmentationRequest
 from freeda_svc.workers.answering import answer_meanwhile
-from freeda_svc.workers.held import Held
 from freeda_svc.workers.metrics_reports import STORE, note_bank, stage
 from freeda_svc.workers.moves import perform_move
+from freeda_svc.workers.resources import Resources
 
 if TYPE_CHECKING:
     from freeda_svc.bank import PrototypeStore
@@ -30,12 +30,12 @@ OUTSIDE = "prototypes of nouns that the pack's models do not know"
 log = logger(__name__)
 
 
-def perform(held: Held, claim: Claim) -> dict[str, Any]:
+def perform(resources: Resources, claim: Claim) -> dict[str, Any]:
     """Do what an item asks for.
 
     Args:
-        held: models and bank of this process.
-        claim: the item in hand.
+        resources: models and bank of this process.
+        claim: the current item.
 
     Returns:
         Its result, for JSON.
@@ -46,44 +46,46 @@ def perform(held: Held, claim: Claim) -> dict[str, Any]:
         JobCancelledError: the job of a move was cancelled.
     """
     if claim.kind in MOVES:  # which needs no models, and no pack
-        return perform_move(held, read_move(claim.kind, claim.input), _Noting(held, claim, ends=True), claim.job_id)
-    if claim.fingerprint != held.pack.fingerprint:
+        return perform_move(
+            resources, read_move(claim.kind, claim.input), _Noting(resources, claim, ends=True), claim.job_id
+        )
+    if claim.fingerprint != resources.pack.fingerprint:
         raise InputError(
-            f"the job was submitted for pack {claim.pack}, this worker has {held.settings.pack}: "
+            f"the job was submitted for pack {claim.pack}, this worker has {resources.settings.pack}: "
             "start the worker with the job's pack, then retry the job"
         )
-    held.prepare(claim.kind)
-    return _PERFORMERS[claim.kind](held, claim)
+    resources.prepare(claim.kind)
+    return _PERFORMERS[claim.kind](resources, claim)
 
 
-def _ingest(held: Held, claim: Claim) -> dict[str, Any]:
+def _ingest(resources: Resources, claim: Claim) -> dict[str, Any]:
     from freeda_svc.captions import make_caption  # noqa: PLC0415 - the parent process needs no method
 
     captions = [caption for text in claim.input["captions"] if (caption := make_caption(text)) is not None]
     bank = bank_of_job(claim.parameters)
-    held.bank(bank)  # that it cannot be used is told before the long work
-    built = held.builder.build(
-        captions, job=claim.job_id, artifacts=held.settings.artifacts_folder, on_images=_Noting(held, claim)
+    resources.bank(bank)  # that it cannot be used is told before the long work
+    built = resources.builder.build(
+        captions, job=claim.job_id, artifacts=resources.settings.artifacts_folder, on_images=_Noting(resources, claim)
     )
-    return {"captions": len(captions), "images": built.images, **_add(held, claim, bank, built)}
+    return {"captions": len(captions), "images": built.images, **_add(resources, claim, bank, built)}
 
 
-def _add_exemplars(held: Held, claim: Claim) -> dict[str, Any]:
+def _add_exemplars(resources: Resources, claim: Claim) -> dict[str, Any]:
     bank = bank_of_job(claim.parameters)
-    held.bank(bank)  # as above
-    exemplars = (read_kept_exemplar(held.settings, kept) for kept in claim.input["exemplars"])
-    built = held.exemplar_builder.build(exemplars, job=claim.job_id, artifacts=held.settings.artifacts_folder)
-    return {"exemplars": built.images, **_add(held, claim, bank, built)}
+    resources.bank(bank)  # as above
+    exemplars = (read_kept_exemplar(resources.settings, kept) for kept in claim.input["exemplars"])
+    built = resources.exemplar_builder.build(exemplars, job=claim.job_id, artifacts=resources.settings.artifacts_folder)
+    return {"exemplars": built.images, **_add(resources, claim, bank, built)}
 
 
 class _Noting:
-    """Notes how far the item in hand is, not too often, and answers questions; nobody waits for a database.
+    """Notes how far the current item is, not too often, and answers questions; nobody waits for a database.
 
     Where the item can be ended at any moment, that is done when its job was cancelled.
     """
 
-    def __init__(self, held: Held, claim: Claim, *, ends: bool = False) -> None:
-        self._held, self._claim, self._ends = held, claim, ends
+    def __init__(self, resources: Resources, claim: Claim, *, ends: bool = False) -> None:
+        self._held, self._claim, self._ends = resources, claim, ends
         self._noted = time.monotonic()
 
     def __call__(self, done: int, _total: int = 0) -> None:
@@ -100,8 +102,8 @@ class _Noting:
         answer_meanwhile(self._held)
 
 
-def _add(held: Held, claim: Claim, bank: BankName, built: "BuildResult") -> dict[str, int]:
-    store = held.bank(bank)
+def _add(resources: Resources, claim: Claim, bank: BankName, built: "BuildResult") -> dict[str, int]:
+    store = resources.bank(bank)
     with stage(STORE):
         new = store.add(built.prototypes)
         if new < len(built.prototypes):  # perhaps an attempt that was lost, or is not remembered, has added them
@@ -125,24 +127,24 @@ def _added_by(store: "PrototypeStore", job: str, prototypes: "Sequence[Prototype
     return len(of_job & {point_id(prototype) for prototype in prototypes})
 
 
-def _segment(held: Held, claim: Claim) -> dict[str, Any]:
+def _segment(resources: Resources, claim: Claim) -> dict[str, Any]:
     from freeda_svc.batches import keep_evidence  # noqa: PLC0415 - the parent process needs no method
     from freeda_svc.images import load_visible  # noqa: PLC0415 - as above
     from freeda_svc.outputs import keep_result, summarise  # noqa: PLC0415 - as above
     from freeda_svc.segmentation import proposal_values  # noqa: PLC0415 - as above
 
-    settings = held.settings
+    settings = resources.settings
     request = SegmentationRequest.read(claim.parameters)
-    parameters = request.overrides.over(held.pack.parameters.segmentation)
+    parameters = request.overrides.over(resources.pack.parameters.segmentation)
     path = settings.artifacts_folder / claim.input["image"]
     try:
         image = load_visible(path, parameters.fill_transparent, settings.input_rules.anywhere())
     except InputError as error:
         raise InputError(str(error).replace(str(path), claim.input["name"])) from error
     bank = bank_of_job(claim.parameters)
-    segmenter = held.segmenter(bank)
+    segmenter = resources.segmenter(bank)
     if request.only_propose:
-        version = held.bank(bank).version()  # before it is looked at: what comes meanwhile is taken for newer
+        version = resources.bank(bank).version()  # before it is looked at: what comes meanwhile is taken for newer
         return {"proposals": proposal_values(segmenter.propose(image, parameters)), "bank_version": asdict(version)}
     proposals = segmenter.propose(image, parameters) if request.categories is None else None
     told = claim.input.get("proposals") if proposals is None else proposal_values(proposals)
@@ -165,7 +167,7 @@ def _segment(held: Held, claim: Claim) -> dict[str, Any]:
     return summarise(segmentation, told)
 
 
-_PERFORMERS: Mapping[JobKind, Callable[[Held, Claim], dict[str, Any]]] = {
+_PERFORMERS: Mapping[JobKind, Callable[[Resources, Claim], dict[str, Any]]] = {
     JobKind.INGEST: _ingest,
     JobKind.EXEMPLARS: _add_exemplars,
     JobKind.SEGMENT: _segment,

@@ -81,17 +81,17 @@ def ask_bank(settings: Settings, question: str, **arguments: Any) -> "Answer":  
     if settings.embedded_bank and worker_is_running(settings):
         return _ask_worker(settings, question, arguments)
     from freeda_svc.workers.answering import answer  # noqa: PLC0415 - who asks a worker does without the bank's libraries
-    from freeda_svc.workers.held import Held  # noqa: PLC0415 - as above
+    from freeda_svc.workers.resources import Resources  # noqa: PLC0415 - as above
 
-    held = Held(settings)
+    resources = Resources(settings)
     try:
-        return answer(held, question, arguments)
+        return answer(resources, question, arguments)
     except UnavailableError as error:
         if not _may_have_been_heard(error):
             raise
         raise UnavailableError(f"{error}{unknown_change(question)}") from error
     finally:
-        held.close()
+        resources.close()
 
 
 def _may_have_been_heard(error: UnavailableError) -> bool:

@@ -15,7 +15,8 @@ def short_path(path: Path) -> str:
     """Return a path to the same file that a socket's address can hold and a URL can, too.
 
     Where the path itself is too long, or holds what cannot be printed, that is one through a link of this user's own in
-    the folder for temporary files. Each process may make it anew: it is only a shorter name, and nothing depends on it.
+    the folder for temporary files. Each process may make it
+    again: it is only a shorter name, and nothing depends on it.
 
     Args:
         path: of a socket, in a folder that is there.

@@ -1,4 +1,4 @@
-"""How a worker stops: the item in hand may finish, but not for ever."""
+"""How a worker stops: the current item may finish, but not for ever."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from typing import Any
 import billiard
 
 from freeda_svc.errors import UnavailableError
-from freeda_svc.jobs.claims import has_item_in_hand
+from freeda_svc.jobs.claims import has_running_item
 from freeda_svc.loggers import logger
 from freeda_svc.settings import Settings
 from freeda_svc.workers.ability import read_ability
@@ -38,7 +38,7 @@ class Stopping:
         self.stopped = threading.Event()
 
     def tell(self, how: str) -> None:
-        """Somebody told the worker to stop: ``Warm`` lets the item in hand finish, ``Cold`` does not."""
+        """Somebody told the worker to stop: ``Warm`` lets the current item finish, ``Cold`` does not."""
         self.told.set()
         if how == "Warm":
             text = "stopping: the item in hand may finish; Ctrl-C again hands it back"
@@ -51,7 +51,7 @@ class Stopping:
         _in_thread(self._end_in_time, "stopping for a failure: the item in hand may finish", kill_children)
 
     def _end_in_time(self, text: str, end: Callable[[], object]) -> None:
-        """Stop for good when the item in hand takes too long, or when Celery waits although none is in hand.
+        """Stop for good when the current item takes too long, or when Celery waits although none is running.
 
         Celery can miss the end of a task that it handed out in the instant of being told to stop.
         """
@@ -64,7 +64,7 @@ class Stopping:
             try:
                 ability = read_ability(settings)
                 is_able = ability is None or ability.able
-                if (spent > IDLE_SECONDS or not is_able) and not has_item_in_hand(settings, worker_identity(settings)):
+                if (spent > IDLE_SECONDS or not is_able) and not has_running_item(settings, worker_identity(settings)):
                     if not is_able:  # it reads its models, or waits for a part; Celery would wait for it
                         kill_children()
                     break

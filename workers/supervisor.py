@@ -16,9 +16,9 @@ from freeda_svc.loggers import logger
 from freeda_svc.packs import read_pack_parameters
 from freeda_svc.settings import Settings, load_settings, prepare_home
 from freeda_svc.workers.ability import Ability, begin_ability
+from freeda_svc.workers.backoff import wait_until
 from freeda_svc.workers.broker_server import start_broker, stop_broker
 from freeda_svc.workers.locks import already_running, worker_identity, worker_lock, worker_pid
-from freeda_svc.workers.patience import wait_until
 
 START_SECONDS = 600.0
 """For large models on a slow disk."""
@@ -37,7 +37,7 @@ def run_stack(
 ) -> None:
     """Run the home's broker (when it is the embedded one) and a worker until it is told to stop.
 
-    Ctrl-C, SIGTERM and SIGHUP stop it: the item in hand is finished, or handed back after ``stop_grace_seconds`` or
+    Ctrl-C, SIGTERM and SIGHUP stop it: the current item is finished, or handed back after ``stop_grace_seconds`` or
     at a second Ctrl-C.
 
     Args:
@@ -130,7 +130,7 @@ def background_stack(
         ready_within_seconds: how long it may take to start.
 
     Yields:
-        The worker's process id, once it takes items. When the block ends by Ctrl-C, the item in hand is handed back.
+        The worker's process id, once it takes items. When the block ends by Ctrl-C, the current item is handed back.
 
     Raises:
         BusyError: the home has a worker already; names its process.
@@ -207,7 +207,7 @@ def _wait_until_ready(settings: Settings, process: "subprocess.Popen[bytes]", se
 
 
 def _stop_now(settings: Settings, process: "subprocess.Popen[bytes]") -> None:
-    """Stop without letting the item in hand end: whoever pressed Ctrl-C is waiting."""
+    """Stop without letting the current item end: whoever pressed Ctrl-C is waiting."""
     process.send_signal(signal.SIGQUIT if ready_worker(settings) == process.pid else signal.SIGTERM)
     try:
         process.wait(HURRY_SECONDS)

@@ -25,10 +25,10 @@ from freeda_svc.settings import Settings
 from freeda_svc.workers.ability import note_success, read_ability
 from freeda_svc.workers.answering import answer_task
 from freeda_svc.workers.app import QUEUES_KEY
+from freeda_svc.workers.backoff import Backoff, until_available
 from freeda_svc.workers.becoming_able import become_able
-from freeda_svc.workers.child import REPORTS_KEY, held_by_this_process, lease_keeper_of_this_process
+from freeda_svc.workers.child import REPORTS_KEY, lease_keeper_of_this_process, resources_of_this_process
 from freeda_svc.workers.faults import Fault, fault_behind
-from freeda_svc.workers.held import Held
 from freeda_svc.workers.locks import worker_identity
 from freeda_svc.workers.messages import ASK_BANK, BANK_QUEUE, RUN_ITEM
 from freeda_svc.workers.metrics_reports import (
@@ -41,11 +41,11 @@ from freeda_svc.workers.metrics_reports import (
     RECORD,
     Report,
     gpu_memory,
-    in_hand,
+    measured_item,
     send_report,
 )
-from freeda_svc.workers.patience import Patience, until_available
 from freeda_svc.workers.performing import perform
+from freeda_svc.workers.resources import Resources
 
 if TYPE_CHECKING:
     from celery import Task
@@ -56,7 +56,7 @@ BURST_SECONDS = 0.2
 TIME_OVER = "it goes on after other items: item_time_limit_seconds is over"
 
 log = structlog.get_logger(__name__)
-_patience = Patience()  # of this process: what one item could not reach, the next one will not reach either
+_patience = Backoff()  # of this process: what one item could not reach, the next one will not reach either
 
 
 def _run_item(task: "Task", _item_id: int) -> None:
@@ -64,22 +64,22 @@ def _run_item(task: "Task", _item_id: int) -> None:
 
     Where items are short one message is enough for several: handing a message over costs more than they do.
     """
-    held = held_by_this_process(task.app)
-    worker = worker_identity(held.settings)
-    ability = read_ability(held.settings)
+    resources = resources_of_this_process(task.app)
+    worker = worker_identity(resources.settings)
+    ability = read_ability(resources.settings)
     if ability is not None and not ability.able:  # a time limit has ended waiting for it
-        become_able(held, ability.worker)
+        become_able(resources, ability.worker)
     kinds = [JobKind(queue) for queue in task.app.conf[QUEUES_KEY] if queue != BANK_QUEUE]
     begun = time.monotonic()
-    while _do_next(held, worker, kinds, task.app.conf[REPORTS_KEY]) and time.monotonic() < begun + BURST_SECONDS:
+    while _do_next(resources, worker, kinds, task.app.conf[REPORTS_KEY]) and time.monotonic() < begun + BURST_SECONDS:
         pass
 
 
-def _do_next(held: Held, worker: str, kinds: Sequence[JobKind], reports: str) -> bool:
+def _do_next(resources: Resources, worker: str, kinds: Sequence[JobKind], reports: str) -> bool:
     """Claim one item and do it; False when nothing waits, or when it was not done."""
     report = Report()
     with report.timed(CLAIM):
-        claim = until_available(lambda: claim_next(held.settings, worker, kinds), "the next item", _patience)
+        claim = until_available(lambda: claim_next(resources.settings, worker, kinds), "the next item", _patience)
     if claim is None:
         log.debug("nothing waits any more")
         return False
@@ -88,10 +88,10 @@ def _do_next(held: Held, worker: str, kinds: Sequence[JobKind], reports: str) ->
         log.info("item begun", kind=claim.kind, number=claim.number)
         report.outcome = HANDED_BACK  # also where this process ends itself
         try:
-            with in_hand(report if reports else None):
-                report.outcome = _do(held, claim, report)
+            with measured_item(report if reports else None):
+                report.outcome = _do(resources, claim, report)
         finally:
-            held.changes.tell(claim.job_id)
+            resources.changes.tell(claim.job_id)
             if reports:
                 report.gpu_bytes = gpu_memory()
                 send_report(reports, report)
@@ -102,13 +102,13 @@ run_item = shared_task(name=RUN_ITEM, bind=True)(_run_item)
 ask_bank = shared_task(name=ASK_BANK, bind=True, acks_late=False)(answer_task)
 
 
-def _do(held: Held, claim: Claim, report: Report) -> str:
+def _do(resources: Resources, claim: Claim, report: Report) -> str:
     """Perform an item and record how it ended, however that was; returns that, for the report."""
-    settings = held.settings
+    settings = resources.settings
     try:
-        with lease_keeper_of_this_process(held).keeping(claim, report):
+        with lease_keeper_of_this_process(resources).keeping(claim, report):
             with report.timed(PERFORM):
-                result = perform(held, claim)
+                result = perform(resources, claim)
             # What was worked out is not thrown away because the database is just away.
             with report.timed(RECORD):
                 recorded = until_available(
@@ -121,10 +121,10 @@ def _do(held: Held, claim: Claim, report: Report) -> str:
     except Exception as error:  # noqa: BLE001 - whatever the method raised is recorded
         if _is_over_time(error):
             return _end_over_time(settings, claim, error)
-        with lease_keeper_of_this_process(held).keeping(claim, report):  # it takes a while to find out
-            fault = fault_behind(error, held, claim)
+        with lease_keeper_of_this_process(resources).keeping(claim, report):  # it takes a while to find out
+            fault = fault_behind(error, resources, claim)
         if fault is not None:
-            _put_back(held, claim, fault)
+            _put_back(resources, claim, fault)
             return HANDED_BACK
         if isinstance(error, FreedaError):
             _failed(settings, claim, error, str(error), final=True)  # bad input stays bad
@@ -168,11 +168,11 @@ def _failed(settings: Settings, claim: Claim, error: Exception, reason: str, *, 
     log.error("item failed", reason=line, tried_again=again, exc_info=trace)
 
 
-def _put_back(held: Held, claim: Claim, fault: Fault) -> None:
+def _put_back(resources: Resources, claim: Claim, fault: Fault) -> None:
     """Let the item wait with all its attempts, and this worker, too: the next item would fare no better."""
-    until_available(lambda: hand_back_item(held.settings, claim, fault.reason), "putting an item back", Patience())
+    until_available(lambda: hand_back_item(resources.settings, claim, fault.reason), "putting an item back", Backoff())
     log.warning("item put back: it cannot be done now", reason=fault.reason)
     try:
-        become_able(held, os.getppid(), fault)
+        become_able(resources, os.getppid(), fault)
     except SoftTimeLimitExceeded:
         log.warning("still waiting to be able to work")

@@ -1,9 +1,9 @@
 """The Redis transport of Celery's messages, for workers that outlive whatever befalls a broker.
 
-A broker that cannot be told what is done: kombu counts such a message as in hand for ever, and Celery goes on after
-logging it. With one message in hand at a time, that worker would take no other, nor notice that its connection is gone.
-Here the message is out of hand in any case: the broker delivers it again after its visibility timeout, and whoever gets
-it finds nothing to do.
+A broker that cannot be told what is done: kombu counts such a message as unacknowledged for ever, and Celery goes on
+after logging it. With one unacknowledged message at a time, that worker would take no other, nor notice that its
+connection is gone. Here the message counts as acknowledged in any case: the broker delivers it again after its
+visibility timeout, and whoever gets it finds nothing to do.
 
 A broker that answers with an error (its disk is full, its memory is, it is a replica since a failover, it lacks
 replicas): kombu counts that as a mistake of the channel, which ends the worker. Here it is a lost connection, and a
@@ -39,7 +39,7 @@ log = logger(__name__)
 
 class _QoS(redis.QoS):  # type: ignore[misc]  # kombu has no types
     def ack(self, delivery_tag: str) -> None:
-        """Forget a message that was in hand, and tell the broker."""
+        """Forget an unacknowledged message, and tell the broker."""
         try:
             super().ack(delivery_tag)
         except BaseException:
@@ -47,7 +47,7 @@ class _QoS(redis.QoS):  # type: ignore[misc]  # kombu has no types
             raise
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        """Forget a message that was in hand, and tell the broker, which may deliver it again."""
+        """Forget an unacknowledged message, and tell the broker, which may deliver it again."""
         try:
             super().reject(delivery_tag, requeue=requeue)
         except BaseException:

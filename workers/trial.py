@@ -15,7 +15,7 @@ from freeda_svc.jobs.input_images import INPUTS
 from freeda_svc.jobs.results import RESULTS
 from freeda_svc.packs import describe_computing, read_pack_parameters
 from freeda_svc.settings import Settings
-from freeda_svc.workers.held import Held
+from freeda_svc.workers.resources import Resources
 
 PROBE_BYTES = 1 << 20
 """With less room than this no item can be ended."""
@@ -41,7 +41,7 @@ class Tried:
 
 def try_parts(
     settings: Settings,
-    held: Held | None = None,
+    resources: Resources | None = None,
     *,
     generator: bool = False,
     inputs: bool = False,
@@ -51,28 +51,28 @@ def try_parts(
 
     Args:
         settings: the installation.
-        held: what this process holds already; models and bank are opened and closed again without it.
+        resources: what this process holds already; models and bank are opened and closed again without it.
         generator: the text-to-image model is read and tried, too; otherwise only its files are looked at.
         inputs: the copies of submitted images must be there: there are items that need them.
-        warm: where all of them work, an image is segmented for nothing, so that the first item does not wait.
+        warm: where all of them work, an image is segmented and thrown away, so that the first item does not wait.
 
     Returns:
         What was found, in this order; what cannot be tried because of a part before it is left out.
     """
-    if held is None:
-        with closing(Held(settings)) as own:
+    if resources is None:
+        with closing(Resources(settings)) as own:
             return try_parts(settings, own, generator=generator, inputs=inputs, warm=warm)
     found = [_tried("models", lambda: _describe_pack(settings))]
     if found[0].works:
-        found.append(_tried("device", lambda: describe_computing(held.pack.computing)))
+        found.append(_tried("device", lambda: describe_computing(resources.pack.computing)))
         if found[-1].works:
-            found[0] = _tried("models", lambda: _try_models(held, generator=generator))
-    found.append(_tried("bank", lambda: _try_bank(held)))
+            found[0] = _tried("models", lambda: _try_models(resources, generator=generator))
+    found.append(_tried("bank", lambda: _try_bank(resources)))
     found.append(_tried("folders", lambda: _try_folders(settings, inputs=inputs)))
     if warm and all(tried.works for tried in found):
         from freeda_svc.workers.warming import warm_up  # noqa: PLC0415 - brings the method
 
-        warm_up(held)
+        warm_up(resources)
     return found
 
 
@@ -94,28 +94,28 @@ def _describe_pack(settings: Settings) -> str:
     return f"pack {pack.name}"
 
 
-def _try_models(held: Held, *, generator: bool) -> str:
-    held.try_models(generator=generator)
-    return f"pack {held.pack.name} computes on {held.pack.device}"
+def _try_models(resources: Resources, *, generator: bool) -> str:
+    resources.try_models(generator=generator)
+    return f"pack {resources.pack.name} computes on {resources.pack.device}"
 
 
-def _try_bank(held: Held) -> str:
+def _try_bank(resources: Resources) -> str:
     """Open the bank that is meant where none is named, and search it."""
     import numpy as np  # noqa: PLC0415 - the worker above the working process does without it
 
     try:
-        bank = held.banks.resolve(held.settings.bank)
+        bank = resources.banks.resolve(resources.settings.bank)
     except NotFoundError:
         return "there is none yet"
-    was_open = held.is_open(bank)
-    store = held.existing_bank(bank)
+    was_open = resources.is_open(bank)
+    store = resources.existing_bank(bank)
     try:
         count = store.count()
         if count:
             store.nearest(np.ones((1, store.key_dimension), dtype=np.float32), 1)
     finally:
         if not was_open:  # until an item needs it, a command may open it
-            held.let_go(bank)
+            resources.let_go(bank)
     return f"{bank}, {counted(count, 'prototype')}"
 
 

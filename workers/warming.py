@@ -9,46 +9,46 @@ from pathlib import Path
 from freeda_svc.errors import FreedaError, InputError, NotFoundError
 from freeda_svc.loggers import logger
 from freeda_svc.settings import Settings
-from freeda_svc.workers.held import Held
+from freeda_svc.workers.resources import Resources
 
 log = logger(__name__)
 
 
-def warm_up(held: Held) -> None:
+def warm_up(resources: Resources) -> None:
     """Do for an image of one window, with the bank that is meant where none is named, what is done for every image.
 
     The first item then takes no longer than the second. Whatever is wrong is told to the log only: items fail, or wait,
     for reasons of their own.
 
     Args:
-        held: models and banks of this process; a bank that was closed is closed again.
+        resources: models and banks of this process; a bank that was closed is closed again.
     """
     try:
-        _segment_one(held)
+        _segment_one(resources)
     except FreedaError as error:
         log.warning("the first image will take longer than others", reason=str(error))
     except Exception:  # no item is to wait for what is done for nothing
         log.exception("the first image will take longer than others")
 
 
-def _segment_one(held: Held) -> None:
+def _segment_one(resources: Resources) -> None:
     from freeda_svc.images import load_visible  # noqa: PLC0415 - only the working process needs the method
     from freeda_svc.outputs import keep_result, palette, summarise  # noqa: PLC0415 - as above
     from freeda_svc.segmentation import Category, encode_windows  # noqa: PLC0415 - as above
 
-    parameters = held.pack.parameters.segmentation
-    with _scratch(held.settings) as folder:
+    parameters = resources.pack.parameters.segmentation
+    with _scratch(resources.settings) as folder:
         image = load_visible(_painted(folder, parameters.window))
         try:
-            bank = held.banks.resolve(held.settings.bank)
-            was_open = held.is_open(bank)
+            bank = resources.banks.resolve(resources.settings.bank)
+            was_open = resources.is_open(bank)
             try:
-                segmentation = held.segmenter(bank).segment(image, [Category("a")], parameters)
+                segmentation = resources.segmenter(bank).segment(image, [Category("a")], parameters)
             finally:
                 if not was_open:
-                    held.let_go(bank)
+                    resources.let_go(bank)
         except (NotFoundError, InputError):  # there is no bank yet, or nothing in it, or it is another pack's
-            deque(encode_windows(held.pack, [image.pixels], parameters.superpixels, embed=True), maxlen=0)
+            deque(encode_windows(resources.pack, [image.pixels], parameters.superpixels, embed=True), maxlen=0)
             return
         keep_result(folder, segmentation, palette(1))
         summarise(segmentation)

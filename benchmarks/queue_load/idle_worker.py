@@ -13,14 +13,14 @@ import freeda_svc.workers.trial
 from freeda_svc.errors import FreedaError
 from freeda_svc.jobs.claims import Claim
 from freeda_svc.settings import load_settings
-from freeda_svc.workers.held import Held
+from freeda_svc.workers.resources import Resources
 from freeda_svc.workers.supervisor import run_stack
 
 HANGING = "hanging"
 HANGING_SECONDS = 3600.0
 
 
-def perform_nothing(held: Held, claim: Claim) -> dict[str, Any]:  # noqa: ARG001 - the interface of what it replaces
+def perform_nothing(resources: Resources, claim: Claim) -> dict[str, Any]:  # noqa: ARG001 - the interface of what it replaces
     """Do nothing; a caption with the word ``HANGING`` is never done at the first attempt."""
     if claim.attempt == 1 and any(HANGING in caption for caption in claim.input["captions"]):
         time.sleep(HANGING_SECONDS)

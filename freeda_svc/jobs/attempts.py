@@ -30,7 +30,7 @@ _EVENTS = {
 def give_up_attempt(
     session: Session, item: WorkItem, outcome: AttemptOutcome, *, reason: str, details: str = "", max_attempts: int
 ) -> ItemState | None:
-    """End the attempt in hand and move its item on: to the queue, aside as failed, or to cancelled with its job.
+    """End the current attempt and move its item on: to the queue, aside as failed, or to cancelled with its job.
 
     Args:
         session: in a writing transaction.
@@ -41,7 +41,7 @@ def give_up_attempt(
         max_attempts: after how many attempts that count the item is set aside.
 
     Returns:
-        The item's new state; None, with nothing changed, when it was in other hands by now.
+        The item's new state; None, with nothing changed, when another worker had claimed it by now.
     """
     counts = outcome is not AttemptOutcome.HANDED_BACK
     failures = item.failures + counts
@@ -62,7 +62,7 @@ def give_up_attempt(
         attempt=item.attempts,
         failures=failures,
         error=error,
-        result=None,  # what was done so far is begun anew
+        result=None,  # what was done so far is begun again
         worker="",
         lease_until=None,
     )

@@ -27,7 +27,7 @@ CANCELLED = "its job was cancelled"
 _jobs = cast("Table", Job.__table__)
 _items = cast("Table", WorkItem.__table__)
 _INSERT_ATTEMPT = insert(cast("Table", Attempt.__table__))
-_IN_HAND = select(_items.c.id).where(_items.c.state == ItemState.RUNNING, _items.c.worker == bindparam("the_worker"))
+_RUNNING = select(_items.c.id).where(_items.c.state == ItemState.RUNNING, _items.c.worker == bindparam("the_worker"))
 _FIRST_WAITING = (
     select(
         _items.c.id,
@@ -53,12 +53,12 @@ _FIRST_WAITING = (
 
 
 class JobCancelledError(Exception):
-    """The item in hand is not wanted any more."""
+    """The current item is not wanted any more."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """An item in hand.
+    """An item that a worker has claimed.
 
     Attributes:
         item_id: the item.
@@ -84,9 +84,9 @@ class Claim:
 
 
 def claim_next(settings: Settings, worker: str, kinds: Sequence[JobKind] = tuple(JobKind)) -> Claim | None:
-    """Take the item in hand that is to be begun next.
+    """Claim the item that is to be begun next.
 
-    A worker does one item at a time, so one that it had in hand is lost: that attempt counts, or an item that kills
+    A worker does one item at a time, so one that it was running is lost: that attempt counts, or an item that kills
     its worker would be tried for ever.
 
     Args:
@@ -111,19 +111,23 @@ def claim_next(settings: Settings, worker: str, kinds: Sequence[JobKind] = tuple
 
 
 def renew_lease(settings: Settings, claim: Claim) -> bool:
-    """Say that the item is still being worked on; False when it is in other hands by now."""
+    """Say that the item is still being worked on; False when another worker has claimed it by now."""
     with noting(settings) as session:
         return _move_claim(session, claim, ItemState.RUNNING, **_lease(settings))
 
 
 def note_progress(settings: Settings, claim: Claim, done: int) -> bool:
-    """Say how many captions, exemplars or prototypes of the item in hand are done; False when it is in other hands."""
+    """Say how many captions, exemplars or prototypes of the current item are done.
+
+    Returns:
+        False when another worker has claimed it.
+    """
     with noting(settings) as session:
         return _move_claim(session, claim, ItemState.RUNNING, result={SO_FAR: done}, **_lease(settings))
 
 
 def finish_item(settings: Settings, claim: Claim, result: dict[str, Any]) -> bool:
-    """Record the result and end the item; False, and nothing recorded, when it is in other hands by now."""
+    """Record the result and end the item; False, and nothing recorded, when another worker has claimed it by now."""
     with writing(settings) as session:
         finished = _move_claim(session, claim, ItemState.DONE, result=result, error="", worker="", lease_until=None)
         if finished:
@@ -138,13 +142,13 @@ def fail_item(settings: Settings, claim: Claim, reason: str, details: str = "", 
 
     Args:
         settings: the installation.
-        claim: the item in hand.
+        claim: the current item.
         reason: one line for people.
         details: the traceback; the reason when empty.
         final: trying again would not help; otherwise it is tried ``max_attempts`` times.
 
     Returns:
-        Whether the item will be tried again. False also when it is in other hands by now.
+        Whether the item will be tried again. False also when another worker has claimed it by now.
     """
     limit = 0 if final else settings.max_attempts
     failed = AttemptOutcome.FAILED
@@ -156,7 +160,7 @@ def hand_back_item(settings: Settings, claim: Claim, reason: str) -> bool:
     """Put an item back that cannot be done now for a reason that is not its own; the attempt does not count.
 
     Returns:
-        Whether the item will be tried again. False also when it is in other hands by now.
+        Whether the item will be tried again. False also when another worker has claimed it by now.
     """
     handed_back = AttemptOutcome.HANDED_BACK
     state = _give_up_claim(settings, claim, handed_back, reason=reason, max_attempts=settings.max_attempts)
@@ -164,7 +168,7 @@ def hand_back_item(settings: Settings, claim: Claim, reason: str) -> bool:
 
 
 def hand_back_items(settings: Settings, worker: str, *, lost: bool) -> int:
-    """Put back what a worker had in hand when it stopped.
+    """Put back what a worker was running when it stopped.
 
     Args:
         settings: the installation.
@@ -172,23 +176,23 @@ def hand_back_items(settings: Settings, worker: str, *, lost: bool) -> int:
         lost: it died (the attempts count as failed) rather than being asked to stop (they do not).
 
     Returns:
-        How many items it had in hand.
+        How many items it was running.
     """
     outcome = AttemptOutcome.LOST if lost else AttemptOutcome.HANDED_BACK
     reason = LOST if lost else "its worker was stopped"
     with writing(settings) as session:
-        return _give_up_in_hand(session, settings, worker, outcome, reason)
+        return _give_up_running(session, settings, worker, outcome, reason)
 
 
 def is_cancelled(settings: Settings, claim: Claim) -> bool:
-    """Tell whether the job of the item in hand was cancelled, or is gone."""
+    """Tell whether the job of the current item was cancelled, or is gone."""
     with reading(settings) as session:
         state = session.execute(select(_jobs.c.state).where(_jobs.c.id == claim.job_id)).scalar()
     return state in {JobState.CANCELLED, None}
 
 
 def times_handed_back(settings: Settings, claim: Claim, reason: str) -> int:
-    """Count the attempts at the item in hand that were handed back for a reason which begins so."""
+    """Count the attempts at the current item that were handed back for a reason which begins so."""
     query = select(func.count()).where(
         Attempt.item_id == claim.item_id,
         Attempt.outcome == AttemptOutcome.HANDED_BACK,
@@ -198,13 +202,13 @@ def times_handed_back(settings: Settings, claim: Claim, reason: str) -> int:
         return session.execute(query).scalar_one()
 
 
-def has_item_in_hand(settings: Settings, worker: str) -> bool:
+def has_running_item(settings: Settings, worker: str) -> bool:
     """Tell whether a worker has an item that it has not ended."""
     with reading(settings) as session:
-        return session.execute(_IN_HAND, {"the_worker": worker}).first() is not None
+        return session.execute(_RUNNING, {"the_worker": worker}).first() is not None
 
 
-def _give_up_in_hand(session: Session, settings: Settings, worker: str, outcome: AttemptOutcome, reason: str) -> int:
+def _give_up_running(session: Session, settings: Settings, worker: str, outcome: AttemptOutcome, reason: str) -> int:
     mine = select(WorkItem).where(WorkItem.state == ItemState.RUNNING, WorkItem.worker == worker)
     items = session.scalars(mine.order_by(WorkItem.id).with_for_update()).all()
     for item in items:
@@ -215,11 +219,11 @@ def _give_up_in_hand(session: Session, settings: Settings, worker: str, outcome:
 def _next_waiting(
     session: Session, settings: Settings, worker: str, kinds: Sequence[JobKind]
 ) -> tuple[Claim, str] | None:
-    """The item to begin next, as it will be claimed, and its job's state; puts back what the worker had in hand."""
+    """The item to begin next, as it will be claimed, and its job's state; puts back what the worker was running."""
     look = _look(tuple(kinds))
-    in_hand, *priorities = session.execute(look, {"the_worker": worker}).one()
-    if in_hand is not None:
-        _give_up_in_hand(session, settings, worker, AttemptOutcome.LOST, LOST)
+    running, *priorities = session.execute(look, {"the_worker": worker}).one()
+    if running is not None:
+        _give_up_running(session, settings, worker, AttemptOutcome.LOST, LOST)
         _, *priorities = session.execute(look, {"the_worker": worker}).one()
     waiting = [(priority, kind) for priority, kind in zip(priorities, kinds, strict=True) if priority is not None]
     for priority, kind in sorted(waiting, key=lambda level: -level[0]):  # stable: kinds stay in order
@@ -231,10 +235,10 @@ def _next_waiting(
 
 @lru_cache(maxsize=16)
 def _look(kinds: tuple[JobKind, ...]) -> "Select[Any]":
-    """What the worker has in hand, and the highest priority of what waits of each kind: in one round trip."""
-    in_hand = _IN_HAND.limit(1).scalar_subquery()
+    """What the worker is running, and the highest priority of what waits of each kind: in one round trip."""
+    running = _RUNNING.limit(1).scalar_subquery()
     highest = select(func.max(_items.c.priority)).where(_items.c.state == ItemState.QUEUED)
-    return select(in_hand, *(highest.where(_items.c.kind == kind).scalar_subquery() for kind in kinds))
+    return select(running, *(highest.where(_items.c.kind == kind).scalar_subquery() for kind in kinds))
 
 
 def _first_waiting(session: Session, kind: JobKind, priority: int) -> tuple[Claim, str] | None:

@@ -46,9 +46,9 @@ def get_job(session: Session, full_id: str) -> Job:
 
 
 def cancel_job(settings: Settings, job_id: str) -> int:
-    """Cancel what has not been begun; items in hand end first, what is done stays.
+    """Cancel what has not been begun; running items end first, what is done stays.
 
-    A move that is in hand is ended by its worker within moments.
+    A move that is running is ended by its worker within moments.
 
     Returns:
         How many items were cancelled, or are ended in a moment.
@@ -67,8 +67,8 @@ def cancel_job(settings: Settings, job_id: str) -> int:
             state = get_job(session, full_id).state
             raise InputError(f"job {full_id} is {state} already; only a queued or running job can be cancelled")
         record_event(session, full_id, EventKind.CANCELLED, f"{counted(items, 'item')} not begun")
-        in_hand = (WorkItem.job_id == full_id, WorkItem.state == ItemState.RUNNING, WorkItem.kind.in_(MOVES))
-        return items + session.execute(select(func.count()).select_from(WorkItem).where(*in_hand)).scalar_one()
+        running = (WorkItem.job_id == full_id, WorkItem.state == ItemState.RUNNING, WorkItem.kind.in_(MOVES))
+        return items + session.execute(select(func.count()).select_from(WorkItem).where(*running)).scalar_one()
 
 
 def retry_failed_items(settings: Settings, job_id: str, *, dispatcher: Dispatcher) -> int:

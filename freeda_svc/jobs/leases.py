@@ -22,7 +22,7 @@ from freeda_svc.settings import Settings
 
 FROZEN_LOOKS = 5
 FROZEN_SECONDS = 30.0
-"""A watcher that looks later than both allow was frozen itself, and has to watch anew."""
+"""A watcher that looks later than both allow was frozen itself, and has to watch again."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class _Lease:
 class LeaseWatch:
     """Watches the items that are in workers' hands, from one process.
 
-    A watcher that was stopped and continued does not know what it missed: it begins anew, so that a machine that wakes
+    A watcher that was stopped and continued does not know what it missed: it begins again, so that a machine that wakes
     up does not take its own items for abandoned.
     """
 
@@ -52,7 +52,7 @@ class LeaseWatch:
         """Put back items whose lease has not changed for as long as it lasts; returns how many.
 
         Raises:
-            UnavailableError: the database does not answer. Nobody can renew a lease meanwhile, so all begin anew.
+            UnavailableError: the database does not answer. Nobody can renew a lease meanwhile, so all begin again.
         """
         moment = self._clock()
         if moment - self._looked > max(FROZEN_LOOKS * self._settings.reconcile_seconds, FROZEN_SECONDS):

@@ -111,7 +111,7 @@ def _remove_rows(settings: Settings, job: PrunedJob) -> bool:
 
 
 def _remove_unchanged(file: Path, written: float) -> bool:
-    """Remove a copied input unless it was written anew: the same image may just be submitted again."""
+    """Remove a copied input unless it was written again: the same image may just be submitted again."""
     aside = file.with_name(f".{uuid4().hex}.part")
     try:
         file.rename(aside)
@@ -138,7 +138,7 @@ def _named_jobs(settings: Settings, named: Sequence[str]) -> tuple[PrunedJob, ..
     found = _jobs(settings, _has_ended() & Job.id.in_(ids))
     open_jobs = sorted(set(ids) - {job.id for job in found})
     if open_jobs:
-        raise InputError(f"job {open_jobs[0]} has not ended: cancel it first, or wait for what is in hand")
+        raise InputError(f"job {open_jobs[0]} has not ended: cancel it first, or wait for what is running")
     return found
 
 

@@ -108,9 +108,9 @@ class WorkItem(Base):
         input: what this item works on.
         result: what came out; None until it is done.
         error: why it failed last, one line; empty when it did not.
-        attempts: how many attempts were begun; names the attempt in hand.
+        attempts: how many attempts were begun; names the current attempt.
         failures: how many of them failed or were lost since the item was last (re-)submitted.
-        worker: who has it in hand; empty when nobody has.
+        worker: who runs it; empty when nobody does.
         lease_until: until when its worker may be silent, by that worker's clock: nobody else compares it with a time.
     """
 

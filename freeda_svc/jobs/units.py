@@ -10,7 +10,7 @@ from freeda_svc.jobs.tables import Job, WorkItem
 
 LOST_ITEM_STATES = (ItemState.FAILED, ItemState.CANCELLED)
 SO_FAR = "so far"
-"""In the result of an item in hand: how many of its captions, exemplars or prototypes are done."""
+"""In the result of a running item: how many of its captions, exemplars or prototypes are done."""
 _NAMES = {
     JobKind.INGEST: "captions",
     JobKind.EXEMPLARS: "exemplars",
@@ -26,7 +26,7 @@ class Units:
     Attributes:
         name: ``captions``, ``exemplars``, ``images`` or ``prototypes``.
         total: how many the job has.
-        ended: how many are done, failed or cancelled; also in items in hand, as far as their workers have said so.
+        ended: how many are done, failed or cancelled; also in running items, as far as their workers have said so.
         done: those of them that are neither failed nor cancelled.
     """
 

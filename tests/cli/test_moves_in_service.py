@@ -20,7 +20,7 @@ from freeda_svc.jobs.banks import open_banks
 from freeda_svc.settings import Settings, load_settings
 from freeda_svc.whole_files import ASIDE
 from freeda_svc.workers import background_stack
-from freeda_svc.workers.patience import wait_until
+from freeda_svc.workers.backoff import wait_until
 from tests.described_pack import write_described_pack
 from tests.made_prototypes import make_prototype
 from tests.small_disk import fill, mounted_disk

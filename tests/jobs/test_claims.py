@@ -15,7 +15,7 @@ from freeda_svc.jobs.claims import (
     finish_item,
     hand_back_item,
     hand_back_items,
-    has_item_in_hand,
+    has_running_item,
     renew_lease,
 )
 from freeda_svc.jobs.database import reading, writing
@@ -160,12 +160,12 @@ def test_a_worker_that_comes_again_has_lost_its_attempt_and_that_counts(
 def test_a_stopping_worker_hands_back_without_counting(settings: Settings, item_ids: list[int]) -> None:
     for _ in range(settings.max_attempts + 1):
         _claim(settings)
-        assert has_item_in_hand(settings, "worker")
-        assert not has_item_in_hand(settings, "somebody else")
+        assert has_running_item(settings, "worker")
+        assert not has_running_item(settings, "somebody else")
         assert hand_back_items(settings, "somebody else", lost=False) == 0
         assert hand_back_items(settings, "worker", lost=False) == 1
     assert _item(settings, item_ids[0]).state == "queued"
-    assert not has_item_in_hand(settings, "worker")
+    assert not has_running_item(settings, "worker")
     _claim(settings)
     assert hand_back_items(settings, "worker", lost=True) == 1
     assert _item(settings, item_ids[0]).failures == 1

@@ -30,8 +30,8 @@ from freeda_svc.workers.ability import (
     worker_fault,
     write_ability,
 )
-from freeda_svc.workers.held import Held
 from freeda_svc.workers.locks import worker_lock
+from freeda_svc.workers.resources import Resources
 from freeda_svc.workers.trial import try_parts
 from tests.workers.conftest import UNTRIED
 
@@ -206,13 +206,13 @@ def test_a_bank_is_searched_and_let_go_unless_it_was_open(
     make_settings: Callable[..., Settings], tiny_pack_folder: Path
 ) -> None:
     settings = make_settings(pack=str(tiny_pack_folder))
-    first, second = Held(settings), Held(settings)
+    first, second = Resources(settings), Resources(settings)
     bank = BankName("default", 1)
     first.create(bank)
     assert [tried.works for tried in try_parts(settings, first)] == [True] * 4
-    held = FolderLock(settings.banks_folder / "default" / "1")  # by another process
+    resources = FolderLock(settings.banks_folder / "default" / "1")  # by another process
     [broken] = [tried for tried in try_parts(settings, first) if not tried.works]
-    held.release()
+    resources.release()
     assert (broken.part, broken.passes) == ("bank", True)
     second.bank(bank)
     assert all(tried.works for tried in try_parts(settings, second))
@@ -223,9 +223,9 @@ def test_a_bank_is_searched_and_let_go_unless_it_was_open(
 
 def test_a_bank_that_is_broken_is_found(make_settings: Callable[..., Settings], tiny_pack_folder: Path) -> None:
     settings = make_settings(pack=str(tiny_pack_folder))
-    held = Held(settings)
-    held.create(BankName("default", 1))
-    held.close()
+    resources = Resources(settings)
+    resources.create(BankName("default", 1))
+    resources.close()
     manifest = next((settings.banks_folder / "default" / "1").glob("*.json"))
     manifest.write_text("{")
     [broken] = [tried for tried in try_parts(settings) if not tried.works]

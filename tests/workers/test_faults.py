@@ -20,9 +20,9 @@ from freeda_svc.settings import Settings
 from freeda_svc.workers import ability, becoming_able, child, faults, tasks
 from freeda_svc.workers.ability import begin_ability, read_ability
 from freeda_svc.workers.app import QUEUES_KEY, SETTINGS_KEY
+from freeda_svc.workers.backoff import Backoff
 from freeda_svc.workers.messages import QUEUES
 from freeda_svc.workers.metrics_reports import gpu_memory
-from freeda_svc.workers.patience import Patience
 from freeda_svc.workers.trial import Tried
 
 Captions = Callable[..., list[Caption]]
@@ -66,7 +66,7 @@ def process(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pro
     monkeypatch.setattr(tasks, "BURST_SECONDS", 0.0)
     monkeypatch.setattr(faults, "try_parts", made.try_parts)
     monkeypatch.setattr(becoming_able, "try_parts", made.try_parts)
-    monkeypatch.setattr(becoming_able, "Patience", lambda **given: Patience(made.waited.append, **given))
+    monkeypatch.setattr(becoming_able, "Backoff", lambda **given: Backoff(made.waited.append, **given))
     yield made
     child._end()
 

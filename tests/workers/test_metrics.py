@@ -25,7 +25,7 @@ from freeda_svc.workers.metrics_reports import (
     STORE,
     Report,
     gpu_memory,
-    in_hand,
+    measured_item,
     note_bank,
     read_report,
     send_report,
@@ -66,7 +66,7 @@ def test_work_goes_on_when_nobody_listens(tmp_path: Path) -> None:
 
 def test_stages_are_timed_in_the_item_in_hand_even_when_they_fail() -> None:
     report = Report(kind="ingest")
-    with in_hand(report):
+    with measured_item(report):
         with pytest.raises(KeyError), stage(STORE):
             raise KeyError
         with stage(STORE):
@@ -83,7 +83,7 @@ def test_a_bank_whose_size_is_not_known_is_left_out() -> None:
         raise UnavailableError("away")
 
     report = Report()
-    with in_hand(report):
+    with measured_item(report):
         note_bank("animals@1", fails)
     assert report.banks == {}
 

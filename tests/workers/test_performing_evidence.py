@@ -14,8 +14,8 @@ from freeda_svc.jobs.results import colours_of, result_folder
 from freeda_svc.jobs.states import JobKind
 from freeda_svc.outputs import KeptResult, Picture, write_collections, write_image_files
 from freeda_svc.settings import Settings
-from freeda_svc.workers.held import Held
 from freeda_svc.workers.performing import perform
+from freeda_svc.workers.resources import Resources
 from tests.made_prototypes import make_prototype
 
 NOUNS = ("ball", "sky")
@@ -23,9 +23,9 @@ FILES = ("mask", "overlay", "summary", "evidence", "evidence-page")
 
 
 @pytest.fixture
-def held(make_settings: Callable[..., Settings], tiny_pack_folder: Path) -> Iterator[Held]:
+def resources(make_settings: Callable[..., Settings], tiny_pack_folder: Path) -> Iterator[Resources]:
     """With a bank of a few prototypes of two nouns, and an image among the artifacts."""
-    holding = Held(make_settings(pack=str(tiny_pack_folder), device="cpu"))
+    holding = Resources(make_settings(pack=str(tiny_pack_folder), device="cpu"))
     bank = BankName("default", 1)
     holding.create(bank)
     rng = np.random.default_rng(0)
@@ -52,34 +52,34 @@ def held(make_settings: Callable[..., Settings], tiny_pack_folder: Path) -> Iter
     holding.close()
 
 
-def claim(held: Held, categories: list[dict[str, Any]] | None, **parameters: bool) -> Claim:
+def claim(resources: Resources, categories: list[dict[str, Any]] | None, **parameters: bool) -> Claim:
     return Claim(
         item_id=1,
         attempt=1,
         number=1,
         job_id="job",
         kind=JobKind.SEGMENT,
-        pack=held.settings.pack,
-        fingerprint=held.pack.fingerprint,
+        pack=resources.settings.pack,
+        fingerprint=resources.pack.fingerprint,
         parameters={"bank": "default@1", "categories": categories, "overrides": {}, **parameters},
         input={"image": "a.png", "name": "<b>a.png"},
     )
 
 
-def picture(held: Held, asked: Claim, stem: str = "a") -> Picture:
+def picture(resources: Resources, asked: Claim, stem: str = "a") -> Picture:
     return Picture(
         stem,
         "a.png",
-        held.settings.artifacts_folder / "a.png",
-        KeptResult(result_folder(held.settings, asked.job_id, asked.number)),
+        resources.settings.artifacts_folder / "a.png",
+        KeptResult(result_folder(resources.settings, asked.job_id, asked.number)),
         colours_of(asked.parameters),
     )
 
 
-def test_a_job_that_explains_keeps_evidence_beside_its_result(held: Held, tmp_path: Path) -> None:
-    asked = claim(held, [{"name": "ball"}, {"name": "sky"}], explain=True)
-    perform(held, asked)
-    files = write_image_files(picture(held, asked), tmp_path / "out", FILES)
+def test_a_job_that_explains_keeps_evidence_beside_its_result(resources: Resources, tmp_path: Path) -> None:
+    asked = claim(resources, [{"name": "ball"}, {"name": "sky"}], explain=True)
+    perform(resources, asked)
+    files = write_image_files(picture(resources, asked), tmp_path / "out", FILES)
     assert {path.name for path in files.values()} == {
         "a.mask.png", "a.overlay.png", "a.json", "a.evidence.json", "a.evidence.html",
     }  # fmt: skip
@@ -91,54 +91,54 @@ def test_a_job_that_explains_keeps_evidence_beside_its_result(held: Held, tmp_pa
     assert "<h1>&lt;b&gt;a.png</h1>" in page
 
 
-def test_without_it_there_is_no_evidence_and_asking_for_it_says_what_to_do(held: Held, tmp_path: Path) -> None:
-    asked = claim(held, [{"name": "ball"}])
-    perform(held, asked)
+def test_without_evidence_asking_for_it_says_what_to_do(resources: Resources, tmp_path: Path) -> None:
+    asked = claim(resources, [{"name": "ball"}])
+    perform(resources, asked)
     with pytest.raises(NotFoundError, match="segment the image again with --explain"):
-        write_image_files(picture(held, asked), tmp_path, ("evidence",))
+        write_image_files(picture(resources, asked), tmp_path, ("evidence",))
 
 
-def test_without_categories_the_bank_proposes_them_and_says_how_sure_it_is(held: Held, tmp_path: Path) -> None:
-    asked = claim(held, None, explain=True)
-    result = perform(held, asked)
+def test_without_categories_the_bank_proposes_them_with_confidence(resources: Resources, tmp_path: Path) -> None:
+    asked = claim(resources, None, explain=True)
+    result = perform(resources, asked)
     names = [category["name"] for category in result["categories"]]
     assert names
     assert set(names) <= set(NOUNS)
     proposed = result["proposals"]["categories"]
     assert [proposal["noun"] for proposal in proposed] == names
     assert all(0 < proposal["sureness"] <= 1 for proposal in proposed)
-    files = write_image_files(picture(held, asked), tmp_path, FILES)
+    files = write_image_files(picture(resources, asked), tmp_path, FILES)
     assert json.loads(files["summary"].read_text())["proposals"] == result["proposals"]
     assert json.loads(files["evidence"].read_text())["proposals"] == result["proposals"]
     assert np.asarray(Image.open(files["mask"])).max() < len(names)
 
 
-def test_a_job_that_only_proposes_keeps_no_result(held: Held) -> None:
-    asked = claim(held, None, only_propose=True)
-    result = perform(held, asked)
-    version = held.bank(BankName("default", 1)).version()
+def test_a_job_that_only_proposes_keeps_no_result(resources: Resources) -> None:
+    asked = claim(resources, None, only_propose=True)
+    result = perform(resources, asked)
+    version = resources.bank(BankName("default", 1)).version()
     assert set(result) == {"proposals", "bank_version"}
     assert result["bank_version"] == {"additions": version.additions, "removals": version.removals}
     assert {proposal["noun"] for proposal in result["proposals"]["categories"]} <= set(NOUNS)
-    assert not result_folder(held.settings, "job", 1).exists()
+    assert not result_folder(resources.settings, "job", 1).exists()
 
 
-def test_what_was_proposed_before_is_told_beside_categories(held: Held, tmp_path: Path) -> None:
-    proposals = perform(held, claim(held, None, only_propose=True))["proposals"]
-    asked = claim(held, [{"name": "ball"}, {"name": "sky"}], explain=True)
+def test_what_was_proposed_before_is_told_beside_categories(resources: Resources, tmp_path: Path) -> None:
+    proposals = perform(resources, claim(resources, None, only_propose=True))["proposals"]
+    asked = claim(resources, [{"name": "ball"}, {"name": "sky"}], explain=True)
     asked.input["proposals"] = proposals
-    assert perform(held, asked)["proposals"] == proposals
-    files = write_image_files(picture(held, asked), tmp_path, FILES)
+    assert perform(resources, asked)["proposals"] == proposals
+    files = write_image_files(picture(resources, asked), tmp_path, FILES)
     assert json.loads(files["evidence"].read_text())["proposals"] == proposals
 
 
-def test_files_for_all_images_need_the_same_categories_in_each(held: Held, tmp_path: Path) -> None:
+def test_files_for_all_images_need_the_same_categories_in_each(resources: Resources, tmp_path: Path) -> None:
     pictures = []
     for number, categories in enumerate(([{"name": "ball"}], [{"name": "sky"}])):
-        asked = claim(held, categories)
+        asked = claim(resources, categories)
         asked = Claim(**{**vars(asked), "job_id": f"job {number}"})
-        perform(held, asked)
-        pictures.append(picture(held, asked, f"image-{number}"))
+        perform(resources, asked)
+        pictures.append(picture(resources, asked, f"image-{number}"))
     with pytest.raises(InputError, match="files for all images hold those of one list; leave out coco"):
         write_collections(pictures, tmp_path / "out", ("coco",))
     assert not (tmp_path / "out").exists()

@@ -11,7 +11,7 @@ from freeda_svc.segmentation import Segmenter, encoding
 from freeda_svc.settings import Settings
 from freeda_svc.workers import becoming_able, warming
 from freeda_svc.workers.ability import begin_ability, read_ability
-from freeda_svc.workers.held import Held
+from freeda_svc.workers.resources import Resources
 from freeda_svc.workers.trial import try_parts
 from freeda_svc.workers.warming import warm_up
 from tests.made_prototypes import make_prototype
@@ -20,8 +20,8 @@ FIRST = BankName("default", 1)
 
 
 @pytest.fixture
-def held(make_settings: Callable[..., Settings], tiny_pack_folder: Path) -> Iterator[Held]:
-    made = Held(make_settings(pack=str(tiny_pack_folder)))
+def resources(make_settings: Callable[..., Settings], tiny_pack_folder: Path) -> Iterator[Resources]:
+    made = Resources(make_settings(pack=str(tiny_pack_folder)))
     yield made
     made.close()
 
@@ -41,70 +41,74 @@ def segmented(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     return sizes
 
 
-def _fill(held: Held) -> None:
+def _fill(resources: Resources) -> None:
     generator = np.random.default_rng(0)
-    key, vector = (generator.normal(size=part.dimension) for part in (held.pack.image_text, held.pack.backbone))
-    store = held.bank(FIRST)
+    key, vector = (
+        generator.normal(size=part.dimension) for part in (resources.pack.image_text, resources.pack.backbone)
+    )
+    store = resources.bank(FIRST)
     store.add([make_prototype("ball", key=key, vector=vector, pack=store.pack)])
-    held.let_go(FIRST)
+    resources.let_go(FIRST)
 
 
-def test_a_window_is_segmented_with_the_bank_which_is_let_go(held: Held, segmented: list[tuple[int, int]]) -> None:
-    _fill(held)
-    left = held.settings.worker_lock.with_suffix(".warming")
+def test_a_window_is_segmented_with_the_bank_which_is_let_go(
+    resources: Resources, segmented: list[tuple[int, int]]
+) -> None:
+    _fill(resources)
+    left = resources.settings.worker_lock.with_suffix(".warming")
     (left / "result").mkdir(parents=True)  # by a process that was killed
-    warm_up(held)
-    window = held.pack.parameters.segmentation.window
+    warm_up(resources)
+    window = resources.pack.parameters.segmentation.window
     assert segmented == [(window, window)]
-    assert not held.is_open(FIRST)
+    assert not resources.is_open(FIRST)
     assert not left.exists()
 
 
-def test_a_bank_that_is_open_stays_open(held: Held) -> None:
-    _fill(held)
-    held.bank(FIRST)
-    warm_up(held)
-    assert held.is_open(FIRST)
+def test_a_bank_that_is_open_stays_open(resources: Resources) -> None:
+    _fill(resources)
+    resources.bank(FIRST)
+    warm_up(resources)
+    assert resources.is_open(FIRST)
 
 
 @pytest.mark.parametrize("made", [False, True])
 def test_without_a_prototype_models_and_superpixels_are_warm(
-    held: Held, monkeypatch: pytest.MonkeyPatch, made: bool
+    resources: Resources, monkeypatch: pytest.MonkeyPatch, made: bool
 ) -> None:
     if made:
-        held.create(FIRST)
+        resources.create(FIRST)
     cut: list[tuple[int, ...]] = []
     real = encoding.cut_superpixels
     monkeypatch.setattr(encoding, "cut_superpixels", lambda crop, given: (cut.append(crop.shape), real(crop, given))[1])
-    warm_up(held)
-    window = held.pack.parameters.segmentation.window
+    warm_up(resources)
+    window = resources.pack.parameters.segmentation.window
     assert cut == [(window, window, 3)]
-    assert not held.is_open(FIRST)
+    assert not resources.is_open(FIRST)
 
 
 def test_what_goes_wrong_keeps_nobody_from_working(
-    held: Held, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    resources: Resources, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(_held: Held) -> None:
+    def fail(_held: Resources) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(warming, "_segment_one", fail)
-    assert all(tried.works for tried in try_parts(held.settings, held, warm=True))
+    assert all(tried.works for tried in try_parts(resources.settings, resources, warm=True))
     assert "the first image will take longer than others" in "".join(capsys.readouterr())
 
 
-def test_a_worker_of_images_is_warm_before_it_is_able(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_of_images_is_warm_before_it_is_able(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
     able: list[bool] = []
 
-    def look(_held: Held) -> None:
-        found = read_ability(held.settings)
+    def look(_held: Resources) -> None:
+        found = read_ability(resources.settings)
         assert found is not None
         able.append(found.able)
 
     monkeypatch.setattr(warming, "warm_up", look)
-    begin_ability(held.settings, 1)
-    becoming_able.become_able(held, 1)  # one that serves no images
+    begin_ability(resources.settings, 1)
+    becoming_able.become_able(resources, 1)  # one that serves no images
     assert able == []
-    begin_ability(held.settings, 1)
-    becoming_able.become_able(held, 1, segments=True)
+    begin_ability(resources.settings, 1)
+    becoming_able.become_able(resources, 1, segments=True)
     assert able == [False]

@@ -130,16 +130,16 @@ def _submit(settings: Settings, move: Move, priority: Priority) -> str:
 
 
 def _do_here(settings: Settings, move: Move, *, quiet: bool) -> dict[str, Any]:
-    from freeda_svc.workers import Held, perform_move  # noqa: PLC0415 - only a command that waits needs it
+    from freeda_svc.workers import Resources, perform_move  # noqa: PLC0415 - only a command that waits needs it
 
-    held = Held(settings)
+    resources = Resources(settings)
     try:
         with shown_progress(move.kind, unit=UNIT, quiet=quiet) as report:
-            return perform_move(held, move, report)
+            return perform_move(resources, move, report)
     except KeyboardInterrupt:
         raise Interrupted(f"Interrupted; the same command continues the {move.kind}.") from None
     finally:
-        held.close()
+        resources.close()
 
 
 class _ServiceWatch:

@@ -26,13 +26,13 @@ SECONDS_AN_IMAGE = 0.01
 NOUNS = ("dog", "cat", "cow", "tree", "house", "road")
 
 
-def use_in(held: ModuleType) -> None:
-    """Change ``freeda_svc.workers.held`` so that its processes use these models."""
-    held.Held.pack = property(lambda self: _pack(self.settings.pack))
-    held.Held.builder = property(lambda self: QuickBuilder(self.pack))
-    held.Held.prepare = lambda self, kind: None
-    held.Held.try_models = lambda self, *, generator=False: None
-    held.Held.segmenter = lambda self, bank: QuickSegmenter(self.pack, self.bank(bank), str(bank))
+def use_in(resources: ModuleType) -> None:
+    """Change ``freeda_svc.workers.resources`` so that its processes use these models."""
+    resources.Resources.pack = property(lambda self: _pack(self.settings.pack))
+    resources.Resources.builder = property(lambda self: QuickBuilder(self.pack))
+    resources.Resources.prepare = lambda self, kind: None
+    resources.Resources.try_models = lambda self, *, generator=False: None
+    resources.Resources.segmenter = lambda self, bank: QuickSegmenter(self.pack, self.bank(bank), str(bank))
     # What it imports needs torch, which takes longer to import than everything else together.
     sys.modules["freeda_svc.segmentation.evidence_plain"] = SimpleNamespace(  # type: ignore[assignment]
         proposal_values=None, evidence_values=None

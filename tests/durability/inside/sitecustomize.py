@@ -30,7 +30,7 @@ def _use_quick_models(module: ModuleType) -> None:
 
 
 if os.environ["DISTURBED_MODELS"] == "quick":
-    CHANGES["freeda_svc.workers.held"] = _use_quick_models
+    CHANGES["freeda_svc.workers.resources"] = _use_quick_models
 
 
 class Changer(importlib.abc.MetaPathFinder):

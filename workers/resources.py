@@ -23,7 +23,7 @@ BANK_PATIENCE_SECONDS = 10.0
 """A process that was killed an instant ago may still hold the bank."""
 
 
-class Held:
+class Resources:
     """The models and the banks of one process, as long as it lives."""
 
     def __init__(self, settings: Settings, *, broker_url: str = "") -> None:

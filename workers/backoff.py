@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 log = logger(__name__)
 
 
-class Patience:
+class Backoff:
     """Waits half a second, then twice as long each time, until something has worked."""
 
     def __init__(
@@ -45,7 +45,7 @@ class Patience:
         seconds, self._next = self._next, min(2 * self._next, self._longest)
         self._sleep(seconds)
 
-    def calm(self) -> None:
+    def reset(self) -> None:
         """Begin with the shortest time again: what was missed is there."""
         self._next = FIRST_SECONDS
 
@@ -60,22 +60,22 @@ def wait_until(is_so: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def until_available(action: Callable[[], Result], what: str, patience: Patience) -> Result:
+def until_available(action: Callable[[], Result], what: str, backoff: Backoff) -> Result:
     """Do something as soon as the parts that it needs answer.
 
     Args:
         action: raises ``UnavailableError`` while they do not.
         what: for the log.
-        patience: waits between tries.
+        backoff: waits between tries.
     """
     while True:
         try:
             result = action()
         except UnavailableError as error:
             log.warning("waiting for a part that does not answer", what=what, reason=str(error))
-            patience.wait()
+            backoff.wait()
         else:
-            patience.calm()
+            backoff.reset()
             return result
 
 

@@ -3,17 +3,17 @@ import errno
 import pytest
 
 from freeda_svc.errors import BusyError, InputError, NotFoundError, UnavailableError
-from freeda_svc.workers.patience import LONGEST_SECONDS, Patience, may_pass, until_available, wait_until
+from freeda_svc.workers.backoff import LONGEST_SECONDS, Backoff, may_pass, until_available, wait_until
 
 
 def test_it_waits_longer_each_time_and_calms_down_when_something_works() -> None:
     waited: list[float] = []
-    patience = Patience(waited.append)
+    backoff = Backoff(waited.append)
     for _ in range(9):
-        patience.wait()
+        backoff.wait()
     assert waited == [0.5, 1, 2, 4, 8, 16, LONGEST_SECONDS, LONGEST_SECONDS, LONGEST_SECONDS]
-    patience.calm()
-    patience.wait()
+    backoff.reset()
+    backoff.wait()
     assert waited[-1] == 0.5
 
 
@@ -27,8 +27,8 @@ def test_it_tries_until_the_part_answers() -> None:
             raise answer
         return answer
 
-    patience = Patience(waited.append)
-    assert until_available(ask, "asking", patience) == "there"
+    backoff = Backoff(waited.append)
+    assert until_available(ask, "asking", backoff) == "there"
     assert waited == [0.5, 1]
 
 
@@ -44,7 +44,7 @@ def test_other_errors_are_not_waited_for() -> None:
         raise InputError("wrong")
 
     with pytest.raises(InputError):
-        until_available(ask, "asking", Patience(lambda _seconds: None))
+        until_available(ask, "asking", Backoff(lambda _seconds: None))
 
 
 @pytest.mark.parametrize(
