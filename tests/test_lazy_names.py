@@ -12,7 +12,7 @@ from freeda_svc.lazy_names import names_from
 
 ROOMS = (
     *("batches", "captions", "demo", "encoders", "evaluation", "images", "jobs", "miniature", "outputs", "packs"),
-    *("parameters", "segmentation", "vocabularies"),
+    *("parameters", "prototypes", "segmentation", "vocabularies"),
 )
 SQL, SETTINGS, IMAGES = {"sqlalchemy", "alembic"}, {"pydantic", "structlog"}, {"PIL", "skimage", "scipy"}
 MODELS, QUEUE = {"torch", "transformers", "open_clip", "diffusers", "spacy", "numba"}, {"redis", "celery", "kombu"}

@@ -82,8 +82,8 @@ def test_nobody_guesses_on_what_a_mask_was_drawn(tmp_path: Path, orientation: in
     ("images", "masks", "message"),
     [
         ([], [], "no images were given"),
-        (["a.png"], ["m.png", "m.png"], "1 images and 2 masks were given"),
-        (["a.png", "a.png"], ["m.png"], "2 images and 1 masks were given"),
+        (["a.png"], ["m.png", "m.png"], "1 image and 2 masks were given"),
+        (["a.png", "a.png"], ["m.png"], "2 images and 1 mask were given"),
         (["none.png"], ["m.png"], "no such image file: {}/none.png"),
         (["text.png"], ["m.png"], "{}/text.png is not an image"),
         (["a.png"], ["none.png"], "no such image file: {}/none.png"),

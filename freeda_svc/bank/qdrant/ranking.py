@@ -16,7 +16,7 @@ _MORE_TO_SEE_TIES = 16
 
 
 @dataclass(frozen=True, eq=False)
-class Ranking:
+class RankedKeys:
     """What is nearest to one query, without the prototypes themselves; fields as in `Neighbours`."""
 
     ids: tuple[str, ...]
@@ -44,7 +44,7 @@ class Ranking:
         )
 
 
-def rank(engine: Engine, search: Search) -> list[Ranking]:
+def rank(engine: Engine, search: Search) -> list[RankedKeys]:
     """Rank what is nearest to each query; of points with the last score, those with the smallest ids are in.
 
     Args:
@@ -73,7 +73,7 @@ def _goes_on(hits: Sequence[Hit], k: int, limit: int) -> bool:
     return len(scores) == limit and bool(scores[k - 1] == scores[-1])
 
 
-def _ranked(hits: Sequence[Hit], k: int, place: str) -> Ranking:
+def _ranked(hits: Sequence[Hit], k: int, place: str) -> RankedKeys:
     ids = np.array([hit.id for hit in hits])
     scores = _scores(hits)
     # By score, falling, and among equal ones by id.
@@ -83,7 +83,7 @@ def _ranked(hits: Sequence[Hit], k: int, place: str) -> Ranking:
         origins = tuple(hits[position].payload["origin"] for position in best)
     except KeyError as error:  # such as a register, which has no vector to be found by
         raise InputError(f"{place} is damaged (a search finds what has no {error}): {REPAIR}") from error
-    return Ranking(ids=tuple(ids[best].tolist()), scores=scores[best], nouns=nouns, origins=origins)
+    return RankedKeys(ids=tuple(ids[best].tolist()), scores=scores[best], nouns=nouns, origins=origins)
 
 
 def _scores(hits: Sequence[Hit]) -> npt.NDArray[np.float32]:

@@ -25,7 +25,7 @@ from freeda_svc.bank.qdrant.layout import (
     public_payload,
     vector_of,
 )
-from freeda_svc.bank.qdrant.ranking import Ranking, rank
+from freeda_svc.bank.qdrant.ranking import RankedKeys, rank
 from freeda_svc.bank.search_modes import Approximate
 from freeda_svc.bank.store import ALL, BankStats, Neighbours, Payload, Selection, Version
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError
@@ -249,7 +249,7 @@ class QdrantStore:
             found.update((p.id, vector_of(p, name)) for p in points if name != APPEARANCE or has_appearance(p))
         return found
 
-    def _neighbours(self, rankings: Sequence[Ranking]) -> list[Neighbours]:
+    def _neighbours(self, rankings: Sequence[RankedKeys]) -> list[Neighbours]:
         distinct = list(dict.fromkeys(identifier for ranking in rankings for identifier in ranking.ids))
         vectors = self._vectors_of(distinct, PROTOTYPE)
         return [ranking.with_vectors(vectors, self.vector_dimension) for ranking in rankings]
