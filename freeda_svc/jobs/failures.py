@@ -7,9 +7,9 @@ from sqlalchemy import and_, select
 
 from freeda_svc.jobs.control import find_job
 from freeda_svc.jobs.database import reading
-from freeda_svc.jobs.item_names import item_name
 from freeda_svc.jobs.states import ItemState
 from freeda_svc.jobs.tables import Attempt, WorkItem
+from freeda_svc.jobs.units import item_name
 from freeda_svc.settings import Settings
 
 

@@ -12,10 +12,9 @@ from sqlalchemy.orm import Session
 
 from freeda_svc.jobs.control import find_job, get_job
 from freeda_svc.jobs.database import reading
-from freeda_svc.jobs.item_names import item_name
 from freeda_svc.jobs.states import EventKind, ItemState, JobKind, JobState, Priority
 from freeda_svc.jobs.tables import Attempt, Event, Job, WorkItem, now
-from freeda_svc.jobs.units import Units, count_units
+from freeda_svc.jobs.units import Units, count_units, item_name
 from freeda_svc.settings import Settings
 
 RECENT_ATTEMPTS = 50

@@ -8,9 +8,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from freeda_svc.jobs.database import reading
-from freeda_svc.jobs.item_names import item_name
 from freeda_svc.jobs.states import OPEN_ITEM_STATES, AttemptOutcome, ItemState, JobKind, Priority
 from freeda_svc.jobs.tables import Attempt, WorkItem, now
+from freeda_svc.jobs.units import item_name
 from freeda_svc.settings import Settings
 
 THROUGHPUT_MINUTES = 5

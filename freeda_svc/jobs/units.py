@@ -1,6 +1,8 @@
-"""What people count of a job: captions, exemplars, images or prototypes, not the items that it was cut into."""
+"""What people count of a job (captions, exemplars, images, prototypes, not its items), and what an item is called."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -65,3 +67,15 @@ def count_units(session: Session, job: Job, *, items: int, ended_items: int, los
     ended += sum(int((result or {}).get(SO_FAR, 0)) for result in session.scalars(running))
     ended = min(max(ended, 0), total)
     return Units(name, total, ended, max(ended - lost, 0))
+
+
+def item_name(given: Mapping[str, Any]) -> str:
+    """Return the image's file name, what is moved, or how many captions or exemplars an item holds.
+
+    >>> item_name({"captions": ["a cat", "a dog"]})
+    '2 captions'
+    """
+    if "name" in given:
+        return str(given["name"])
+    kind = "exemplars" if "exemplars" in given else "captions"
+    return f"{len(given.get(kind, ()))} {kind}"
