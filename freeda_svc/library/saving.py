@@ -76,7 +76,7 @@ def save_results(
     if not is_path(folder):
         raise InputError(f"files go to a folder, given by its path, not to {described(folder)}")
     out = to_path(folder)
-    chosen = _check_formats(formats)
+    chosen = check_files(formats)
     collections = [name for name in chosen if files_for_all([name])]
     written: list[Path] = []
     pictures: list[Picture] = []
@@ -100,7 +100,12 @@ def save_results(
     return written
 
 
-def _check_formats(formats: Iterable[str] | None) -> tuple[str, ...]:
+def check_files(formats: Iterable[str] | None) -> tuple[str, ...]:
+    """Check which files a person asks for; mask, overlay and summary where nobody says.
+
+    Raises:
+        InputError: they are no list of formats, or there is no such format here.
+    """
     names = [] if formats is None else read_formats(formats)
     if formats is not None and not names:
         raise InputError(f"no format is given; the formats are {', '.join(FORMATS)}")

@@ -1,12 +1,15 @@
 """Segmenting images into categories given as text."""
 
+import os
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from freeda_svc.batches import ImageOutcome, find_images, segment_images
 from freeda_svc.errors import InputError
-from freeda_svc.images import LoadedImage, each_image
+from freeda_svc.images import LoadedImage, each_image, load_visible
 from freeda_svc.library.arguments import (
     CategoriesLike,
     ImageLike,
@@ -14,15 +17,15 @@ from freeda_svc.library.arguments import (
     described,
     read_categories,
     read_image,
+    to_path,
 )
 from freeda_svc.library.bank import Bank
 from freeda_svc.library.progress import Advance, progress_bar
 from freeda_svc.library.result import Result
+from freeda_svc.library.saving import check_files
 from freeda_svc.parameters import SegmentationOverrides, SegmentationParameters
+from freeda_svc.segmentation import Category
 from freeda_svc.segmentation import Segmenter as Predictor
-
-if TYPE_CHECKING:
-    from freeda_svc.segmentation import Segmentation
 
 
 class Segmenter:
@@ -85,24 +88,37 @@ class Segmenter:
         numbers = self._parameters(parameters, changes)
         checked = read_categories(categories)
         read = read_image(image, numbers.fill_transparent, many="segment_many")
-        return self._result(self._open().segment(read.image, checked, numbers), read)
+        return Result(self._open().segment(read.image, checked, numbers), read.image.pixels, read.name)
 
     def segment_many(
         self,
-        images: Iterable[ImageLike],
+        images: str | os.PathLike[str] | Iterable[ImageLike],
         categories: CategoriesLike,
         parameters: SegmentationParameters | None = None,
         *,
+        out: str | os.PathLike[str] | None = None,
+        formats: Iterable[str] | None = None,
+        resume: bool = True,
+        recursive: bool = False,
         progress: bool = True,
         skip_broken: bool = False,
         **changes: Any,  # noqa: ANN401 - checked where they are applied
     ) -> Iterator[Result]:
         """Segment several images into the same categories, their windows together through the models.
 
+        With ``out`` the files of each image are written before its result is returned, as `freeda segment --out` does:
+        a loop that was left or interrupted goes on where it was when it is repeated.
+
         Args:
-            images: as ``segment`` takes them; taken a few at a time.
+            images: a folder of images, or several images as ``segment`` takes one (with ``out``: paths); of a
+                list or an iterator a few are read at a time.
             categories: as ``segment`` takes them.
             parameters: as ``segment`` takes them.
+            out: a folder that files are written to; none are when None.
+            formats: which files, as ``save_results`` takes them; they need ``out``.
+            resume: pass over images whose files are in ``out`` already, made from the same image, categories,
+                parameters and bank; there is no result of them.
+            recursive: whether the folders inside of ``images`` are looked into.
             progress: whether a bar is shown.
             skip_broken: warn of images that cannot be read, and go on with the others.
             **changes: as ``segment`` takes them.
@@ -111,26 +127,73 @@ class Segmenter:
             An iterator over the results, in order. Results are large: save or reduce each before the next one.
 
         Raises:
-            InputError: an argument is not usable, at once; an image cannot be read, when its turn comes.
-            UnavailableError: the bank does not answer.
+            InputError: an argument is not usable or the folder has no images, at once; an image cannot be read, when
+                its turn comes.
+            UnavailableError: the bank does not answer, or files cannot be written.
         """
         numbers = self._parameters(parameters, changes)
         checked = read_categories(categories)
-        chosen = each_image(images)
-        total = len(images) if isinstance(images, list | tuple) else None
         predictor = self._open()
+        if out is None and formats is not None:
+            raise InputError("formats are of files, which need a folder: give it as out")
+        if out is None and not isinstance(images, str | os.PathLike):
+            chosen = each_image(images)
+            total = len(images) if isinstance(images, list | tuple) else None
+            return self._in_memory(predictor, chosen, total, checked, numbers, progress=progress, skip=skip_broken)
+        found = find_images(_paths(images), recursive=recursive)
+        if found.problems and not (skip_broken and found.images):
+            raise InputError(found.problems[0])
+        for problem in found.problems:
+            warnings.warn(f"left out: {problem}", stacklevel=2)
+        outcomes = segment_images(
+            predictor,
+            found.images,
+            checked,
+            numbers,
+            out=None if out is None else to_path(out),
+            formats=() if formats is None else check_files(formats),
+            resume=resume,
+        )
+        return self._from_files(outcomes, len(found.images), numbers, progress=progress, skip=skip_broken)
 
-        def results() -> Iterator[Result]:
-            waiting: deque[NamedImage] = deque()
-            with progress_bar("segment", total, "image", shown=progress) as advance:
-                loaded = _read_ahead(
-                    chosen, waiting, numbers.fill_transparent, on_broken=advance if skip_broken else None
-                )
-                for segmentation in predictor.segment_many(loaded, checked, numbers):
-                    advance()
-                    yield self._result(segmentation, waiting.popleft())
+    def _in_memory(
+        self,
+        predictor: Predictor,
+        images: Iterator[ImageLike],
+        total: int | None,
+        categories: tuple[Category, ...],
+        numbers: SegmentationParameters,
+        *,
+        progress: bool,
+        skip: bool,
+    ) -> Iterator[Result]:
+        waiting: deque[NamedImage] = deque()
+        with progress_bar("segment", total, "image", shown=progress) as advance:
+            loaded = _read_ahead(images, waiting, numbers.fill_transparent, on_broken=advance if skip else None)
+            for segmentation in predictor.segment_many(loaded, categories, numbers):
+                advance()
+                read = waiting.popleft()
+                yield Result(segmentation, read.image.pixels, read.name)
 
-        return results()
+    def _from_files(
+        self,
+        outcomes: Iterator[ImageOutcome],
+        total: int,
+        numbers: SegmentationParameters,
+        *,
+        progress: bool,
+        skip: bool,
+    ) -> Iterator[Result]:
+        with progress_bar("segment", total, "image", shown=progress) as advance:
+            for outcome in outcomes:
+                advance()
+                if outcome.error and not skip:
+                    raise InputError(outcome.error)
+                if outcome.error:
+                    warnings.warn(f"left out: {outcome.error}", stacklevel=2)
+                elif outcome.segmentation is not None:
+                    pixels = load_visible(outcome.image.path, numbers.fill_transparent).pixels
+                    yield Result(outcome.segmentation, pixels, outcome.image.name)
 
     def __repr__(self) -> str:
         return f"<Segmenter with {self._bank!r}>"
@@ -151,8 +214,24 @@ class Segmenter:
         changed: SegmentationParameters = SegmentationOverrides.read(changes).over(parameters)
         return changed
 
-    def _result(self, segmentation: "Segmentation", read: NamedImage) -> Result:
-        return Result(segmentation, read.image.pixels, read.name)
+
+def _paths(images: str | os.PathLike[str] | Iterable[ImageLike]) -> list[Path]:
+    """Return the paths of image files, or of one folder of them.
+
+    Raises:
+        InputError: they are something else.
+    """
+    if isinstance(images, str | os.PathLike):
+        path = to_path(images)
+        if not path.is_dir():
+            raise InputError(f"expected a folder of images or a list of images, not {described(images)}")
+        return [path]
+    paths = []
+    for image in each_image(images):
+        if not isinstance(image, str | os.PathLike):
+            raise InputError(f"images whose files are written to a folder are given by paths, not {described(image)}")
+        paths.append(to_path(image))
+    return paths
 
 
 def _read_ahead(

@@ -1,4 +1,5 @@
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -162,6 +163,46 @@ def test_several_images_in_order(
     assert "3/3" in capsys.readouterr().err
     assert list(segmenter.segment_many(iter([pixels]), CATEGORIES, k=3, progress=False)) == [results[0]]
     assert capsys.readouterr().err == ""
+
+
+def test_a_folder_is_segmented_and_goes_on_where_it_was(
+    segmenter: freeda_svc.Segmenter, pixels: Pixels, tmp_path: Path
+) -> None:
+    folder, out = tmp_path / "photos", tmp_path / "masks"
+    (folder / "more").mkdir(parents=True)
+    for name in ("a.png", "b.png", "more/c.png"):
+        Image.fromarray(pixels).save(folder / name)
+    assert [found.name for found in segmenter.segment_many(folder, CATEGORIES, progress=False)] == ["a.png", "b.png"]
+    loop = segmenter.segment_many(folder, CATEGORIES, out=out, formats=["mask", "coco"], recursive=True)
+    first = next(loop)
+    assert (first.name, first == segmenter.segment(folder / "a.png", CATEGORIES)) == ("a.png", True)
+    loop.close()
+    assert (out / "a.mask.png").is_file()
+    rest = [
+        found.name
+        for found in segmenter.segment_many(str(folder), CATEGORIES, out=out, formats=["mask", "coco"], recursive=True)
+    ]
+    assert "a.png" not in rest
+    assert rest[-1] == "more/c.png"
+    assert len(json.loads((out / "coco.json").read_bytes())["images"]) == 3
+    paths = [folder / "a.png", str(folder / "b.png")]
+    again = segmenter.segment_many(paths, CATEGORIES, out=out, formats=["mask"], resume=False, progress=False)
+    assert len(list(again)) == 2
+
+
+def test_what_is_no_folder_of_images_is_refused(
+    segmenter: freeda_svc.Segmenter, pixels: Pixels, photo: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "none").mkdir()
+    for given, options, message in (
+        (photo, {}, "expected a folder of images or a list of images, not the path"),
+        (tmp_path / "none", {}, "has no images"),
+        ([pixels], {"out": tmp_path / "out"}, "are given by paths, not a ndarray of shape"),
+        ([pixels], {"formats": ["mask"]}, "formats are of files, which need a folder"),
+        ([photo], {"out": tmp_path / "out", "formats": ["maks"]}, "there is no format 'maks'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            segmenter.segment_many(given, CATEGORIES, **options)
 
 
 @pytest.mark.parametrize("images", [None, np.zeros((4, 4, 3), dtype=np.uint8), b"bytes", 3])
