@@ -26,8 +26,8 @@ def indented_commands(path: Path, heading: str) -> list[str]:
 
 def fenced_commands(path: Path) -> list[str]:
     """The commands in the blocks of a document that are fenced as ``sh``."""
-    blocks = re.findall(r"^```sh\n(.*?)^```$", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    return [line for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```$", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.strip()]
 
 
 @dataclass
