@@ -16,7 +16,7 @@ from freeda_svc.bank.qdrant.lock import FolderLock
 from freeda_svc.cli.bank import moving
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.prototypes import Prototype
-from freeda_svc.workers import held
+from freeda_svc.workers import resources
 from tests.made_prototypes import make_prototype
 
 Freeda = Callable[..., Any]
@@ -188,7 +188,7 @@ def test_an_interrupted_import_is_continued_by_the_same_command(
 def test_a_bank_that_another_process_holds_is_told_in_one_line(
     freeda: Freeda, archive: Path, banks: EmbeddedBanks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held, "BANK_PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(resources, "BANK_PATIENCE_SECONDS", 0.2)
     with ExitStack() as another_process:
         another_process.callback(FolderLock(banks.place(BankName("default", 1))).release)
         for command in (("export", archive.parent / "b"), ("import", archive)):
