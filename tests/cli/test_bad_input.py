@@ -199,7 +199,7 @@ def _files(folder: Path) -> list[str]:
         (
             "segment {in}/scene-0.png -c ball --beta 2",
             2,
-            "Invalid value for '--beta': 2.0 is not in the range 0<=x<=1. See `freeda segment --help`.",
+            "Invalid value for '--beta': beta is 2, but must be a number from 0 to 1. See `freeda segment --help`.",
         ),
         (
             "segment {in}/scene-0.png -c ball --resume",
