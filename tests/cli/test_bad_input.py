@@ -195,7 +195,7 @@ def _files(folder: Path) -> list[str]:
             "segment {in}/scene-0.png -c a --local tanh",
             2,
             "Invalid value for '--local': local_similarity is 'tanh', but must be one of sigmoid, cosine. "
-            f"{SEE_SEGMENT}",
+            + SEE_SEGMENT,
         ),
         (
             "segment {in}/scene-0.png -c ball --beta 2",
