@@ -143,3 +143,31 @@ def test_a_small_demonstration_runs_from_another_folder(installed: Path, tmp_pat
     assert report["prototypes"] > report["images_generated"] > 30
     assert report["miou"] > report["ablation"]["random_prototypes"] + 0.2
     assert {"gallery.png", "report.json", "masks"} <= {path.name for path in (tmp_path / "demo-output").iterdir()}
+
+
+TYPED_EXAMPLE = """
+import freeda_svc
+
+with freeda_svc.open_bank("photos", pack="miniature") as bank:
+    added: freeda_svc.Added = bank.add_captions(["a boat on the water"], progress=False)
+    model = freeda_svc.Segmenter(bank)
+    result: freeda_svc.Result = model.segment("photo.jpg", ["boat|ship", "water"], k=20)
+    pixels: int = int(result.mask("water").sum())
+    for result in model.segment_many("photos", ["boat"], out="masks"):
+        print(result.labels.shape, freeda_svc.__version__.upper())
+    names: list[str] = bank.nouns()
+    freeda_svc.Segmentor(bank)
+"""
+
+
+def test_an_installed_wheel_shows_its_types(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "example.py").write_text(TYPED_EXAMPLE)
+    mypy = (sys.executable, "-m", "mypy", "--strict", "--config-file=", "--no-error-summary")
+    done = subprocess.run(
+        [*mypy, f"--python-executable={installed / 'python'}", f"--cache-dir={tmp_path / 'cache'}", "example.py"],
+        cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    errors = [line for line in done.stdout.splitlines() if ": error: " in line]
+    assert len(errors) == 2, done.stdout + done.stderr
+    assert "dict[str, int]" in errors[0]
+    assert 'Module has no attribute "Segmentor"' in errors[1]
