@@ -125,7 +125,7 @@ def test_parameters_change_a_result_and_are_those_of_the_pack_otherwise(
     ("given", "named", "message"),
     [
         (({"beta": 1.0},), {}, "parameters are given by name, such as .*k=350.*, not as dict of length 1"),
-        ((), {"betta": 1.0}, "betta.*beta, k, short_side"),
+        ((), {"betta": 1.0}, "there is no parameter 'betta'; did you mean beta"),
         ((), {"beta": 7}, "beta"),
         ((), {"k": "many"}, "k.*'many'"),
     ],
