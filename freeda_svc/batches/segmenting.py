@@ -164,7 +164,7 @@ class _Task:
         return ImageOutcome(self.image, was_older=self.was_older, was_otherwise=self.was_otherwise, **values)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Batch:
     """One call of ``segment_images``; the attributes are its arguments, checked."""
 

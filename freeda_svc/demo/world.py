@@ -33,7 +33,7 @@ class DemoPlan:
     extension_noun: str = "moon"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LabelledScene:
     """A scene on disk and what it truly shows: labels are indices into ``NOUNS``, (64, 64) uint8."""
 

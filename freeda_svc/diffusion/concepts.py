@@ -21,7 +21,7 @@ from freeda_svc.diffusion.observing import Attended
 from freeda_svc.diffusion.token_attention import Arrangement
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Concepts:
     """How a family makes concepts.
 

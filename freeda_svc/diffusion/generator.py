@@ -42,7 +42,7 @@ class GenerationSettings(Protocol):
         """Which attention tells where nouns are."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GeneratedImage:
     """An image with what is known about how it came to be.
 

@@ -20,7 +20,7 @@ from freeda_svc.errors import InputError
 _ARGUMENTS = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")  # of torch's function, in order
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Attended:
     """What a layer's attention was computed from, and what it gave.
 

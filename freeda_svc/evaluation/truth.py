@@ -53,7 +53,7 @@ def check_same_size(seen: tuple[int, ...], labelled: tuple[int, ...], image: Lab
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TruePixels:
     """What the label maps of some images hold.
 

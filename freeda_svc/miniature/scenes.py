@@ -34,7 +34,7 @@ HARD = SceneStyle(things=(1, 3), half_width=(8.0, 14.0))
 CROWDED = SceneStyle(things=(3, 6), half_width=(6.0, 16.0))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scene:
     """A painted scene.
 

@@ -121,7 +121,7 @@ class KeptResult:
             return {name: arrays[name] for name in arrays.files}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Picture:
     """A segmented image that is to be exported.
 

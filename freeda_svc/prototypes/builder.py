@@ -197,7 +197,7 @@ class PrototypeBuilder:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Pooled:
     """A noun of an image with a usable vector, key and score; ``number`` is its place among the image's nouns."""
 

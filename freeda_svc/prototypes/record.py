@@ -19,7 +19,7 @@ UNIT_LENGTH_TOLERANCE = 1e-3
 """How far the length of an appearance may be from 1: rounding its values to float16 changes it by 5e-4 at most."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prototype:
     """One noun of one generated image, as it is stored in the bank.
 

@@ -29,7 +29,7 @@ MOST_WINDOWS_AT_ONCE = 32
 Crop = npt.NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EncodedWindow:
     """The features, the embedding and the superpixels of a window.
 

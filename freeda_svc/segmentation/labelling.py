@@ -29,7 +29,7 @@ Band = tuple[slice, torch.Tensor, torch.Tensor, torch.Tensor]
 the highest score of each category at any pixel of the scaled image that is read."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Axis:
     """The cells between neighbours along one axis that pixels of the image lie in.
 

@@ -17,7 +17,7 @@ SCORES_AT_ONCE = 16_000_000
 """How many scores (categories x pixels) are in memory at once, 64 MB of float32."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Merged:
     """An image whose windows are merged.
 

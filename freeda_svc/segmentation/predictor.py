@@ -47,7 +47,7 @@ class _Stopwatch:
         self.seconds[step] = self.seconds.get(step, 0.0) + seconds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _PendingImage:
     """An image whose windows have not all been encoded yet.
 

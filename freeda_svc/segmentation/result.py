@@ -37,7 +37,7 @@ class CategoryScore:
     absent: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Segmentation:
     """A segmented image.
 

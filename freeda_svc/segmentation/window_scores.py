@@ -9,7 +9,7 @@ from freeda_svc.segmentation.regions import pool_regions
 from freeda_svc.segmentation.scoring import Compare, Ensemble, cosine
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WindowScores:
     """The scores of a window; those of pixels are made only where they are asked for.
 

@@ -77,7 +77,7 @@ def build_scheduler() -> DDIMScheduler:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _LatentPool:
     """Latents of every scene and its mirror image, (2N, 4, 16, 16) float32, and token ids, (2N, L) int64."""
 

@@ -12,7 +12,7 @@ from freeda_svc.miniature.scenes import NOUNS, SceneStyle, paint_scene
 TRAINING_SPLIT, VALIDATION_SPLIT, TEST_SPLIT = 0, 1, 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ScenePool:
     """Scenes as arrays.
 
