@@ -119,7 +119,7 @@ def _files(folder: Path) -> list[str]:
         (
             "bank add-exemplars --noun moon --image {in}/scene-0.png --image {in}/scene-1.png --mask {in}/mask-0.png",
             1,
-            "2 images and 1 masks were given; give one mask an image, in the same order",
+            "2 images and 1 mask were given; give one mask an image, in the same order",
         ),
         (
             "bank add-exemplars --noun moon --image {in}/none.png --mask {in}/mask-0.png",
@@ -185,7 +185,12 @@ def _files(folder: Path) -> list[str]:
                 f"'ball, sky'. {SEE_SEGMENT}"
             ),
         ),
-        ("segment {in}/scene-0.png -c ball,Ball", 1, "the category 'Ball' is given twice; name every category once"),
+        (
+            "segment {in}/scene-0.png -c ball,Ball",
+            2,
+            "Invalid value for '--categories': the category 'Ball' is given twice; name every category once. "
+            + SEE_SEGMENT,
+        ),
         (
             "segment {in}/scene-0.png",
             2,
@@ -362,7 +367,10 @@ def test_a_process_ends_as_a_call_does(start: Start, tmp_path: Path, inputs: Pat
             "does not answer",
         ),
         start(tmp_path / "home", "segment", image, "-c", "ball"): (1, "is not an image"),
-        start(tmp_path / "home", "segment", image, "-c", "ball", "--k", "x"): (2, "not a valid integer"),
+        start(tmp_path / "home", "segment", image, "-c", "ball", "--k", "x"): (
+            2,
+            "k is 'x', but must be a whole number of at least 1",
+        ),
     }
     for process, (code, message) in commands.items():
         out, err = process.communicate(timeout=60)

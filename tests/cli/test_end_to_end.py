@@ -180,7 +180,7 @@ def test_masks_that_are_older_than_the_bank_are_done_again(
 ) -> None:
     again = ("segment", inputs / "scene-0.png", "-c", "sky, zebra", "--out", tmp_path, "--resume", "--quiet", "--json")
     first = command(*again)
-    assert (first.code, first.err.splitlines()[0][:38]) == (0, "zebra: no prototype of that noun; near")
+    assert (first.code, first.err) == (0, "")
     [_, zebra] = first.json["images"][0]["categories"]
     assert (zebra["words"][0]["prototypes"], bool(zebra["words"][0]["nearest"])) == (0, True)
     assert command(*again).json["skipped"] == ["scene-0.png"]

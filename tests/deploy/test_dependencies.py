@@ -21,7 +21,7 @@ EXTRA_WITH_GPL_PARTS = "heic"
 name, and no image of ours holds it (decision 25)."""
 REPORT = Path(sys.prefix) / "installed.json"
 ASKS_FOR_NO_MORE_THAN_A_NOTICE = re.compile(
-    r"\b(Apache|MIT|BSD|0BSD|BSL-1\.0|ISC|PSF|Python Software Foundation|Zlib|CC0|CNRI|MPL|Mozilla|Unlicense|OFL)\b"
+    r"\b(Apache|MIT|(0|Free)?BSD|BSL-1\.0|ISC|PSF|Python Software Foundation|Zlib|CC0|CNRI|MPL|Mozilla|Unlicense|OFL)\b"
 )
 USED_AS_A_LIBRARY = {"psycopg": "LGPL", "psycopg-binary": "LGPL"}
 """Their licence asks for their own source only; an installation of one machine does without them."""

@@ -64,7 +64,7 @@ def test_what_the_program_needs_is_read_from_its_description(tmp_path: Path) -> 
     found = subprocess.run([sys.executable, "-c", match[1]], cwd=ROOT, capture_output=True, text=True, check=True)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    expected = project["dependencies"] + extras["server"] + extras["parquet"] + extras["fonts"]
+    expected = project["dependencies"] + extras["server"] + extras["parquet"] + extras["faiss"] + extras["fonts"]
     assert found.stdout.splitlines() == expected
 
 
