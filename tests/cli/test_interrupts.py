@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -121,3 +122,30 @@ def test_the_demonstration_ends_with_a_word_and_leaves_no_process(tmp_path: Path
     assert worker_pid(settings) is None
     with pytest.raises(ProcessLookupError):
         os.kill(worker, 0)
+
+
+@pytest.mark.end_to_end
+def test_control_c_while_waiting_ends_the_command_and_not_the_job(
+    start: Start, freeda: Callable[..., Any], home: Path, inputs: Path
+) -> None:
+    submitted = start(home, "ingest", inputs / "captions.txt", "--limit", "2", "--wait")
+    job = _interrupted(submitted, "ingest: 0 of 2 captions\n")
+    _interrupted(start(home, "jobs", "watch", job), "ingest: 0 of 2 captions\n")
+    shown = freeda("jobs", "show", job, "--json").json
+    assert (shown["state"], shown["progress"]["queued"]) == ("queued", 1)
+
+
+def _interrupted(process: "subprocess.Popen[str]", once_it_says: str) -> str:
+    """Press Ctrl-C when a line has come on standard error; return the job that it names."""
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("No worker is running on this home: start one with `freeda up`")
+    assert process.stderr.readline() == once_it_says
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, "")
+    words = err.split()
+    assert err == (
+        f"Interrupted; job {words[2]} goes on: `freeda jobs watch {words[2]}` follows it, "
+        f"`freeda jobs cancel {words[2]}` ends it.\n"
+    )
+    return words[2]
