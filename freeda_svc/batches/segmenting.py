@@ -47,6 +47,7 @@ class ImageOutcome:
     Attributes:
         image: the image.
         segmentation: its result; None when its files were there already, or when it failed.
+        loaded: the image that was segmented; None where ``segmentation`` is.
         files: its files, by format; empty when none are written.
         was_done: whether its files were there already.
         was_older: whether the bank has changed since an earlier run wrote files of it by this request.
@@ -56,6 +57,7 @@ class ImageOutcome:
 
     image: InputImage
     segmentation: Segmentation | None = None
+    loaded: LoadedImage | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
     was_done: bool = False
     was_older: bool = False
@@ -148,7 +150,7 @@ class _Task:
         files: those that are there already, by format; None when the image is to be segmented.
         was_older: see ``ImageOutcome``.
         was_otherwise: see ``ImageOutcome``.
-        loaded: the pixels, while they are needed for evidence.
+        loaded: the pixels, until the outcome has them.
         error: why the image cannot be read.
     """
 
@@ -219,7 +221,7 @@ class _Batch:
                 except InputError as error:
                     task.error = str(error)
                 else:
-                    task.loaded = loaded if self._explains else None
+                    task.loaded = loaded
                     yield loaded
 
         for segmentation in self.segmenter.segment_many(read(), self.categories, self.parameters):
@@ -231,39 +233,34 @@ class _Batch:
 
     def _finish(self, task: _Task, segmentation: Segmentation) -> ImageOutcome:
         """Write the files of an image."""
-        folder = self.folder
+        folder, loaded, task.loaded = self.folder, task.loaded, None  # tasks outlive what becomes of their images
         if folder is None:
-            return task.outcome(segmentation=segmentation)
+            return task.outcome(segmentation=segmentation, loaded=loaded)
         before = folder.manifest.images.get(task.image.stem)
         kept = _kept(folder, folder.request, task.content)
         _remove(kept)
         make_folder(kept)
         keep_result(kept, segmentation, self.colours, task.image.proposals)
-        if task.loaded is not None:
+        if loaded is not None and set(folder.formats) & set(EVIDENCE_FORMATS):
             keep_evidence(
                 kept,
                 self.segmenter,
-                task.loaded,
+                loaded,
                 segmentation,
                 colours=self.colours,
                 artifacts=self.artifacts or kept,
                 title=task.image.name,
                 proposals=task.image.proposals,
             )
-            task.loaded = None
         try:
             files = folder.write(self._picture(folder, task), task.content)
         except (InputError, NotFoundError) as error:  # a name that is too long
-            return task.outcome(segmentation=segmentation, error=str(error))
+            return task.outcome(segmentation=segmentation, loaded=loaded, error=str(error))
         if not folder.collects:
             _remove(kept)
         if before is not None and _kept(folder, before.request, before.image) != kept:
             _remove(_kept(folder, before.request, before.image))
-        return task.outcome(segmentation=segmentation, files=files)
-
-    @property
-    def _explains(self) -> bool:
-        return self.folder is not None and bool(set(self.folder.formats) & set(EVIDENCE_FORMATS))
+        return task.outcome(segmentation=segmentation, loaded=loaded, files=files)
 
     def _picture(self, folder: ResultsFolder, task: _Task) -> Picture:
         kept = KeptResult(_kept(folder, folder.request, task.content))

@@ -9,7 +9,7 @@ from typing import Any
 
 from freeda_svc.batches import ImageOutcome, find_images, segment_images
 from freeda_svc.errors import InputError
-from freeda_svc.images import LoadedImage, each_image, load_visible
+from freeda_svc.images import LoadedImage, each_image
 from freeda_svc.library.arguments import (
     CategoriesLike,
     ImageLike,
@@ -154,7 +154,7 @@ class Segmenter:
             formats=() if formats is None else check_files(formats),
             resume=resume,
         )
-        return self._from_files(outcomes, len(found.images), numbers, progress=progress, skip=skip_broken)
+        return self._from_files(outcomes, len(found.images), progress=progress, skip=skip_broken)
 
     def _in_memory(
         self,
@@ -179,7 +179,6 @@ class Segmenter:
         self,
         outcomes: Iterator[ImageOutcome],
         total: int,
-        numbers: SegmentationParameters,
         *,
         progress: bool,
         skip: bool,
@@ -191,9 +190,8 @@ class Segmenter:
                     raise InputError(outcome.error)
                 if outcome.error:
                     warnings.warn(f"left out: {outcome.error}", stacklevel=2)
-                elif outcome.segmentation is not None:
-                    pixels = load_visible(outcome.image.path, numbers.fill_transparent).pixels
-                    yield Result(outcome.segmentation, pixels, outcome.image.name)
+                elif outcome.segmentation is not None and outcome.loaded is not None:
+                    yield Result(outcome.segmentation, outcome.loaded.pixels, outcome.image.name)
 
     def __repr__(self) -> str:
         return f"<Segmenter with {self._bank!r}>"

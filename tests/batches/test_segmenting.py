@@ -71,6 +71,8 @@ def test_each_image_has_the_files_and_the_result_of_the_segmenter(
     expected = Segmenter(pack, store).segment(photos / "deep/c.png", NOUNS)
     assert outcomes[2].segmentation is not None
     np.testing.assert_array_equal(outcomes[2].segmentation.labels, expected.labels)
+    assert outcomes[2].loaded is not None
+    np.testing.assert_array_equal(outcomes[2].loaded.pixels, np.asarray(Image.open(photos / "deep/c.png")))
     np.testing.assert_array_equal(read_labels(tmp_path / "masks/deep/c.mask.png"), expected.labels)
     assert json.loads((tmp_path / "masks/a.json").read_text())["bank"] == "toys@1"
     assert not list((tmp_path / "masks" / KEPT_RESULTS).glob("*/"))  # only files for all images need them
