@@ -12,6 +12,7 @@ import numpy.typing as npt
 from freeda_svc.bank.class_prototype_cache import ENTRIES_KEPT, ClassPrototypeCache, Ranking, Retrieved
 from freeda_svc.bank.store import Neighbours, PrototypeStore, Version
 from freeda_svc.errors import InputError, NotFoundError
+from freeda_svc.parameters import fold_text
 from freeda_svc.prototypes import EXEMPLAR, ORIGINS
 
 Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
@@ -322,18 +323,14 @@ def _parts(items: Mapping[str, T]) -> Iterator[dict[str, T]]:
         yield dict(listed[start : start + _QUERIES_AT_ONCE])
 
 
-def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())
-
-
 def _rank(found: Neighbours, text: str) -> Ranking:
-    noun = _folded(text)
+    noun = fold_text(text)
     return Ranking(
         np.array(found.ids, dtype=np.bytes_),
         found.scores,
         np.array(
             [
-                origin == EXEMPLAR and _folded(name) == noun
+                origin == EXEMPLAR and fold_text(name) == noun
                 for origin, name in zip(found.origins, found.nouns, strict=True)
             ],
             dtype=np.bool_,

@@ -9,7 +9,7 @@ import torch
 
 from freeda_svc.errors import InputError
 from freeda_svc.packs import Pack
-from freeda_svc.parameters import LONGEST_TEXT, Category, SegmentationParameters
+from freeda_svc.parameters import LONGEST_TEXT, Category, SegmentationParameters, fold_text
 from freeda_svc.segmentation.noun_centres import NounCentres
 from freeda_svc.segmentation.parts import Parts, image_parts
 from freeda_svc.segmentation.scoring import Ensemble, cosine
@@ -189,7 +189,7 @@ def _group(pack: Pack, centres: NounCentres, chosen: Sequence[int], parameters: 
     texts = pack.image_text.embed_nouns([centres.nouns[index] for index in frequent])
     vectors = torch.from_numpy(centres.vectors[frequent])
     near = (cosine(texts, texts) >= parameters.text_cosine) & (cosine(vectors, vectors) >= parameters.visual_cosine)
-    folded = [" ".join(centres.nouns[index].casefold().split()) for index in frequent]
+    folded = [fold_text(centres.nouns[index]) for index in frequent]
     groups: list[list[int]] = []
     for place, text in enumerate(folded):
         for group in groups:
