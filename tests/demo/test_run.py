@@ -1,7 +1,6 @@
 """The demonstration, shortened: real broker, real worker, real bank, every step through the queue."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from freeda_svc.workers import worker_is_running
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(1800)]
 
 PLAN = DemoPlan(captions=160, extension_captions=24, scenes=40)
-ROOT = Path(__file__).parents[2]
 
 
 def _follow(settings: Settings, job_id: str, label: str) -> JobSummary:
@@ -93,16 +91,6 @@ def test_pictures_are_written(out: Path) -> None:
     with Image.open(masks[0]) as mask:
         assert mask.mode == "P"
         assert np.asarray(mask).max() < len(NOUNS)
-
-
-def test_the_readme_s_library_example_runs(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    example = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert example is not None
-    monkeypatch.chdir(out.parent)
-    namespace: dict[str, Any] = {}
-    exec(example[1], namespace)
-    assert namespace["labels"].shape == (64, 64)
-    namespace["bank"].close()
 
 
 def test_a_folder_that_is_not_the_demonstration_s_is_left_alone(tmp_path: Path) -> None:

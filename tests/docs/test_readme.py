@@ -1,9 +1,14 @@
-"""README's commands work when they are typed in order."""
+"""README's commands work when they are typed in order, and its example of the library runs."""
+
+import re
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from freeda_svc.demo.samples import write_samples
 from tests.docs.conftest import shorten_samples
 from tests.docs.terminal import ROOT, Terminal, indented_commands
 
@@ -30,3 +35,17 @@ def test_every_line_of_use_it_works_in_order(terminal: Terminal) -> None:
     banks = terminal.type("freeda bank list")
     assert all(name in banks for name in ("default", "night", "copy"))
     assert (terminal.folder / "saved").is_dir()
+
+
+def test_the_library_s_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    example = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert example is not None
+    write_samples(tmp_path / "samples")
+    shorten_samples(tmp_path / "samples")
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, Any] = {}
+    exec(example[1], namespace)
+    namespace["bank"].close()
+    assert namespace["result"].labels.shape == (64, 64)
+    assert len(list((tmp_path / "masks").glob("*.mask.png"))) == 4
+    assert len(list((tmp_path / "out").iterdir())) >= 3
