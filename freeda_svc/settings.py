@@ -74,6 +74,9 @@ class Settings(BaseModel):
         worker_name: of the worker on this machine; several on one machine need a name each. The host's name when empty.
         metrics_port: where a worker tells Prometheus its numbers; 0 means nowhere.
         metrics_host: the address it listens at.
+        api_port: where `freeda up` and `freeda serve` answer HTTP requests; 0 means nowhere.
+        api_host: the address they listen at; any but a loopback address asks for keys.
+        api_names: host names, separated by commas, under which browsers and clients may ask, beside the address itself.
         lease_seconds: how long a worker may be silent before its item is given to another.
         item_time_limit_seconds: an item that takes longer is stopped and tried again.
         stop_grace_seconds: how long a stopping worker waits for the current item before it hands it back.
@@ -103,6 +106,9 @@ class Settings(BaseModel):
     worker_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,64}$", json_schema_extra=_WORKER)] = ""
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     metrics_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    api_port: Annotated[int, Field(ge=0, le=65535)] = 8470
+    api_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    api_names: str = ""
     device: Annotated[str, Field(pattern=r"^(cpu|auto|mps|cuda(:\d+)?)$", json_schema_extra=_DEVICE)] = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     captions_per_item: Annotated[int, Field(ge=1, le=4096)] = 8

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from freeda_svc.errors import BusyError, InputError, UnavailableError
@@ -34,6 +34,7 @@ def run_stack(
     queues: Sequence[str] = (),
     belongs_to: int | None = None,
     on_ready: Callable[[], None] = lambda: None,
+    beside: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> None:
     """Run the home's broker (when it is the embedded one) and a worker until it is told to stop.
 
@@ -45,6 +46,7 @@ def run_stack(
         queues: what the worker serves; all when empty.
         belongs_to: process to stop with; its own terminal or service manager when None.
         on_ready: called when items are taken.
+        beside: what else runs while they do, once the broker answers.
 
     Raises:
         BusyError: the home, or an embedded bank, has a worker already, or there is one of the same name.
@@ -79,7 +81,8 @@ def run_stack(
             if lost:
                 log.warning("items put back: the worker before this one was lost", items=lost)
             greeting = iter((on_ready,))  # once, however often it is able to take items again
-            serve(settings, url, queues=served, on_change=lambda now: _tell(settings, now, greeting))
+            with beside():
+                serve(settings, url, queues=served, on_change=lambda now: _tell(settings, now, greeting))
             _leave(settings, url)
         finally:
             _ready_file(settings).unlink(missing_ok=True)

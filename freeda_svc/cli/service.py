@@ -1,4 +1,4 @@
-"""``freeda up`` and ``freeda worker``: the processes that do the work."""
+"""``freeda up``, ``freeda worker`` and ``freeda serve``: the processes that do the work and answer requests."""
 
 import shlex
 from collections.abc import Callable
@@ -23,20 +23,49 @@ device_option = click.option(
 @device_option
 @click.pass_context
 def up(context: click.Context, device: str | None) -> None:
-    """Run the broker and a worker until Ctrl-C.
+    """Run the broker, a worker and the HTTP API until Ctrl-C.
 
-    Both run in the foreground; everything lies in the home directory. Ctrl-C lets the running item finish and stops
-    both; a second Ctrl-C hands it back at once. What is queued stays queued.
+    All run in the foreground; everything lies in the home directory. Ctrl-C lets the running item finish and stops
+    them; a second Ctrl-C hands it back at once. What is queued stays queued. The API answers this machine only, at the
+    port FREEDA_API_PORT; 0 means none.
 
     \b
     Examples:
       freeda up
       freeda --home ./work up --device cuda:1
     """
+    from freeda_svc.api import api_beside  # noqa: PLC0415 - as below
     from freeda_svc.workers import run_stack  # noqa: PLC0415 - Celery takes a third of a second to import
 
     settings = read_settings(context, device=device)
-    _run_until_stopped(settings, lambda: run_stack(settings, on_ready=lambda: _greet(settings)), "freeda up")
+
+    def run() -> None:
+        run_stack(settings, on_ready=lambda: _greet(settings), beside=lambda: api_beside(settings))
+
+    _run_until_stopped(settings, run, "freeda up")
+
+
+@click.command()
+@click.option("--host", metavar="ADDRESS", help="Listen at this address  [default: $FREEDA_API_HOST or 127.0.0.1]")
+@click.option("--port", type=int, metavar="N", help="Listen at this port  [default: $FREEDA_API_PORT or 8470]")
+@click.pass_context
+def serve(context: click.Context, host: str | None, port: int | None) -> None:
+    """Run the HTTP API alone until Ctrl-C, beside workers that run elsewhere.
+
+    `freeda up` serves it already. Several may run behind a balancer, on machines that share broker, database and
+    artifacts with the workers.
+
+    \b
+    Examples:
+      freeda serve --port 8471
+      FREEDA_BROKER_URL=redis://broker:6379/0 freeda serve --host 0.0.0.0
+    """
+    from freeda_svc.api import serve_api  # noqa: PLC0415 - the server's library takes a while to import
+    from freeda_svc.workers.logs import configure_logs  # noqa: PLC0415 - as above
+
+    settings = read_settings(context, api_host=host, api_port=port)
+    configure_logs(settings, to_file=False)
+    serve_api(settings, on_ready=lambda address: click.echo(f"Answering at {address}. Ctrl-C stops it.", err=True))
 
 
 @click.command()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from structlog.typing import EventDict, WrappedLogger
 
 
-_OPTIONS = {"worker_name": "--name"}
+_OPTIONS = {"worker_name": "--name", "api_host": "--host", "api_port": "--port"}
 
 
 def read_settings(context: click.Context, **options: Any) -> Settings:  # noqa: ANN401 - settings check them

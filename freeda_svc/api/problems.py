@@ -1,0 +1,115 @@
+"""Errors as problem+json (RFC 9457), with the same sentence that the command line prints."""
+
+import http
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError, UnavailableError, one_line
+from freeda_svc.loggers import logger
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 5
+STATUSES: tuple[tuple[type[FreedaError], int], ...] = (
+    (InputError, 422),
+    (NotFoundError, 404),
+    (BusyError, 409),
+    (UnavailableError, 503),
+)
+
+log = logger(__name__)
+
+
+class Problem(BaseModel):
+    """What an answer says of an error."""
+
+    type: str = Field("about:blank", description="nothing more is known than the status")
+    title: str = Field(description="the status in words")
+    status: int = Field(description="the HTTP status", ge=400, le=599)
+    detail: str = Field(description="one sentence: what was wrong, what was expected, what to do")
+
+
+class ProblemError(FreedaError):
+    """An error that has a status of its own, such as 413 or 401."""
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        """Say which."""
+        super().__init__(detail)
+        self.status = status
+        self.headers = dict(headers or {})
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the documentation of errors, for the ``responses`` of a route."""
+    return {
+        status: {
+            "description": http.HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in statuses
+    }
+
+
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """Return an error as an answer."""
+    content = Problem(type="about:blank", title=http.HTTPStatus(status).phrase, status=status, detail=one_line(detail))
+    kept = dict(headers or {})
+    if status == http.HTTPStatus.SERVICE_UNAVAILABLE:
+        kept.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
+    return JSONResponse(content.model_dump(), status, kept, MEDIA_TYPE)
+
+
+def status_of(error: FreedaError) -> int:
+    """Return the HTTP status of an error that a person can act on."""
+    if isinstance(error, ProblemError):
+        return error.status
+    return next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
+
+
+def answer_with_problems(application: FastAPI) -> None:
+    """Let an application answer every error as problem+json."""
+    application.add_exception_handler(FreedaError, _expected)
+    application.add_exception_handler(RequestValidationError, _wrong_request)
+    application.add_exception_handler(HTTPException, _of_the_framework)
+    application.add_exception_handler(Exception, _unexpected)
+
+
+async def _expected(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, FreedaError)
+    headers = error.headers if isinstance(error, ProblemError) else None
+    return problem(status_of(error), str(error), headers)
+
+
+async def _wrong_request(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    return problem(422, sentence_of_request(error.errors()))
+
+
+def sentence_of_request(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return the first of the errors in a request as one sentence."""
+    first = found[0]
+    place = [str(part) for part in first["loc"]]
+    where = {"query": "the query", "path": "the path", "body": "the body", "header": "the header"}
+    begin = where.get(place[0], place[0])
+    name = ".".join(place[1:])
+    return f"{begin}{f', {name}' if name else ''}: {first['msg'][:1].lower()}{first['msg'][1:]}"
+
+
+async def _of_the_framework(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    detail = str(error.detail)
+    if error.status_code == http.HTTPStatus.NOT_FOUND:
+        detail = f"there is nothing at {request.url.path}; /openapi.json says what there is"
+    elif error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
+        detail = f"{request.url.path} cannot be asked with {request.method}; /openapi.json says what it takes"
+    return problem(error.status_code, detail, error.headers)
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    log.error("a request failed unexpectedly", method=request.method, path=request.url.path, exc_info=error)
+    return problem(500, "the server failed; its log says why")

@@ -1,0 +1,37 @@
+"""Serving the API: one process, until it is stopped."""
+
+from collections.abc import Callable
+
+import uvicorn
+
+from freeda_svc.api.address import address_of, bound_socket
+from freeda_svc.api.application import make_application
+from freeda_svc.settings import Settings
+
+SHUTDOWN_SECONDS = 5
+KEEP_ALIVE_SECONDS = 20
+
+
+def serve_api(settings: Settings, *, on_ready: Callable[[str], None] = lambda _address: None) -> None:
+    """Answer at ``api_host`` and ``api_port`` until Ctrl-C or SIGTERM.
+
+    Args:
+        settings: the installation.
+        on_ready: called with the server's address once it can be asked.
+
+    Raises:
+        UnavailableError: the port cannot be had.
+    """
+    with bound_socket(settings) as bound:
+        config = uvicorn.Config(
+            make_application(settings),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            lifespan="on",
+        )
+        on_ready(address_of(bound))
+        uvicorn.Server(config).run(sockets=[bound])
