@@ -1,10 +1,15 @@
 """The application: routes, errors, and what every request passes."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
 from fastapi import FastAPI
 
 from freeda_svc.api import health
 from freeda_svc.api.context import Context
 from freeda_svc.api.problems import Problem, answer_with_problems
+from freeda_svc.api.waiting import JobChanges
 from freeda_svc.settings import Settings
 
 ROUTERS = (health.router,)
@@ -22,14 +27,29 @@ def make_application(settings: Settings) -> FastAPI:
         version="1",
         docs_url=None,  # their pages would fetch scripts from elsewhere
         redoc_url=None,
+        lifespan=_living,
         generate_unique_id_function=lambda route: route.name,
     )
-    application.state.context = Context(settings)
+    application.state.context = Context(settings, JobChanges(settings))
     answer_with_problems(application)
     for router in ROUTERS:
         application.include_router(router)
     _document_problems(application)
     return application
+
+
+@asynccontextmanager
+async def _living(application: FastAPI) -> AsyncIterator[None]:
+    """Do what goes on as long as the server does."""
+    context: Context = application.state.context
+    listening = asyncio.create_task(context.changes.listen())
+    try:
+        yield
+    finally:
+        context.changes.end()
+        listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await listening
 
 
 def _document_problems(application: FastAPI) -> None:

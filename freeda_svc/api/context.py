@@ -5,6 +5,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from freeda_svc.api.waiting import JobChanges
 from freeda_svc.settings import Settings
 
 
@@ -14,9 +15,11 @@ class Context:
 
     Attributes:
         settings: the installation.
+        changes: what requests that wait for jobs listen to.
     """
 
     settings: Settings
+    changes: JobChanges
 
 
 def context_of(request: Request) -> Context:

@@ -1,8 +1,11 @@
 """Serving the API: one process, until it is stopped."""
 
+import socket
 from collections.abc import Callable
+from typing import cast
 
 import uvicorn
+from fastapi import FastAPI
 
 from freeda_svc.api.address import address_of, bound_socket
 from freeda_svc.api.application import make_application
@@ -34,4 +37,12 @@ def serve_api(settings: Settings, *, on_ready: Callable[[str], None] = lambda _a
             lifespan="on",
         )
         on_ready(address_of(bound))
-        uvicorn.Server(config).run(sockets=[bound])
+        _Server(config).run(sockets=[bound])
+
+
+class _Server(uvicorn.Server):
+    """Lets requests that wait for jobs answer before it stops: otherwise they would be cut off."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        cast("FastAPI", self.config.app).state.context.changes.end()
+        await super().shutdown(sockets)

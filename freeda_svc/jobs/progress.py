@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from freeda_svc.jobs.control import find_job, get_job
 from freeda_svc.jobs.database import reading
-from freeda_svc.jobs.states import EventKind, ItemState, JobKind, JobState, Priority
+from freeda_svc.jobs.states import OPEN_ITEM_STATES, EventKind, ItemState, JobKind, JobState, Priority
 from freeda_svc.jobs.tables import Attempt, Event, Job, WorkItem, now
 from freeda_svc.jobs.units import Units, count_units, item_name
 from freeda_svc.settings import Settings
@@ -155,6 +155,13 @@ def follow_job(
         rest = min(LOOKS_A_PAUSE * took, LONGEST_PAUSE_SECONDS)
         time.sleep(rest)
         wait(max(0.0, every_seconds - rest))
+
+
+def has_open_items(settings: Settings, job_id: str) -> bool:
+    """Tell whether anything of a job waits or is worked on; ``job_id`` is complete."""
+    query = select(WorkItem.id).where(WorkItem.job_id == job_id, WorkItem.state.in_(OPEN_ITEM_STATES)).limit(1)
+    with reading(settings) as session:
+        return session.execute(query).first() is not None
 
 
 def job_items(settings: Settings, job_id: str, *states: ItemState, limit: int | None = None) -> list[ItemSummary]:
