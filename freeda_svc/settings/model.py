@@ -1,46 +1,30 @@
-"""What an installation can be told: from keywords, the environment (``FREEDA_*``) and ``<home>/freeda.toml``.
-
-Secrets may also stand in files of their own, which the environment names: ``FREEDA_DATABASE_URL_FILE`` and so on.
-Where ``FREEDA_DATABASE_URL`` is set, too, it wins.
-"""
+"""The settings of an installation: what each means, what it may be, and where the home keeps things."""
 
 import os
 import re
 import socket
-import tempfile
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from freeda_svc.addresses import check_bank_address, check_broker_address, check_database_address, check_path
-from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.errors import InputError
 from freeda_svc.input_files import MOST_ALLOWED_PIXELS, MOST_PIXELS, InputRules
-from freeda_svc.loggers import logger
-from freeda_svc.parameters import CALLED, EXPECTED, WRITE_ONLY, first_of, sentence_of
-from freeda_svc.private_folders import make_private_folder, narrow_folder
-from freeda_svc.text_files import read_text
+from freeda_svc.parameters import CALLED, EXPECTED, WRITE_ONLY
 
 DEFAULT_HOME = Path("~/.freeda")
 ENVIRONMENT_PREFIX = "FREEDA_"
-TOML_NAME = "freeda.toml"
 ARTIFACTS = "artifacts"
 PACKS = "packs"
 SECRETS = ("broker_url", "database_url", "qdrant_api_key")
 """Settings that hold passwords: never printed, and readable from a file that ``FREEDA_<NAME>_FILE`` names."""
-FILE_SUFFIX = "_FILE"
-FLAG, ENVIRONMENT, OWN_FILE, FILE = "flag", "environment", "own file", "file"
-"""Where a setting's value may come from, beside its default."""
-
 
 _BANK: dict[str, Any] = {EXPECTED: "lower-case letters, digits, - and _, perhaps with a version: animals or animals@2"}
 _WORKER: dict[str, Any] = {EXPECTED: "up to 64 letters, digits, dots, - and _, such as gpu-1"}
 _DEVICE: dict[str, Any] = {EXPECTED: "auto, cpu, mps, cuda, or cuda: and a number, such as cuda:1"}
 _SECRET: dict[str, Any] = {WRITE_ONLY: True}
-
-log = logger(__name__)
 
 
 class Settings(BaseModel):
@@ -124,13 +108,13 @@ class Settings(BaseModel):
     @field_validator("home")
     @classmethod
     def _absolute_home(cls, home: Path) -> Path:
-        return _absolute(Path(_checked(check_path, "home", str(home))))
+        return absolute_path(Path(_checked(check_path, "home", str(home))))
 
     @field_validator("pack")
     @classmethod
     def _absolute_pack(cls, pack: str) -> str:
         is_path = "/" in pack or os.sep in pack or pack.endswith(".toml")
-        return str(_absolute(Path(_checked(check_path, "pack", pack)))) if is_path else pack
+        return str(absolute_path(Path(_checked(check_path, "pack", pack)))) if is_path else pack
 
     @field_validator("input_roots")
     @classmethod
@@ -138,12 +122,12 @@ class Settings(BaseModel):
         if "://" in roots:
             _checked(check_path, "input_roots", roots)
         checked = (_checked(check_path, "input_roots", root) for root in roots.split(os.pathsep) if root)
-        return os.pathsep.join(str(_absolute(Path(root))) for root in checked)
+        return os.pathsep.join(str(absolute_path(Path(root))) for root in checked)
 
     @field_validator("packs", "artifacts")
     @classmethod
     def _absolute_folder(cls, folder: str, given: ValidationInfo) -> str:
-        return folder and str(_absolute(Path(_checked(check_path, str(given.field_name), folder))))
+        return folder and str(absolute_path(Path(_checked(check_path, str(given.field_name), folder))))
 
     @field_validator("broker_url", "database_url", "qdrant_url")
     @classmethod
@@ -238,139 +222,6 @@ class Settings(BaseModel):
         return {f"{ENVIRONMENT_PREFIX}{name.upper()}": str(value) for name, value in self.model_dump().items()}
 
 
-def setting_sources(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return what each source says, by what the source is called, the strongest first.
-
-    They are what was given, the environment, the files of secrets that the environment names, and the TOML file of the
-    home that the first two name.
-
-    Raises:
-        InputError: a file cannot be used.
-        OSError, TOMLDecodeError: the TOML file cannot be read.
-    """
-    environment = named_in_environment()
-    home = given.get("home") or environment.get("home") or DEFAULT_HOME
-    file = _settings_file(_absolute(Path(home)) / TOML_NAME)
-    return {FLAG: dict(given), ENVIRONMENT: environment, OWN_FILE: _own_files(), FILE: file}
-
-
-def named_in_environment() -> dict[str, Any]:
-    """Return the settings that the environment names, as text."""
-    found = {name.lower(): value for name, value in os.environ.items()}
-    named = {name: f"{ENVIRONMENT_PREFIX}{name}".lower() for name in Settings.model_fields}
-    return {name: found[variable] for name, variable in named.items() if variable in found}
-
-
-def _settings_file(file: Path) -> dict[str, Any]:
-    """Read a TOML file, which may begin with a byte order mark, as editors on Windows write it."""
-    found = tomllib.loads(read_text(file, f"{TOML_NAME} of the home")) if file.is_file() else {}
-    if "home" in found:
-        raise InputError(f"{TOML_NAME}: home cannot be set in the home's own file; set FREEDA_HOME instead")
-    return found
-
-
-def _own_files() -> dict[str, Any]:
-    """Read secrets from files that the environment names, as container engines hand them out."""
-    found = {}
-    for name in SECRETS:
-        variable = f"{ENVIRONMENT_PREFIX}{name.upper()}{FILE_SUFFIX}"
-        path = os.environ.get(variable, "")
-        if path:
-            found[name] = _own_file(name, variable, path)
-    return found
-
-
-def _own_file(name: str, variable: str, path: str) -> str:
-    # Whoever confuses it with the setting itself has put the secret there.
-    named = path if path.startswith("/") and "://" not in path else "the file it names"
-    try:
-        found = read_text(Path(path), f"{variable}: {named}").strip()
-    except OSError as error:
-        raise InputError(f"{variable}: {named} cannot be read: {error.strerror}") from error
-    if not found:  # it would mean the embedded part, which nobody wants who names a file
-        raise InputError(f"{variable}: {named} is empty: write the {name} into it")
-    return found
-
-
-class GivenValueError(InputError):
-    """A setting that was given to `load_settings` itself is not usable."""
-
-    def __init__(self, key: str, reason: str) -> None:
-        """Say which, and why."""
-        super().__init__(f"settings: {reason}")
-        self.key = key
-        self.reason = reason
-
-
-def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - values are checked by the model
-    """Read the settings.
-
-    Args:
-        overrides: fields of :class:`Settings`; None means not given, so options of a command can be passed on as is.
-
-    Raises:
-        InputError: a value is of the wrong type, a key unknown, or the TOML file unreadable.
-    """
-    given = {name: value for name, value in overrides.items() if value is not None}
-    values: dict[str, Any] = {}
-    try:
-        for source in reversed(setting_sources(given).values()):
-            values.update(source)
-        return Settings(**values)
-    except ValidationError as error:
-        key = ".".join(str(part) for part in first_of(error)["loc"])
-        reason = sentence_of(error, Settings)
-        if key in given:
-            raise GivenValueError(key, reason) from error
-        raise InputError(f"{_source_of(key)}: {reason}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{TOML_NAME} of the home is not valid TOML: {error}") from error
-    except OSError as error:
-        raise InputError(f"{TOML_NAME} of the home cannot be read: {error.strerror} ({error.filename})") from error
-
-
-def prepare_home(settings: Settings) -> None:
-    """Make the folders of the home, for this user only, and see that files can be written there.
-
-    A home that others may enter is narrowed when nothing else lies in it; ``freeda doctor`` names one that stays wide.
-    A folder of artifacts elsewhere is shared, and keeps its rights.
-
-    Raises:
-        UnavailableError: a folder cannot be made or written.
-    """
-    home = settings.home
-    own = (home, home / ARTIFACTS, settings.broker_folder, settings.logs_folder, settings.locks_folder)
-    try:
-        if narrow_folder(home, _contents(settings)) and settings.database_file.exists():
-            log.warning("others could enter the home; now nobody else can", home=str(home))
-        for folder in own:
-            if folder != home / ARTIFACTS or not settings.artifacts:
-                make_private_folder(folder)
-        settings.artifacts_folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=settings.home):
-            pass
-    except OSError as error:
-        raise UnavailableError(
-            f"the home {settings.home} cannot be written: {error.strerror}; set FREEDA_HOME to a folder that can"
-        ) from error
-
-
-def _contents(settings: Settings) -> frozenset[str]:
-    """Names of what a home holds."""
-    database = settings.database_file.name
-    places = (
-        settings.banks_folder,
-        settings.broker_folder,
-        settings.logs_folder,
-        settings.locks_folder,
-        settings.home / ARTIFACTS,
-        settings.home / PACKS,
-        settings.home / TOML_NAME,
-        *(settings.home / f"{database}{part}" for part in ("", "-wal", "-shm", "-journal")),
-    )
-    return frozenset(place.name for place in places)
-
-
 def _checked(check: Callable[..., str], *given: str) -> str:
     """Say what is wrong in the way that pydantic hands on, which adds where the value came from."""
     try:
@@ -379,12 +230,6 @@ def _checked(check: Callable[..., str], *given: str) -> str:
         raise ValueError(str(error)) from error
 
 
-def _absolute(path: Path) -> Path:
+def absolute_path(path: Path) -> Path:
+    """Return a path as an absolute one, with the home directory filled in and links kept."""
     return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - links are kept as the person wrote them
-
-
-def _source_of(key: str) -> str:
-    variable = f"{ENVIRONMENT_PREFIX}{key.upper()}"
-    if variable in {name.upper() for name in os.environ}:
-        return "environment"
-    return f"the file that {variable}{FILE_SUFFIX} names" if os.environ.get(f"{variable}{FILE_SUFFIX}") else TOML_NAME
