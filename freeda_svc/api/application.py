@@ -6,13 +6,16 @@ from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 
-from freeda_svc.api import health
+from freeda_svc.api import health, jobs
 from freeda_svc.api.context import Context
 from freeda_svc.api.problems import Problem, answer_with_problems
 from freeda_svc.api.waiting import JobChanges
 from freeda_svc.settings import Settings
 
-ROUTERS = (health.router,)
+ROUTERS = (
+    health.router,
+    jobs.router,
+)
 
 
 def make_application(settings: Settings) -> FastAPI:

@@ -10,6 +10,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from freeda_svc.api.context import context_of
+from freeda_svc.api.hidden import without_ip_addresses, without_server
 from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError, UnavailableError, one_line
 from freeda_svc.loggers import logger
 
@@ -79,10 +81,15 @@ def answer_with_problems(application: FastAPI) -> None:
     application.add_exception_handler(Exception, _unexpected)
 
 
-async def _expected(_request: Request, error: Exception) -> JSONResponse:
+async def _expected(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, FreedaError)
-    headers = error.headers if isinstance(error, ProblemError) else None
-    return problem(status_of(error), str(error), headers)
+    if isinstance(error, ProblemError):
+        return problem(error.status, str(error), error.headers)
+    status = status_of(error)
+    if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:  # what the answer leaves out is here
+        log.warning("a request failed", method=request.method, path=request.url.path, reason=one_line(error))
+    detail = without_server(str(error), context_of(request).settings)
+    return problem(status, without_ip_addresses(detail) if isinstance(error, UnavailableError) else detail)
 
 
 async def _wrong_request(_request: Request, error: Exception) -> JSONResponse:

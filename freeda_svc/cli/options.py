@@ -10,9 +10,6 @@ from freeda_svc.cli.completion import complete_banks, complete_jobs
 from freeda_svc.errors import InputError, NotFoundError, one_line
 from freeda_svc.jobs import Priority
 
-LONGEST_AGE = timedelta(days=36_500)
-_UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
-
 json_option = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 outcome_option = click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 quiet_option = click.option("--quiet", is_flag=True, help="No progress, and no advice.")
@@ -98,14 +95,9 @@ def read_age(_context: click.Context, parameter: click.Parameter, value: str | N
     """Read a time span such as 30d, 12h or 45m; the callback of an option, None where it is not given."""
     if value is None:
         return None
-    number, unit = value[:-1], _UNITS.get(value[-1:])
-    if unit is None or not (number.isascii() and number.isdecimal()):
-        reason = f"{value!r} is no time span; write a number with d, h, m or s, such as 30d."
-        raise click.BadParameter(reason, param=parameter)
+    from freeda_svc.jobs import parse_age  # noqa: PLC0415 - brings the database's library
+
     try:
-        age = timedelta(**{unit: int(number)})
-    except (OverflowError, ValueError):  # so many digits, too
-        age = timedelta.max
-    if age > LONGEST_AGE:
-        raise click.BadParameter(f"{value!r} is too long a time span.", param=parameter)
-    return age
+        return parse_age(value)
+    except InputError as error:
+        raise click.BadParameter(str(error), param=parameter) from error

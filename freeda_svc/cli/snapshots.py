@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from freeda_svc.cli.jobs.looking import job_as_json
 from freeda_svc.cli.queue import queue_as_json
 from freeda_svc.errors import FreedaError, NotFoundError
 from freeda_svc.jobs import (
@@ -15,6 +14,7 @@ from freeda_svc.jobs import (
     JobState,
     JobSummary,
     QueueState,
+    job_values,
     list_jobs,
     open_banks,
     queue_state,
@@ -70,7 +70,7 @@ class Snapshot:
             "at": self.at,
             "open_jobs": len(self.overview.jobs),
             "items": dict(self.overview.items),
-            "jobs": [job_as_json(job) for job in self.jobs],
+            "jobs": [job_values(job) for job in self.jobs],
             "queues": [queue_as_json(state) for state in self.queues],
             "worker": self.worker,
             "worker_fault": self.worker_fault,

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
         has_open_items,
         job_items,
         job_summary,
+        job_values,
         list_jobs,
+        parse_age,
         result_totals,
     )
     from freeda_svc.jobs.pruning import Pruned, PrunedJob, prune_jobs
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from freeda_svc.jobs.segmentation_requests import CheckedRequest, segmentation_request
     from freeda_svc.jobs.states import (
         ENDED_JOB_STATES,
+        JOB_STATE_NAMES,
         MOVES,
         OPEN_ITEM_STATES,
         AttemptOutcome,
@@ -63,6 +66,8 @@ __all__ = [
     "Dispatcher",
     "list_jobs",
     "job_summary",
+    "job_values",
+    "parse_age",
     "JobSummary",
     "JobFilter",
     "Progress",
@@ -97,6 +102,7 @@ __all__ = [
     "open_banks",
     "bank_created",
     "ENDED_JOB_STATES",
+    "JOB_STATE_NAMES",
     "OPEN_ITEM_STATES",
     "Plan",
     "earlier_proposals",
@@ -149,7 +155,9 @@ __getattr__ = names_from(
             "has_open_items",
             "job_items",
             "job_summary",
+            "job_values",
             "list_jobs",
+            "parse_age",
             "result_totals",
         ),
         "freeda_svc.jobs.pruning": (
@@ -178,6 +186,7 @@ __getattr__ = names_from(
             "ENDED_JOB_STATES",
             "EventKind",
             "ItemState",
+            "JOB_STATE_NAMES",
             "JobKind",
             "JobState",
             "MOVES",

@@ -3,13 +3,14 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from freeda_svc.errors import InputError
 from freeda_svc.jobs.control import find_job, get_job
 from freeda_svc.jobs.database import reading
 from freeda_svc.jobs.states import OPEN_ITEM_STATES, EventKind, ItemState, JobKind, JobState, Priority
@@ -21,6 +22,8 @@ RECENT_ATTEMPTS = 50
 LOOKS_A_PAUSE = 9
 """Who follows a job pauses so many times as long as a look takes: of 100,000 items it takes the database a while."""
 LONGEST_PAUSE_SECONDS = 5.0
+LONGEST_AGE = timedelta(days=36_500)
+_AGE_UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
 @dataclass(frozen=True)
@@ -112,10 +115,44 @@ class JobFilter:
         return query
 
 
-def list_jobs(settings: Settings, *, limit: int = 20, wanted: JobFilter = JobFilter()) -> list[JobSummary]:
-    """List the newest jobs first."""
+def parse_age(text: str) -> timedelta:
+    """Read a time span such as 30d, 12h or 45m.
+
+    Raises:
+        InputError: it is none, or too long.
+    """
+    number, unit = text[:-1], _AGE_UNITS.get(text[-1:])
+    if unit is None or not (number.isascii() and number.isdecimal()):
+        raise InputError(f"{text!r} is no time span; write a number with d, h, m or s, such as 30d.")
+    try:
+        age = timedelta(**{unit: int(number)})
+    except (OverflowError, ValueError):  # so many digits, too
+        age = timedelta.max
+    if age > LONGEST_AGE:
+        raise InputError(f"{text!r} is too long a time span.")
+    return age
+
+
+def list_jobs(
+    settings: Settings,
+    *,
+    limit: int = 20,
+    wanted: JobFilter = JobFilter(),
+    after: tuple[datetime, str] | None = None,
+) -> list[JobSummary]:
+    """List the newest jobs first.
+
+    Args:
+        settings: the installation.
+        limit: how many at most.
+        wanted: which.
+        after: go on after a job, by its ``created_at`` and ``id``; it need not be there any more.
+    """
     with reading(settings) as session:
         query = wanted.narrow(select(Job))
+        if after is not None:
+            moment, job_id = after
+            query = query.where(or_(Job.created_at < moment, and_(Job.created_at == moment, Job.id > job_id)))
         jobs = session.scalars(query.order_by(Job.created_at.desc(), Job.id).limit(limit)).all()
         return [_summary(session, job) for job in jobs]
 
@@ -129,6 +166,11 @@ def job_summary(settings: Settings, job_id: str) -> JobSummary:
     full_id = find_job(settings, job_id)
     with reading(settings) as session:
         return _summary(session, get_job(session, full_id))
+
+
+def job_values(job: JobSummary) -> dict[str, Any]:
+    """Return a job as JSON shows it: its values by their names, and its priority in words."""
+    return {**asdict(job), "priority": job.priority.name.lower()}
 
 
 def follow_job(
@@ -164,14 +206,24 @@ def has_open_items(settings: Settings, job_id: str) -> bool:
         return session.execute(query).first() is not None
 
 
-def job_items(settings: Settings, job_id: str, *states: ItemState, limit: int | None = None) -> list[ItemSummary]:
+def job_items(
+    settings: Settings, job_id: str, *states: ItemState, limit: int | None = None, after: int = 0
+) -> list[ItemSummary]:
     """List a job's items in order; only those in one of the states, when some are given.
+
+    Args:
+        settings: the installation.
+        job_id: the job's id, or the beginning of it.
+        states: of the items.
+        limit: how many at most; all when None.
+        after: only items with a higher number.
 
     Raises:
         NotFoundError: there is no such job.
     """
     full_id = find_job(settings, job_id)
-    query = select(WorkItem).where(WorkItem.job_id == full_id).order_by(WorkItem.number).limit(limit)
+    of_job = WorkItem.job_id == full_id, WorkItem.number > after
+    query = select(WorkItem).where(*of_job).order_by(WorkItem.number).limit(limit)
     if states:
         query = query.where(WorkItem.state.in_(states))
     with reading(settings) as session:

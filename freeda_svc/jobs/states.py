@@ -99,3 +99,9 @@ ITEM_TRANSITIONS: dict[ItemState, frozenset[ItemState]] = {
 
 OPEN_ITEM_STATES = (ItemState.QUEUED, ItemState.RUNNING)
 ENDED_JOB_STATES = (JobState.DONE, JobState.PARTLY_FAILED, JobState.FAILED, JobState.CANCELLED)
+JOB_STATE_NAMES: dict[str, tuple[JobState, ...]] = {
+    **{state.replace(" ", "-"): (state,) for state in JobState},
+    "open": tuple(state for state in JobState if state not in ENDED_JOB_STATES),
+    "ended": ENDED_JOB_STATES,
+}
+"""What filters call states, and groups of them."""

@@ -9,7 +9,6 @@ from freeda_svc.batches import unknown_words
 from freeda_svc.cli.console import print_json
 from freeda_svc.cli.exit_codes import EXIT_FAILED, EXIT_PARTLY
 from freeda_svc.cli.following import end_with, follow_submitted
-from freeda_svc.cli.jobs.looking import job_as_json
 from freeda_svc.cli.options import job_argument, outcome_option, quiet_option
 from freeda_svc.cli.segment_formats import format_option, piece_options, prefix_option, read_collecting, read_formats
 from freeda_svc.cli.segment_report import LINES_SHOWN, show_errors
@@ -17,7 +16,7 @@ from freeda_svc.cli.segment_words import show_unknown_words
 from freeda_svc.cli.session import read_settings
 from freeda_svc.counts import counted
 from freeda_svc.errors import InputError
-from freeda_svc.jobs import JobState, JobSummary, export_results, job_summary
+from freeda_svc.jobs import JobState, JobSummary, export_results, job_summary, job_values
 
 
 @click.command()
@@ -37,7 +36,7 @@ def watch(context: click.Context, job_id: str, *, quiet: bool, as_json: bool) ->
     settings = read_settings(context)
     job = job_summary(settings, job_id)
     ended = follow_submitted(settings, job.id, job.kind, quiet=quiet)
-    print_json(job_as_json(ended)) if as_json else click.echo(f"job {job.id} is {ended.state}")
+    print_json(job_values(ended)) if as_json else click.echo(f"job {job.id} is {ended.state}")
     if ended.state == JobState.CANCELLED:  # which is said by now
         context.exit(EXIT_FAILED)
     end_with(context, settings, ended)

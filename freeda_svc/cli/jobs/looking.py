@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
 
 import click
 
@@ -12,27 +11,20 @@ from freeda_svc.cli.options import job_argument, json_option, read_age
 from freeda_svc.cli.session import read_settings
 from freeda_svc.counts import counted
 from freeda_svc.jobs import (
-    ENDED_JOB_STATES,
+    JOB_STATE_NAMES,
     ItemSummary,
     JobFilter,
     JobKind,
-    JobState,
     JobSummary,
     item_errors,
     job_items,
     job_summary,
+    job_values,
     list_jobs,
     result_totals,
 )
 
 ITEMS_SHOWN = 50
-OPEN, ENDED = "open", "ended"
-_STATES = {state.replace(" ", "-"): (state,) for state in JobState}
-_STATES_BY_NAME = {
-    **_STATES,
-    OPEN: tuple(state for state in JobState if state not in ENDED_JOB_STATES),
-    ENDED: ENDED_JOB_STATES,
-}
 
 
 @click.command("list")
@@ -41,7 +33,7 @@ _STATES_BY_NAME = {
     "--state",
     "states",
     multiple=True,
-    type=click.Choice([*_STATES, OPEN, ENDED], case_sensitive=False),
+    type=click.Choice([*JOB_STATE_NAMES], case_sensitive=False),
     help="Only jobs in this state, or that are open, or have ended; several times for several.",
 )
 @click.option(
@@ -75,14 +67,14 @@ def list_command(
       freeda jobs list --state open --since 2d --json
     """
     wanted = JobFilter(
-        states=frozenset(state for name in states for state in _STATES_BY_NAME[name.lower()]),
+        states=frozenset(state for name in states for state in JOB_STATE_NAMES[name.lower()]),
         kinds=frozenset(JobKind(kind.lower()) for kind in kinds),
         source=source,
         since=since,
     )
     found = list_jobs(read_settings(context), limit=limit, wanted=wanted)
     if as_json:
-        print_json([job_as_json(job) for job in found])
+        print_json([job_values(job) for job in found])
     elif found:
         _print_jobs(found)
     elif wanted != JobFilter():
@@ -107,7 +99,7 @@ def show(context: click.Context, job_id: str, *, as_json: bool) -> None:
     totals = {} if job.kind is JobKind.SEGMENT else result_totals(settings, job.id)
     items = job_items(settings, job.id, limit=None if as_json else ITEMS_SHOWN)
     if as_json:
-        print_json({**job_as_json(job), "totals": totals, "items": [asdict(item) for item in items]})
+        print_json({**job_values(job), "totals": totals, "items": [asdict(item) for item in items]})
         return
     _print_jobs([job])
     for name, value in totals.items():
@@ -154,11 +146,6 @@ def errors(context: click.Context, job_id: str, limit: int, *, details: bool, as
         click.echo(f"... and {job.progress.failed - len(found)} more; --limit shows more, --json all.")
     failed = f"{job.progress.failed} of {counted(job.progress.total, 'item')} failed"
     click.echo(f"{failed}; `freeda jobs retry {job.id}` tries them again.")
-
-
-def job_as_json(job: JobSummary) -> dict[str, Any]:
-    """Return a job as JSON can hold it, its priority by name."""
-    return {**asdict(job), "priority": job.priority.name.lower()}
 
 
 def _left(job: JobSummary) -> str:

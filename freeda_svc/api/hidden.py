@@ -1,0 +1,56 @@
+"""Keeping paths and addresses of the server out of answers: of a path only the file's name is shown."""
+
+import re
+from pathlib import PurePath
+from urllib.parse import urlsplit
+
+from freeda_svc.addresses import shown_address
+from freeda_svc.settings import Settings
+
+_PATH = re.compile(r"(?<![\w./~-])/(?!/)(?:[^/\s'\",;:()<>`]+/)*([^/\s'\",;:()<>`]+)/?")
+_HOST = "its host"
+_IP_ADDRESS = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?(?![\w.])")
+
+
+def file_names(text: str) -> str:
+    """Return a text in which only the last part is left of each absolute path.
+
+    >>> file_names("/data/a.txt, /data/b.txt")
+    'a.txt, b.txt'
+    >>> file_names("see http://host/path; km/h; 1 / 2")
+    'see http://host/path; km/h; 1 / 2'
+    """
+    return _PATH.sub(lambda found: found[1], text)
+
+
+def source_name(source: str) -> str:
+    """Return where a job's input came from, as it may be shown to whoever asks over the network.
+
+    >>> source_name("/home/me/my photos")
+    'my photos'
+    """
+    is_one_path = source.startswith("/") and not re.search(r", /| and /| to ", source)
+    return PurePath(source).name if is_one_path else file_names(source)
+
+
+def without_server(text: str, settings: Settings) -> str:
+    """Return a sentence without paths of the server and addresses of what it uses.
+
+    Args:
+        text: of an error, or of a job's event.
+        settings: the installation, whose folders and addresses are hidden also where their names have spaces.
+    """
+    folders = {"artifacts": settings.artifacts_folder, "packs": settings.packs_folder, "home": settings.home}
+    for name, folder in folders.items():
+        text = text.replace(f"{folder}/", "/").replace(str(folder), f"the server's {name}")
+    for address in (settings.broker_url, settings.database_url, settings.qdrant_url):
+        if address:
+            text = text.replace(f" {shown_address(address)}", "")
+            host = urlsplit(address).hostname
+            text = re.sub(rf"(?<![\w.]){re.escape(host)}(?::\d+)?(?![\w.])", _HOST, text) if host else text
+    return file_names(text)
+
+
+def without_ip_addresses(text: str) -> str:
+    """Return a sentence about a part that does not answer, without the numbers of hosts that libraries name in it."""
+    return _IP_ADDRESS.sub(_HOST, text)
