@@ -18,7 +18,7 @@ from freeda_svc.settings import Settings, prepare_home
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision, the one this version works with."""
 
 

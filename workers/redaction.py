@@ -10,6 +10,8 @@ from freeda_svc.settings import SECRETS, Settings
 
 SHORTEST = 4
 """Shorter secrets are hidden in addresses only: they would be found in innocent words, too."""
+_KEY = re.compile(r"\bfreeda_[0-9a-f]{8}_[A-Za-z0-9_-]{20,}")
+"""A key of the API."""
 _NAMED = re.compile(
     r"(?i)\b(?P<name>password|passwd|api[_-]?key|token|secret)(?P<sign>['\"]?\s*[=:]\s*['\"]?)[^\s&'\",;)}]+"
 )
@@ -32,7 +34,7 @@ class Redactor:
         """Return a text without secrets."""
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)
-        return _NAMED.sub(rf"\g<name>\g<sign>{HIDDEN}", hide_in_text(text))
+        return _NAMED.sub(rf"\g<name>\g<sign>{HIDDEN}", hide_in_text(_KEY.sub(HIDDEN, text)))
 
     def _hide(self, value: object) -> object:
         if isinstance(value, str):

@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from freeda_svc.api import health, jobs
 from freeda_svc.api.context import Context
+from freeda_svc.api.guards import guarded
 from freeda_svc.api.problems import Problem, answer_with_problems
 from freeda_svc.api.waiting import JobChanges
 from freeda_svc.settings import Settings
@@ -24,7 +26,7 @@ def make_application(settings: Settings) -> FastAPI:
     Args:
         settings: the installation.
     """
-    application = FastAPI(
+    application = _GuardedApplication(
         title="freeda_svc",
         summary="Open-vocabulary segmentation without training",
         version="1",
@@ -53,6 +55,14 @@ async def _living(application: FastAPI) -> AsyncIterator[None]:
         listening.cancel()
         with suppress(asyncio.CancelledError):
             await listening
+
+
+class _GuardedApplication(FastAPI):
+    """An application whose guards stand before everything, also before what answers unexpected errors."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        context: Context = self.state.context
+        return guarded(super().build_middleware_stack(), context.settings)
 
 
 def _document_problems(application: FastAPI) -> None:

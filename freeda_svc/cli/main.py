@@ -26,6 +26,7 @@ COMMANDS: dict[str, Entry] = {
     "doctor": Entry("doctor:doctor", "Check every part of the installation, and suggest fixes."),
     "up": Entry("service:up", "Run the broker, a worker and the HTTP API until Ctrl-C."),
     "serve": Entry("service:serve", "Run the HTTP API alone until Ctrl-C, beside workers that run elsewhere."),
+    "keys": Entry("keys:keys", "Create, list and revoke keys of the HTTP API."),
     "worker": Entry("service:worker", "Run a worker on a broker of your own until Ctrl-C."),
     "logs": Entry("logs:logs", "Show the last lines of the worker's log."),
     "captions": Entry("captions:captions", "Inspect caption files; nothing is ingested."),

@@ -7,6 +7,17 @@ from freeda_svc.lazy_names import names_from
 if TYPE_CHECKING:
     from freeda_svc.batches import InputImage
     from freeda_svc.jobs.acceptance import check_key
+    from freeda_svc.jobs.api_keys import (
+        KeyRefusedError,
+        KeyState,
+        KeySummary,
+        Scope,
+        create_key,
+        has_valid_key,
+        list_keys,
+        revoke_key,
+        verify_key,
+    )
     from freeda_svc.jobs.banks import bank_created, open_banks
     from freeda_svc.jobs.control import cancel_job, find_job, retry_failed_items
     from freeda_svc.jobs.dispatch import Dispatcher
@@ -117,6 +128,15 @@ __all__ = [
     "check_key",
     "CheckedRequest",
     "segmentation_request",
+    "Scope",
+    "KeyState",
+    "KeySummary",
+    "KeyRefusedError",
+    "create_key",
+    "list_keys",
+    "revoke_key",
+    "verify_key",
+    "has_valid_key",
 ]
 
 __getattr__ = names_from(
@@ -124,6 +144,17 @@ __getattr__ = names_from(
     {
         "freeda_svc.jobs.segmentation_requests": ("CheckedRequest", "segmentation_request"),
         "freeda_svc.jobs.acceptance": ("check_key",),
+        "freeda_svc.jobs.api_keys": (
+            "KeyRefusedError",
+            "KeyState",
+            "KeySummary",
+            "Scope",
+            "create_key",
+            "has_valid_key",
+            "list_keys",
+            "revoke_key",
+            "verify_key",
+        ),
         "freeda_svc.jobs.resumption": ("Plan", "earlier_proposals", "plan_resumption"),
         "freeda_svc.jobs.banks": ("bank_created", "open_banks"),
         "freeda_svc.jobs.control": (

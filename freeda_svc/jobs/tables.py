@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -183,3 +184,90 @@ class Event(Base):
     kind: Mapped[str] = mapped_column(String(16))
     message: Mapped[str] = mapped_column(Text, default="")
     at: Mapped[datetime] = mapped_column(default=now)
+
+
+class ApiKey(Base):
+    """A key of the HTTP API.
+
+    Attributes:
+        id: eight hexadecimal digits.
+        name: what it is for; free again once the key is revoked.
+        scope: a ``Scope``.
+        digest: SHA-256 of the key's secret part, in hexadecimal.
+        expires_at: from when on it is refused; None for never.
+        revoked_at: when it was revoked; None while it is not.
+        used_at: when it was last used, noted every few minutes.
+    """
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        Index(
+            None,
+            "name",
+            unique=True,
+            sqlite_where=text("revoked_at IS NULL"),
+            postgresql_where=text("revoked_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(8), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    scope: Mapped[str] = mapped_column(String(16))
+    digest: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]
+
+
+class Callback(Base):
+    """Where the end of a job is to be posted.
+
+    Attributes:
+        url: the address that the submission named.
+        key_id: of the API key that it was submitted with, whose secret signs; empty without one.
+        state: a ``CallbackState``.
+        round: counts the ends of the job, which has several when failed items are tried again.
+        tries: how many attempts were made to post this end.
+        first_try_at: when the first of them began.
+        next_try_at: before this nothing is tried, by the database's clock like all times here.
+        lease_until: until when somebody is sending it.
+    """
+
+    __tablename__ = "callbacks"
+    __table_args__ = (Index(None, "state", "next_try_at"),)
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    url: Mapped[str] = mapped_column(Text)
+    key_id: Mapped[str] = mapped_column(String(8), default="")
+    state: Mapped[str] = mapped_column(String(16))
+    round: Mapped[int] = mapped_column(default=1)
+    tries: Mapped[int] = mapped_column(default=0)
+    first_try_at: Mapped[datetime | None]
+    next_try_at: Mapped[datetime]
+    lease_until: Mapped[datetime | None]
+
+
+class Delivery(Base):
+    """One attempt to post the end of a job.
+
+    Attributes:
+        number: from 1 within the job.
+        round: which end of the job it was about.
+        outcome: a ``DeliveryOutcome``.
+        status: the HTTP status that was answered; None without an answer.
+        error: why it did not succeed, one line; empty when it did.
+    """
+
+    __tablename__ = "deliveries"
+    __table_args__ = (UniqueConstraint("job_id", "number"),)
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    round: Mapped[int]
+    outcome: Mapped[str] = mapped_column(String(16))
+    status: Mapped[int | None]
+    error: Mapped[str] = mapped_column(Text, default="")
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]

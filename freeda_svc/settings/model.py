@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from freeda_svc.addresses import check_bank_address, check_broker_address, check_database_address, check_path
 from freeda_svc.errors import InputError
+from freeda_svc.host_lists import check_hosts
 from freeda_svc.input_files import MOST_ALLOWED_PIXELS, MOST_PIXELS, InputRules
 from freeda_svc.parameters import CALLED, EXPECTED, WRITE_ONLY
 
@@ -18,8 +19,11 @@ DEFAULT_HOME = Path("~/.freeda")
 ENVIRONMENT_PREFIX = "FREEDA_"
 ARTIFACTS = "artifacts"
 PACKS = "packs"
-SECRETS = ("broker_url", "database_url", "qdrant_api_key")
+SECRETS = ("broker_url", "database_url", "qdrant_api_key", "callback_secret")
 """Settings that hold passwords: never printed, and readable from a file that ``FREEDA_<NAME>_FILE`` names."""
+
+SHORTEST_SECRET = 16
+"""Characters of ``callback_secret``."""
 
 _BANK: dict[str, Any] = {EXPECTED: "lower-case letters, digits, - and _, perhaps with a version: animals or animals@2"}
 _WORKER: dict[str, Any] = {EXPECTED: "up to 64 letters, digits, dots, - and _, such as gpu-1"}
@@ -61,6 +65,14 @@ class Settings(BaseModel):
         api_port: where `freeda up` and `freeda serve` answer HTTP requests; 0 means nowhere.
         api_host: the address they listen at; any but a loopback address asks for keys.
         api_names: host names, separated by commas, under which browsers and clients may ask, beside the address itself.
+        api_keys: whether requests need a key of `freeda keys`: ``auto`` means at any address but a loopback one.
+        api_max_body_bytes: a request's body may have as many bytes.
+        api_max_requests: how many requests are answered at once, and half as many more connections are kept; further
+            ones are asked to come again.
+        callback_hosts: hosts, separated by commas, to which the end of a job may be posted, each perhaps with a port
+            as in ``hooks.example.org:8443``. Private addresses only with a port. Empty means none.
+        callback_secret: from which the secrets that sign callbacks are derived; needed for callbacks.
+        image_hosts: hosts, written as above, that images may be fetched from which a request names by URL.
         lease_seconds: how long a worker may be silent before its item is given to another.
         item_time_limit_seconds: an item that takes longer is stopped and tried again.
         stop_grace_seconds: how long a stopping worker waits for the current item before it hands it back.
@@ -93,6 +105,12 @@ class Settings(BaseModel):
     api_port: Annotated[int, Field(ge=0, le=65535)] = 8470
     api_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     api_names: str = ""
+    api_keys: Literal["auto", "always"] = "auto"
+    api_max_body_bytes: Annotated[int, Field(ge=1024)] = 1024**3
+    api_max_requests: Annotated[int, Field(ge=1, le=10_000)] = 200
+    callback_hosts: str = ""
+    callback_secret: Annotated[str, Field(repr=False, json_schema_extra=_SECRET)] = ""
+    image_hosts: str = ""
     device: Annotated[str, Field(pattern=r"^(cpu|auto|mps|cuda(:\d+)?)$", json_schema_extra=_DEVICE)] = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     captions_per_item: Annotated[int, Field(ge=1, le=4096)] = 8
@@ -136,6 +154,19 @@ class Settings(BaseModel):
         checks = {"broker_url": check_broker_address, "database_url": check_database_address}
         check = checks.get(str(given.field_name), check_bank_address)
         return _checked(check, address.strip()) if address.strip() else ""
+
+    @field_validator("api_names", "callback_hosts", "image_hosts")
+    @classmethod
+    def _understood_hosts(cls, hosts: str, given: ValidationInfo) -> str:
+        about = str(given.field_name)
+        return _checked(lambda text: check_hosts(about, text, ports=about != "api_names"), hosts)
+
+    @field_validator("callback_secret")
+    @classmethod
+    def _long_secret(cls, secret: str) -> str:
+        if secret and len(secret) < SHORTEST_SECRET:
+            raise ValueError(f"callback_secret must have {SHORTEST_SECRET} characters or more; it is not shown")
+        return secret
 
     @property
     def input_rules(self) -> InputRules:
