@@ -15,10 +15,9 @@ from freeda_svc.whole_files import write_whole
 MANIFEST_NAME = "manifest.json"
 SHARD_NAME = "shard"
 """The engine's own folder in that of a bank."""
-FORMAT = 2
-OLD_FORMAT = 1
-"""Of banks that an own database beside the engine kept."""
-OLD_KIND_REMEDY = (
+FORMAT = 3
+"""1: rows and vectors were kept in files beside the engine's; 2: a point's checksums were an object."""
+_OLD_KIND_REMEDY = (
     "write an archive of it with the release before (`freeda bank export FOLDER --bank NAME`), "
     "and import that here (`freeda bank import FOLDER --bank NAME@VERSION`)"
 )
@@ -156,17 +155,29 @@ def read_manifest(folder: Path) -> Manifest:
         raise _broken(path, "it is not JSON") from error
     if not isinstance(content, dict):
         raise _broken(path, "it is not a JSON object")
-    version = content.get("format")
-    if isinstance(version, int) and version > FORMAT:
-        raise InputError(
-            f"{folder} is a bank of format {version}, but this version reads up to {FORMAT}: use a newer freeda"
-        )
-    if version == OLD_FORMAT:
-        raise InputError(f"{folder} is a bank of the old kind: {OLD_KIND_REMEDY}")
+    check_format(str(folder), content.get("format"))
     try:
         return read_record(Manifest, content)
     except ValueError as error:
         raise _broken(path, str(error)) from error
+
+
+def check_format(place: str, version: object) -> None:
+    """Refuse a bank whose layout is of another version than this one's; what is no version at all is passed over.
+
+    Args:
+        place: what messages call the bank.
+        version: as its manifest gives it.
+
+    Raises:
+        InputError: it is of the old kind, or of a later version.
+    """
+    if isinstance(version, int) and version > FORMAT:
+        raise InputError(
+            f"{place} is a bank of format {version}, but this version reads up to {FORMAT}: use a newer freeda"
+        )
+    if isinstance(version, int) and 0 < version < FORMAT:
+        raise InputError(f"{place} is a bank of the old kind: {_OLD_KIND_REMEDY}")
 
 
 def check_manifest(folder: Path, found: Manifest, pack: str, key_dimension: int, vector_dimension: int) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic_core import to_json
 
 from freeda_svc.bank.checks import unit_rows
 from freeda_svc.bank.points import APPEARANCE, KEY, PROTOTYPE, make_payload, read_prototype
@@ -27,7 +28,8 @@ CHECKS = "checks"
 """Payload fields of the store itself: 1 where retrieval leaves the point out, else 0; when the point was added, in
 microseconds since 1970; the key of a point that is left out, which has none that is searched (base64 of float32);
 what is kept about the prototype but not searched, as one text of JSON (handing a field of a payload to the engine costs
-far more than a value of a vector); and a CRC-32 of each vector and of the texts, by which a changed one is found."""
+far more than a value of a vector); and a CRC-32 of each vector and of the texts, by which a changed one is found, as
+one text: eight hexadecimal digits each, in the order of `_CHECKED`."""
 
 ADDITIONS = str(uuid.UUID("0b6f6d57-55ff-4f5e-8a56-3a5a3c5b8d0e"))
 REMOVALS = str(uuid.UUID("1c7f6d57-55ff-4f5e-8a56-3a5a3c5b8d0e"))
@@ -65,8 +67,9 @@ LINKS = 16
 
 HALF_PRECISION = (PROTOTYPE, APPEARANCE)
 _OUTLIER = "outlier"
-_to_json = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` makes an encoder at every call
 _SEARCHED = tuple(name for name, kind in INDEXES.items() if kind is Index.TEXT)
+_CHECKED = (KEY, PROTOTYPE, ABOUT, APPEARANCE)
+_DIGITS = 8
 
 
 def make_points(prototypes: Mapping[str, Prototype], stamp: int) -> list[Point]:
@@ -84,15 +87,16 @@ def make_points(prototypes: Mapping[str, Prototype], stamp: int) -> list[Point]:
     points = []
     for (identifier, prototype), key, half, vector in rows:
         vectors = {KEY: key, PROTOTYPE: vector}
-        checks = {KEY: _check_of(KEY, key), PROTOTYPE: _check_of(PROTOTYPE, half)}
-        if prototype.appearance is not None:
-            vectors[APPEARANCE] = halved(prototype.appearance)
-            checks[APPEARANCE] = _check_of(APPEARANCE, vectors[APPEARANCE])
         kept = make_payload(prototype)
         del kept[_OUTLIER]
-        payload = {name: kept.pop(name) for name in _SEARCHED} | {MARKED: 0, ADDED: stamp, ABOUT: _to_json(kept)}
-        checks[ABOUT] = _check_of_texts(payload)
-        point = Point(identifier, payload | {CHECKS: checks}, vectors)
+        payload = {name: kept.pop(name) for name in _SEARCHED}
+        payload |= {MARKED: 0, ADDED: stamp, ABOUT: to_json(kept).decode("utf-8")}
+        checks = _check_of(KEY, key) + _check_of(PROTOTYPE, half) + _check_of_texts(payload)
+        if prototype.appearance is not None:
+            vectors[APPEARANCE] = halved(prototype.appearance)
+            checks += _check_of(APPEARANCE, vectors[APPEARANCE])
+        payload[CHECKS] = checks
+        point = Point(identifier, payload, vectors)
         points.append(hide(point, prototype.outlier) if prototype.outlier else point)
     return points
 
@@ -137,16 +141,14 @@ def vector_of(point: Point, name: str) -> npt.NDArray[np.float32]:
         InputError: it is gone or damaged.
     """
     values = key_of(point) if name == KEY else point.vectors.get(name)
-    checks = point.payload.get(CHECKS)
-    if values is None or not isinstance(checks, dict) or checks.get(name) != _check_of(name, values):
+    if values is None or _kept_check(point, name) != _check_of(name, values):
         raise _damaged(point.id, name)
     return values
 
 
 def has_appearance(point: Point) -> bool:
     """Whether a point that was read with the payload field `CHECKS` was written with an appearance."""
-    checks = point.payload.get(CHECKS)
-    return isinstance(checks, dict) and APPEARANCE in checks
+    return _kept_check(point, APPEARANCE) != ""
 
 
 def prototype_of(point: Point) -> Prototype:
@@ -168,7 +170,7 @@ def public_payload(point: Point) -> Payload:
     """
     payload = point.payload
     try:
-        if payload[CHECKS][ABOUT] != _check_of_texts(payload):
+        if _kept_check(point, ABOUT) != _check_of_texts(payload):
             raise _damaged(point.id, "description")
         kept: Payload = json.loads(payload[ABOUT])
         return {name: payload[name] for name in _SEARCHED} | kept | {_OUTLIER: payload.get(_OUTLIER, "")}
@@ -186,12 +188,20 @@ def halved(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return values.astype(np.float16).astype(np.float32)
 
 
-def _check_of(name: str, values: npt.NDArray[np.floating]) -> int:
-    return zlib.crc32(values.astype("<f2" if name in HALF_PRECISION else "<f4", order="C", copy=False).data)
+def _kept_check(point: Point, name: str) -> str:
+    """The checksum that was written with a point; empty where there is none."""
+    checks, first = point.payload.get(CHECKS), _DIGITS * _CHECKED.index(name)
+    return checks[first : first + _DIGITS] if isinstance(checks, str) else ""
 
 
-def _check_of_texts(payload: Mapping[str, Any]) -> int:
-    return zlib.crc32(json.dumps([payload[name] for name in (*_SEARCHED, ABOUT)]).encode("ascii"))
+def _check_of(name: str, values: npt.NDArray[np.floating]) -> str:
+    content = values.astype("<f2" if name in HALF_PRECISION else "<f4", order="C", copy=False)
+    return f"{zlib.crc32(content.data):0{_DIGITS}x}"
+
+
+def _check_of_texts(payload: Mapping[str, Any]) -> str:
+    texts = "\0".join([payload[name] for name in (*_SEARCHED, ABOUT)])
+    return f"{zlib.crc32(texts.encode('utf-8')):0{_DIGITS}x}"
 
 
 def _damaged(identifier: str, name: str) -> InputError:

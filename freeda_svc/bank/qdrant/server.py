@@ -7,7 +7,7 @@ from typing import cast
 
 from qdrant_client import QdrantClient, models
 
-from freeda_svc.bank.manifest import FORMAT, OLD_FORMAT, OLD_KIND_REMEDY, Manifest, read_record
+from freeda_svc.bank.manifest import Manifest, check_format, read_record
 from freeda_svc.bank.points import APPEARANCE, KEY, PROTOTYPE
 from freeda_svc.bank.qdrant.connection import asking
 from freeda_svc.bank.qdrant.engine import EVERYTHING, Hit, Point, Search, Where, point_of
@@ -238,13 +238,7 @@ def manifest_of(address: str, name: str, info: models.CollectionInfo) -> Manifes
     content = (info.config.metadata or {}).get(_METADATA)
     if not isinstance(content, dict):
         raise InputError(f"{where} is not a bank: give the bank another name, or remove it")
-    version = content.get("format")
-    if version == OLD_FORMAT:
-        raise InputError(f"{where} is a bank of the old kind: {OLD_KIND_REMEDY}")
-    if isinstance(version, int) and version > FORMAT:
-        raise InputError(
-            f"{where} is a bank of format {version}, but this version reads up to {FORMAT}: use a newer freeda"
-        )
+    check_format(where, content.get("format"))
     try:
         manifest = read_record(Manifest, content)
     except ValueError as error:

@@ -4,7 +4,7 @@ import pytest
 from qdrant_client import models
 
 from freeda_svc.bank import BankName
-from freeda_svc.bank.manifest import new_manifest
+from freeda_svc.bank.manifest import FORMAT, new_manifest
 from freeda_svc.bank.qdrant.server import create_collection
 from freeda_svc.bank.qdrant.server_banks import ServerBanks
 from freeda_svc.bank.search_modes import Approximate
@@ -102,7 +102,7 @@ def test_stores_search_as_their_banks_were_told(banks: ServerBanks, local_connec
     assert [store._approximate for store in opened] == [Approximate(80), None]
 
 
-METADATA = {"format": 2, "pack": "p", "key_dimension": 5, "vector_dimension": 7, "created": "2026-01-01"}
+METADATA = {"format": FORMAT, "pack": "p", "key_dimension": 5, "vector_dimension": 7, "created": "2026-01-01"}
 LAYOUT = {name: PLAIN["key"].model_copy(update={"size": size}) for name, size in [("key", 5), ("prototype", 7)]}
 LAYOUT["appearance"] = PLAIN["key"]
 
@@ -113,7 +113,7 @@ LAYOUT["appearance"] = PLAIN["key"]
         (None, LAYOUT, "is not a bank"),
         ({"freeda": "x"}, LAYOUT, "is not a bank"),
         ({"freeda": {**METADATA, "format": 99}}, LAYOUT, "format 99.*use a newer freeda"),
-        ({"freeda": {**METADATA, "format": 1}}, LAYOUT, "of the old kind.*freeda bank export.*freeda bank import"),
+        ({"freeda": {**METADATA, "format": FORMAT - 1}}, LAYOUT, "of the old kind.*bank export.*bank import"),
         (
             {"freeda": {**METADATA, "key_dimension": "5"}},
             LAYOUT,
