@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from freeda_svc.api import health, jobs
+from freeda_svc.api import archives, health, jobs, results
 from freeda_svc.api.context import Context
 from freeda_svc.api.guards import guarded
 from freeda_svc.api.problems import Problem, answer_with_problems
@@ -15,8 +15,10 @@ from freeda_svc.api.waiting import JobChanges
 from freeda_svc.settings import Settings
 
 ROUTERS = (
+    archives.router,
     health.router,
     jobs.router,
+    results.router,
 )
 
 

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         pictures_of,
         proposals_of,
         submitted_images,
+        why_no_results,
     )
     from freeda_svc.jobs.resumption import Plan, earlier_proposals, plan_resumption
     from freeda_svc.jobs.segmentation_requests import CheckedRequest, segmentation_request
@@ -125,6 +126,7 @@ __all__ = [
     "pictures_of",
     "proposals_of",
     "submitted_images",
+    "why_no_results",
     "check_key",
     "CheckedRequest",
     "segmentation_request",
@@ -211,6 +213,7 @@ __getattr__ = names_from(
             "pictures_of",
             "proposals_of",
             "submitted_images",
+            "why_no_results",
         ),
         "freeda_svc.jobs.states": (
             "AttemptOutcome",

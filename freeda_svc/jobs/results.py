@@ -11,9 +11,9 @@ from freeda_svc.batches import distinct_stems
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs.control import find_job, get_job
 from freeda_svc.jobs.database import reading
-from freeda_svc.jobs.progress import job_items
+from freeda_svc.jobs.progress import JobSummary, job_items
 from freeda_svc.jobs.segmentation_requests import ONLY_PROPOSE
-from freeda_svc.jobs.states import ItemState, JobKind
+from freeda_svc.jobs.states import ItemState, JobKind, JobState
 from freeda_svc.jobs.tables import WorkItem
 from freeda_svc.settings import Settings
 
@@ -92,8 +92,16 @@ def colours_of(parameters: Mapping[str, Any]) -> "npt.NDArray[np.uint8]":
     return extend_colours(given, MOST_COLOURS if categories is None else len(categories))
 
 
-def submitted_images(settings: Settings, job_id: str) -> list[SubmittedImage]:
+def submitted_images(
+    settings: Settings, job_id: str, *, after: int = 0, limit: int | None = None
+) -> list[SubmittedImage]:
     """List the images of a segmentation job, in the order of submission.
+
+    Args:
+        settings: the installation.
+        job_id: the job's id, or the beginning of it.
+        after: only images with a higher number.
+        limit: how many at most; all when None.
 
     Raises:
         NotFoundError: there is no such job.
@@ -103,12 +111,20 @@ def submitted_images(settings: Settings, job_id: str) -> list[SubmittedImage]:
     with reading(settings) as session:
         if get_job(session, full_id).kind != JobKind.SEGMENT:
             raise InputError(f"job {full_id} adds to the bank; only segmentation jobs have results to export")
-        columns = (WorkItem.number, WorkItem.state, WorkItem.input)
-        rows = session.execute(select(*columns).where(WorkItem.job_id == full_id).order_by(WorkItem.number)).all()
-    stems = distinct_stems([str(given["name"]) for _, _, given in rows])  # of jobs that were submitted without
+        of_job = select(WorkItem.number, WorkItem.state, WorkItem.input).where(WorkItem.job_id == full_id)
+        numbered = of_job.where(WorkItem.number > after).order_by(WorkItem.number).limit(limit)
+        rows = session.execute(numbered).all()
+        stems: dict[int, str] = {}
+        if not all("stem" in given for _, _, given in rows):  # of jobs that were submitted without
+            named = [(number, str(given["name"])) for number, _, given in session.execute(of_job)]
+            named.sort()
+            numbers, names = zip(*named, strict=True)
+            stems = dict(zip(numbers, distinct_stems(names), strict=True))
     return [
-        SubmittedImage(full_id, number, ItemState(state), given["image"], given["name"], given.get("stem", stem))
-        for (number, state, given), stem in zip(rows, stems, strict=True)
+        SubmittedImage(
+            full_id, number, ItemState(state), given["image"], given["name"], given.get("stem") or stems[number]
+        )
+        for number, state, given in rows
     ]
 
 
@@ -117,6 +133,15 @@ def item_states(settings: Settings, job_id: str) -> dict[int, ItemState]:
     with reading(settings) as session:
         rows = session.execute(select(WorkItem.number, WorkItem.state).where(WorkItem.job_id == job_id))
         return {number: ItemState(state) for number, state in rows}
+
+
+def why_no_results(job: JobSummary) -> str:
+    """Return why a segmentation job has no results, and what to do."""
+    if job.state == JobState.CANCELLED:
+        return f"job {job.id} was cancelled before an image was done"
+    if job.state == JobState.FAILED:
+        return f"no image of job {job.id} could be segmented; `freeda jobs errors {job.id}` shows why"
+    return f"no image of job {job.id} is done yet; `freeda jobs watch {job.id}` follows it"
 
 
 def failure_reasons(settings: Settings, failed: Sequence[SubmittedImage]) -> list[str]:

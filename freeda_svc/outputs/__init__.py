@@ -9,9 +9,11 @@ if TYPE_CHECKING:
     from freeda_svc.outputs.files import copy_whole, make_folder
     from freeda_svc.outputs.formats import (
         DEFAULT_FORMATS,
+        ENDINGS,
         EVIDENCE_FORMATS,
         FORMATS,
         check_formats,
+        check_one_list,
         files_for_all,
         files_of_image,
         formats_of_one_list,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_FORMATS",
+    "ENDINGS",
     "EVIDENCE",
     "EVIDENCE_FORMATS",
     "EVIDENCE_PAGE",
@@ -41,6 +44,7 @@ __all__ = [
     "UNKNOWN",
     "UNKNOWN_COLOUR",
     "check_formats",
+    "check_one_list",
     "compose_prototype",
     "copy_whole",
     "draw_overlay",
@@ -71,9 +75,11 @@ __getattr__ = names_from(
         "freeda_svc.outputs.files": ("copy_whole", "make_folder"),
         "freeda_svc.outputs.formats": (
             "DEFAULT_FORMATS",
+            "ENDINGS",
             "EVIDENCE_FORMATS",
             "FORMATS",
             "check_formats",
+            "check_one_list",
             "files_for_all",
             "files_of_image",
             "formats_of_one_list",

@@ -98,6 +98,9 @@ _COLLECTIONS: Mapping[str, _Collection] = {
     "index": _Collection((INDEX,), write_index, one_list=False),
 }
 
+ENDINGS: Mapping[str, str] = {name: ending for name, (ending, _write) in _PER_IMAGE.items()}
+"""What the files of one image end in, by format."""
+
 FORMATS = (*_PER_IMAGE, *_COLLECTIONS)
 """All formats, those of one file an image first."""
 
@@ -123,7 +126,7 @@ def check_formats(formats: Iterable[str]) -> tuple[str, ...]:
 
 def files_of_image(stem: str, formats: Iterable[str]) -> dict[str, str]:
     """Return the name of the file that each format makes of one image; formats for all images make none."""
-    return {name: f"{stem}{_PER_IMAGE[name][0]}" for name in formats if name in _PER_IMAGE}
+    return {name: f"{stem}{ENDINGS[name]}" for name in formats if name in ENDINGS}
 
 
 def files_for_all(formats: Iterable[str]) -> list[str]:
@@ -188,12 +191,7 @@ def write_collections(
         UnavailableError: the folder cannot be written.
     """
     chosen = [name for name in formats if name in _COLLECTIONS] if pictures else []
-    of_one_list = formats_of_one_list(chosen)
-    if of_one_list and not _have_one_list(pictures):
-        raise InputError(
-            "the images have different categories, and files for all images hold those of one list; "
-            f"leave out {' and '.join(of_one_list)}"
-        )
+    check_one_list(pictures, chosen)
     written = []
     for name in chosen:
         collection = _COLLECTIONS[name]
@@ -204,6 +202,19 @@ def write_collections(
     return written
 
 
-def _have_one_list(pictures: Sequence[Picture]) -> bool:
+def check_one_list(pictures: Sequence[Picture], formats: Iterable[str]) -> None:
+    """See that images have the same categories, where files for all of them need that.
+
+    Raises:
+        InputError: they have different ones.
+        NotFoundError: what was kept of a result is gone.
+    """
+    of_one_list = formats_of_one_list(formats)
+    if not of_one_list or not pictures:
+        return
     names = pictures[0].result.names
-    return all(picture.result.names == names for picture in pictures[1:])
+    if any(picture.result.names != names for picture in pictures[1:]):
+        raise InputError(
+            "the images have different categories, and files for all images hold those of one list; "
+            f"leave out {' and '.join(of_one_list)}"
+        )

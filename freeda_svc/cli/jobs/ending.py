@@ -16,7 +16,7 @@ from freeda_svc.cli.segment_words import show_unknown_words
 from freeda_svc.cli.session import read_settings
 from freeda_svc.counts import counted
 from freeda_svc.errors import InputError
-from freeda_svc.jobs import JobState, JobSummary, export_results, job_summary, job_values
+from freeda_svc.jobs import JobState, export_results, job_summary, job_values, why_no_results
 
 
 @click.command()
@@ -83,19 +83,10 @@ def export(
     if as_json:
         print_json({"job": job.id, "images": len(written), "left_out": left, "files": files, "errors": errors})
     elif not exported:
-        raise InputError(f"nothing was written to {out}: {_why_nothing(job)}")
+        raise InputError(f"nothing was written to {out}: {why_no_results(job)}")
     else:
         missing = f"; {counted(left, 'item')} not done" if left else ""
         click.echo(f"results of {counted(len(written), 'image')} in {out}{missing}")
     show_errors(errors, len(exported), None)
     if errors:
         context.exit(EXIT_PARTLY if written else EXIT_FAILED)
-
-
-def _why_nothing(job: JobSummary) -> str:
-    """Return why a job has no results, and what to do."""
-    if job.state == JobState.CANCELLED:
-        return f"job {job.id} was cancelled before an image was done"
-    if job.state == JobState.FAILED:
-        return f"no image of job {job.id} could be segmented; `freeda jobs errors {job.id}` shows why"
-    return f"no image of job {job.id} is done yet; `freeda jobs watch {job.id}` follows it"
