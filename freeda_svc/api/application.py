@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from freeda_svc.api import archives, health, jobs, results
+from freeda_svc.api import archives, callbacks, health, jobs, results
 from freeda_svc.api.context import Context
+from freeda_svc.api.delivery import CallbackSender
 from freeda_svc.api.guards import guarded
 from freeda_svc.api.problems import Problem, answer_with_problems
 from freeda_svc.api.waiting import JobChanges
@@ -16,6 +17,7 @@ from freeda_svc.settings import Settings
 
 ROUTERS = (
     archives.router,
+    callbacks.router,
     health.router,
     jobs.router,
     results.router,
@@ -50,13 +52,17 @@ async def _living(application: FastAPI) -> AsyncIterator[None]:
     """Do what goes on as long as the server does."""
     context: Context = application.state.context
     listening = asyncio.create_task(context.changes.listen())
+    sender = CallbackSender(context.settings)
+    sending = asyncio.create_task(sender.run())
     try:
         yield
     finally:
         context.changes.end()
+        sender.stop()
         listening.cancel()
         with suppress(asyncio.CancelledError):
             await listening
+        await sending
 
 
 class _GuardedApplication(FastAPI):

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from freeda_svc.api.access import check_keys
 from freeda_svc.api.address import address_of, bound_socket
 from freeda_svc.api.application import make_application
+from freeda_svc.api.callbacks import check_callback_secret
 from freeda_svc.errors import InputError
 from freeda_svc.settings import Settings
 
@@ -25,12 +26,13 @@ def serve_api(settings: Settings, *, on_ready: Callable[[str], None] = lambda _a
         on_ready: called with the server's address once it can be asked.
 
     Raises:
-        InputError: there is no port, or keys are needed and none is valid.
+        InputError: there is no port, or keys are needed and none is valid, or callbacks cannot be signed.
         UnavailableError: the port cannot be had, or the database does not answer.
     """
     if not settings.api_port:
         raise InputError("api_port is 0, which means no API: give it a port, such as 8470")
     check_keys(settings)
+    check_callback_secret(settings)
     with bound_socket(settings) as bound:
         config = uvicorn.Config(
             make_application(settings),

@@ -7,7 +7,8 @@ import click
 from freeda_svc.cli.console import print_json, print_table
 from freeda_svc.cli.options import json_option, outcome_option, read_age
 from freeda_svc.cli.session import read_settings
-from freeda_svc.jobs import KeySummary, Scope, create_key, list_keys, revoke_key
+from freeda_svc.errors import InputError
+from freeda_svc.jobs import KeySummary, Scope, callback_secret_of, create_key, find_key, list_keys, revoke_key
 
 
 @click.group()
@@ -89,6 +90,28 @@ def revoke(context: click.Context, name: str, *, as_json: bool) -> None:
         print_json(revoked.as_json())
         return
     click.echo(f"the key {revoked.name!r} is revoked")
+
+
+@keys.command("callback-secret")
+@click.argument("name", metavar="[NAME]", default="")
+@outcome_option
+@click.pass_context
+def callback_secret(context: click.Context, name: str, *, as_json: bool) -> None:
+    """Print the secret that signs the callbacks of a key, named by its name or id.
+
+    Without a name it is the secret for jobs that were submitted without a key. Whoever receives callbacks checks their
+    signatures with it, as the Standard Webhooks specification says. It changes with the setting callback_secret.
+
+    \b
+    Example:
+      freeda keys callback-secret label-studio
+    """
+    settings = read_settings(context)
+    if not settings.callback_secret:
+        raise InputError("callback_secret is not set: set it to a long random text, then callbacks can be signed")
+    found = find_key(settings, name) if name else None
+    secret = callback_secret_of(settings, found.id if found is not None else "")
+    print_json({"key": found and found.id, "secret": secret}) if as_json else click.echo(secret)
 
 
 def _row(key: KeySummary) -> tuple[object, ...]:

@@ -13,12 +13,25 @@ if TYPE_CHECKING:
         KeySummary,
         Scope,
         create_key,
+        find_key,
         has_valid_key,
         list_keys,
         revoke_key,
         verify_key,
     )
     from freeda_svc.jobs.banks import bank_created, open_banks
+    from freeda_svc.jobs.callback_signatures import callback_secret_of, signed_headers
+    from freeda_svc.jobs.callbacks import (
+        CallbackState,
+        CallbackSummary,
+        DeliveryOutcome,
+        DeliverySummary,
+        DueCallback,
+        callback_of,
+        end_try,
+        keep_callback,
+        take_due_callbacks,
+    )
     from freeda_svc.jobs.control import cancel_job, find_job, retry_failed_items
     from freeda_svc.jobs.dispatch import Dispatcher
     from freeda_svc.jobs.events import JobEvent, job_events
@@ -135,10 +148,22 @@ __all__ = [
     "KeySummary",
     "KeyRefusedError",
     "create_key",
+    "find_key",
     "list_keys",
     "revoke_key",
     "verify_key",
     "has_valid_key",
+    "CallbackState",
+    "CallbackSummary",
+    "DeliveryOutcome",
+    "DeliverySummary",
+    "DueCallback",
+    "callback_of",
+    "end_try",
+    "keep_callback",
+    "take_due_callbacks",
+    "callback_secret_of",
+    "signed_headers",
 ]
 
 __getattr__ = names_from(
@@ -152,6 +177,7 @@ __getattr__ = names_from(
             "KeySummary",
             "Scope",
             "create_key",
+            "find_key",
             "has_valid_key",
             "list_keys",
             "revoke_key",
@@ -159,6 +185,18 @@ __getattr__ = names_from(
         ),
         "freeda_svc.jobs.resumption": ("Plan", "earlier_proposals", "plan_resumption"),
         "freeda_svc.jobs.banks": ("bank_created", "open_banks"),
+        "freeda_svc.jobs.callback_signatures": ("callback_secret_of", "signed_headers"),
+        "freeda_svc.jobs.callbacks": (
+            "CallbackState",
+            "CallbackSummary",
+            "DeliveryOutcome",
+            "DeliverySummary",
+            "DueCallback",
+            "callback_of",
+            "end_try",
+            "keep_callback",
+            "take_due_callbacks",
+        ),
         "freeda_svc.jobs.control": (
             "cancel_job",
             "find_job",

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from freeda_svc.errors import FreedaError, InputError, NotFoundError
 from freeda_svc.jobs.database import noting, reading, writing
@@ -147,14 +148,21 @@ def revoke_key(settings: Settings, name_or_id: str) -> KeySummary:
     """
     moment = now()
     with writing(settings) as session:
-        wanted = select(ApiKey).where(or_(ApiKey.name == name_or_id, ApiKey.id == name_or_id))
-        # A name comes before an id that happens to be the same.
-        found = sorted(session.scalars(wanted.where(ApiKey.revoked_at.is_(None))), key=lambda row: row.id == name_or_id)
-        if not found:
-            raise NotFoundError(f"there is no valid key {name_or_id!r}; `freeda keys list` shows them")
-        found[0].revoked_at = moment
+        found = _named(session, name_or_id)
+        found.revoked_at = moment
         session.flush()
-        return _summary(found[0], moment)
+        return _summary(found, moment)
+
+
+def find_key(settings: Settings, name_or_id: str) -> KeySummary:
+    """Return a key that is not revoked.
+
+    Raises:
+        NotFoundError: there is none of this name or id.
+        UnavailableError: the database does not answer.
+    """
+    with reading(settings) as session:
+        return _summary(_named(session, name_or_id), now())
 
 
 def has_valid_key(settings: Settings) -> bool:
@@ -192,6 +200,15 @@ def verify_key(settings: Settings, key: str) -> KeySummary:
         with noting(settings) as session:
             changed_rows(session, update(ApiKey).where(ApiKey.id == found.id).values(used_at=moment))
     return found
+
+
+def _named(session: Session, name_or_id: str) -> ApiKey:
+    wanted = select(ApiKey).where(or_(ApiKey.name == name_or_id, ApiKey.id == name_or_id))
+    # A name comes before an id that happens to be the same.
+    found = sorted(session.scalars(wanted.where(ApiKey.revoked_at.is_(None))), key=lambda row: row.name != name_or_id)
+    if not found:
+        raise NotFoundError(f"there is no valid key {name_or_id!r}; `freeda keys list` shows them")
+    return found[0]
 
 
 def _digest(secret: str) -> str:

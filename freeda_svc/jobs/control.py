@@ -8,7 +8,7 @@ from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs.database import reading, writing
 from freeda_svc.jobs.dispatch import Dispatcher, send_items
 from freeda_svc.jobs.states import MOVES, EventKind, ItemState, JobKind, JobState
-from freeda_svc.jobs.tables import Job, WorkItem, now
+from freeda_svc.jobs.tables import Callback, Job, WorkItem, now
 from freeda_svc.jobs.transitions import changed_rows, move_items_of_job, move_job, record_event
 from freeda_svc.settings import Settings
 
@@ -93,9 +93,27 @@ def retry_failed_items(settings: Settings, job_id: str, *, dispatcher: Dispatche
         if not item_ids:
             raise InputError(f"job {full_id} has no failed items")
         move_items_of_job(session, full_id, ItemState.FAILED, ItemState.QUEUED, failures=0, error="")
-        if not move_job(session, full_id, JobState.PARTLY_FAILED, JobState.RUNNING):
-            move_job(session, full_id, JobState.FAILED, JobState.RUNNING)
+        ended = (JobState.PARTLY_FAILED, JobState.FAILED)
+        if any(move_job(session, full_id, state, JobState.RUNNING) for state in ended):
+            _reopen_callback(session, full_id)
         record_event(session, full_id, EventKind.RETRIED, counted(len(item_ids), "item"))
         changed_rows(session, update(Job).where(Job.id == full_id).values(updated_at=now()))
     send_items(dispatcher, JobKind(job.kind), item_ids)
     return len(item_ids)
+
+
+def _reopen_callback(session: Session, job_id: str) -> None:
+    """Have the next end of a job posted, too."""
+    changed_rows(
+        session,
+        update(Callback)
+        .where(Callback.job_id == job_id)
+        .values(
+            state="open",
+            round=Callback.round + 1,
+            tries=0,
+            first_try_at=None,
+            next_try_at=func.current_timestamp(),
+            lease_until=None,
+        ),
+    )

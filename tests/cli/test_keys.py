@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.cli.conftest import Freeda
 
 
@@ -40,6 +42,17 @@ def test_a_server_that_others_can_reach_does_not_start_without_a_key(freeda: Fre
         assert refused.code == 1
         assert refused.err.startswith("Error: the API needs keys (api_host is")
         assert "freeda keys create" in refused.err
+
+
+def test_each_key_has_a_secret_for_callbacks(freeda: Freeda, monkeypatch: pytest.MonkeyPatch) -> None:
+    freeda("keys", "create", "laptop", "--scope", "submit")
+    assert "callback_secret is not set" in freeda("keys", "callback-secret", "laptop").err
+    monkeypatch.setenv("FREEDA_CALLBACK_SECRET", "a long random text")
+    own, nobodys = freeda("keys", "callback-secret", "laptop").out, freeda("keys", "callback-secret").out
+    assert own.startswith("whsec_")
+    assert own != nobodys
+    assert freeda("keys", "callback-secret", "laptop", "--json").json["secret"] == own.strip()
+    assert freeda("keys", "callback-secret", "other").code == 1
 
 
 def test_port_0_is_no_server(freeda: Freeda) -> None:
