@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from freeda_svc.api import archives, callbacks, health, jobs, results
+from freeda_svc.api import archives, callbacks, health, jobs, results, segmentations
 from freeda_svc.api.context import Context
 from freeda_svc.api.delivery import CallbackSender
 from freeda_svc.api.guards import guarded
 from freeda_svc.api.problems import Problem, answer_with_problems
+from freeda_svc.api.uploads import Uploads
 from freeda_svc.api.waiting import JobChanges
 from freeda_svc.settings import Settings
 
@@ -21,6 +22,7 @@ ROUTERS = (
     health.router,
     jobs.router,
     results.router,
+    segmentations.router,
 )
 
 
@@ -40,6 +42,7 @@ def make_application(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     application.state.context = Context(settings, JobChanges(settings))
+    application.state.uploads = Uploads(settings)
     answer_with_problems(application)
     for router in ROUTERS:
         application.include_router(router)
@@ -63,6 +66,7 @@ async def _living(application: FastAPI) -> AsyncIterator[None]:
         with suppress(asyncio.CancelledError):
             await listening
         await sending
+        application.state.uploads.close()
 
 
 class _GuardedApplication(FastAPI):

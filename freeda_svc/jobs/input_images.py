@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from freeda_svc.errors import UnavailableError
-from freeda_svc.input_files import open_input
+from freeda_svc.input_files import InputRules, open_input
 from freeda_svc.settings import Settings
 from freeda_svc.whole_files import write_whole
 
@@ -16,18 +16,23 @@ CHUNK = 1 << 20
 _LONGEST_ENDING = 16
 
 
-def keep_image(settings: Settings, image: Path) -> str:
+def keep_image(settings: Settings, image: Path, rules: InputRules) -> str:
     """Copy an image into the artifacts under the hash of its content; equal images are kept once.
+
+    Args:
+        settings: the installation.
+        image: the file.
+        rules: where it has to lie.
 
     Returns:
         The copy's path below the artifact root.
 
     Raises:
-        InputError: the image cannot be read any more, or lies outside of the folders that the settings allow.
+        InputError: the image cannot be read any more, or lies elsewhere.
         UnavailableError: the copy cannot be written.
     """
     folder = settings.artifacts_folder / INPUTS
-    with open_input(image, settings.input_rules) as source:
+    with open_input(image, rules) as source:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             descriptor, aside = tempfile.mkstemp(dir=folder, prefix=".incoming-")

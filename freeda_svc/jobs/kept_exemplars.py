@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from freeda_svc.errors import InputError
+from freeda_svc.input_files import InputRules
 from freeda_svc.jobs.input_images import keep_bytes, keep_image
 from freeda_svc.settings import Settings
 
@@ -41,8 +42,13 @@ def check_exemplars(marked: Iterable["MarkedImage"]) -> list[CheckedExemplar]:
     return checked
 
 
-def keep_exemplar(settings: Settings, exemplar: CheckedExemplar) -> dict[str, str]:
+def keep_exemplar(settings: Settings, exemplar: CheckedExemplar, rules: InputRules) -> dict[str, str]:
     """Copy an exemplar into the artifacts; equal images and masks are kept once.
+
+    Args:
+        settings: the installation.
+        exemplar: which.
+        rules: where its image has to lie.
 
     Raises:
         InputError: the image cannot be read any more.
@@ -51,7 +57,7 @@ def keep_exemplar(settings: Settings, exemplar: CheckedExemplar) -> dict[str, st
     return {
         "noun": exemplar.noun,
         "caption": exemplar.caption,
-        "image": keep_image(settings, exemplar.image),
+        "image": keep_image(settings, exemplar.image, rules),
         "mask": keep_bytes(settings, exemplar.mask, ".png"),
         "name": exemplar.image.name,
     }

@@ -199,6 +199,16 @@ def follow_job(
         wait(max(0.0, every_seconds - rest))
 
 
+def job_state(settings: Settings, job_id: str) -> JobState:
+    """Return the state of a job; ``job_id`` is complete.
+
+    Raises:
+        NotFoundError: there is no such job.
+    """
+    with reading(settings) as session:
+        return JobState(get_job(session, job_id).state)
+
+
 def has_open_items(settings: Settings, job_id: str) -> bool:
     """Tell whether anything of a job waits or is worked on; ``job_id`` is complete."""
     query = select(WorkItem.id).where(WorkItem.job_id == job_id, WorkItem.state.in_(OPEN_ITEM_STATES)).limit(1)

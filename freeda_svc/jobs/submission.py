@@ -92,6 +92,7 @@ def submit_exemplars(
     bank: str = "",
     priority: Priority = Priority.NORMAL,
     idempotency_key: str = "",
+    uploaded: bool = False,
 ) -> str:
     """Accept a person's own images and masks whose prototypes are to be added to the bank.
 
@@ -105,6 +106,7 @@ def submit_exemplars(
         bank: name of the bank to add to; that of the settings when empty.
         priority: of waiting items those of a higher priority begin first.
         idempotency_key: the client's own name for this request: asking again under it makes no second job.
+        uploaded: the files came over the network: they may lie anywhere.
 
     Returns:
         The job's id. The job will be done even when its messages could not be sent now.
@@ -120,7 +122,8 @@ def submit_exemplars(
     chosen = str(bank_of_new_job(settings, bank or settings.bank))
     checked = check_exemplars(exemplars)
     prepare_home(settings)
-    kept = [keep_exemplar(settings, exemplar) for exemplar in checked]
+    rules = settings.input_rules.anywhere() if uploaded else settings.input_rules
+    kept = [keep_exemplar(settings, exemplar, rules) for exemplar in checked]
     rest = iter(kept)
     inputs: list[dict[str, Any]] = []
     while part := list(islice(rest, EXEMPLARS_PER_ITEM)):
@@ -147,6 +150,7 @@ def submit_segment(
     only_propose: bool = False,
     priority: Priority = Priority.NORMAL,
     idempotency_key: str = "",
+    uploaded: bool = False,
 ) -> str:
     """Accept images to be segmented.
 
@@ -164,6 +168,7 @@ def submit_segment(
         only_propose: with no categories: say what the bank proposes for each image, and segment none.
         priority: of waiting items those of a higher priority begin first.
         idempotency_key: the client's own name for this request: asking again under it makes no second job.
+        uploaded: the files came over the network: they may lie anywhere, and the job keeps their names only.
 
     Returns:
         The job's id. The job will be done even when its messages could not be sent now.
@@ -185,14 +190,15 @@ def submit_segment(
         only_propose=only_propose,
     )
     paths = [image.path if isinstance(image, InputImage) else image for image in images]
-    check_images(paths, settings.input_rules)
+    rules = settings.input_rules.anywhere() if uploaded else settings.input_rules
+    check_images(paths, rules)
     prepare_home(settings)
     inputs = [
         {
-            "image": keep_image(settings, image.path),
+            "image": keep_image(settings, image.path, rules),
             "name": image.name,
             "stem": image.stem,
-            "path": str(image.path.absolute()),
+            **({} if uploaded else {"path": str(image.path.absolute())}),
             **({} if image.proposals is None else {"proposals": image.proposals}),
         }
         for image in _named(images)

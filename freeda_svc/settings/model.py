@@ -235,6 +235,11 @@ class Settings(BaseModel):
         return self.logs_folder / f"{self._worker_stem}.log"
 
     @property
+    def uploads_folder(self) -> Path:
+        """Files of HTTP requests, for as long as these take."""
+        return self.home / "uploads"
+
+    @property
     def locks_folder(self) -> Path:
         """Lock files."""
         return self.home / "locks"

@@ -14,5 +14,5 @@ def test_nothing_is_copied_from_outside(image_file: ImageFile, tmp_path: Path, d
     (tmp_path / "allowed").mkdir()
     settings = load_settings(home=tmp_path / "home", pack=described_pack, input_roots=str(tmp_path / "allowed"))
     with pytest.raises(InputError, match="lies outside"):
-        keep_image(settings, image_file("a.png"))
+        keep_image(settings, image_file("a.png"), settings.input_rules)
     assert not settings.artifacts_folder.exists()

@@ -211,7 +211,7 @@ def test_an_image_that_is_just_submitted_again_keeps_its_copy(
 
     def submitted_an_instant_later(*given: Any, **named: Any) -> dict[Path, float]:  # noqa: ANN401 - as it is
         found = look(*given, **named)
-        keep_image(settings, image)
+        keep_image(settings, image, settings.input_rules)
         return found
 
     monkeypatch.setattr(pruning, "_unused_inputs", submitted_an_instant_later)

@@ -1,0 +1,126 @@
+"""The fields of requests: typed values from the texts of a form or a query, or from JSON, for a model that checks them.
+
+A submission is sent in any of these ways and is always the same: what is wrong is said in the same sentence.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from typing import Any, Literal, TypeVar
+
+from pydantic import ConfigDict, Field
+
+from freeda_svc.errors import InputError
+from freeda_svc.jobs import Priority
+from freeda_svc.parameters import CALLED, Model, field_schema
+
+REQUEST = "request"
+"""The field of a form that holds all others as one JSON object."""
+_TRUE, _FALSE = frozenset(("true", "yes", "on", "1")), frozenset(("false", "no", "off", "0"))
+
+Fields = TypeVar("Fields", bound="SubmissionFields")
+
+
+class SubmissionFields(Model):
+    """What every submission may say."""
+
+    model_config = ConfigDict(json_schema_extra={CALLED: "field"})
+
+    bank: str = Field(
+        default="", description="Name of the bank, as in animals or animals@2; the server's usual one when empty."
+    )
+    priority: Literal["low", "normal", "high"] = Field(
+        default="normal", description="Of waiting items those of a higher priority begin first."
+    )
+
+    @property
+    def rank(self) -> Priority:
+        """The priority as jobs have it."""
+        return Priority[self.priority.upper()]
+
+
+def read_fields(model: type[Fields], texts: Mapping[str, str], more: Mapping[str, Any] | None = None) -> Fields:
+    """Read the fields of a request.
+
+    Args:
+        model: says which there are.
+        texts: by their names; blank ones were left out. A list is written as JSON, or with commas.
+        more: further fields, typed, as JSON holds them.
+
+    Raises:
+        InputError: a field is unknown, given twice, or of a wrong value.
+    """
+    values = dict(more or {})
+    for name, text in texts.items():
+        given = _read_object(text, f"the field {REQUEST}") if name == REQUEST else {name: _typed(model, name, text)}
+        for key, value in given.items():
+            if key in values:
+                raise InputError(f"the field {key!r} is given twice; give it once")
+            is_listed = isinstance(value, str) and _kind(model, key)["type"] == "array"
+            values[key] = _typed(model, key, value) if is_listed else value
+    return model.read(values)
+
+
+def read_json(text: str | bytes, what: str) -> Any:  # noqa: ANN401 - of any kind
+    """Read JSON that came from outside.
+
+    Raises:
+        InputError: it is none, or an object names something twice.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_distinct, parse_constant=_refuse)
+    except InputError:
+        raise
+    except RecursionError as error:
+        raise InputError(f"{what} is nested too deeply") from error
+    except ValueError as error:
+        raise InputError(f"{what} is not valid JSON: {error}") from error
+
+
+def _read_object(text: str, what: str) -> dict[str, Any]:
+    found = read_json(text, what)
+    if not isinstance(found, dict):
+        raise InputError(f'{what} must be a JSON object, such as {{"categories": ["ball", "sky"]}}')
+    return found
+
+
+def _distinct(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"the field {twice!r} is given twice; give it once")
+    return found
+
+
+def _refuse(constant: str) -> float:
+    raise InputError(f"{constant} is no number that JSON knows")
+
+
+def _typed(model: type[Model], name: str, text: str) -> Any:  # noqa: ANN401 - of any kind
+    """Return the value that a text stands for; the text itself where it stands for none, so that the model refuses."""
+    kind = _kind(model, name)
+    if kind["type"] == "array":
+        if text.lstrip().startswith("["):
+            return read_json(text, f"the field {name!r}")
+        return [_scalar(str(kind["items"]), part.strip()) for part in text.split(",")]
+    return _scalar(str(kind["type"]), text)
+
+
+def _scalar(kind: str, text: str) -> Any:  # noqa: ANN401 - of any kind
+    if kind == "boolean":
+        folded = text.strip().casefold()
+        return True if folded in _TRUE else False if folded in _FALSE else text
+    readers: Sequence[type[int] | type[float]] = {"integer": (int,), "number": (int, float)}.get(kind, ())
+    for read in readers:
+        with suppress(ValueError):
+            return read(text)
+    return text
+
+
+@cache
+def _kind(model: type[Model], name: str) -> Mapping[str, Any]:
+    """Return the type that JSON Schema gives a field, and that of its items where it is a list."""
+    schema = field_schema(model, name)
+    return {"type": schema.get("type", ""), "items": schema.get("items", {}).get("type", "string")}

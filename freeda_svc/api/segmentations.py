@@ -1,0 +1,133 @@
+"""Submitting images to be segmented."""
+
+from functools import partial
+from typing import Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+
+from freeda_svc.api.access import Submitter, own_idempotency_key
+from freeda_svc.api.bodies import documented_body
+from freeda_svc.api.context import ServerContext
+from freeda_svc.api.fields import SubmissionFields, read_fields
+from freeda_svc.api.problems import problems
+from freeda_svc.api.results import JobResults, results_of_job
+from freeda_svc.api.submitting import Accepted, IdempotencyKey, Prefer, answer_submission, seconds_to_wait
+from freeda_svc.api.uploads import ANY_IMAGE, AcceptedBodies, Upload, received
+from freeda_svc.batches import InputImage, distinct_stems
+from freeda_svc.errors import InputError
+from freeda_svc.jobs import submit_segment
+from freeda_svc.parameters import CALLED, PLACES, CategoryChoice, SegmentationOverrides
+from freeda_svc.settings import Settings
+from freeda_svc.vocabularies import ChosenCategories, choose_categories
+from freeda_svc.workers import CeleryDispatcher
+
+MOST_IMAGES = 1000
+MOST_CATEGORIES = 2000
+
+BODIES = AcceptedBodies(
+    fields=("image", "images", "image[]"),
+    content_types={ANY_IMAGE: "", "application/octet-stream": ""},
+    most_files=MOST_IMAGES,
+    expected="multipart/form-data with files called image, or one image as the body with its own type, as image/png",
+)
+
+router = APIRouter(tags=["segmentations"])
+
+
+class SegmentationFields(SubmissionFields, CategoryChoice, SegmentationOverrides, json_schema_extra={CALLED: "field"}):
+    """What is asked of all images of a segmentation; parameters that are not given are the pack's."""
+
+    auto: bool = Field(
+        default=False, description="Name no categories: the bank proposes some for each image, a list of its own."
+    )
+    only_propose: bool = Field(
+        default=False, description="With auto: say what the bank proposes for each image, and segment none."
+    )
+    explain: bool = Field(default=False, description="Whether evidence is kept of each image.")
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """The parameters that differ from the pack's, as JSON holds them."""
+        return self.model_dump(mode="json", include=set(PLACES), exclude_none=True)
+
+    def choose(self) -> ChosenCategories | None:
+        """Return the categories; None where the bank proposes some.
+
+        Raises:
+            InputError: none are named, some are although they are proposed, or too many.
+        """
+        named = len(self.categories) + len(self.background) + (self.vocabulary is not None)
+        if self.auto:
+            if named:
+                raise InputError("auto lets the bank propose the categories; name none beside it")
+            return None
+        if self.only_propose:
+            raise InputError("only_propose goes with auto")
+        if not self.categories and self.vocabulary is None:
+            raise InputError("say what to look for with categories, vocabulary or auto")
+        if len(self.categories) > MOST_CATEGORIES:
+            raise InputError(
+                f"{len(self.categories):,} categories were given; at most {MOST_CATEGORIES:,} are possible"
+            )
+        return choose_categories(
+            CategoryChoice(vocabulary=self.vocabulary, categories=self.categories, background=self.background)
+        )
+
+
+@router.post(
+    "/v1/segmentations",
+    summary="Segment images",
+    status_code=200,
+    responses={
+        202: {"model": Accepted, "description": "accepted; `Location` says where the job is"},
+        **problems(400, 404, 413, 415, 422, 503),
+    },
+    openapi_extra=documented_body(SegmentationFields, BODIES, {"image": "The images; also as `images` or `image[]`."}),
+)
+async def segment(
+    request: Request,
+    response: Response,
+    context: ServerContext,
+    access: Submitter,
+    *,
+    prefer: Prefer = "",
+    idempotency_key: IdempotencyKey = "",
+) -> JobResults | Accepted:
+    """Submit images; all of them are accepted, or none.
+
+    Answers 202 with the job. With `Prefer: wait=N` it answers 200 with the results if the job ends in time.
+    """
+    seconds = seconds_to_wait(prefer)
+    async with received(request, BODIES) as upload:
+        job_id = await to_thread.run_sync(
+            _submit, context.settings, upload, own_idempotency_key(access, idempotency_key)
+        )
+    outcome = partial(results_of_job, context.settings, job_id)
+    return await answer_submission(request, response, context, job_id=job_id, seconds=seconds, outcome=outcome)
+
+
+def _submit(settings: Settings, upload: Upload, key: str) -> str:
+    fields = read_fields(SegmentationFields, upload.fields)
+    chosen = fields.choose()
+    names = [file.name for file in upload.files]
+    images = [
+        InputImage(file.path, file.name, stem) for file, stem in zip(upload.files, distinct_stems(names), strict=True)
+    ]
+    with upload.called_by_name():
+        return submit_segment(
+            settings,
+            images,
+            None if chosen is None else chosen.categories,
+            overrides=fields.overrides,
+            source=names[0] if len(names) == 1 else f"{len(names)} uploaded images",
+            dispatcher=CeleryDispatcher(settings),
+            bank=fields.bank,
+            colours=() if chosen is None else chosen.colours,
+            explain=fields.explain,
+            only_propose=fields.only_propose,
+            priority=fields.rank,
+            idempotency_key=key,
+            uploaded=True,
+        )

@@ -1,0 +1,88 @@
+"""What all submissions share: the client's key, how long it waits, and what is answered."""
+
+import re
+from collections.abc import Callable
+from typing import Annotated, TypeVar
+
+from anyio import to_thread
+from fastapi import Header, Request, Response
+from pydantic import BaseModel, Field
+
+from freeda_svc.api.context import Context
+from freeda_svc.api.waiting import wait_for_end
+from freeda_svc.errors import InputError
+from freeda_svc.jobs import JobState, job_state
+
+LONGEST_WAIT_SECONDS = 300
+_WAIT = re.compile(r"\s*wait\s*=\s*\"?([^\";\s]*)\"?\s*(;.*)?", re.IGNORECASE)
+
+IdempotencyKey = Annotated[
+    str,
+    Header(
+        description="Your own name for this request, such as a UUID: sending it again gives the same job. With another "
+        "request under the same key: 422."
+    ),
+]
+Prefer = Annotated[
+    str,
+    Header(
+        description=f"`wait=N` (RFC 7240): answer with what came out if the job ends within N seconds, at most "
+        f"{LONGEST_WAIT_SECONDS}; otherwise 202 as without it.",
+        examples=["wait=30"],
+    ),
+]
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+class Accepted(BaseModel):
+    """A job that was accepted and goes on."""
+
+    job: str = Field(description="its id")
+    state: JobState = Field(description="queued, or that of the job which the same `Idempotency-Key` made before")
+    location: str = Field(description="where it is, as in the header `Location`")
+
+
+def seconds_to_wait(prefer: str) -> int:
+    """Return how long a client prefers to wait, at most ``LONGEST_WAIT_SECONDS``; 0 where it does not say.
+
+    Raises:
+        InputError: it is no number.
+    """
+    for preference in prefer.split(","):
+        found = _WAIT.fullmatch(preference)
+        if found is not None:
+            if not (found[1].isascii() and found[1].isdecimal()):
+                raise InputError(f"the header Prefer: {preference.strip()[:40]!r} is no wait; write wait=SECONDS")
+            return min(int(found[1][:9]), LONGEST_WAIT_SECONDS)
+    return 0
+
+
+async def answer_submission(
+    request: Request,
+    response: Response,
+    context: Context,
+    *,
+    job_id: str,
+    seconds: int,
+    outcome: Callable[[], Answer],
+) -> Answer | Accepted:
+    """Answer a submission: at once, or with what came out where the client waits and the job ends in time.
+
+    Args:
+        request: the submission; its body has been read.
+        response: gets status and headers.
+        context: of the server.
+        job_id: the job that was accepted.
+        seconds: how long the client prefers to wait.
+        outcome: returns what came out; called in a thread when the job has ended.
+    """
+    location = f"/v1/jobs/{job_id}"
+    response.headers["Location"] = location
+    if seconds and context.changes.has_room:
+        response.headers["Preference-Applied"] = f"wait={seconds}"
+        if await wait_for_end(context.changes, context.settings, job_id, seconds, request):
+            return await to_thread.run_sync(outcome)
+    response.status_code = 202
+    state = await to_thread.run_sync(job_state, context.settings, job_id)
+    return Accepted(job=job_id, state=state, location=location)
