@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from freeda_svc.api import archives, callbacks, health, jobs, results, segmentations
+from freeda_svc.api import archives, callbacks, events, health, jobs, results, segmentations
 from freeda_svc.api.context import Context
 from freeda_svc.api.delivery import CallbackSender
 from freeda_svc.api.guards import guarded
@@ -19,6 +19,7 @@ from freeda_svc.settings import Settings
 ROUTERS = (
     archives.router,
     callbacks.router,
+    events.router,
     health.router,
     jobs.router,
     results.router,
