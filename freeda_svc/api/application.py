@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from freeda_svc.api import archives, callbacks, events, health, jobs, results, segmentations
+from freeda_svc.api import archives, callbacks, events, health, html_pages, jobs, parameters, results, segmentations
 from freeda_svc.api.context import Context
 from freeda_svc.api.delivery import CallbackSender
 from freeda_svc.api.guards import guarded
@@ -21,7 +21,9 @@ ROUTERS = (
     callbacks.router,
     events.router,
     health.router,
+    html_pages.router,
     jobs.router,
+    parameters.router,
     results.router,
     segmentations.router,
 )
@@ -47,6 +49,7 @@ def make_application(settings: Settings) -> FastAPI:
     answer_with_problems(application)
     for router in ROUTERS:
         application.include_router(router)
+    html_pages.serve_files(application)
     _document_problems(application)
     return application
 

@@ -1,0 +1,41 @@
+// Pictures of prototypes: what each was pooled from, beside the same dimmed outside its mask.
+
+import { html } from "./vendor/lit-html/lit-html.js";
+import { ref } from "./vendor/lit-html/directives/ref.js";
+import { at, getBlob } from "./api.js";
+
+const kept = new Map();
+
+function urlOf(bank, id) {
+  const path = at(["v1", "banks", bank, "prototypes", id, "thumbnail"]);
+  if (!kept.has(path)) kept.set(path, getBlob(path).then((blob) => URL.createObjectURL(blob), () => null));
+  return kept.get(path);
+}
+
+const waiting = new WeakMap();
+const seen = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (!isIntersecting) continue;
+    seen.unobserve(target);
+    load(target);
+  }
+});
+
+async function load(image) {
+  const { bank, id } = waiting.get(image);
+  const url = await urlOf(bank, id);
+  if (waiting.get(image).id !== id) return; // another prototype is shown here by now
+  if (url) image.src = url;
+  image.hidden = !url;
+  image.nextElementSibling.hidden = Boolean(url);
+}
+
+/** Return the picture of a prototype; asked for when it comes into sight. */
+export function thumbnail(bank, id, caption) {
+  const watch = (image) => {
+    if (!image || waiting.get(image)?.id === id) return;
+    waiting.set(image, { bank, id });
+    seen.observe(image);
+  };
+  return html`<img alt=${caption ?? ""} width="288" height="144" ${ref(watch)} /><span class="none-kept" hidden>no picture kept</span>`;
+}
