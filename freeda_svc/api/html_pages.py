@@ -1,4 +1,4 @@
-"""The page in the browser: its HTML at ``/``, ``/teach``, ``/bank`` and ``/jobs``, and the files it loads."""
+"""The page in the browser: its HTML, and the files it loads."""
 
 from collections.abc import Callable
 

@@ -11,10 +11,10 @@ STATIC_FOLDER = _FOLDER / "static"
 STATIC_PATH = "/page"
 """Where the files of ``STATIC_FOLDER`` are served."""
 
-PAGES: Mapping[str, str] = {"/": "segment", "/teach": "teach", "/bank": "bank", "/jobs": "jobs"}
+PAGES: Mapping[str, str] = {"/": "segment"}
 """The name of the page at each path."""
 
-_TITLES = {"segment": "Segment", "teach": "Teach", "bank": "Bank", "jobs": "Jobs"}
+_TITLES = {"segment": "Segment"}
 
 SECURITY_POLICY = "; ".join(
     (

@@ -24,7 +24,7 @@ async function ask(path, { headers = {}, ...options } = {}) {
   const all = { ...headers, ...(secret && { Authorization: `Bearer ${secret}` }) };
   let answer;
   try {
-    answer = await fetch(path, { ...options, headers: all });
+    answer = await fetch(path, { ...options, headers: all, credentials: "omit" }); // else browsers ask for a password
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, "the server does not answer; is it running?");
