@@ -1,6 +1,7 @@
 """The HTML of the pages, and the files they load."""
 
 import re
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -10,11 +11,11 @@ from freeda_svc.page import PAGES, STATIC_FOLDER, STATIC_PATH
 from freeda_svc.settings import load_settings
 
 MOST_BYTES = 200_000
-SCRIPTS = [path for path in STATIC_FOLDER.rglob("*.js")]
+SCRIPTS = list(STATIC_FOLDER.rglob("*.js"))
 
 
 @pytest.fixture
-def client(tmp_path) -> TestClient:
+def client(tmp_path: Path) -> TestClient:
     application = make_application(load_settings(home=tmp_path / "home"))
     return TestClient(application, base_url="http://127.0.0.1:8470")
 
@@ -51,7 +52,7 @@ def test_only_these_files_are_served(client: TestClient, path: str) -> None:
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
-def test_scripts_import_what_is_there(script) -> None:
+def test_scripts_import_what_is_there(script: Path) -> None:
     for name in re.findall(r'(?:from|import)\s*"([^"]+)"', script.read_text()):
         assert name.startswith("."), name
         assert (script.parent / name).resolve().is_file(), name
