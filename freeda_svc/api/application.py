@@ -10,8 +10,9 @@ from starlette.types import ASGIApp
 from freeda_svc.api import archives, callbacks, events, health, html_pages, jobs, parameters, results, segmentations
 from freeda_svc.api.context import Context
 from freeda_svc.api.delivery import CallbackSender
+from freeda_svc.api.description import describe_problems
 from freeda_svc.api.guards import guarded
-from freeda_svc.api.problems import Problem, answer_with_problems
+from freeda_svc.api.problems import answer_with_problems
 from freeda_svc.api.uploads import Uploads
 from freeda_svc.api.waiting import JobChanges
 from freeda_svc.settings import Settings
@@ -50,7 +51,7 @@ def make_application(settings: Settings) -> FastAPI:
     for router in ROUTERS:
         application.include_router(router)
     html_pages.serve_files(application)
-    _document_problems(application)
+    describe_problems(application)
     return application
 
 
@@ -79,16 +80,3 @@ class _GuardedApplication(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         context: Context = self.state.context
         return guarded(super().build_middleware_stack(), context.settings)
-
-
-def _document_problems(application: FastAPI) -> None:
-    """Put the schema of errors into the document that describes the API."""
-    original = application.openapi
-
-    def openapi() -> dict[str, object]:
-        if application.openapi_schema is None:
-            schema = original()
-            schema.setdefault("components", {}).setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
-        return original()
-
-    application.openapi = openapi  # type: ignore[method-assign]

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from freeda_svc.api.context import context_of
 from freeda_svc.api.hidden import without_ip_addresses, without_server
@@ -78,6 +79,7 @@ def answer_with_problems(application: FastAPI) -> None:
     application.add_exception_handler(FreedaError, _expected)
     application.add_exception_handler(RequestValidationError, _wrong_request)
     application.add_exception_handler(HTTPException, _of_the_framework)
+    application.add_exception_handler(ClientDisconnect, _ended_early)
     application.add_exception_handler(Exception, _unexpected)
 
 
@@ -115,6 +117,10 @@ async def _of_the_framework(request: Request, error: Exception) -> JSONResponse:
     elif error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
         detail = f"{request.url.path} cannot be asked with {request.method}; /openapi.json says what it takes"
     return problem(error.status_code, detail, error.headers)
+
+
+async def _ended_early(_request: Request, _error: Exception) -> JSONResponse:
+    return problem(400, "the body ends early; send all of it")  # mostly nobody hears it any more
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -11,6 +11,7 @@ from freeda_svc.api.access import check_keys
 from freeda_svc.api.address import address_of, bound_socket
 from freeda_svc.api.application import make_application
 from freeda_svc.api.callbacks import check_callback_secret
+from freeda_svc.api.connections import protocol_of
 from freeda_svc.errors import InputError
 from freeda_svc.settings import Settings
 
@@ -38,6 +39,8 @@ def serve_api(settings: Settings, *, on_ready: Callable[[str], None] = lambda _a
             make_application(settings),
             log_config=None,
             access_log=False,
+            http=protocol_of(settings),
+            ws="none",
             server_header=False,
             date_header=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
