@@ -7,7 +7,19 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from freeda_svc.api import archives, callbacks, events, health, html_pages, jobs, parameters, results, segmentations
+from freeda_svc.api import (
+    archives,
+    callbacks,
+    events,
+    exemplars,
+    health,
+    html_pages,
+    ingestion,
+    jobs,
+    parameters,
+    results,
+    segmentations,
+)
 from freeda_svc.api.context import Context
 from freeda_svc.api.delivery import CallbackSender
 from freeda_svc.api.description import describe_problems
@@ -21,8 +33,10 @@ ROUTERS = (
     archives.router,
     callbacks.router,
     events.router,
+    exemplars.router,
     health.router,
     html_pages.router,
+    ingestion.router,
     jobs.router,
     parameters.router,
     results.router,

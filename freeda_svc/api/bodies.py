@@ -47,6 +47,7 @@ def documented_body(model: type[Model], bodies: AcceptedBodies, files: Mapping[s
             "description": f"Where the body is one file: {field.get('description', '')}",
         }
         for name, field in fields.items()
+        if bodies.content_types
     ]
     return {"requestBody": {"required": True, "content": content}, "parameters": parameters}
 
@@ -55,6 +56,8 @@ def _as_text(field: Mapping[str, Any]) -> dict[str, Any]:
     """Return the schema of a field as it is written in a form: a list is a text."""
     kinds = {option.get("type") for option in field.get("anyOf", [field])}
     described = {"description": field.get("description", "")}
+    if None in kinds:
+        return {"type": "string", "description": f"{described['description']} As JSON."}
     if "array" in kinds:
         return {"type": "string", "description": f"{described['description']} {_LIST}"}
     options = [option for option in field.get("anyOf", [field]) if option.get("type") != "null"]

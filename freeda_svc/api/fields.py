@@ -17,6 +17,9 @@ from freeda_svc.parameters import CALLED, Model, field_schema
 
 REQUEST = "request"
 """The field of a form that holds all others as one JSON object."""
+SEPARATOR = "separator"
+"""What a model adds to the JSON schema of a list whose entries are not separated by commas where it is a text."""
+ANY = ""
 _TRUE, _FALSE = frozenset(("true", "yes", "on", "1")), frozenset(("false", "no", "off", "0"))
 
 Fields = TypeVar("Fields", bound="SubmissionFields")
@@ -32,6 +35,9 @@ class SubmissionFields(Model):
     )
     priority: Literal["low", "normal", "high"] = Field(
         default="normal", description="Of waiting items those of a higher priority begin first."
+    )
+    callback: str = Field(
+        default="", description="Address to which the end of the job is posted; its host must be one the server lists."
     )
 
     @property
@@ -104,11 +110,14 @@ def _typed(model: type[Model], name: str, text: str) -> Any:  # noqa: ANN401 - o
     if kind["type"] == "array":
         if text.lstrip().startswith("["):
             return read_json(text, f"the field {name!r}")
-        return [_scalar(str(kind["items"]), part.strip()) for part in text.split(",")]
-    return _scalar(str(kind["type"]), text)
+        parts = (part.strip() for part in text.split(kind["separator"]))
+        return [_scalar(kind["items"], part) for part in parts if part or kind["separator"] == ","]
+    return _scalar(kind["type"], text)
 
 
 def _scalar(kind: str, text: str) -> Any:  # noqa: ANN401 - of any kind
+    if kind == ANY:
+        return read_json(text, "a field of this name") if text[:1] in {"{", "["} else text
     if kind == "boolean":
         folded = text.strip().casefold()
         return True if folded in _TRUE else False if folded in _FALSE else text
@@ -120,7 +129,11 @@ def _scalar(kind: str, text: str) -> Any:  # noqa: ANN401 - of any kind
 
 
 @cache
-def _kind(model: type[Model], name: str) -> Mapping[str, Any]:
-    """Return the type that JSON Schema gives a field, and that of its items where it is a list."""
+def _kind(model: type[Model], name: str) -> Mapping[str, str]:
+    """Return the type that JSON Schema gives a field, and of a list that of its items and what separates them."""
     schema = field_schema(model, name)
-    return {"type": schema.get("type", ""), "items": schema.get("items", {}).get("type", "string")}
+    return {
+        "type": schema.get("type", ANY),
+        "items": schema.get("items", {}).get("type", "string"),
+        SEPARATOR: schema.get(SEPARATOR, ","),
+    }

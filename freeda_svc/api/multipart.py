@@ -1,7 +1,7 @@
 """Reading a body piece by piece: a form's fields into memory and its files to a folder, or one file."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -24,7 +24,7 @@ class UploadedFile:
     """A file of a request.
 
     Attributes:
-        field: of the form; empty where the file is the body.
+        field: of the form, by its usual name; empty where the file is the body.
         name: what the client calls it, perhaps with folders; never a path that is used.
         content_type: as the client says it, in lower case and without parameters; may be empty.
         path: where it lies until the request ends; its last part is that of the name.
@@ -140,13 +140,13 @@ class FileReader(Reader):
 class FormReader(Reader):
     """Reads multipart/form-data (RFC 7578)."""
 
-    def __init__(self, folder: Path, boundary: bytes, file_fields: Collection[str], most_files: int) -> None:
+    def __init__(self, folder: Path, boundary: bytes, file_fields: Mapping[str, str], most_files: int) -> None:
         """Begin.
 
         Args:
             folder: for the files; made when there is one.
             boundary: between the parts, as the content type says it.
-            file_fields: the fields that are files.
+            file_fields: the fields that are files, by the names they may have, each with its usual one.
             most_files: in one form.
 
         Raises:
@@ -226,7 +226,7 @@ class FormReader(Reader):
             raise InputError('a part of the form has no name; begin it with Content-Disposition: form-data; name="..."')
         if self._field not in self._file_fields:
             if b"filename" in options:
-                known = ", ".join(self._file_fields)
+                known = ", ".join(dict.fromkeys(self._file_fields.values()))
                 raise InputError(f"there is no field {self._field!r} that is a file; files are called {known}")
             if len(self.fields) >= MOST_FIELDS:
                 raise ProblemError(413, f"the form has more than {MOST_FIELDS} fields; send fewer")
@@ -235,7 +235,9 @@ class FormReader(Reader):
             raise ProblemError(413, f"the form has more than {self._most_files:,} files; send them in several requests")
         content_type, _ = parse_options_header(self._headers.get(b"content-type", b""))
         given = options.get(b"filename", b"").decode("utf-8", "replace")
-        self._file = self._add_file(self._field, plain_name(given), content_type.decode("latin-1").lower())
+        self._file = self._add_file(
+            self._file_fields[self._field], plain_name(given), content_type.decode("latin-1").lower()
+        )
         self._is_nothing = not given
 
     def _read_content(self, data: bytes, start: int, end: int) -> None:

@@ -7,13 +7,20 @@ from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from freeda_svc.api.access import Submitter, own_idempotency_key
+from freeda_svc.api.access import Access, Submitter, own_idempotency_key
 from freeda_svc.api.bodies import documented_body
 from freeda_svc.api.context import ServerContext
 from freeda_svc.api.fields import SubmissionFields, read_fields
 from freeda_svc.api.problems import problems
 from freeda_svc.api.results import JobResults, results_of_job
-from freeda_svc.api.submitting import Accepted, IdempotencyKey, Prefer, answer_submission, seconds_to_wait
+from freeda_svc.api.submitting import (
+    Accepted,
+    IdempotencyKey,
+    Prefer,
+    answer_submission,
+    seconds_to_wait,
+    submitted,
+)
 from freeda_svc.api.uploads import ANY_IMAGE, AcceptedBodies, Upload, received
 from freeda_svc.batches import InputImage, distinct_stems
 from freeda_svc.errors import InputError
@@ -27,7 +34,7 @@ MOST_IMAGES = 1000
 MOST_CATEGORIES = 2000
 
 BODIES = AcceptedBodies(
-    fields=("image", "images", "image[]"),
+    fields=("image",),
     content_types={ANY_IMAGE: "", "application/octet-stream": ""},
     most_files=MOST_IMAGES,
     expected="multipart/form-data with files called image, or one image as the body with its own type, as image/png",
@@ -101,21 +108,22 @@ async def segment(
     """
     seconds = seconds_to_wait(prefer)
     async with received(request, BODIES) as upload:
-        job_id = await to_thread.run_sync(
-            _submit, context.settings, upload, own_idempotency_key(access, idempotency_key)
-        )
+        job_id = await to_thread.run_sync(_submit, context.settings, upload, access, idempotency_key)
     outcome = partial(results_of_job, context.settings, job_id)
-    return await answer_submission(request, response, context, job_id=job_id, seconds=seconds, outcome=outcome)
+    return await answer_submission(
+        request, response, context, job_id=job_id, seconds=seconds, outcome=outcome, accepted=Accepted.of
+    )
 
 
-def _submit(settings: Settings, upload: Upload, key: str) -> str:
+def _submit(settings: Settings, upload: Upload, access: Access, key: str) -> str:
     fields = read_fields(SegmentationFields, upload.fields)
     chosen = fields.choose()
     names = [file.name for file in upload.files]
     images = [
         InputImage(file.path, file.name, stem) for file, stem in zip(upload.files, distinct_stems(names), strict=True)
     ]
-    with upload.called_by_name():
+
+    def submit() -> str:
         return submit_segment(
             settings,
             images,
@@ -128,6 +136,9 @@ def _submit(settings: Settings, upload: Upload, key: str) -> str:
             explain=fields.explain,
             only_propose=fields.only_propose,
             priority=fields.rank,
-            idempotency_key=key,
+            idempotency_key=own_idempotency_key(access, key),
             uploaded=True,
         )
+
+    with upload.called_by_name():
+        return submitted(settings, access, fields.callback, submit)

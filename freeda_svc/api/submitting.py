@@ -8,10 +8,13 @@ from anyio import to_thread
 from fastapi import Header, Request, Response
 from pydantic import BaseModel, Field
 
+from freeda_svc.api.access import Access
+from freeda_svc.api.callbacks import check_callback
 from freeda_svc.api.context import Context
 from freeda_svc.api.waiting import wait_for_end
 from freeda_svc.errors import InputError
-from freeda_svc.jobs import JobState, job_state
+from freeda_svc.jobs import JobState, job_state, keep_callback
+from freeda_svc.settings import Settings
 
 LONGEST_WAIT_SECONDS = 300
 _WAIT = re.compile(r"\s*wait\s*=\s*\"?([^\";\s]*)\"?\s*(;.*)?", re.IGNORECASE)
@@ -33,6 +36,7 @@ Prefer = Annotated[
 ]
 
 Answer = TypeVar("Answer", bound=BaseModel)
+Entry = TypeVar("Entry", bound=BaseModel)
 
 
 class Accepted(BaseModel):
@@ -41,6 +45,11 @@ class Accepted(BaseModel):
     job: str = Field(description="its id")
     state: JobState = Field(description="queued, or that of the job which the same `Idempotency-Key` made before")
     location: str = Field(description="where it is, as in the header `Location`")
+
+    @classmethod
+    def of(cls, job: str, state: JobState, location: str) -> "Accepted":
+        """Return the answer."""
+        return cls(job=job, state=state, location=location)
 
 
 def seconds_to_wait(prefer: str) -> int:
@@ -58,6 +67,25 @@ def seconds_to_wait(prefer: str) -> int:
     return 0
 
 
+def submitted(settings: Settings, access: Access, callback: str, submit: Callable[[], str]) -> str:
+    """Submit a job and keep its callback.
+
+    Args:
+        settings: the installation.
+        access: of the client.
+        callback: address to which the end is posted; empty for none.
+        submit: accepts the job and returns its id.
+
+    Raises:
+        InputError: the callback is none that is allowed; nothing was accepted.
+        FreedaError: as ``submit`` says.
+    """
+    url = check_callback(settings, callback)
+    job_id = submit()
+    keep_callback(settings, job_id, url, access.key_id)
+    return job_id
+
+
 async def answer_submission(
     request: Request,
     response: Response,
@@ -66,7 +94,8 @@ async def answer_submission(
     job_id: str,
     seconds: int,
     outcome: Callable[[], Answer],
-) -> Answer | Accepted:
+    accepted: Callable[[str, JobState, str], Entry],
+) -> Answer | Entry:
     """Answer a submission: at once, or with what came out where the client waits and the job ends in time.
 
     Args:
@@ -76,6 +105,7 @@ async def answer_submission(
         job_id: the job that was accepted.
         seconds: how long the client prefers to wait.
         outcome: returns what came out; called in a thread when the job has ended.
+        accepted: makes the answer of a job that goes on, from its id, its state and its location.
     """
     location = f"/v1/jobs/{job_id}"
     response.headers["Location"] = location
@@ -85,4 +115,4 @@ async def answer_submission(
             return await to_thread.run_sync(outcome)
     response.status_code = 202
     state = await to_thread.run_sync(job_state, context.settings, job_id)
-    return Accepted(job=job_id, state=state, location=location)
+    return accepted(job_id, state, location)

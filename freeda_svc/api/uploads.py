@@ -36,7 +36,7 @@ class AcceptedBodies:
     """Which bodies a route takes.
 
     Attributes:
-        fields: those of a form that are files; the first is the usual name.
+        fields: those of a form that are files; with an s or [] behind them, too.
         content_types: of a body that is one file, each with the ending that its name has when the client names none;
             ``image/*`` stands for all images.
         most_files: in one form.
@@ -47,6 +47,11 @@ class AcceptedBodies:
     content_types: Mapping[str, str]
     most_files: int
     expected: str
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The usual name of each field that is a file, by all names it may have."""
+        return {f"{name}{more}": name for name in self.fields for more in ("", "s", "[]")}
 
     def ending(self, content_type: str) -> str | None:
         """Return the ending of a body's file; None where a body of the type is not taken."""
@@ -76,10 +81,13 @@ class Upload:
         except ProblemError:
             raise
         except FreedaError as error:
-            text = str(error)
-            for file in self.files:
-                text = text.replace(str(file.path), file.name)
-            raise type(error)(text) from error
+            raise type(error)(self.with_names(str(error))) from error
+
+    def with_names(self, text: str) -> str:
+        """Return a text in which files are called by their names."""
+        for file in self.files:
+            text = text.replace(str(file.path), file.name)
+        return text
 
 
 class Uploads:
@@ -187,7 +195,7 @@ def _reader(request: Request, folder: Path, accepted: AcceptedBodies) -> Reader:
     kind, options = parse_options_header(header)
     content_type = kind.decode("latin-1")
     if content_type == FORM:
-        return FormReader(folder, options.get(b"boundary", b""), accepted.fields, accepted.most_files)
+        return FormReader(folder, options.get(b"boundary", b""), accepted.names, accepted.most_files)
     ending = accepted.ending(content_type)
     if ending is None:
         found = f"the content type {header[:LONGEST_SHOWN]!r} is not taken" if header else "there is no content type"

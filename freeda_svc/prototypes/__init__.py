@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from freeda_svc.prototypes.builder import BuildResult, PrototypeBuilder
     from freeda_svc.prototypes.equations import make_keys, pool_prototype
     from freeda_svc.prototypes.exemplar_builder import ExemplarBuilder
-    from freeda_svc.prototypes.exemplar_files import MarkedImage, read_marked_images
+    from freeda_svc.prototypes.exemplar_files import MarkedImage, read_marked_images, read_segmented_image
     from freeda_svc.prototypes.exemplars import Exemplar, make_exemplar, tidy_noun
     from freeda_svc.prototypes.object_windows import make_photo, window_around
     from freeda_svc.prototypes.record import (
@@ -44,6 +44,7 @@ __all__ = [
     "ExemplarBuilder",
     "MarkedImage",
     "read_marked_images",
+    "read_segmented_image",
     "read_annotated_images",
     "AnnotationTally",
     "make_photo",
@@ -59,7 +60,7 @@ __getattr__ = names_from(
         "freeda_svc.prototypes.builder": ["BuildResult", "PrototypeBuilder"],
         "freeda_svc.prototypes.equations": ["make_keys", "pool_prototype"],
         "freeda_svc.prototypes.exemplar_builder": ["ExemplarBuilder"],
-        "freeda_svc.prototypes.exemplar_files": ["MarkedImage", "read_marked_images"],
+        "freeda_svc.prototypes.exemplar_files": ["MarkedImage", "read_marked_images", "read_segmented_image"],
         "freeda_svc.prototypes.exemplars": ["Exemplar", "make_exemplar", "tidy_noun"],
         "freeda_svc.prototypes.object_windows": ["make_photo", "window_around"],
         "freeda_svc.prototypes.record": [

@@ -12,6 +12,7 @@ from freeda_svc.errors import InputError
 from freeda_svc.images import (
     DrawnOn,
     LoadedImage,
+    coco_mask,
     doubt_about_mask,
     is_drawn_on_stored,
     is_upright,
@@ -127,3 +128,41 @@ def read_marked_images(
         if doubt and doubts is not None:
             doubts.append(f"the mask {mask_file} {doubt}")
         yield MarkedImage(noun, image, frame.turn(mask) if stored else mask, caption)
+
+
+def read_segmented_image(
+    noun: str,
+    image: Path,
+    segmentation: object,
+    caption: str = "",
+    *,
+    drawn_on: DrawnOn | None = None,
+    rules: InputRules = ANYWHERE,
+) -> MarkedImage:
+    """Put an image with what a COCO segmentation marks in it.
+
+    Args:
+        noun: what is marked.
+        image: the image file.
+        segmentation: polygons or runs, as ``freeda_svc.images.coco_mask`` takes them.
+        caption: a sentence about the image; empty when there is none.
+        drawn_on: on what it was drawn where the image has an EXIF orientation.
+        rules: where the image has to lie, and how many pixels it may have.
+
+    Raises:
+        InputError: noun or caption are not usable, the image cannot be read, the segmentation is none, marks nothing or
+            does not fit the image, or the image is turned and nobody said on what was drawn; names the image.
+    """
+    noun = tidy_noun(noun)
+    caption = tidy_caption(caption, noun)
+    frame = read_frame(image, rules)
+    marks = f"the segmentation of {image}"
+    stored = is_drawn_on_stored(frame, None, drawn_on, image=image, marks=marks)
+    height, width = frame.stored_size if stored else frame.size
+    try:
+        mask = coco_mask(segmentation, height, width)
+    except InputError as error:
+        raise InputError(f"{image}: {error}") from error
+    if not mask.any():
+        raise InputError(f"{marks} marks no pixel; draw it on the object")
+    return MarkedImage(noun, image, frame.turn(mask) if stored else mask, caption)
