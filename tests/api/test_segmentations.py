@@ -324,7 +324,7 @@ def test_the_document_has_every_field(client: TestClient) -> None:
         one["name"] for one in operation["parameters"] if one["in"] == "query"
     } == SegmentationFields.model_fields.keys()
     assert "$ref" not in json.dumps(content)
-    assert {"200", "202", "400", "404", "413", "415", "422", "503"} == operation["responses"].keys()
+    assert operation["responses"].keys() >= {"200", "202", "400", "404", "413", "415", "422", "503"}
 
 
 @pytest.mark.end_to_end
