@@ -14,9 +14,9 @@ from benchmarks.validation import Trial, validation_captions, validation_scenes
 from freeda_svc.evaluation import ConfusionMatrix
 from freeda_svc.miniature import NOUNS, Scene
 from freeda_svc.packs import load_pack
-from freeda_svc.parameters import SegmentationParameters
+from freeda_svc.parameters import ProposalParameters, SegmentationParameters
 from freeda_svc.prototypes import PrototypeBuilder
-from freeda_svc.segmentation import ProposalParameters, Proposals, Segmenter
+from freeda_svc.segmentation import Proposals, Segmenter
 
 LEAST_AREAS = (0.005, 0.01, 0.02, 0.05)
 
@@ -42,7 +42,7 @@ def _score(name: str, scenes: Sequence[Scene], found: Sequence[Proposals]) -> li
     ]
 
 
-def _sureness(scenes: Sequence[Scene], found: Sequence[Proposals]) -> list[Result]:
+def _confidence(scenes: Sequence[Scene], found: Sequence[Proposals]) -> list[Result]:
     """What the confidence of proposals is worth, told from all of them with nothing left out for its small area."""
     pairs = [
         (proposal.confidence, proposal.noun in scene.nouns)
@@ -52,14 +52,14 @@ def _sureness(scenes: Sequence[Scene], found: Sequence[Proposals]) -> list[Resul
     right = np.array([confidence for confidence, painted in pairs if painted])
     wrong = np.array([confidence for confidence, painted in pairs if not painted])
     results = [
-        Result("sureness_of_right_proposals", float(right.mean()), "mean sureness"),
+        Result("confidence_of_right_proposals", float(right.mean()), "mean confidence"),
         Result("wrong_proposals_without_least_area", len(wrong), f"of {len(pairs)} proposals"),
     ]
     if len(wrong):
         higher = float(np.mean(right[:, None] > wrong[None, :]))
         results += [
-            Result("sureness_of_wrong_proposals", float(wrong.mean()), "mean sureness"),
-            Result("sureness_right_above_wrong", higher, "share of the pairs of a right and a wrong proposal"),
+            Result("confidence_of_wrong_proposals", float(wrong.mean()), "mean confidence"),
+            Result("confidence_right_above_wrong", higher, "share of the pairs of a right and a wrong proposal"),
         ]
     return results
 
@@ -92,7 +92,7 @@ def run() -> list[Result]:
             found = _propose(segmenter, scenes, given, ProposalParameters(least_area=least))
             results += _score(f"least_area_{least:g}_", scenes, found)
         everything = _propose(segmenter, scenes, given, ProposalParameters(least_area=0))
-        results += _sureness(scenes, everything)
+        results += _confidence(scenes, everything)
         named, automatic = trial.iou(given)[0], _mean_iou(segmenter, scenes, usual, given)
         results += [
             Result("mean_iou_all_nouns_named", named, "IoU"),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError, UnavailableError
     from freeda_svc.library import Added, Bank, Result, Segmenter, open_bank, save_results
-    from freeda_svc.segmentation import Category
+    from freeda_svc.segmentation import Category, Evidence, Proposals
 
     __version__: str
 
@@ -25,6 +25,8 @@ __all__ = [
     "Segmenter",
     "Category",
     "Result",
+    "Proposals",
+    "Evidence",
     "save_results",
     "FreedaError",
     "InputError",
@@ -48,7 +50,7 @@ if not TYPE_CHECKING:  # a type checker would take any name for one of these
             {
                 "freeda_svc.errors": ("BusyError", "FreedaError", "InputError", "NotFoundError", "UnavailableError"),
                 "freeda_svc.library": ("Added", "Bank", "Result", "Segmenter", "open_bank", "save_results"),
-                "freeda_svc.segmentation": ("Category",),
+                "freeda_svc.segmentation": ("Category", "Evidence", "Proposals"),
             },
         )(name)
 

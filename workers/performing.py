@@ -156,9 +156,9 @@ def _segment(resources: Resources, claim: Claim) -> dict[str, Any]:
     if request.explain:
         keep_evidence(
             folder,
-            segmenter,
-            image,
-            segmentation,
+            segmenter.explain(image, segmentation),
+            image.pixels,
+            segmentation.labels,
             colours=colours_of(claim.parameters),
             artifacts=settings.artifacts_folder,
             title=claim.input["name"],

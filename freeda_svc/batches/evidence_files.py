@@ -11,15 +11,14 @@ from freeda_svc.outputs import EVIDENCE, EVIDENCE_PAGE, shown_colours, write_evi
 from freeda_svc.segmentation import evidence_values
 
 if TYPE_CHECKING:
-    from freeda_svc.images import LoadedImage
-    from freeda_svc.segmentation import Segmentation, Segmenter
+    from freeda_svc.segmentation import Evidence
 
 
 def keep_evidence(
     folder: Path,
-    segmenter: "Segmenter",
-    image: "LoadedImage",
-    segmentation: "Segmentation",
+    evidence: "Evidence",
+    image: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.int32],
     *,
     colours: npt.NDArray[np.uint8],
     artifacts: Path,
@@ -30,26 +29,25 @@ def keep_evidence(
 
     Args:
         folder: of the kept result.
-        segmenter: made the segmentation.
-        image: was segmented.
-        segmentation: its result.
+        evidence: of the segmentation.
+        image: (H, W, 3) uint8, RGB, the image that was segmented.
+        labels: (H, W) int32, of the segmentation.
         colours: (N, 3) uint8, RGB, one a category, as masks have them.
         artifacts: the folder with the thumbnails of prototypes.
         title: of the page.
         proposals: what proposed the categories, see ``proposal_values``; None where they were named.
 
     Raises:
-        NotFoundError: prototypes are removed from the bank faster than they can be read.
-        UnavailableError: the bank does not answer, or the files cannot be written.
+        UnavailableError: the files cannot be written.
     """
-    values = evidence_values(segmenter.explain(image, segmentation), proposals)
-    shown = shown_colours(folder.parent, values["names"], colours, segmentation.labels)
+    values = evidence_values(evidence, proposals)
+    shown = shown_colours(folder.parent, values["names"], colours, labels)
     write_evidence(folder / EVIDENCE, values)
     write_evidence_page(
         folder / EVIDENCE_PAGE,
         values,
-        image.pixels,
-        segmentation.labels,
+        image,
+        labels,
         colours=shown,
         artifacts=artifacts,
         title=title,

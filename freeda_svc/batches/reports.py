@@ -25,7 +25,8 @@ class ShownCategory:
 
 def shown_categories(summary: Summary) -> list[ShownCategory]:
     """Return what an image shows, the largest first; categories without pixels are left out."""
-    confidences = {entry["noun"]: entry["sureness"] for entry in summary.get("proposals", {}).get("categories", ())}
+    proposed = summary.get("proposals", {}).get("categories", ())
+    confidences = {entry["noun"]: entry.get("confidence", entry.get("sureness")) for entry in proposed}  # as once named
     shown = [
         ShownCategory(entry["name"], entry["area_share"], confidences.get(entry["name"]))
         for entry in summary["categories"]

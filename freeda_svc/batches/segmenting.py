@@ -244,9 +244,9 @@ class _Batch:
         if loaded is not None and set(folder.formats) & set(EVIDENCE_FORMATS):
             keep_evidence(
                 kept,
-                self.segmenter,
-                loaded,
-                segmentation,
+                self.segmenter.explain(loaded, segmentation),
+                loaded.pixels,
+                segmentation.labels,
                 colours=self.colours,
                 artifacts=self.artifacts or kept,
                 title=task.image.name,

@@ -4,6 +4,7 @@ Run ``python -m freeda_svc.cli.reference`` after changing a command; ``--check``
 """
 
 import inspect
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from pathlib import Path
 import click
 
 from freeda_svc.cli.main import freeda
+from freeda_svc.cli.segment_parameters import FLAGS
+from freeda_svc.parameters import PLACES, SegmentationOverrides, SegmentationParameters, expectation, field_schema
 from freeda_svc.whole_files import write_whole
 
 PLACE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
@@ -33,6 +36,16 @@ is one JSON document. Progress is a bar on a terminal, and a line now and then e
 | 2 | wrong usage: an option or argument |
 | 3 | partly failed: some items of a job failed, the others are done |
 | 130 | interrupted with Ctrl-C; jobs that were accepted go on |
+"""
+
+_PARAMETERS = """\
+## Parameters of a segmentation
+
+`freeda segment --set NAME=VALUE` takes each of them, and some have options of their own. Every pack states a value
+where the default is *the pack's*; a pack may also state another value in the place of a default.
+
+| parameter | value | default | option | meaning |
+|---|---|---|---|---|
 """
 
 
@@ -57,7 +70,26 @@ def reference() -> str:
         if not isinstance(command, click.Group)
     ]
     table = "\n".join(["| command | what it does |", "|---|---|", *rows])
-    return "\n".join([_HEAD, table, "", *(_section(called, command) for called, command in found)])
+    sections = (_section(called, command) for called, command in found)
+    return "\n".join([_HEAD, table, "", *sections, _PARAMETERS + "\n".join(_parameter(name) for name in PLACES), ""])
+
+
+def _parameter(name: str) -> str:
+    """Write the row of a parameter: what it may be, its default, its option, and its meaning."""
+    schema = field_schema(SegmentationOverrides, name)
+    option = f"`{FLAGS[name]}`" if name in FLAGS else ""
+    return f"| `{name}` | {_cell(expectation(schema))} | {_default(name)} | {option} | {_cell(schema['description'])} |"
+
+
+def _default(name: str) -> str:
+    """Write the default that a parameter has where a pack states none."""
+    schema = field_schema(SegmentationParameters, *PLACES[name])
+    if "default" not in schema:
+        return "the pack's"
+    value = schema["default"]
+    if value in ("", []):
+        return "empty"
+    return f"`{value if isinstance(value, str) else json.dumps(value)}`"
 
 
 def summary_of(command: click.Command) -> str:

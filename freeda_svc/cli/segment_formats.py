@@ -6,9 +6,12 @@ from typing import Any, TypeVar
 import click
 
 from freeda_svc.cli.options import option_value
+from freeda_svc.cli.segment_parameters import ParameterType
+from freeda_svc.parameters import PieceParameters, field_schema, limits
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _OF_PIECES = ("coco", "yolo", "voc")
+_METAVARS = {"least_area": "PIXELS"}
 
 format_option = click.option(
     "--format",
@@ -24,7 +27,7 @@ format_option = click.option(
 explain_option = click.option(
     "--explain",
     is_flag=True,
-    help="Keep why: the prototypes that spoke for each category, and scores by region, as JSON and a page to open.",
+    help="Keep why: the prototypes behind each category, and scores by region, as JSON and as a page to open.",
 )
 prefix_option = click.option(
     "--image-prefix",
@@ -34,29 +37,27 @@ prefix_option = click.option(
 )
 
 
-_PIECE_OPTIONS = (
-    click.option(
-        "--instances",
-        is_flag=True,
-        help="For coco: an annotation for each connected piece of a category, as yolo and voc always have them.",
-    ),
-    click.option(
-        "--least-area",
-        type=click.IntRange(min=1),
-        metavar="PIXELS",
-        help="For coco, yolo and voc: leave smaller pieces out.",
-    ),
-    click.option(
-        "--fill-holes", is_flag=True, help="For coco, yolo and voc: a piece also covers whatever it surrounds."
-    ),
-)
-
-
 def piece_options(command: Command) -> Command:
     """Give a command the options of annotations; it gets them as keywords, for ``read_collecting``."""
-    for option in reversed(_PIECE_OPTIONS):
-        command = option(command)
+    for name in reversed(PieceParameters.model_fields):
+        command = _piece_option(name)(command)
     return command
+
+
+def _piece_option(name: str) -> Callable[[Command], Command]:
+    schema = field_schema(PieceParameters, name)
+    formats = "coco" if name == "instances" else "coco, yolo and voc"
+    meaning = f"For {formats}: {schema['description'][0].lower()}{schema['description'][1:]}"
+    if schema["type"] == "boolean":
+        return click.option(_flag(name), is_flag=True, help=meaning)
+    limited = f"  [{limits(schema)}]"
+    return click.option(
+        _flag(name), type=ParameterType(name, PieceParameters), metavar=_METAVARS[name], help=f"{meaning}{limited}"
+    )
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def read_collecting(image_prefix: str, given: Mapping[str, Any], formats: Sequence[str]) -> dict[str, Any]:
@@ -70,15 +71,13 @@ def read_collecting(image_prefix: str, given: Mapping[str, Any], formats: Sequen
     Raises:
         UsageError: something is asked of annotations, but none are written.
     """
-    asked = [f"--{name.replace('_', '-')}" for name in ("instances", "least_area", "fill_holes") if given[name]]
+    asked = [_flag(name) for name in PieceParameters.model_fields if given[name]]
     if not asked:
         return {"image_prefix": image_prefix}
     if not set(formats) & set(_OF_PIECES):
         raise click.UsageError(f"{asked[0]} goes with --format {', '.join(_OF_PIECES)}.")
-    from freeda_svc.outputs import PieceParameters  # noqa: PLC0415 - submitting does without it
-
-    pieces = PieceParameters(given["instances"], given["least_area"] or 0, given["fill_holes"])
-    return {"image_prefix": image_prefix, "pieces": pieces}
+    chosen = {name: given[name] for name in PieceParameters.model_fields if given[name]}
+    return {"image_prefix": image_prefix, "pieces": PieceParameters.read(chosen)}
 
 
 def read_formats(given: Sequence[str]) -> tuple[str, ...]:

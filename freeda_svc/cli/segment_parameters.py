@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 from freeda_svc.cli.options import option_value
 from freeda_svc.errors import InputError
 from freeda_svc.packs.description import read_pack_parameters
-from freeda_svc.parameters import PLACES, SegmentationOverrides, field_schema, limits, unknown_name, wrong_value
+from freeda_svc.parameters import PLACES, Model, SegmentationOverrides, field_schema, limits, unknown_name, wrong_value
 from freeda_svc.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -36,12 +36,13 @@ _DEFAULT = "the pack's"
 
 
 class ParameterType(click.ParamType[Any]):
-    """The type of an option that is declared as a parameter of a request; it refuses values as every other way does."""
+    """The type of an option that is declared as a parameter; it refuses values as every other way does."""
 
-    def __init__(self, parameter: str) -> None:
-        """Take the parameter's name."""
+    def __init__(self, parameter: str, model: type[Model] = SegmentationOverrides) -> None:
+        """Take the parameter's name, and the model that declares it, whose other fields have defaults."""
         self.parameter = parameter
-        self._schema = field_schema(SegmentationOverrides, parameter)
+        self._model = model
+        self._schema = field_schema(model, parameter)
         self.repeated = self._schema.get("type") == "array"
         kind = self._schema["items"] if self.repeated else self._schema
         self.choices = [value.replace("_", "-") for value in kind.get("enum", ())]
@@ -63,7 +64,7 @@ class ParameterType(click.ParamType[Any]):
         if self.choices:
             read = value.replace("-", "_")
         try:
-            SegmentationOverrides.read({self.parameter: [read] if self.repeated else read})
+            self._model.read({self.parameter: [read] if self.repeated else read})
         except InputError as error:
             raise click.BadParameter(str(error)) from error
         return read

@@ -97,7 +97,7 @@ def print_outcome(plan: Plan, outcome: Outcome, out: Path | None) -> None:
         unknown = f"unknown ({_percent(transparent)} transparent)" if transparent else "unknown"
         shown = (
             f"{category.name if category.name is not None else unknown} {_percent(category.area_share)}"
-            + ("" if category.confidence is None else f" (sure {category.confidence:.2f})")
+            + ("" if category.confidence is None else f" (confidence {category.confidence:.2f})")
             for category in shown_categories(summary)
         )
         rows.append((image.name, ", ".join(shown)))

@@ -102,6 +102,11 @@ class Bank:
         return self._pack
 
     @property
+    def artifacts(self) -> Path | None:
+        """The folder with the thumbnails of its prototypes; None where none are kept, as in a folder of its own."""
+        return self._opened.artifacts
+
+    @property
     def closed(self) -> bool:
         """Whether it was closed."""
         return not self._finalizer.alive

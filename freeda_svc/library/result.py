@@ -18,10 +18,10 @@ from PIL import Image
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.library.arguments import UNNAMED, described
 from freeda_svc.library.saving import save_results
-from freeda_svc.outputs import PieceParameters, draw_overlay, palette, summarise
+from freeda_svc.outputs import draw_overlay, palette, summarise
 from freeda_svc.outputs.pieces import find_pieces, join_pieces
-from freeda_svc.parameters import fold_text
-from freeda_svc.segmentation import UNKNOWN, Category, Segmentation, score_map
+from freeda_svc.parameters import PieceParameters, fold_text
+from freeda_svc.segmentation import UNKNOWN, Category, Evidence, Segmentation, score_map
 
 if TYPE_CHECKING:
     import supervision
@@ -42,7 +42,15 @@ class Result:
     shows one as the image under the colours of its categories, with a table.
     """
 
-    def __init__(self, segmentation: Segmentation, image: npt.NDArray[np.uint8], name: str = "") -> None:
+    def __init__(
+        self,
+        segmentation: Segmentation,
+        image: npt.NDArray[np.uint8],
+        name: str = "",
+        *,
+        evidence: Evidence | None = None,
+        artifacts: Path | None = None,
+    ) -> None:
         """Take what ``Segmenter`` has made."""
         regions = segmentation.region_scores
         if regions is not None and regions.map.size and regions.map.min() >= 0:
@@ -51,6 +59,8 @@ class Result:
         self._segmentation = segmentation
         self._image = image
         self._name = name
+        self._evidence = evidence
+        self._artifacts = artifacts
 
     @property
     def name(self) -> str:
@@ -76,6 +86,16 @@ class Result:
     def segmentation(self) -> Segmentation:
         """All that is known: parameters, bank and pack, seconds of each step, scores of regions."""
         return self._segmentation
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """Why the image was segmented as it was; None in a result that ``Segmenter.explain`` did not return."""
+        return self._evidence
+
+    @property
+    def artifacts(self) -> Path | None:
+        """The folder with the thumbnails of the bank's prototypes; None where the bank has none."""
+        return self._artifacts
 
     def mask(self, category: str | int) -> npt.NDArray[np.bool_]:
         """Where a category is.
@@ -151,14 +171,16 @@ class Result:
             folder: is made when it is not there.
             formats: some of ``mask``, ``overlay``, ``summary``, ``scores-png``, ``scores-npz``, ``polygons``,
                 ``coco``, ``label-studio``, ``yolo``, ``voc``, ``index``, which docs/formats.md describes; mask,
-                overlay and summary by default.
+                overlay and summary by default. Of a result of ``Segmenter.explain`` also ``evidence`` and
+                ``evidence-page``.
             instances: whether each connected piece counts by itself in formats of annotations.
 
         Returns:
             What was written.
 
         Raises:
-            InputError: there is no such format, or files of other images are in the way.
+            InputError: there is no such format, files of other images are in the way, or a format needs evidence that
+                was not collected.
             UnavailableError: the folder cannot be written.
         """
         return save_results([self], folder, formats, instances=instances)

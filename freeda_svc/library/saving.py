@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from freeda_svc.batches import keep_evidence
 from freeda_svc.errors import InputError
 from freeda_svc.library.arguments import described, is_path, read_formats, to_path
 from freeda_svc.outputs import (
@@ -18,7 +19,6 @@ from freeda_svc.outputs import (
     FORMATS,
     KeptResult,
     Picture,
-    PieceParameters,
     check_formats,
     files_for_all,
     keep_result,
@@ -26,7 +26,8 @@ from freeda_svc.outputs import (
     write_collections,
     write_image_files,
 )
-from freeda_svc.segmentation import Segmentation
+from freeda_svc.parameters import PieceParameters
+from freeda_svc.segmentation import Evidence, Segmentation
 from freeda_svc.whole_files import write_whole
 
 SAVED = ".freeda-saved.json"
@@ -48,6 +49,14 @@ class Savable(Protocol):
     def segmentation(self) -> Segmentation:
         """Its labels and scores."""
 
+    @property
+    def evidence(self) -> Evidence | None:
+        """Why they are what they are; None where it was not collected."""
+
+    @property
+    def artifacts(self) -> Path | None:
+        """The folder with the thumbnails of the bank's prototypes; None where there are none."""
+
 
 def save_results(
     results: Iterable[Savable],
@@ -62,15 +71,16 @@ def save_results(
         results: of one list of categories where a format is one for all images; taken one at a time.
         folder: is made when it is not there.
         formats: some of ``mask``, ``overlay``, ``summary``, ``scores-png``, ``scores-npz``, ``polygons``, ``coco``,
-            ``label-studio``, ``yolo``, ``voc``, ``index``, which docs/formats.md describes; mask, overlay and summary
-            by default.
+            ``label-studio``, ``yolo``, ``voc``, ``index``, which docs/formats.md describes, and, of results that
+            ``Segmenter.explain`` returned, ``evidence`` and ``evidence-page``; mask, overlay and summary by default.
         instances: whether each connected piece counts by itself in formats of annotations.
 
     Returns:
         What was written.
 
     Raises:
-        InputError: there is no such format, the results have different categories, or files of others are in the way.
+        InputError: there is no such format, a format needs evidence that a result does not have, the results have
+            different categories, or files of others are in the way.
         UnavailableError: the folder cannot be written.
     """
     if not is_path(folder):
@@ -86,6 +96,7 @@ def save_results(
             if not isinstance(getattr(result, "segmentation", None), Segmentation):
                 raise InputError(f"results of a Segmenter are expected; one of them is {described(result)}")
             place = Path(kept) / (str(number) if collections else "one")
+            _check_evidence(result, chosen)
             picture = _keep(result, place, stems)
             pictures.append(picture)
             if collections:
@@ -109,17 +120,29 @@ def check_files(formats: Iterable[str] | None) -> tuple[str, ...]:
     names = [] if formats is None else read_formats(formats)
     if formats is not None and not names:
         raise InputError(f"no format is given; the formats are {', '.join(FORMATS)}")
-    chosen = check_formats(names)
-    for name in chosen:
-        if name in EVIDENCE_FORMATS:
-            raise InputError(f"the format {name!r} is made by `freeda segment --explain` only; leave it out")
-    return chosen
+    return check_formats(names)
+
+
+def _check_evidence(result: Savable, formats: Sequence[str]) -> None:
+    wanted = [name for name in formats if name in EVIDENCE_FORMATS]
+    if wanted and result.evidence is None:
+        raise InputError(f"the format {wanted[0]!r} needs evidence: save what Segmenter.explain(result) returns")
 
 
 def _keep(result: Savable, place: Path, stems: set[str]) -> Picture:
     """Write what formats are made of to a folder."""
     colours = palette(len(result.segmentation.categories))
     keep_result(place, result.segmentation, colours)
+    if result.evidence is not None:
+        keep_evidence(
+            place,
+            result.evidence,
+            result.image,
+            result.segmentation.labels,
+            colours=colours,
+            artifacts=result.artifacts or place,
+            title=result.name,
+        )
     image = place / "image.png"
     Image.fromarray(result.image).save(image, compress_level=1)
     path = Path(result.name)

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from freeda_svc.batches import ImageOutcome, find_images, segment_images
 from freeda_svc.errors import InputError
 from freeda_svc.images import LoadedImage, each_image
@@ -23,8 +26,14 @@ from freeda_svc.library.bank import Bank
 from freeda_svc.library.progress import Advance, progress_bar
 from freeda_svc.library.result import Result
 from freeda_svc.library.saving import check_files
-from freeda_svc.parameters import SegmentationOverrides, SegmentationParameters
-from freeda_svc.segmentation import Category
+from freeda_svc.parameters import (
+    PLACES,
+    ProposalParameters,
+    SegmentationOverrides,
+    SegmentationParameters,
+    unknown_name,
+)
+from freeda_svc.segmentation import Category, Evidence, EvidenceLimits, Proposals, Segmentation
 from freeda_svc.segmentation import Segmenter as Predictor
 
 
@@ -88,7 +97,67 @@ class Segmenter:
         numbers = self._parameters(parameters, changes)
         checked = read_categories(categories)
         read = read_image(image, numbers.fill_transparent, many="segment_many")
-        return Result(self._open().segment(read.image, checked, numbers), read.image.pixels, read.name)
+        return self._result(self._open().segment(read.image, checked, numbers), read.image.pixels, read.name)
+
+    def propose(
+        self,
+        image: ImageLike,
+        parameters: SegmentationParameters | None = None,
+        **changes: Any,  # noqa: ANN401 - checked where they are applied
+    ) -> Proposals:
+        """Say which nouns of the bank an image seems to show, without being given categories.
+
+        The first call reads the whole bank; later ones read only what was added since.
+
+        Args:
+            image: as ``segment`` takes it.
+            parameters: as ``segment`` takes them.
+            **changes: single parameters of proposals, such as ``most=5`` or ``least_area=0.05`` (share of the image);
+                ``freeda_svc.parameters.ProposalParameters`` describes them. Also those that ``segment`` takes.
+
+        Returns:
+            At least one proposal, the largest first: ``proposals.table()`` has a row for each, with ``noun``,
+            ``confidence`` (0 to 1) and ``area_share`` (0 to 1); ``proposals.categories`` is what ``segment`` takes.
+
+        Raises:
+            InputError: image or parameters are not usable, or the bank is closed, or has no nouns.
+            UnavailableError: the bank does not answer.
+        """
+        for name in changes:
+            if name not in PLACES and name not in ProposalParameters.model_fields:
+                raise InputError(unknown_name(name, [*ProposalParameters.model_fields, *PLACES]))
+        of_proposals = {name: changes.pop(name) for name in ProposalParameters.model_fields if name in changes}
+        proposing = ProposalParameters.read(of_proposals)
+        numbers = self._parameters(parameters, changes)
+        read = read_image(image, numbers.fill_transparent)
+        return self._open().propose(read.image, numbers, proposing)
+
+    def explain(self, result: Result, *, prototypes: int = 12, categories: int = 6) -> Result:
+        """Find out why an image was segmented as it was, for which it goes through the dense backbone again.
+
+        Args:
+            result: of a ``Segmenter`` with the same bank.
+            prototypes: how many prototypes of each category are named, those first that agree most with its regions.
+            categories: for how many categories the parts of the score are named in each region.
+
+        Returns:
+            The same result with ``evidence``, which ``save`` writes as the formats ``evidence`` and ``evidence-page``.
+
+        Raises:
+            InputError: it is no result, or one of another bank or pack; or the bank is closed; or a number is below 1.
+            NotFoundError: prototypes are removed from the bank faster than they can be read.
+            UnavailableError: the bank does not answer.
+        """
+        if not isinstance(result, Result):
+            raise InputError(f"explain takes a result, as segment returns it, not {described(result)}")
+        if result.segmentation.bank != self._bank.name:
+            raise InputError(
+                f"the result was made with the bank {result.segmentation.bank}, not with {self._bank.name}: explain "
+                "it with a Segmenter of its bank"
+            )
+        limits = EvidenceLimits(prototypes, categories)
+        evidence = self._open().explain(result.image, result.segmentation, limits)
+        return self._result(result.segmentation, result.image, result.name, evidence)
 
     def segment_many(
         self,
@@ -115,7 +184,8 @@ class Segmenter:
             categories: as ``segment`` takes them.
             parameters: as ``segment`` takes them.
             out: a folder that files are written to; none are when None.
-            formats: which files, as ``save_results`` takes them; they need ``out``.
+            formats: which files, as ``save_results`` takes them, and always ``evidence`` and ``evidence-page``; they
+                need ``out``.
             resume: pass over images whose files are in ``out`` already, made from the same image, categories,
                 parameters and bank; there is no result of them.
             recursive: whether the folders inside of ``images`` are looked into.
@@ -151,6 +221,7 @@ class Segmenter:
             checked,
             numbers,
             out=None if out is None else to_path(out),
+            artifacts=self._bank.artifacts,
             formats=() if formats is None else check_files(formats),
             resume=resume,
         )
@@ -173,7 +244,7 @@ class Segmenter:
             for segmentation in predictor.segment_many(loaded, categories, numbers):
                 advance()
                 read = waiting.popleft()
-                yield Result(segmentation, read.image.pixels, read.name)
+                yield self._result(segmentation, read.image.pixels, read.name)
 
     def _from_files(
         self,
@@ -191,10 +262,19 @@ class Segmenter:
                 if outcome.error:
                     warnings.warn(f"left out: {outcome.error}", stacklevel=2)
                 elif outcome.segmentation is not None and outcome.loaded is not None:
-                    yield Result(outcome.segmentation, outcome.loaded.pixels, outcome.image.name)
+                    yield self._result(outcome.segmentation, outcome.loaded.pixels, outcome.image.name)
 
     def __repr__(self) -> str:
         return f"<Segmenter with {self._bank!r}>"
+
+    def _result(
+        self,
+        segmentation: Segmentation,
+        image: npt.NDArray[np.uint8],
+        name: str,
+        evidence: Evidence | None = None,
+    ) -> Result:
+        return Result(segmentation, image, name, evidence=evidence, artifacts=self._bank.artifacts)
 
     def _open(self) -> Predictor:
         """The segmenter of the method, as long as the bank is open."""

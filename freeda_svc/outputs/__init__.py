@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from freeda_svc.outputs.masks import UNKNOWN, read_labels, write_mask
     from freeda_svc.outputs.overlays import draw_overlay, write_overlay
     from freeda_svc.outputs.palettes import MOST_COLOURS, UNKNOWN_COLOUR, extend_colours, palette
-    from freeda_svc.outputs.pieces import PieceParameters
     from freeda_svc.outputs.prototype_pictures import compose_prototype, heat
     from freeda_svc.outputs.summaries import summarise, write_summary
 
@@ -40,7 +39,6 @@ __all__ = [
     "MOST_COLOURS",
     "COLOURS_FILE",
     "Picture",
-    "PieceParameters",
     "UNKNOWN",
     "UNKNOWN_COLOUR",
     "check_formats",
@@ -90,7 +88,6 @@ __getattr__ = names_from(
         "freeda_svc.outputs.masks": ("UNKNOWN", "read_labels", "write_mask"),
         "freeda_svc.outputs.overlays": ("draw_overlay", "write_overlay"),
         "freeda_svc.outputs.palettes": ("MOST_COLOURS", "UNKNOWN_COLOUR", "extend_colours", "palette"),
-        "freeda_svc.outputs.pieces": ("PieceParameters",),
         "freeda_svc.outputs.prototype_pictures": ("compose_prototype", "heat"),
         "freeda_svc.outputs.job_colours": ("COLOURS_FILE", "shown_colours"),
         "freeda_svc.outputs.summaries": ("summarise", "write_summary"),

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from freeda_svc.outputs.coco import FIRST_ID, CategoryMask, coco_categories, coc
 from freeda_svc.outputs.files import not_written, write_whole
 from freeda_svc.outputs.kept import Picture
 from freeda_svc.outputs.label_studio import label_studio_configuration, label_studio_task
-from freeda_svc.outputs.pieces import PieceParameters, find_pieces, join_pieces
+from freeda_svc.outputs.pieces import find_pieces, join_pieces
+from freeda_svc.parameters import PieceParameters
 from freeda_svc.whole_files import placed_whole
 
 COCO = ("coco.json", "coco.results.json")
@@ -74,7 +74,7 @@ def write_coco(
     images: list[dict[str, Any]] = []
     annotations = 0
     paths = [out / name for name in COCO]
-    about = {"description": "segmented by freeda", **asdict(pieces)}
+    about = {"description": "segmented by freeda", **pieces.model_dump()}
     with ExitStack() as files:
         data_set, results = (files.enter_context(_text_file(path)) for path in paths)
         data_set.write(

@@ -14,13 +14,13 @@ from freeda_svc.outputs.files import copy_whole, make_folder, write_whole
 from freeda_svc.outputs.kept import EVIDENCE, EVIDENCE_PAGE, MASK, SUMMARY, Picture
 from freeda_svc.outputs.label_studio import LOCAL_FILES
 from freeda_svc.outputs.overlays import write_overlay
-from freeda_svc.outputs.pieces import PieceParameters
 from freeda_svc.outputs.polygons import feature_collection
 from freeda_svc.outputs.scores import write_score_arrays, write_score_image
 from freeda_svc.outputs.voc import FILE as VOC_FILE
 from freeda_svc.outputs.voc import write_voc
 from freeda_svc.outputs.yolo import FILE as YOLO_FILE
 from freeda_svc.outputs.yolo import write_yolo
+from freeda_svc.parameters import PieceParameters
 
 
 def _write_mask(path: Path, picture: Picture) -> None:

@@ -7,27 +7,9 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
+from freeda_svc.counts import counted
 from freeda_svc.outputs.masks import UNKNOWN
-
-
-@dataclass(frozen=True)
-class PieceParameters:
-    """How a label map is cut into pieces.
-
-    Attributes:
-        instances: whether each piece counts by itself, where a format could also join those of a category.
-        least_area: smaller pieces are left out, pixels.
-        fill_holes: whether what a piece surrounds belongs to it.
-    """
-
-    instances: bool = False
-    least_area: int = 0
-    fill_holes: bool = False
-
-    @property
-    def changes_masks(self) -> bool:
-        """Whether the pieces together are something else than the label map."""
-        return self.least_area > 1 or self.fill_holes
+from freeda_svc.parameters import PieceParameters
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,4 +85,4 @@ def join_pieces(pieces: Iterable[Piece], size: tuple[int, int]) -> list[Piece]:
 def as_text(parameters: PieceParameters) -> str:
     """Return what was asked for, for the notes of a file."""
     holes = "filled" if parameters.fill_holes else "kept"
-    return f"connected pieces of at least {max(1, parameters.least_area)} pixels, holes {holes}"
+    return f"connected pieces of at least {counted(parameters.least_area, 'pixel')}, holes {holes}"

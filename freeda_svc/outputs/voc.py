@@ -16,7 +16,8 @@ from freeda_svc.outputs.dataset_folders import DatasetFolder, is_plain_jpeg, wri
 from freeda_svc.outputs.files import write_whole
 from freeda_svc.outputs.kept import Picture
 from freeda_svc.outputs.names import flat_names, plain_name
-from freeda_svc.outputs.pieces import Piece, PieceParameters, find_pieces
+from freeda_svc.outputs.pieces import Piece, find_pieces
+from freeda_svc.parameters import PieceParameters
 
 FILE = "labelmap.txt"
 VOID = 255

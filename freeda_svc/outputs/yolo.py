@@ -18,8 +18,9 @@ from freeda_svc.outputs.dataset_folders import DatasetFolder, write_image
 from freeda_svc.outputs.files import write_whole
 from freeda_svc.outputs.kept import Picture
 from freeda_svc.outputs.names import flat_names, plain_name
-from freeda_svc.outputs.pieces import Piece, PieceParameters, as_text, find_pieces
+from freeda_svc.outputs.pieces import Piece, as_text, find_pieces
 from freeda_svc.outputs.polygons import one_ring, trace_piece
+from freeda_svc.parameters import PieceParameters
 
 FILE = "data.yaml"
 _READ_AS_THEY_ARE = frozenset((".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"))

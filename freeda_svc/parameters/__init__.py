@@ -70,6 +70,8 @@ if TYPE_CHECKING:
     )
     from freeda_svc.parameters.requests import Colour, SegmentationRequest
     from freeda_svc.parameters.segmentation import (
+        PieceParameters,
+        ProposalParameters,
         RefinementParameters,
         SegmentationParameters,
         SuperpixelParameters,
@@ -113,6 +115,8 @@ __all__ = [
     "PLACES",
     "PackFile",
     "PackParameters",
+    "PieceParameters",
+    "ProposalParameters",
     "PrototypeParameters",
     "RecipeFile",
     "RefinementParameters",
@@ -196,6 +200,8 @@ __getattr__ = names_from(
             "SegmentationRequest",
         ),
         "freeda_svc.parameters.segmentation": (
+            "PieceParameters",
+            "ProposalParameters",
             "RefinementParameters",
             "SegmentationParameters",
             "SuperpixelParameters",

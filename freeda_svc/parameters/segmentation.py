@@ -1,4 +1,4 @@
-"""How an image becomes a mask: every parameter with its range, default, unit and description."""
+"""How an image becomes a mask, categories or pieces: parameters with range, default, unit and description."""
 
 from typing import Annotated, Any, Self
 
@@ -85,7 +85,7 @@ class SuperpixelParameters(Model):
         description="SLIC: weight of distance against colour; larger gives squarer regions.",
     )
     watershed_compactness: float = Field(
-        default=1e-5, ge=0, le=_LARGE, description="Watershed: the same; 0 lets the gradient alone decide."
+        default=1e-5, ge=0, le=_LARGE, description="Watershed: weight of distance; 0 lets the gradient alone decide."
     )
     seeds_levels: int = Field(
         default=3, ge=1, le=10, description="SEEDS: how many times a block is halved, down to the smallest that moves."
@@ -137,6 +137,49 @@ class UnknownParameters(Model):
     def limit(self) -> float:
         """The threshold of the way."""
         return self.threshold if self.way in {"none", "channel"} else self.local_threshold
+
+
+class ProposalParameters(Model):
+    """Which categories are proposed for an image."""
+
+    least_area: float = Field(
+        default=0.01, ge=0, lt=1, description="Share of the image that a noun must win to be proposed."
+    )
+    most: int = Field(default=20, ge=1, description="At most so many are proposed, those with the largest area.")
+    votes: int = Field(default=5, ge=1, description="Each region votes for so many of its nearest nouns.")
+    shortlist: int = Field(
+        default=48, ge=1, description="So many nouns with the most votes are scored with the image-text model."
+    )
+    text_cosine: float = Field(
+        default=0.9,
+        ge=-1,
+        le=1,
+        description="Nouns are near-synonyms when their text embeddings have at least this cosine, and visual_cosine.",
+    )
+    visual_cosine: float = Field(
+        default=0.9, ge=-1, le=1, description="The same of the means of their prototypes; both are needed."
+    )
+    temperature: float = Field(
+        default=0.02,
+        gt=0,
+        description="Temperature of the softmax for a proposal's confidence, in units of the score.",
+    )
+
+
+class PieceParameters(Model):
+    """How a mask is cut into connected pieces, for annotations."""
+
+    instances: bool = Field(
+        default=False,
+        description="An annotation for each connected piece of a category, as yolo and voc always have them.",
+    )
+    least_area: int = Field(default=1, ge=1, json_schema_extra=_PIXELS, description="Leave smaller pieces out.")
+    fill_holes: bool = Field(default=False, description="A piece also covers whatever it surrounds.")
+
+    @property
+    def changes_masks(self) -> bool:
+        """Whether the pieces together are something else than the mask."""
+        return self.least_area > 1 or self.fill_holes
 
 
 class RefinementParameters(Model):

@@ -138,17 +138,20 @@ def expectation(schema: Mapping[str, Any]) -> str:
 
 def limits(schema: Mapping[str, Any]) -> str:
     """Say in words which numbers a JSON schema admits: ``from 1 to 16``; empty where it admits all."""
-    least, above, most = (schema.get(key) for key in ("minimum", "exclusiveMinimum", "maximum"))
+    least, above, most, below = (
+        schema.get(key) for key in ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
+    )
     if least is not None and most is not None:
         return f"from {_number(least)} to {_number(most)}"
-    bounds = (("at least", least), ("above", above), ("at most", most))
+    if least is not None and below is not None:
+        return f"from {_number(least)} to below {_number(below)}"
+    bounds = (("at least", least), ("above", above), ("at most", most), ("below", below))
     return " and ".join(f"{word} {_number(bound)}" for word, bound in bounds if bound is not None)
 
 
-def field_schema(model: type[BaseModel], name: str) -> dict[str, Any]:
-    """Return the JSON schema of one field: its range, default, unit and description."""
-    schema = model.model_json_schema()
-    return _at(schema, (name,))
+def field_schema(model: type[BaseModel], *names: str) -> dict[str, Any]:
+    """Return the JSON schema of the field that a path of names leads to: its range, default, unit and description."""
+    return _at(model.model_json_schema(), names)
 
 
 def _about_field(found: ErrorDetails, schema: Mapping[str, Any], prefix: str) -> str:

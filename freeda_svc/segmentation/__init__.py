@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from freeda_svc.segmentation.known_words import KnownWord
     from freeda_svc.segmentation.merging import Merged, merge_windows, score_map
     from freeda_svc.segmentation.predictor import Segmenter
-    from freeda_svc.segmentation.proposals import Proposal, ProposalParameters, Proposals
+    from freeda_svc.segmentation.proposals import Proposal, Proposals
     from freeda_svc.segmentation.result import UNKNOWN, CategoryScore, Segmentation
     from freeda_svc.segmentation.superpixels import cut_superpixels, prepare_superpixels
     from freeda_svc.segmentation.window_scores import WindowScores, score_window
@@ -33,7 +33,6 @@ __all__ = [
     "KnownWord",
     "Merged",
     "Proposal",
-    "ProposalParameters",
     "Proposals",
     "Segmentation",
     "Segmenter",
@@ -78,7 +77,7 @@ __getattr__ = names_from(
         "freeda_svc.segmentation.known_words": ("KnownWord",),
         "freeda_svc.segmentation.merging": ("Merged", "merge_windows", "score_map"),
         "freeda_svc.segmentation.predictor": ("Segmenter",),
-        "freeda_svc.segmentation.proposals": ("Proposal", "ProposalParameters", "Proposals"),
+        "freeda_svc.segmentation.proposals": ("Proposal", "Proposals"),
         "freeda_svc.segmentation.result": ("CategoryScore", "Segmentation", "UNKNOWN"),
         "freeda_svc.segmentation.superpixels": ("cut_superpixels", "prepare_superpixels"),
         "freeda_svc.segmentation.window_scores": ("WindowScores", "score_window"),

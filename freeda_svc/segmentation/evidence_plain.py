@@ -76,21 +76,11 @@ def evidence_values(evidence: Evidence, proposals: Mapping[str, Any] | None = No
 
 def proposal_values(proposals: Proposals) -> dict[str, Any]:
     """Return proposals as values that JSON has."""
-    return {
-        "nouns": proposals.nouns,
-        "categories": [
-            {
-                "noun": proposal.noun,
-                "sureness": _number(proposal.confidence),
-                "area_share": _number(proposal.area_share),
-                "local": _number(proposal.local),
-                "global": _number(proposal.global_),
-                "prototypes": proposal.prototypes,
-                "merged": list(proposal.merged),
-            }
-            for proposal in proposals.proposals
-        ],
-    }
+    rows = [
+        {name: _number(value) if isinstance(value, float) else value for name, value in row.items()}
+        for row in proposals.table()
+    ]
+    return {"nouns": proposals.nouns, "categories": rows}
 
 
 def _number(value: float | None, decimals: int = _DECIMALS) -> float | None:

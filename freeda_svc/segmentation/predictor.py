@@ -14,14 +14,14 @@ from freeda_svc.bank.store import PrototypeStore, Version
 from freeda_svc.errors import InputError
 from freeda_svc.images import ImageSource, each_image, load_visible
 from freeda_svc.packs import Pack
-from freeda_svc.parameters import Category, SegmentationParameters, check_categories
+from freeda_svc.parameters import Category, ProposalParameters, SegmentationParameters, check_categories
 from freeda_svc.segmentation.aggregation import TextPrototypes
 from freeda_svc.segmentation.decision import Decision
 from freeda_svc.segmentation.encoding import EncodedWindow, encode_windows
 from freeda_svc.segmentation.evidence import DEFAULT_LIMITS, Evidence, EvidenceLimits, explain
 from freeda_svc.segmentation.known_words import KnownWord, WordKnowledge
 from freeda_svc.segmentation.noun_centres import KeptNounCentres
-from freeda_svc.segmentation.proposals import DEFAULT_PROPOSALS, ProposalParameters, Proposals, propose
+from freeda_svc.segmentation.proposals import DEFAULT_PROPOSALS, Proposals, propose
 from freeda_svc.segmentation.result import UNKNOWN, Segmentation, score_categories
 from freeda_svc.segmentation.scoring import Ensemble, cosine
 from freeda_svc.segmentation.superpixels import prepare_superpixels

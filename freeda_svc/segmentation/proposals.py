@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,51 +10,12 @@ import torch
 
 from freeda_svc.errors import InputError
 from freeda_svc.packs import Pack
-from freeda_svc.parameters import LONGEST_TEXT, Category, SegmentationParameters, fold_text
+from freeda_svc.parameters import LONGEST_TEXT, Category, ProposalParameters, SegmentationParameters, fold_text
 from freeda_svc.segmentation.noun_centres import NounCentres
 from freeda_svc.segmentation.parts import Parts, image_parts
 from freeda_svc.segmentation.scoring import Ensemble, cosine
 
 _COSINES_AT_ONCE = 4_000_000
-
-
-@dataclass(frozen=True)
-class ProposalParameters:
-    """How categories are proposed.
-
-    Attributes:
-        least_area: share of the image that a noun must win to be proposed, 0 to 1.
-        most: how many categories are proposed at most; those with the largest area.
-        votes: for how many of its nearest nouns each region votes.
-        shortlist: how many nouns with the most votes are scored with the image-text model.
-        text_cosine: nouns are near-synonyms when their embeddings have at least this cosine,
-        visual_cosine: and the means of their prototypes at least this one.
-        temperature: of the softmax for a proposal's confidence, in units of the score.
-
-    Raises:
-        InputError: one of them is out of its range.
-    """
-
-    least_area: float = 0.01
-    most: int = 20
-    votes: int = 5
-    shortlist: int = 48
-    text_cosine: float = 0.9
-    visual_cosine: float = 0.9
-    temperature: float = 0.02
-
-    def __post_init__(self) -> None:
-        for name, value, fits, expected in (
-            ("least_area", self.least_area, 0 <= self.least_area < 1, "from 0 to below 1"),
-            ("most", self.most, self.most >= 1, "at least 1"),
-            ("votes", self.votes, self.votes >= 1, "at least 1"),
-            ("shortlist", self.shortlist, self.shortlist >= 1, "at least 1"),
-            ("text_cosine", self.text_cosine, -1 <= self.text_cosine <= 1, "from -1 to 1"),
-            ("visual_cosine", self.visual_cosine, -1 <= self.visual_cosine <= 1, "from -1 to 1"),
-            ("temperature", self.temperature, self.temperature > 0, "above 0"),
-        ):
-            if not fits:
-                raise InputError(f"{name} of proposals is {value}, but must be {expected}")
 
 
 DEFAULT_PROPOSALS = ProposalParameters()
@@ -103,6 +65,21 @@ class Proposals:
     def categories(self) -> tuple[Category, ...]:
         """The same as categories to segment the image into."""
         return tuple(Category(proposal.noun) for proposal in self.proposals)
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return a row of plain values for each proposal; ``pandas.DataFrame`` takes them."""
+        return [
+            {
+                "noun": proposal.noun,
+                "confidence": proposal.confidence,
+                "area_share": proposal.area_share,
+                "local": proposal.local,
+                "global": proposal.global_,
+                "prototypes": proposal.prototypes,
+                "merged": list(proposal.merged),
+            }
+            for proposal in self.proposals
+        ]
 
 
 @dataclass(frozen=True, eq=False)

@@ -72,7 +72,7 @@ def propose(level: int) -> dict[str, Any]:
     """What is proposed for an image of a brightness: night and stars, or day, clouds and, where it is bright, sun."""
     areas = {"night": 0.7, "star": 0.3} if level < 128 else {"day": 0.6, "cloud": 0.4}
     areas |= {"sun": 0.1} if level > 240 else {}
-    values = {"sureness": 0.75, "local": 0.6, "global": 0.3, "prototypes": 7, "merged": []}
+    values = {"confidence": 0.75, "local": 0.6, "global": 0.3, "prototypes": 7, "merged": []}
     return {"nouns": 5, "categories": [{"noun": noun, "area_share": area, **values} for noun, area in areas.items()]}
 
 

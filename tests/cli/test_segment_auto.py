@@ -59,15 +59,15 @@ def test_a_list_for_each_image_is_made_when_asked_for(freeda: Freeda, worker: Wo
 def test_one_image_alone_is_looked_at_once(freeda: Freeda, worker: Worker, photos: Path) -> None:
     ran = freeda("segment", photos / "a.png", "--auto", "--out", "out", "--quiet", "--format", "mask,coco")
     assert (ran.code, ran.err, worker.proposed) == (0, "", [])
-    assert "night 100% (sure 0.75)" in ran.out
+    assert "night 100% (confidence 0.75)" in ran.out
     assert [category["name"] for category in json.loads(Path("out/coco.json").read_text())["categories"]] == LIST[::2]
 
 
-def test_sureness_is_told_of_what_was_proposed_for_the_image(freeda: Freeda, worker: Worker, photos: Path) -> None:
+def test_the_confidence_shown_is_that_of_the_image(freeda: Freeda, worker: Worker, photos: Path) -> None:
     ran = freeda("segment", photos, "-r", "--auto", "--wait", "--quiet")
     dark, bright, _ = ran.out.splitlines()[1:]
-    assert dark.endswith("night 100% (sure 0.75)")  # label 0 of 4
-    assert bright.endswith("cloud 100% (sure 0.75)")
+    assert dark.endswith("night 100% (confidence 0.75)")  # label 0 of 4
+    assert bright.endswith("cloud 100% (confidence 0.75)")
 
 
 def test_without_waiting_the_id_is_that_of_the_segmentation(

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -153,7 +154,9 @@ with freeda_svc.open_bank("photos", pack="miniature") as bank:
     model = freeda_svc.Segmenter(bank)
     result: freeda_svc.Result = model.segment("photo.jpg", ["boat|ship", "water"], k=20)
     pixels: int = int(result.mask("water").sum())
-    for result in model.segment_many("photos", ["boat"], out="masks"):
+    proposals: freeda_svc.Proposals = model.propose("photo.jpg", most=3)
+    evidence: freeda_svc.Evidence | None = model.explain(result).evidence
+    for result in model.segment_many("photos", proposals.categories, out="masks"):
         print(result.labels.shape, freeda_svc.__version__.upper())
     names: list[str] = bank.nouns()
     freeda_svc.Segmentor(bank)
@@ -171,3 +174,17 @@ def test_an_installed_wheel_shows_its_types(installed: Path, tmp_path: Path) -> 
     assert len(errors) == 2, done.stdout + done.stderr
     assert "dict[str, int]" in errors[0]
     assert 'Module has no attribute "Segmentor"' in errors[1]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="pyright runs in Node.js, which is not installed")
+def test_pyright_sees_the_types_of_an_installed_wheel(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "example.py").write_text(TYPED_EXAMPLE)
+    done = subprocess.run(
+        [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", installed / "python", "example.py"],
+        cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    found = json.loads(done.stdout)["generalDiagnostics"]
+    errors = [one["message"] for one in found if one["severity"] == "error"]
+    assert len(errors) == 2, done.stdout + done.stderr
+    assert "dict[str, int]" in errors[0]
+    assert '"Segmentor" is not a known attribute' in errors[1]

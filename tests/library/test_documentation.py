@@ -35,4 +35,7 @@ def test_the_examples_run_in_order(
     assert [image["file_name"] for image in names["coco"]["images"]] == ["photo.png"]
     assert json.dumps(names["coco"])
     assert (tmp_path / "masks" / "one.mask.png").is_file()
-    assert "categories are a list of texts" in capsys.readouterr().out
+    assert sorted(path.name for path in (tmp_path / "why").iterdir()) == ["photo.evidence.html", "photo.evidence.json"]
+    shown = capsys.readouterr().out
+    assert "a red boat under a blue sky" in shown
+    assert "categories are a list of texts" in shown

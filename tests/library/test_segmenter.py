@@ -1,5 +1,6 @@
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -219,3 +220,90 @@ def test_a_broken_image_stops_or_is_left_out(segmenter: freeda_svc.Segmenter, pi
     with pytest.warns(UserWarning, match=r"left out: .*broken\.png"):
         results = list(segmenter.segment_many([pixels, broken, pixels], CATEGORIES, progress=False, skip_broken=True))
     assert len(results) == 2
+
+
+def test_what_the_bank_proposes_is_a_table_and_can_be_segmented(
+    segmenter: freeda_svc.Segmenter, pixels: Pixels
+) -> None:
+    proposals = segmenter.propose(pixels)
+    assert {row["noun"] for row in proposals.table()} <= {"boat", "water", "sky", "house", "grass"}
+    assert sum(row["area_share"] for row in proposals.table()) == pytest.approx(1)
+    assert all(0 < row["confidence"] <= 1 and row["prototypes"] > 0 for row in proposals.table())
+    result = segmenter.segment(pixels, proposals.categories)
+    assert list(result.categories) == [row["noun"] for row in proposals.table()]
+    assert len(segmenter.propose(pixels, most=1).proposals) == 1
+    assert all(row["global"] == 0 for row in segmenter.propose(pixels, beta=1.0).table())
+    assert segmenter.propose(pixels, result.segmentation.parameters) == proposals
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"image": None}, "expected an image.*not None"),
+        ({"moast": 3}, "there is no parameter 'moast'; did you mean most?"),
+        ({"betta": 1.0}, "there is no parameter 'betta'; did you mean beta?"),
+        ({"least_area": 1}, "least_area is 1, but must be a number from 0 to below 1"),
+    ],
+)
+def test_what_cannot_be_proposed_for_gets_one_sentence(
+    segmenter: freeda_svc.Segmenter, pixels: Pixels, given: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        segmenter.propose(**{"image": pixels, **given})
+
+
+def test_a_result_is_explained_and_its_evidence_saved(
+    segmenter: freeda_svc.Segmenter, result: freeda_svc.Result, tmp_path: Path
+) -> None:
+    assert result.evidence is None
+    with pytest.raises(InputError, match=r"the format 'evidence' needs evidence: save what Segmenter\.explain"):
+        result.save(tmp_path, formats=["mask", "evidence"])
+    explained = segmenter.explain(result, prototypes=2, categories=1)
+    assert explained == result
+    evidence = explained.evidence
+    assert [found.name for found in evidence.categories] == [
+        row["category"] for row in sorted(result.table(), key=lambda row: -row["area"]) if row["pixels"]
+    ]
+    assert all(1 <= len(found.prototypes) <= 2 for found in evidence.categories)
+    (best,) = evidence.at(0, 0)
+    assert best.name == result.categories[result.labels[0, 0]]
+    assert best.score == pytest.approx(0.8 * best.local + 0.2 * best.global_, abs=0.3)
+    explained.save(tmp_path, formats=["evidence", "evidence-page"])
+    kept = json.loads((tmp_path / "image.evidence.json").read_bytes())
+    assert [found["name"] for found in kept["categories"]] == [found.name for found in evidence.categories]
+    assert "<html" in (tmp_path / "image.evidence.html").read_text()
+
+
+def test_evidence_of_a_folder_is_written_with_the_other_files(
+    segmenter: freeda_svc.Segmenter, photo: Path, tmp_path: Path
+) -> None:
+    list(
+        segmenter.segment_many([photo], CATEGORIES, out=tmp_path / "out", formats=["mask", "evidence"], progress=False)
+    )
+    assert json.loads((tmp_path / "out" / "photo.evidence.json").read_bytes())["names"] == ["boat", "sky", "grass"]
+
+
+def test_a_page_of_evidence_shows_the_thumbnails_of_a_bank_of_the_home(pixels: Pixels, tmp_path: Path) -> None:
+    with freeda_svc.open_bank("pictures", "miniature", device="cpu") as bank:
+        bank.add_captions(["a boat on the water"], progress=False)
+        segmenter = freeda_svc.Segmenter(bank)
+        explained = segmenter.explain(segmenter.segment(pixels, ["boat", "water"]))
+        explained.save(tmp_path / "saved", formats=["evidence-page"])
+    page = (tmp_path / "saved" / "image.evidence.html").read_text()
+    assert page.count("data:image/jpeg;base64,") == len(
+        {prototype.id for category in explained.evidence.categories for prototype in category.prototypes}
+    )
+
+
+def test_only_a_result_of_the_same_bank_is_explained(
+    segmenter: freeda_svc.Segmenter, result: freeda_svc.Result, filled_folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="explain takes a result, as segment returns it, not None"):
+        segmenter.explain(None)
+    with pytest.raises(InputError, match="at least 1"):
+        segmenter.explain(result, prototypes=0)
+    shutil.copytree(filled_folder, tmp_path / "other")
+    with freeda_svc.open_bank(tmp_path / "other", "miniature", device="cpu") as bank:
+        other = freeda_svc.Segmenter(bank)
+        with pytest.raises(InputError, match=f"made with the bank .*, not with {tmp_path}/other: explain it with"):
+            other.explain(result)

@@ -8,7 +8,8 @@ from pycocotools import mask as reference
 from freeda_svc.errors import InputError
 from freeda_svc.images import coco_mask
 from freeda_svc.outputs.coco import CategoryMask, coco_categories, coco_masks, coco_result, piece_mask
-from freeda_svc.outputs.pieces import Piece, PieceParameters, find_pieces
+from freeda_svc.outputs.pieces import Piece, find_pieces
+from freeda_svc.parameters import PieceParameters
 
 # pycocotools' own binding makes arrays as it was done before NumPy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -11,8 +11,9 @@ from pycocotools.coco import COCO
 
 from freeda_svc.errors import InputError
 from freeda_svc.images import voc_colours
-from freeda_svc.outputs import FORMATS, PieceParameters, write_collections
+from freeda_svc.outputs import FORMATS, write_collections
 from freeda_svc.outputs.voc import class_values, label_map
+from freeda_svc.parameters import PieceParameters
 from tests.outputs.kept_results import make_picture
 
 NAMES = ("sky", "background", "boat\n: \x07", "#tree")

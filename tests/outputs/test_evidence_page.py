@@ -233,7 +233,7 @@ def test_evidence_is_written_as_json(tmp_path: Path) -> None:
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 def test_the_script_shows_the_region_under_the_pointer(tmp_path: Path) -> None:
     """The page's script runs on a document that is just enough for it."""
-    proposed = {"nouns": 7, "categories": [{"noun": HOSTILE, "sureness": 0.756}]}
+    proposed = {"nouns": 7, "categories": [{"noun": HOSTILE, "confidence": 0.756}]}
     text = write(tmp_path, {**evidence(HOSTILE), "proposals": proposed})
     (script,) = re.findall("<script>(.*?)</script>", text, re.DOTALL)
     page = Page(text)

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from freeda_svc.images import coco_mask
-from freeda_svc.outputs.pieces import PieceParameters, as_text, find_pieces, join_pieces
+from freeda_svc.outputs.pieces import as_text, find_pieces, join_pieces
 from freeda_svc.outputs.polygons import one_ring, trace_piece
 from freeda_svc.outputs.yolo import polygon_line
+from freeda_svc.parameters import PieceParameters
 
 LABELS = arrays.arrays(np.int32, arrays.array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.integers(-1, 2))
 RING = np.array([[0, 0, 0, 1], [0, 1, 0, 1], [0, 0, 0, -1], [2, 2, 0, -1]], dtype=np.int32)

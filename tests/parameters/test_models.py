@@ -16,6 +16,8 @@ from freeda_svc.parameters import (
     Model,
     PackFile,
     PackParameters,
+    PieceParameters,
+    ProposalParameters,
     PrototypeParameters,
     RecipeFile,
     RefinementParameters,
@@ -31,6 +33,8 @@ MODELS = (
     AttributionParameters,
     GenerationParameters,
     GpuMemory,
+    PieceParameters,
+    ProposalParameters,
     PrototypeParameters,
     RefinementParameters,
     SuperpixelParameters,
@@ -55,7 +59,7 @@ SCHEMAS = {(model, name): field_schema(model, name) for model, name in fields_of
 
 
 def bounds(schema: dict[str, Any]) -> list[float]:
-    found = (schema.get(key) for key in ("minimum", "exclusiveMinimum", "maximum"))
+    found = (schema.get(key) for key in ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"))
     return [bound + step for bound in found if bound is not None for step in (-1, -0.5, 0, 0.5, 1)]
 
 

@@ -9,9 +9,9 @@ import torch
 from freeda_svc.bank import make_or_open_folder
 from freeda_svc.errors import InputError
 from freeda_svc.packs import Pack, load_pack
-from freeda_svc.parameters import SegmentationParameters
+from freeda_svc.parameters import ProposalParameters, SegmentationParameters
 from freeda_svc.prototypes.record import Prototype
-from freeda_svc.segmentation import ProposalParameters, Segmenter
+from freeda_svc.segmentation import Segmenter
 from freeda_svc.segmentation.noun_centres import NounCentres
 from freeda_svc.segmentation.parts import image_parts
 from freeda_svc.segmentation.proposals import _group, propose
@@ -63,7 +63,7 @@ def test_regions_propose_the_nouns_that_they_look_like_by_area(
     assert [category.name for category in found.categories] == ["apple", "plum"]
 
 
-def test_sureness_is_the_mean_softmax_over_the_area_that_was_won(
+def test_confidence_is_the_mean_softmax_over_the_area_that_was_won(
     pack: Pack, image: np.ndarray, vectors: np.ndarray, local_only: SegmentationParameters
 ) -> None:
     red, blue = vectors

@@ -106,7 +106,7 @@ def test_without_categories_the_bank_proposes_them_with_confidence(resources: Re
     assert set(names) <= set(NOUNS)
     proposed = result["proposals"]["categories"]
     assert [proposal["noun"] for proposal in proposed] == names
-    assert all(0 < proposal["sureness"] <= 1 for proposal in proposed)
+    assert all(0 < proposal["confidence"] <= 1 for proposal in proposed)
     files = write_image_files(picture(resources, asked), tmp_path, FILES)
     assert json.loads(files["summary"].read_text())["proposals"] == result["proposals"]
     assert json.loads(files["evidence"].read_text())["proposals"] == result["proposals"]

@@ -226,10 +226,10 @@
   });
 
   const proposed = new Map((data.proposals?.categories ?? []).map((proposal) => [proposal.noun, proposal]));
-  const sureness = (name) => (proposed.has(name) ? `  sure ${proposed.get(name).sureness.toFixed(2)}` : "");
+  const confidence = (name) => (proposed.has(name) ? `  confidence ${proposed.get(name).confidence?.toFixed(2)}` : "");
   for (const category of data.categories) {
     const button = make("button", null, swatch(category.index), make("span", category.name),
-      make("span", `  ${percent(category.area_share)}`), make("span", sureness(category.name)));
+      make("span", `  ${percent(category.area_share)}`), make("span", confidence(category.name)));
     button.type = "button";
     button.dataset.index = category.index;
     button.setAttribute("aria-pressed", "false");
