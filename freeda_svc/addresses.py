@@ -2,7 +2,7 @@
 
 Every address that a person gives is checked here, so that no library below meets one that it refuses, or reads
 otherwise than another one: SQLAlchemy ends a password at the first @ and others at the last, kombu takes what follows
-a ; for another server, and what comes after a ? raises errors of all kinds. Every address that is told goes through
+a ; for another server, and what comes after a ? raises errors of all kinds. Every address that is shown goes through
 `shown_address`. Whatever of an address is not understood is not shown: it may be a piece of a password.
 """
 
@@ -231,8 +231,8 @@ def _check_options(about: str, parts: SplitResult, known: Mapping[str, str], tak
     """See that what follows the ? is known: the libraries raise errors of all kinds for it, and some say nothing."""
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
         if name not in known:
-            told = f"the option {name}" if value and re.fullmatch(r"[a-z_-]{1,30}", name) else "something"
-            raise InputError(f"{about} gives {told} after its ?: {taken}")
+            given = f"the option {name}" if value and re.fullmatch(r"[a-z_-]{1,30}", name) else "something"
+            raise InputError(f"{about} gives {given} after its ?: {taken}")
         if not re.fullmatch(known[name], value):
             raise InputError(f"{about}: the option {name} must be {known[name].replace('|', ' or ')}")
 

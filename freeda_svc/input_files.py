@@ -55,11 +55,11 @@ def open_input(path: Path, rules: InputRules = ANYWHERE, what: str = "image file
 
     Args:
         path: the file.
-        rules: where it has to lie.
+        rules: where it must be.
         what: to call it in messages.
 
     Raises:
-        InputError: it does not exist, is no regular file, may not be read, or lies elsewhere.
+        InputError: it does not exist, is no regular file, may not be read, or is elsewhere.
     """
     try:
         descriptor = os.open(path, _READ) if not rules.folders else _open_inside(path, rules.folders)
@@ -94,7 +94,7 @@ def check_place(path: Path, folders: Sequence[Path]) -> Path:
         The path with all links resolved, as they are now.
 
     Raises:
-        InputError: it lies elsewhere, or is no path at all.
+        InputError: it is elsewhere, or is no path at all.
     """
     try:
         str(path).encode()
@@ -112,7 +112,7 @@ def _open_inside(path: Path, folders: Sequence[Path]) -> int:
     """Return a descriptor of a file in one of some folders.
 
     Raises:
-        InputError: it lies elsewhere.
+        InputError: it is elsewhere.
         OSError: it cannot be opened.
     """
     for left in reversed(range(_TRIES)):
@@ -159,6 +159,6 @@ def missing_file(path: Path, what: str, called: str = "") -> str:
 
 
 def is_below(name: str) -> bool:
-    """Tell whether a path, written with slashes, stays below the folder it is relative to."""
+    """Return whether a path, written with slashes, stays below the folder it is relative to."""
     place = PurePosixPath(name)
     return bool(place.parts) and not place.is_absolute() and ".." not in place.parts and "\\" not in name

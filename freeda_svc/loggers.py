@@ -1,4 +1,4 @@
-"""Loggers whose library is imported when something is first told: most commands tell nothing, and it takes a while."""
+"""Loggers whose library is imported at the first message: most commands log nothing, and the import takes time."""
 
 import sys
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def logger(name: str) -> "FilteringBoundLogger":
 
 
 def configure_loggers(configure: Callable[[], None]) -> None:
-    """Say how messages are told: at once where the library is there already, otherwise before the first message.
+    """Configure logging: at once where the library is loaded already, otherwise before the first message.
 
     Args:
         configure: calls ``structlog.configure``.

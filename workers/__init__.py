@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from freeda_svc.workers.broker import broker_client, broker_process, check_broker, running_broker_url
     from freeda_svc.workers.broker_server import stop_broker
     from freeda_svc.workers.changes import watched_changes
-    from freeda_svc.workers.dispatcher import CeleryDispatcher
     from freeda_svc.workers.locks import worker_is_running, worker_pid
+    from freeda_svc.workers.messages import CeleryDispatcher
     from freeda_svc.workers.moves import perform_move
     from freeda_svc.workers.queries import ask_bank, bank_nouns, bank_stats, bank_version, search_bank
     from freeda_svc.workers.resources import Resources
@@ -56,7 +56,7 @@ __getattr__ = names_from(
         "freeda_svc.workers.ability": ("running_ability", "worker_fault"),
         "freeda_svc.workers.broker": ("broker_client", "broker_process", "check_broker", "running_broker_url"),
         "freeda_svc.workers.broker_server": ("stop_broker",),
-        "freeda_svc.workers.dispatcher": ("CeleryDispatcher",),
+        "freeda_svc.workers.messages": ("CeleryDispatcher",),
         "freeda_svc.workers.locks": ("worker_is_running", "worker_pid"),
         "freeda_svc.workers.queries": ("ask_bank", "bank_nouns", "bank_stats", "bank_version", "search_bank"),
         "freeda_svc.workers.supervisor": ("background_stack", "ready_worker", "run_stack", "run_worker"),

@@ -9,7 +9,7 @@ from freeda_svc.workers.supervisor import run_stack
 
 
 def main() -> int:
-    """Run until told to stop; an expected error is one line and exit code 1."""
+    """Run until asked to stop; an expected error is one line and exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m freeda_svc.workers", description=__doc__)
     parser.add_argument("--belongs-to", type=int, help="process to stop with")
     parser.add_argument("--queue", action="append", default=[], help="what to serve, instead of all; may be repeated")

@@ -1,8 +1,8 @@
-"""Whether a worker is able to work, and why not: found out by its working process, read by everybody else.
+"""Whether a worker can take items, and why not: written by its working process, read by everybody else.
 
-The working process tries itself before its first item and after every fault (`becoming_able`), and takes no
-item until all parts work. What it found stands in a file beside the worker's lock. The file has its full length from
-the beginning, so that a full disk can be told, too.
+The working process tries its parts before its first item and after every fault (`becoming_able`), and takes no item
+until all of them work. The result is in a file beside the worker's lock, which is allocated at its full length, so that
+a full disk can be reported, too.
 """
 
 import json
@@ -26,17 +26,17 @@ LOOK_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Ability:
-    """How a worker stands.
+    """The state of a worker.
 
     Attributes:
-        worker: its process.
-        able: it takes items.
-        reason: why not, one line; empty while it tries itself for the first time.
-        refused: it will not, unless somebody mends it: it has just been started, and its parts do not work.
-        generates: the text-to-image model belongs to what must work.
-        faults: how many there were since an item was done.
-        started: it was able once.
-        device: what its models compute on and in which precision, one line; empty until it has tried that.
+        worker: id of its process.
+        able: whether it takes items.
+        reason: why not, one line; empty while it tries its parts for the first time.
+        refused: whether it ends, because it has just been started and a person has to repair its parts.
+        generates: whether the text-to-image model is among the parts that must work.
+        faults: how many there were since the last item that was done.
+        started: whether it has been able before.
+        device: what its models compute on and in which precision, one line; empty until that was tried.
     """
 
     worker: int
@@ -50,7 +50,7 @@ class Ability:
 
 
 def begin_ability(settings: Settings, worker: int) -> None:
-    """Say that a worker has been started and is not able yet.
+    """Record that a worker has been started and is not able yet.
 
     Raises:
         UnavailableError: the file cannot be written.
@@ -63,7 +63,7 @@ def begin_ability(settings: Settings, worker: int) -> None:
 
 
 def write_ability(settings: Settings, ability: Ability) -> None:
-    """Say how the worker stands now.
+    """Record the state of the worker.
 
     Raises:
         OSError: the file cannot be written.
@@ -74,7 +74,7 @@ def write_ability(settings: Settings, ability: Ability) -> None:
 
 
 def read_ability(settings: Settings) -> Ability | None:
-    """Read how the worker of the home, or of the worker's name, stands or stood; None when that is not known."""
+    """Read the last state of the worker of the home, or of the worker's name; None when it is not known."""
     try:
         return Ability(**json.loads(_file(settings).read_bytes()))
     except (OSError, ValueError, TypeError):  # there is none, or it is of another version
@@ -82,33 +82,33 @@ def read_ability(settings: Settings) -> Ability | None:
 
 
 def running_ability(settings: Settings) -> Ability | None:
-    """Return what the worker that runs now says of itself; None without a worker, or where it has said nothing yet."""
+    """Return the state of the running worker; None without a worker, or before its first report."""
     ability = read_ability(settings)
     return ability if ability is not None and ability.worker == worker_pid(settings) else None
 
 
 def worker_fault(settings: Settings) -> str:
-    """Say why the worker that runs takes no items; empty when it does, or when there is no worker."""
+    """Return why the running worker takes no items; empty when it does, or when there is no worker."""
     ability = running_ability(settings)
     return "" if ability is None or ability.able else ability.reason
 
 
 def note_success(settings: Settings) -> None:
-    """Forget the faults there were: an item was done."""
+    """Reset the count of faults: an item was done."""
     now = read_ability(settings)
     if now is not None and now.faults:
-        tell_ability(settings, replace(now, faults=0))
+        report_ability(settings, replace(now, faults=0))
 
 
 class AbilityWatch:
-    """Looks at what the working process says, from a thread of the worker above it."""
+    """Polls the state that the working process writes, from a thread of the worker above it."""
 
     def __init__(self, settings: Settings, on_change: Callable[[Ability], object]) -> None:
         """Prepare it.
 
         Args:
             settings: the installation.
-            on_change: called with what is so now, whenever that has changed.
+            on_change: called with the state whenever it has changed.
         """
         self._settings = settings
         self._on_change = on_change
@@ -116,11 +116,11 @@ class AbilityWatch:
         self._thread = threading.Thread(target=self._run, name="ability", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Begin to poll."""
         self._thread.start()
 
     def end(self) -> None:
-        """Look no more, without waiting for what is just being told."""
+        """Stop polling, without waiting for a call of ``on_change`` that is running."""
         self._ended.set()
 
     def stop(self) -> None:
@@ -138,9 +138,9 @@ class AbilityWatch:
                 self._on_change(found)
 
 
-def tell_ability(settings: Settings, ability: Ability) -> None:
-    """Say how the worker stands now, where that can be said."""
-    with suppress(OSError):  # it is only told; work goes on
+def report_ability(settings: Settings, ability: Ability) -> None:
+    """Record the state of the worker, where that is possible."""
+    with suppress(OSError):  # it is only a report; work goes on
         write_ability(settings, ability)
 
 

@@ -12,7 +12,7 @@ from freeda_svc.errors import FreedaError, InputError, one_line
 from freeda_svc.loggers import logger
 from freeda_svc.workers.answers import ANSWERS, UNDISTURBED, Answer
 from freeda_svc.workers.broker import broker_client
-from freeda_svc.workers.questions import QUESTION, REPLY, WAITING, unknown_change
+from freeda_svc.workers.messages import QUESTION, REPLY, WAITING, unknown_change
 from freeda_svc.workers.resources import Resources
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _reply(
         content = json.dumps({"answer": answer(resources, question, arguments)})
     except FreedaError as error:
         content = json.dumps({"error": type(error).__name__, "message": str(error)})
-    except Exception as error:  # who asked must be told; what the code did not foresee is told to the log in full
+    except Exception as error:  # the client gets it in one line; what was not foreseen is logged in full
         over = error if isinstance(error, SoftTimeLimitExceeded) else None
         log.exception("a question could not be answered", question=question)
         message = f"the worker could not answer ({type(error).__name__}: {one_line(error)}); its log says more"

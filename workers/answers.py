@@ -107,7 +107,7 @@ def search_bank(resources: Resources, bank: str, text: str, limit: int) -> Answe
         raise InputError("the text to search for is empty; give a word such as 'cat'")
     if not 1 <= limit <= MOST_FOUND:
         raise InputError(f"a search finds 1 to {MOST_FOUND} prototypes, not {limit}")
-    name = _opened(resources, bank)  # no bank at all is told before models are read
+    name = _opened(resources, bank)  # a missing bank is reported before models are loaded
     resources.existing_bank(name)
     store = resources.bank(name)
     (found,) = store.nearest(resources.pack.image_text.embed_nouns([text]).numpy(), limit)
@@ -131,12 +131,12 @@ def show_prototype(resources: Resources, bank: str, identifier: str) -> Answer:
 
 
 def count_selected(resources: Resources, bank: str, selection: dict[str, Any]) -> Answer:
-    """How many prototypes are meant."""
+    """How many prototypes are selected."""
     return resources.existing_bank(_opened(resources, bank)).count(_selection(selection))
 
 
 def forget(resources: Resources, bank: str, selection: dict[str, Any]) -> Answer:
-    """Remove the prototypes that are meant; tells how many were removed."""
+    """Remove the selected prototypes; return how many were removed."""
     store = resources.existing_bank(_opened(resources, bank))
     return store.forget(store.select(_selection(selection)))
 
@@ -157,7 +157,7 @@ def curate_bank(resources: Resources, bank: str, keep: float | None, *, dry_run:
 
 
 def uncurate_bank(resources: Resources, bank: str) -> Answer:
-    """Take back the marks of curation; tells how many there were."""
+    """Remove the marks of curation; return how many there were."""
     return uncurate(resources.existing_bank(_opened(resources, bank)))
 
 

@@ -75,7 +75,7 @@ def make_app(settings: Settings, broker_url: str, queues: Sequence[str] = QUEUES
             "worker_enable_remote_control": False,
             "worker_redirect_stdouts": False,
             "worker_send_task_events": False,
-            "broker_connection_retry_on_startup": False,  # checked before, and told in one line
+            "broker_connection_retry_on_startup": False,  # checked before, and reported in one line
             "broker_connection_max_retries": None,  # later on, for as long as it takes
             "broker_connection_timeout": 4,
             "broker_transport_options": {

@@ -1,4 +1,4 @@
-"""Waiting: for what is to be so soon, and for a part that does not answer, longer each time."""
+"""Waiting: for a condition, and for a part that does not answer, longer each time."""
 
 import errno
 import time
@@ -33,25 +33,25 @@ class Backoff:
 
         Args:
             sleep: waits so many seconds.
-            waited: how often somebody has waited already, so that the first time is longer.
-            longest: what a time does not exceed, seconds.
+            waited: how many waits there were before, so that the first one is longer.
+            longest: the longest wait, seconds.
         """
         self._sleep = sleep
         self._longest = longest
         self._next = min(FIRST_SECONDS * 2.0 ** min(waited, 10), longest)
 
     def wait(self) -> None:
-        """Wait a little, longer than the last time."""
+        """Wait, twice as long as the last time."""
         seconds, self._next = self._next, min(2 * self._next, self._longest)
         self._sleep(seconds)
 
     def reset(self) -> None:
-        """Begin with the shortest time again: what was missed is there."""
+        """Begin with the shortest wait again, because the part answers."""
         self._next = FIRST_SECONDS
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float) -> bool:
-    """Wait until something is so; False when it was not in time."""
+    """Wait until a condition holds; False when it did not in time."""
     deadline = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > deadline:
@@ -61,7 +61,7 @@ def wait_until(is_so: Callable[[], bool], seconds: float) -> bool:
 
 
 def until_available(action: Callable[[], Result], what: str, backoff: Backoff) -> Result:
-    """Do something as soon as the parts that it needs answer.
+    """Call an action until the parts that it needs answer.
 
     Args:
         action: raises ``UnavailableError`` while they do not.
@@ -80,5 +80,5 @@ def until_available(action: Callable[[], Result], what: str, backoff: Backoff) -
 
 
 def may_pass(error: Exception) -> bool:
-    """Tell whether an error says nothing of the item: what is held by another, or away, may be there later."""
+    """Return whether an error may pass by itself: what is locked by another process, or away, may be there later."""
     return isinstance(error, BusyError | UnavailableError) or (isinstance(error, OSError) and error.errno in PASSING)

@@ -47,7 +47,7 @@ def broker_process(settings: Settings) -> int | None:
 
 
 def answers(url: str) -> bool:
-    """Tell whether a broker answers at an address, and lets us in."""
+    """Return whether a broker answers at an address, and lets us in."""
     try:
         return ask(url)
     except (redis.RedisError, OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Celery's worker and its consumer, where they must do otherwise than Celery does by itself."""
+"""Celery's worker and its consumer, where they have to differ from Celery's defaults."""
 
 import os
 import sys
@@ -14,21 +14,21 @@ from celery.worker.state import maybe_shutdown
 
 from freeda_svc.loggers import logger
 from freeda_svc.workers.backoff import Backoff
-from freeda_svc.workers.logs import let_pool_tell_our_log
+from freeda_svc.workers.logs import log_pool_messages
 
 SETTLED_SECONDS = 60.0
-"""A connection that held as long was a good one: the next one that fails is not waited for as long as the last."""
+"""After a connection that lasted as long, the backoff starts again with its shortest wait."""
 LOOK_SECONDS = 0.2
 
 log = logger(__name__)
 
 
 class PatientConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
-    """A consumer that waits, longer each time, where each new connection to the broker fails soon."""
+    """A consumer with a backoff between connections to the broker that fail soon."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Celery's interface
         super().__init__(*args, **kwargs)
-        self._patience = Backoff(_sleep_unless_told_to_stop)
+        self._patience = Backoff(_sleep_unless_stopping)
         self._connected = time.monotonic()
 
     def connect(self) -> Any:  # noqa: ANN401 - as above
@@ -40,7 +40,7 @@ class PatientConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
         return connection
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
-        """Give the connection up, and wait a little before there is another."""
+        """Close the connection, and wait before opening another."""
         super().on_connection_error_after_connected(exc)
         if time.monotonic() - self._connected > SETTLED_SECONDS:
             self._patience.reset()
@@ -48,21 +48,21 @@ class PatientConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
 
 
 class HomeWorker(Worker):  # type: ignore[misc]  # as above
-    """A worker that a closed terminal stops like Ctrl-C does, and that knows why it ended by itself.
+    """A worker that a closed terminal stops as Ctrl-C does, and that records why it ended without a request.
 
     Attributes:
-        failure: what it ended for.
-        on_failure: called once when it ends for a failure; Celery then waits for the working process, however long.
+        failure: the exception that ended it.
+        on_failure: called once when it ends because of one; Celery then waits for the working process without limit.
     """
 
     failure: BaseException | None = None
     on_failure: Callable[[], None] = staticmethod(lambda: None)
 
     def on_init_blueprint(self) -> None:
-        """Let Celery set up what it needs of logging, and the pool tell what it has to tell to our log."""
+        """Let Celery set up logging, then send the messages of its pool to our log."""
         super().on_init_blueprint()
-        let_pool_tell_our_log()
-        os.environ.pop("_MP_FORK_LOGLEVEL_", None)  # or its processes print until they have set up a log
+        log_pool_messages()
+        os.environ.pop("_MP_FORK_LOGLEVEL_", None)  # or its processes print until they have configured logging
 
     def install_platform_tweaks(self, worker: Worker) -> None:
         """Install Celery's handlers, then ours."""
@@ -71,7 +71,7 @@ class HomeWorker(Worker):  # type: ignore[misc]  # as above
         install_worker_term_handler(worker, sig="SIGHUP")
 
     def stop(self, in_sighandler: bool = False, exitcode: int | None = None) -> None:
-        """Stop; an exception that is being handled is why."""
+        """Stop; an exception that is being handled is the reason."""
         if self.failure is None:
             self.failure = sys.exception()
             if isinstance(self.failure, Exception):
@@ -79,7 +79,7 @@ class HomeWorker(Worker):  # type: ignore[misc]  # as above
         super().stop(in_sighandler=in_sighandler, exitcode=exitcode)
 
 
-def _sleep_unless_told_to_stop(seconds: float) -> None:
+def _sleep_unless_stopping(seconds: float) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         maybe_shutdown()
@@ -87,9 +87,9 @@ def _sleep_unless_told_to_stop(seconds: float) -> None:
 
 
 def _say(text: str, stream: TextIO | None = None) -> None:
-    """What Celery prints from handlers of signals: stacks are logged; how it stops, `serving` says itself.
+    """Log what Celery prints from signal handlers, which are stacks; `stopping` reports how the worker stops.
 
-    Not in the handler: it may have interrupted whoever was writing to the log.
+    From a thread: the handler may have interrupted code that was writing to the log.
     """
     if stream is not sys.__stdout__:
         threading.Thread(target=log.info, args=("what all threads do",), kwargs={"stacks": text}, daemon=True).start()

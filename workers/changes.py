@@ -1,6 +1,6 @@
-"""Telling over the broker that a job has changed, so that who follows one is woken and need not look again and again.
+"""Notifications over the broker that a job has changed, so that commands which follow one need not poll SQL.
 
-It is only told, never kept: who was not there, or had no broker, looks by itself after a while.
+They are published and not stored: a command that missed one, or has no broker, polls after a while.
 """
 
 import time
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 CHANNEL = "freeda:changed:"
 
 
-class ChangeTeller:
-    """Tells the changes that one process makes; keeps its connection."""
+class ChangeNotifier:
+    """Publishes the changes that one process makes, over one connection."""
 
     def __init__(self, broker_url: str) -> None:
         """Prepare it.
 
         Args:
-            broker_url: of the broker; nothing is told where it is empty.
+            broker_url: of the broker; nothing is published where it is empty.
         """
         self._client = (
             redis.Redis.from_url(
@@ -36,14 +36,14 @@ class ChangeTeller:
             else None
         )
 
-    def tell(self, job_id: str) -> None:
-        """Say that items of a job have changed; a broker that is away is none of the job's business."""
+    def notify(self, job_id: str) -> None:
+        """Publish that items of a job have changed; a broker that does not answer is ignored."""
         if self._client is not None:
             with suppress(redis.RedisError, OSError):
                 self._client.publish(f"{CHANNEL}{job_id}", b"")
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
         if self._client is not None:
             self._client.close()
 
@@ -52,7 +52,7 @@ class ChangeWatch:
     """Waits for changes of some jobs."""
 
     def __init__(self, settings: Settings, job_ids: Collection[str]) -> None:
-        """Begin to listen, where a broker answers: what changes from now on wakes.
+        """Subscribe, where a broker answers: changes from now on are received.
 
         Args:
             settings: the installation.
@@ -65,15 +65,15 @@ class ChangeWatch:
         self._listen()
 
     def wait(self, seconds: float) -> None:
-        """Return when a job has changed since the last look, or after so long."""
+        """Return when a job has changed since the last call, or after this time."""
         until = time.monotonic() + seconds
         if self._listening is None and self._listen():
-            return  # what has changed meanwhile was told to nobody
+            return  # notifications of what has changed meanwhile were missed
         if self._listening is not None:
             try:
                 while (left := until - time.monotonic()) > 0:
                     if self._next(left):
-                        while self._next(0.0):  # one look is enough for all of them
+                        while self._next(0.0):  # one query is enough for all of them
                             pass
                         return
             except (redis.RedisError, OSError):
@@ -81,7 +81,7 @@ class ChangeWatch:
         time.sleep(max(0.0, until - time.monotonic()))
 
     def close(self) -> None:
-        """Listen no more."""
+        """Unsubscribe."""
         if self._listening is not None:
             with suppress(redis.RedisError, OSError):
                 self._listening.close()

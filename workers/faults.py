@@ -18,9 +18,9 @@ from freeda_svc.workers.resources import Resources
 from freeda_svc.workers.trial import try_parts
 
 DEVICE_FAILED = "the device failed"
-"""Begins the reason of what was handed back for it."""
+"""Begins the reason of attempts that were handed back because of it."""
 OTHERS_SHARE = 0.1
-"""Who runs out of a card's memory while others use more of it than this is not to blame."""
+"""An item that runs out of a card's memory while other processes use a larger share than this is not to blame."""
 _DEVICE_ERROR = re.compile(
     r"\b(CUDA|cuDNN|CUDNN|cuBLAS|CUBLAS|NCCL|HIP|MPS)\b.*(error|ERROR|failed|not ready)|_STATUS_"
 )
@@ -28,12 +28,12 @@ _DEVICE_ERROR = re.compile(
 
 @dataclass(frozen=True)
 class Fault:
-    """Something of the worker's that kept it from doing an item.
+    """A fault of the worker that made an item fail.
 
     Attributes:
         reason: one line.
-        renew: only another process can use the device again.
-        inputs: the item needs copies of submitted images.
+        renew: whether only another process can use the device again.
+        inputs: whether the item needs copies of submitted images.
     """
 
     reason: str
@@ -44,9 +44,9 @@ class Fault:
 def fault_behind(error: Exception, resources: Resources, claim: Claim) -> Fault | None:
     """Find the fault of the worker behind an error; None when the item itself is to blame.
 
-    What names its cause is believed. For everything else the worker tries itself: while all its parts work, it was the
-    item. A device that works again in a new process, but fails with the same item ``max_attempts`` times, is not to
-    blame either.
+    Errors that name their cause are taken as they are. For all others the worker tries its parts: when all of them
+    work, the item is to blame. So it is when the device works again in a new process, but fails with the same item
+    ``max_attempts`` times.
 
     Args:
         error: what was raised while it was worked on.
@@ -55,7 +55,7 @@ def fault_behind(error: Exception, resources: Resources, claim: Claim) -> Fault 
     """
     line = one_line(error)
     if claim.kind in MOVES and isinstance(error, FreedaError | OSError):
-        return None  # it says itself which of the files that it was given cannot be used, and who waits is to know
+        return None  # it names the file that cannot be used, which the person who submitted it should know
     if may_pass(error):
         return Fault(line)
     if _is_out_of_memory(error):
@@ -64,7 +64,9 @@ def fault_behind(error: Exception, resources: Resources, claim: Claim) -> Fault 
         often = times_handed_back(resources.settings, claim, DEVICE_FAILED) >= resources.settings.max_attempts
         return None if often else Fault(f"{DEVICE_FAILED}: {type(error).__name__}: {line}", renew=True)
     needs_inputs = claim.kind is not JobKind.INGEST
-    broken = [tried.told for tried in try_parts(resources.settings, resources, inputs=needs_inputs) if not tried.works]
+    broken = [
+        tried.message for tried in try_parts(resources.settings, resources, inputs=needs_inputs) if not tried.works
+    ]
     return Fault("; ".join(broken), inputs=needs_inputs) if broken else None
 
 
@@ -81,7 +83,7 @@ def _is_device_error(error: Exception) -> bool:
 
 
 def _memory_fault(line: str, device: str) -> Fault | None:
-    """Blame the item only where it had the card nearly to itself."""
+    """Blame the item only where hardly anything else used the card."""
     gc.collect()
     torch = _torch()
     if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():

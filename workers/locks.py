@@ -48,7 +48,7 @@ def worker_identity(settings: Settings) -> str:
 
 
 def worker_is_running(settings: Settings) -> bool:
-    """Tell whether a worker holds the home."""
+    """Return whether a worker holds the home."""
     return worker_pid(settings) is not None
 
 

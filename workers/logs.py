@@ -1,4 +1,4 @@
-"""What workers tell: JSON lines in a file for machines, a readable console for people, secrets for nobody."""
+"""Logging of workers: JSON lines in a file, a readable console, and no secrets in either."""
 
 import logging
 import sys
@@ -30,7 +30,7 @@ _QUIET = (
     "celery.apps.worker",
     "celery.worker.consumer.connection",
 )
-"""Libraries that tell too much; what they say of tasks and connections, ours say of items and the broker."""
+"""Libraries that log too much; our own messages cover items and the broker."""
 
 log = structlog.get_logger(__name__)
 
@@ -80,13 +80,13 @@ def configure_logs(settings: Settings, *, to_file: bool = True) -> None:
     root.setLevel(logging.INFO)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-    let_pool_tell_our_log()
+    log_pool_messages()
     _listen_to_the_rest()
     if is_json:
         sys.stdout, sys.stderr = OutputLines(sys.stdout, logging.INFO), OutputLines(sys.stderr, logging.WARNING)
 
 
-def let_pool_tell_our_log() -> None:
+def log_pool_messages() -> None:
     """Keep what billiard says from going to standard error by itself; to be called again when Celery has touched it."""
     pool = billiard.util.get_logger()
     pool.propagate = True
@@ -95,13 +95,13 @@ def let_pool_tell_our_log() -> None:
 
 class _Console(logging.StreamHandler[TextIO]):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - named by the base class
-        """Whoever read the console has gone; there is nobody to tell."""
+        """Ignore a console that was closed."""
         if not isinstance(sys.exception(), OSError):
             super().handleError(record)
 
 
 def _listen_to_the_rest() -> None:
-    """Let warnings and exceptions that nobody catches be told like everything else."""
+    """Log warnings and uncaught exceptions like all other messages."""
     logging.captureWarnings(capture=True)
     warnings.formatwarning = _one_line
     sys.excepthook = _tell_uncaught
@@ -125,7 +125,7 @@ def _tell_uncaught(kind: type[BaseException], error: BaseException | None, trace
 
 
 def _tells_enough(record: logging.LogRecord) -> bool:
-    """Leave out what libraries tell the root logger while they load a model, short of a warning."""
+    """Drop what libraries log at the root logger below a warning while they load a model."""
     return record.name != "root" or record.levelno >= logging.WARNING
 
 

@@ -1,17 +1,19 @@
-"""Putting messages for workers into the broker's queues without Celery: who sends one does not wait for its import.
+"""What clients put into the broker, without importing Celery: messages for the queues, and questions about banks.
 
 Messages are those of Celery's protocol, version 2, wrapped as kombu's Redis transport wraps them; a test compares them
-with Celery's own.
+with Celery's own. Questions lie beside the queues until the worker answers, or the client stops waiting.
 """
 
 import base64
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from freeda_svc.jobs.states import MOVES, JobKind
+from freeda_svc.settings import Settings
+from freeda_svc.workers.broker import broker_client, check_broker, running_broker_url
 
 if TYPE_CHECKING:
     import redis
@@ -24,13 +26,28 @@ QUEUES = (
     JobKind.EXEMPLARS.value,
     JobKind.INGEST.value,
 )
-"""In the order in which the worker looks into them: people waiting for an answer come before long work."""
+"""In the order of polling: people waiting for an answer come before long work."""
 
 RUN_ITEM = "freeda.run_item"
 ASK_BANK = "freeda.ask_bank"
 AT_ONCE = 1000
 _PERSISTENT = 2
 _EMBEDDED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+
+WAITING = "freeda:questions"
+"""A list of the ids of questions, oldest first; each expires when nobody waits for its answer any more."""
+QUESTION, REPLY = "freeda:question:", "freeda:reply:"
+
+CHANGES = {
+    "create_bank": "freeda bank list",
+    "switch_bank": "freeda bank list",
+    "drop_bank": "freeda bank list",
+    "forget": "freeda bank stats",
+    "curate_bank": "freeda bank stats",
+    "uncurate_bank": "freeda bank stats",
+    "index_bank": "freeda bank stats",
+}
+"""Questions that change a bank, each with the command that shows whether the change has happened."""
 
 
 def send_messages(
@@ -94,3 +111,66 @@ def _message(task: str, queue: str, arguments: Sequence[int], seconds: float | N
             "properties": properties,
         }
     )
+
+
+def unknown_change(question: str) -> str:
+    """Return the end of the message when no answer came to a question; empty where it changes nothing."""
+    if question not in CHANGES:
+        return ""
+    return f". Whether the change has happened, or still will, is not known: `{CHANGES[question]}` shows it"
+
+
+def put_question(client: "redis.Redis", question: str, arguments: dict[str, Any], seconds: float) -> str:
+    """Put a question into the broker.
+
+    Args:
+        client: of the broker.
+        question: the name of one of `freeda_svc.workers.answers.ANSWERS`.
+        arguments: what it asks for.
+        seconds: how long the client waits for the answer; the question expires after that.
+
+    Returns:
+        The name of the list in which the answer will be: ``answer``, or ``error`` and ``message``, as JSON.
+    """
+    identifier = uuid4().hex
+    with client.pipeline() as pipeline:
+        pipeline.set(f"{QUESTION}{identifier}", json.dumps([question, arguments]), px=max(1, int(1000 * seconds)))
+        pipeline.rpush(WAITING, identifier)
+        pipeline.execute()
+    return f"{REPLY}{identifier}"
+
+
+class CeleryDispatcher:
+    """Puts item ids into the queues of an installation; a ``freeda_svc.jobs.Dispatcher``.
+
+    An embedded broker that is not running is no error: the items are in the database, and the worker that starts it
+    finds them there. A broker server that does not answer is one.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def check(self) -> None:
+        """Check that messages can be delivered, now or once the embedded broker runs.
+
+        Raises:
+            UnavailableError: ``broker_url`` names a server that does not answer.
+        """
+        if not self._settings.embedded_broker:
+            check_broker(self._settings.broker_url)
+
+    def send(self, kind: JobKind, item_ids: Sequence[int]) -> bool:
+        """Put one message for each item into the queue of its kind.
+
+        Returns:
+            False when the embedded broker is not running.
+
+        Raises:
+            UnavailableError: the broker does not answer.
+        """
+        url = running_broker_url(self._settings) if self._settings.embedded_broker else self._settings.broker_url
+        if url is None:
+            return False
+        with broker_client(url) as client:
+            send_messages(client, RUN_ITEM, kind.value, ([item_id] for item_id in item_ids))
+        return True

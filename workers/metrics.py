@@ -1,4 +1,4 @@
-"""What a worker tells Prometheus of its own work: the instruments, and adding up what the working process reports."""
+"""The metrics of a worker's own work: the instruments, and adding up what the working process reports."""
 
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -14,7 +14,7 @@ SECONDS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 
 
 
 class WorkerMetrics:
-    """The instruments of one worker, counting from its start; a working process that is replaced changes nothing."""
+    """The instruments of one worker, counting from its start, also when its working process is replaced."""
 
     def __init__(self, settings: Settings, queues: Sequence[str]) -> None:
         """Make the instruments.
@@ -43,7 +43,7 @@ class WorkerMetrics:
         )
         self._attempts = Counter(
             "freeda_attempts",
-            "Attempts that this worker ended: done, late (the item was in other hands), failed or handed back.",
+            "Attempts that this worker ended: done, late (another worker had claimed the item), failed or handed back.",
             ["kind", "outcome"],
             registry=registry,
         )
@@ -115,12 +115,12 @@ class WorkerMetrics:
             self._banks.labels(bank).set(prototypes)
 
     def add_reconciled(self, put_back: int, sent_again: int) -> None:
-        """Add what one look of the reconciler found."""
+        """Add what one run of the reconciler found."""
         self._silent.inc(put_back)
         self._messages.inc(sent_again)
 
     def _begin_at_zero(self) -> None:
-        """Let counters be there before they count: Prometheus does not see the first step of one that comes later."""
+        """Create the counters at zero: Prometheus does not see the first increase of one that appears later."""
         for kind in JobKind:
             for outcome in OUTCOMES:
                 self._attempts.labels(kind, outcome)

@@ -1,4 +1,4 @@
-"""What the working process measures of each item, and how it tells the worker above it, which answers Prometheus.
+"""What the working process measures of each item, and sends to the worker above it, which answers Prometheus.
 
 The working process may be killed and started again at any time, so it keeps no counters: when an item has ended it
 sends one datagram with what it measured, and the worker adds that up. A datagram that cannot be sent is lost, and work
@@ -24,17 +24,17 @@ SEND_SECONDS = 0.2
 LARGEST_REPORT = 16384
 CLAIM, PERFORM, STORE, RECORD = "claim", "perform", "store", "record"
 STAGES = (CLAIM, PERFORM, STORE, RECORD)
-"""Of an item: taking it, doing it, within that keeping what came out in bank or artifacts, and recording its end."""
+"""Of an item: claiming it, doing it, which includes storing its result in bank or artifacts, and recording its end."""
 
 OUTCOMES = DONE, LATE, FAILED, HANDED_BACK = "done", "late", "failed", "handed back"
-"""How an attempt ends; late is what was done after another worker had claimed the item."""
+"""How an attempt ends; late is an item that was done after another worker had claimed it."""
 
 log = logger(__name__)
 
 
 @dataclass
 class Report:
-    """What was measured of one item, or that a working process has begun.
+    """What was measured of one item, or the start of a working process.
 
     Attributes:
         process: id of the working process.
@@ -85,7 +85,7 @@ _current: ContextVar[Report | None] = ContextVar("report of the current item", d
 
 @contextmanager
 def measured_item(report: Report | None) -> Iterator[None]:
-    """Make an item's report the one that `stage` and `note_bank` add to; None where nobody measures."""
+    """Make an item's report the one that `stage` and `note_bank` add to; None where no metrics are collected."""
     token = _current.set(report)
     try:
         yield
@@ -98,7 +98,7 @@ def note_bank(bank: str, count: Callable[[], int]) -> None:
 
     Args:
         bank: name and version.
-        count: tells it; only asked when somebody measures, and it may fail with an error of ours.
+        count: returns it; called only where metrics are collected; it may raise a ``FreedaError``.
     """
     report = _current.get()
     if report is None:
@@ -121,10 +121,10 @@ def stage(name: str) -> Iterator[None]:
 
 
 def send_report(address: str, report: Report) -> None:
-    """Tell the worker what was measured.
+    """Send the worker what was measured.
 
     Args:
-        address: path of the worker's socket; empty when nobody asks for measurements.
+        address: path of the worker's socket; empty where no metrics are collected.
         report: what was measured.
     """
     if not address:
@@ -143,7 +143,7 @@ def read_report(content: bytes) -> Report:
 
 
 def gpu_memory() -> dict[str, list[int]]:
-    """Measure the memory of the graphics cards on which this process has something: bytes in use, and in all."""
+    """Measure the memory of the graphics cards that this process uses: bytes in use, and in all."""
     torch = sys.modules.get("torch")  # a process that has not read a model uses no card
     if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
         return {}

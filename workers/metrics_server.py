@@ -1,7 +1,7 @@
-"""Answers Prometheus and health checks over HTTP, where ``metrics_port`` says so.
+"""Answers Prometheus and health checks over HTTP, where ``metrics_port`` is set.
 
-``/metrics`` has the numbers; ``/health/ready`` answers 200 while the worker takes items; ``/health/live`` answers 200
-unless the worker hangs, which nothing but starting it again would help.
+``/metrics`` has the metrics; ``/health/ready`` answers 200 while the worker takes items; ``/health/live`` answers 200
+unless the worker hangs and has to be started again.
 """
 
 import json
@@ -25,7 +25,7 @@ from freeda_svc.workers.metrics_state import StateWatch
 from freeda_svc.workers.short_paths import short_path
 
 HANGING_SECONDS = 180.0
-"""No look at database, broker and bank takes as long, even when none of them answers."""
+"""No collection of the state takes as long, even when database, broker and bank do not answer."""
 SOCKET_NAME = "reports"
 POLL_SECONDS = 0.2
 STARTING = "it is starting: device, models and bank are tried first"
@@ -39,7 +39,7 @@ class Measuring:
 
     Attributes:
         metrics: what is added up.
-        address: where the working process sends its reports; empty when nobody asks for measurements.
+        address: where the working process sends its reports; empty where no metrics are collected.
         ready: set while the worker takes items.
         reason: why it does not, one line.
     """
@@ -50,8 +50,8 @@ class Measuring:
         self.ready = threading.Event()
         self.reason = STARTING
 
-    def tell(self, reason: str) -> None:
-        """Say that the worker takes items, or why it does not."""
+    def set_reason(self, reason: str) -> None:
+        """Record why the worker takes no items; empty when it does."""
         self.reason = reason
         self.metrics.able.set(not reason)
         if reason:
@@ -71,7 +71,7 @@ def measuring(settings: Settings, broker_url: str, queues: Sequence[str], folder
         folder: the worker's own for temporary files.
 
     Raises:
-        UnavailableError: the port cannot be had.
+        UnavailableError: the port cannot be bound.
     """
     metrics = WorkerMetrics(settings, queues)
     if not settings.metrics_port:
@@ -109,10 +109,10 @@ class _SixServer(_Server):
 
 
 class _Handler(WSGIRequestHandler):
-    timeout = 10  # a client that says nothing is not waited for
+    timeout = 10  # seconds to wait for a silent client
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by the base class
-        """Say nothing of every request."""
+        """Log no requests."""
 
 
 def _bind(settings: Settings, application: Application) -> WSGIServer:
@@ -122,7 +122,7 @@ def _bind(settings: Settings, application: Application) -> WSGIServer:
         return make_server(host, port, application, server_class=kind, handler_class=_Handler)
     except OSError as error:
         raise UnavailableError(
-            f"metrics_port {port} at {host} cannot be had ({error.strerror}): each worker of a machine needs one "
+            f"metrics_port {port} at {host} cannot be bound ({error.strerror}): each worker of a machine needs one "
             "of its own; 0 means none"
         ) from error
 
@@ -168,10 +168,10 @@ def _application(measured: Measuring, watch: StateWatch) -> Application:
             return _say(start_response, "404 Not Found", {"known": ["/metrics", *checks]})
         what, is_so = checks[path]
         holds = is_so()
-        told: dict[str, Any] = {what: holds}
+        content: dict[str, Any] = {what: holds}
         if path == "/health/ready" and not holds:
-            told["because"] = measured.reason
-        return _say(start_response, "200 OK" if holds else "503 Service Unavailable", told)
+            content["because"] = measured.reason
+        return _say(start_response, "200 OK" if holds else "503 Service Unavailable", content)
 
     return answer
 

@@ -1,8 +1,8 @@
-"""What a worker tells Prometheus of the whole installation: work that waits, how it went lately, which parts answer.
+"""Metrics of the whole installation: work that waits, how it went lately, which parts answer.
 
-It is looked at from a thread, so that a part that hangs does not keep Prometheus from the other numbers. All workers
-tell the same: who has looked leaves what it saw in the broker for the others, so a hundred workers cost the database
-no more than one.
+They are collected in a thread, so that a part that hangs does not keep Prometheus from the other metrics. All workers
+report the same: the one that has queried the database shares the result through the broker, so a hundred workers cost
+the database no more than one.
 """
 
 import json
@@ -45,16 +45,16 @@ GAUGES = {
         f"Attempts that ended in the last {RECENT_MINUTES} minutes: done, failed, lost or handed back.",
         ("kind", "outcome"),
     ),
-    "freeda_queue_messages": ("Messages in the broker's queue, without those in workers' hands.", ("kind",)),
+    "freeda_queue_messages": ("Messages in the broker's queue, without those that workers have taken.", ("kind",)),
     "freeda_unreadable_messages": ("What lay in a queue, was no message and was set aside; a thousand at most.", ()),
     "freeda_database_up": ("Whether the database answers.", ()),
     "freeda_broker_up": ("Whether the broker answers.", ()),
-    "freeda_bank_up": ("Whether the Qdrant server is ready; not told where banks are embedded.", ()),
+    "freeda_bank_up": ("Whether the Qdrant server is ready; absent where banks are embedded.", ()),
 }
 
 
 def look(settings: Settings, broker_url: str) -> list[Sample]:
-    """Look at the installation; a part that does not answer is told as such."""
+    """Collect the state of the installation; a part that does not answer has the value 0."""
     samples: list[Sample] = []
     up = {"freeda_database_up": True, "freeda_broker_up": True}
     try:
@@ -72,7 +72,7 @@ def look(settings: Settings, broker_url: str) -> list[Sample]:
 
 
 def _shared_census(settings: Settings, broker_url: str) -> list[Sample]:
-    """What another worker saw an instant ago, or else what is there now."""
+    """What another worker collected a moment ago, or else a new census."""
     with broker_client(broker_url) as client:
         found = cast("bytes | None", client.get(SHARED_KEY))
     if found is not None:
@@ -106,7 +106,7 @@ def _bank_is_ready(settings: Settings) -> bool:
 
 
 class StateWatch(Collector):
-    """Looks at the installation every ``reconcile_seconds``, and tells Prometheus what it saw last."""
+    """Collects the state of the installation every ``reconcile_seconds``, and gives Prometheus the latest."""
 
     def __init__(self, settings: Settings, broker_url: str) -> None:
         self._settings = settings
@@ -118,27 +118,27 @@ class StateWatch(Collector):
 
     @property
     def seconds_since_look(self) -> float:
-        """For how long it has not come back from looking."""
+        """Seconds since the last collection ended."""
         return time.monotonic() - self._looked
 
     def start(self) -> None:
-        """Begin to look."""
+        """Begin to collect."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End; a look that takes long is not waited for."""
+        """End, without waiting for a collection that takes long."""
         self._ended.set()
         self._thread.join(STOP_SECONDS)
 
     def describe(self) -> list[GaugeMetricFamily]:
-        """The gauges without values: the registry must not wait for a look."""
-        return [GaugeMetricFamily(name, told, labels=labels) for name, (told, labels) in GAUGES.items()]
+        """The gauges without values: the registry must not wait for a collection."""
+        return [GaugeMetricFamily(name, description, labels=labels) for name, (description, labels) in GAUGES.items()]
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """What was seen last."""
+        """The latest values."""
         samples = self._samples
-        for name, (told, labels) in GAUGES.items():
-            gauge = GaugeMetricFamily(name, told, labels=labels)
+        for name, (description, labels) in GAUGES.items():
+            gauge = GaugeMetricFamily(name, description, labels=labels)
             for found, given, value in samples:
                 if found == name:
                     gauge.add_metric([given[label] for label in labels], value)

@@ -59,7 +59,7 @@ def perform_move(resources: Resources, move: Move, on_progress: OnProgress, job:
     Args:
         resources: the banks of this process.
         move: what is to be done.
-        on_progress: is told (done, total); what it raises ends the move, which goes on when it is done again.
+        on_progress: is called with (done, total); what it raises ends the move, which continues when it is run again.
         job: that asked for it; empty where a command does it itself.
 
     Returns:
@@ -100,9 +100,9 @@ def _import(resources: Resources, move: Move, on_progress: OnProgress, job: str)
         _opened_or_made(resources, move.bank, source) as (name, store),
         resources.moving(name, _used_by("import", job)),
     ):
-        told = source.add_to(store, on_progress)
+        added = source.add_to(store, on_progress)
         note_bank(str(name), store.count)
-    return {"bank": str(name), **told}
+    return {"bank": str(name), **added}
 
 
 class _Source:
@@ -166,7 +166,7 @@ class _Source:
         self._held.banks.create(bank, self.pack, *self._dimensions)
 
     def add_to(self, store: "PrototypeStore", on_progress: OnProgress) -> dict[str, Any]:
-        """Add its prototypes to a bank, and tell how many."""
+        """Add its prototypes to a bank, and return how many."""
         if self._manifest is None:
             index, prototypes = self._paths
             return asdict(self._moving.import_faiss(index, prototypes, store, on_progress=on_progress))

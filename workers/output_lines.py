@@ -61,10 +61,10 @@ class OutputLines(io.TextIOBase):
 
     def _tell(self, line: str) -> None:
         shown = _EMPTY.sub("", line).strip()
-        if not shown or getattr(self._busy, "telling", False):  # a log that cannot be written prints
+        if not shown or getattr(self._busy, "logging", False):  # a log that cannot be written prints
             return
-        self._busy.telling = True
+        self._busy.logging = True
         try:
             logging.getLogger("output").log(self._level, "%s", shown)
         finally:
-            self._busy.telling = False
+            self._busy.logging = False

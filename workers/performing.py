@@ -1,4 +1,4 @@
-"""What is done for one item: the method is called and its result written down."""
+"""What is done for one item: the method is called and its result stored."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -63,7 +63,7 @@ def _ingest(resources: Resources, claim: Claim) -> dict[str, Any]:
 
     captions = [caption for text in claim.input["captions"] if (caption := make_caption(text)) is not None]
     bank = bank_of_job(claim.parameters)
-    resources.bank(bank)  # that it cannot be used is told before the long work
+    resources.bank(bank)  # an unusable bank is reported before the long work
     built = resources.builder.build(
         captions, job=claim.job_id, artifacts=resources.settings.artifacts_folder, on_images=_Noting(resources, claim)
     )
@@ -79,13 +79,13 @@ def _add_exemplars(resources: Resources, claim: Claim) -> dict[str, Any]:
 
 
 class _Noting:
-    """Notes how far the current item is, not too often, and answers questions; nobody waits for a database.
+    """Notes the progress of the current item, at most once a second, and answers questions meanwhile.
 
-    Where the item can be ended at any moment, that is done when its job was cancelled.
+    An item that can be ended at any moment is ended when its job was cancelled.
     """
 
     def __init__(self, resources: Resources, claim: Claim, *, ends: bool = False) -> None:
-        self._held, self._claim, self._ends = resources, claim, ends
+        self._resources, self._claim, self._ends = resources, claim, ends
         self._noted = time.monotonic()
 
     def __call__(self, done: int, _total: int = 0) -> None:
@@ -93,20 +93,20 @@ class _Noting:
             return
         self._noted = time.monotonic()
         try:
-            is_ours = note_progress(self._held.settings, self._claim, done)
-            self._held.changes.tell(self._claim.job_id)
-            if self._ends and (not is_ours or is_cancelled(self._held.settings, self._claim)):
+            is_ours = note_progress(self._resources.settings, self._claim, done)
+            self._resources.changes.notify(self._claim.job_id)
+            if self._ends and (not is_ours or is_cancelled(self._resources.settings, self._claim)):
                 raise JobCancelledError
         except UnavailableError as error:
             log.warning("progress not noted", reason=str(error))
-        answer_meanwhile(self._held)
+        answer_meanwhile(self._resources)
 
 
 def _add(resources: Resources, claim: Claim, bank: BankName, built: "BuildResult") -> dict[str, int]:
     store = resources.bank(bank)
     with stage(STORE):
         new = store.add(built.prototypes)
-        if new < len(built.prototypes):  # perhaps an attempt that was lost, or is not remembered, has added them
+        if new < len(built.prototypes):  # perhaps an earlier attempt has added them
             new = _added_by(store, claim.job_id, built.prototypes)
     note_bank(str(bank), store.count)
     return {
@@ -144,15 +144,15 @@ def _segment(resources: Resources, claim: Claim) -> dict[str, Any]:
     bank = bank_of_job(claim.parameters)
     segmenter = resources.segmenter(bank)
     if request.only_propose:
-        version = resources.bank(bank).version()  # before it is looked at: what comes meanwhile is taken for newer
+        version = resources.bank(bank).version()  # before it is read: additions meanwhile count as newer
         return {"proposals": proposal_values(segmenter.propose(image, parameters)), "bank_version": asdict(version)}
     proposals = segmenter.propose(image, parameters) if request.categories is None else None
-    told = claim.input.get("proposals") if proposals is None else proposal_values(proposals)
+    proposed = claim.input.get("proposals") if proposals is None else proposal_values(proposals)
     categories = proposals.categories if proposals is not None else request.categories or ()
     segmentation = segmenter.segment(image, categories, parameters)
     folder = result_folder(settings, claim.job_id, claim.number)
     with stage(STORE):
-        keep_result(folder, segmentation, colours_of(claim.parameters), told)
+        keep_result(folder, segmentation, colours_of(claim.parameters), proposed)
     if request.explain:
         keep_evidence(
             folder,
@@ -162,9 +162,9 @@ def _segment(resources: Resources, claim: Claim) -> dict[str, Any]:
             colours=colours_of(claim.parameters),
             artifacts=settings.artifacts_folder,
             title=claim.input["name"],
-            proposals=told,
+            proposals=proposed,
         )
-    return summarise(segmentation, told)
+    return summarise(segmentation, proposed)
 
 
 _PERFORMERS: Mapping[JobKind, Callable[[Resources, Claim], dict[str, Any]]] = {

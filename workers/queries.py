@@ -12,8 +12,7 @@ from freeda_svc.settings import Settings
 from freeda_svc.workers.ability import worker_fault
 from freeda_svc.workers.broker import broker_address, broker_client
 from freeda_svc.workers.locks import worker_is_running
-from freeda_svc.workers.messages import ASK_BANK, BANK_QUEUE, send_messages
-from freeda_svc.workers.questions import put_question, unknown_change
+from freeda_svc.workers.messages import ASK_BANK, BANK_QUEUE, put_question, send_messages, unknown_change
 
 if TYPE_CHECKING:
     from freeda_svc.workers.answers import Answer
@@ -22,7 +21,7 @@ POP_SECONDS = 1.0
 
 
 def bank_stats(settings: Settings, bank: str = "") -> dict[str, Any]:
-    """Tell how large a bank is: prototypes, nouns, captions, jobs, outliers, pack, dimensions, bytes on disk.
+    """Return how large a bank is: prototypes, nouns, captions, jobs, outliers, pack, dimensions, bytes on disk.
 
     Raises:
         NotFoundError: there is no such bank.
@@ -42,7 +41,7 @@ def bank_nouns(settings: Settings, bank: str = "") -> dict[str, int]:
 
 
 def bank_version(settings: Settings, bank: str) -> dict[str, Any]:
-    """Tell what is in a bank at this moment: ``additions`` and ``removals`` of its `Version`.
+    """Return what is in a bank at this moment: ``additions`` and ``removals`` of its `Version`.
 
     Raises:
         NotFoundError: there is no such bank.
@@ -95,7 +94,7 @@ def ask_bank(settings: Settings, question: str, **arguments: Any) -> "Answer":  
 
 
 def _may_have_been_heard(error: UnavailableError) -> bool:
-    """Tell whether a bank's server was reached, and only its answer is missing."""
+    """Return whether a bank's server was reached, and only its answer is missing."""
     import httpx  # noqa: PLC0415 - without a server it is not needed
 
     source = getattr(error.__cause__, "source", None)

@@ -20,8 +20,8 @@ from freeda_svc.settings import Settings
 from freeda_svc.workers.bank_place import take_bank_place
 from freeda_svc.workers.broker import ANSWER_SECONDS, broker_client
 from freeda_svc.workers.broker_server import start_broker
-from freeda_svc.workers.dispatcher import CeleryDispatcher
 from freeda_svc.workers.locks import worker_identity
+from freeda_svc.workers.messages import CeleryDispatcher
 
 TURN_KEY = "freeda:reconciler"
 DONE_KEY = "freeda:reconciled"

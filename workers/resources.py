@@ -11,7 +11,7 @@ from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError,
 from freeda_svc.jobs import JobKind
 from freeda_svc.jobs.banks import open_banks
 from freeda_svc.settings import Settings
-from freeda_svc.workers.changes import ChangeTeller
+from freeda_svc.workers.changes import ChangeNotifier
 
 if TYPE_CHECKING:
     from freeda_svc.bank import Banks, PrototypeStore
@@ -31,7 +31,7 @@ class Resources:
 
         Args:
             settings: the installation.
-            broker_url: where questions to a worker come in, and changes are told; empty in a process that is none.
+            broker_url: where questions arrive and changes are published; empty in a process that is no worker.
         """
         self.settings = settings
         self.broker_url = broker_url
@@ -81,9 +81,9 @@ class Resources:
         self.pack.try_out(generator=generator or self.generates)
 
     @cached_property
-    def changes(self) -> ChangeTeller:
-        """Tells who follows a job that it has changed."""
-        return ChangeTeller(self.broker_url)
+    def changes(self) -> ChangeNotifier:
+        """Publishes that a job has changed."""
+        return ChangeNotifier(self.broker_url)
 
     @cached_property
     def banks(self) -> "Banks":
@@ -143,7 +143,7 @@ class Resources:
         )
 
     def is_open(self, bank: BankName) -> bool:
-        """Tell whether this process has a bank open."""
+        """Return whether this process has a bank open."""
         return bank in self._open
 
     def let_go(self, bank: BankName) -> None:

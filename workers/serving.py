@@ -31,18 +31,18 @@ def serve(
     queues: Sequence[str] = QUEUES,
     on_change: Callable[[Ability], object],
 ) -> None:
-    """Take items until told to stop.
+    """Process items until asked to stop.
 
     Args:
         settings: the installation.
         broker_url: Redis address of a broker that answers.
-        queues: what is served, in the order in which it is looked into.
-        on_change: called when items are taken, and when they are not any more.
+        queues: the queues that are served, in the order of polling.
+        on_change: called when the worker begins or ceases to take items.
 
     Raises:
-        InputError: device, models or bank do not work, and nothing but a person can help.
-        UnavailableError: database or broker do not answer at the start, ``metrics_port`` cannot be had, or it ended
-            though nobody had told it to.
+        InputError: device, models or bank do not work, and a person has to act.
+        UnavailableError: database or broker do not answer at the start, ``metrics_port`` is in use, or the
+            worker ended without being asked to.
     """
     with (
         temporary_folder(settings) as folder,
@@ -68,10 +68,10 @@ def _serve(
     refusals: list[str] = []
 
     def change(ability: Ability) -> None:
-        measured.tell(ability.reason or ("" if ability.able else STARTING))
+        measured.set_reason(ability.reason or ("" if ability.able else STARTING))
         if ability.refused:
             refusals.append(ability.reason)
-            state.should_terminate = EX_FAILURE  # Celery looks at it once a second, and ends
+            state.should_terminate = EX_FAILURE  # Celery checks it once a second, and ends
         else:
             on_change(ability)
 
@@ -83,8 +83,8 @@ def _serve(
 
     def limit_patience(how: str = "", **_given: Any) -> None:  # noqa: ANN401 - Celery's interface
         watch.end()
-        measured.tell("it is stopping")
-        stopping.tell(how)
+        measured.set_reason("it is stopping")
+        stopping.request(how)
 
     signals.worker_ready.connect(begin)
     signals.worker_shutting_down.connect(limit_patience)
@@ -101,7 +101,7 @@ def _serve(
         without_heartbeat=True,
     )
     worker.on_failure = stopping.fail
-    # Whenever a connection is lost, of a default that may change some day; Celery has just asked for such warnings.
+    # It warns at every lost connection of a default that may change; Celery has just enabled such warnings.
     warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
     survive_lost_tracker()
     try:
@@ -113,16 +113,16 @@ def _serve(
         signals.worker_ready.disconnect(begin)
         signals.worker_shutting_down.disconnect(limit_patience)
         reconciler.stop()
-        for child in kill_children():  # what has not ended by now must not keep the bank
+        for child in kill_children():  # what has not ended by now must release the bank
             child.join()
         app.close()
     if refusals:
         raise InputError(refusals[0])
-    if not stopping.told.is_set():  # whoever supervises this process must start it again
+    if not stopping.requested.is_set():  # the supervisor of this process must start it again
         raise UnavailableError(f"the worker ended by itself: {_reason(worker.failure)}")
 
 
 def _reason(failure: BaseException | None) -> str:
-    """Why a worker ended; the log has all of it."""
-    failure = (failure and failure.__cause__) or failure  # Celery's own exceptions say nothing
-    return "nothing says why" if failure is None else f"{type(failure).__name__}: {failure}"
+    """Why a worker ended, in short; the log has all of it."""
+    failure = (failure and failure.__cause__) or failure  # Celery's own exceptions do not name it
+    return "the reason is not known" if failure is None else f"{type(failure).__name__}: {failure}"

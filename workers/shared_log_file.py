@@ -11,7 +11,7 @@ LARGEST_BYTES = 10 << 20
 KEPT_FILES = 5
 """Older ones beside the newest, as ``worker.log.1`` (the youngest) to ``worker.log.5``."""
 SILENT_SECONDS = 60.0
-"""A file that cannot be written is told of on the console this often."""
+"""Seconds between two messages on the console about a file that cannot be written."""
 _PRIVATE = 0o600
 
 

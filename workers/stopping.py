@@ -1,4 +1,4 @@
-"""How a worker stops: the current item may finish, but not for ever."""
+"""How a worker stops: the current item may finish within ``stop_grace_seconds``."""
 
 import os
 import signal
@@ -23,37 +23,37 @@ log = logger(__name__)
 
 
 class Stopping:
-    """Ends a worker in time that was told to stop, or that stops for a failure.
+    """Ends a worker in time after a request to stop, or after a failure.
 
-    Nothing is logged where it is told: a handler of a signal may have interrupted whoever was writing to the log.
+    Messages are logged from a thread: a signal handler may have interrupted code that was writing to the log.
 
     Attributes:
-        told: set when somebody told the worker to stop.
-        stopped: to be set when it has.
+        requested: set when the worker was asked to stop.
+        stopped: to be set when it has stopped.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.told = threading.Event()
+        self.requested = threading.Event()
         self.stopped = threading.Event()
 
-    def tell(self, how: str) -> None:
-        """Somebody told the worker to stop: ``Warm`` lets the current item finish, ``Cold`` does not."""
-        self.told.set()
+    def request(self, how: str) -> None:
+        """Stop as asked: ``Warm`` lets the current item finish, ``Cold`` does not."""
+        self.requested.set()
         if how == "Warm":
-            text = "stopping: the item in hand may finish; Ctrl-C again hands it back"
+            text = "stopping: the current item may finish; Ctrl-C again hands it back"
             _in_thread(self._end_in_time, text, lambda: os.kill(os.getpid(), signal.SIGQUIT))
         else:
-            _in_thread(log.info, "stopping at once: the item in hand is handed back")
+            _in_thread(log.info, "stopping at once: the current item is handed back")
 
     def fail(self) -> None:
-        """Celery stops for a failure, and waits for the working process, however long."""
-        _in_thread(self._end_in_time, "stopping for a failure: the item in hand may finish", kill_children)
+        """Limit the time that Celery, which stops because of a failure, waits for the working process."""
+        _in_thread(self._end_in_time, "stopping because of a failure: the current item may finish", kill_children)
 
     def _end_in_time(self, text: str, end: Callable[[], object]) -> None:
-        """Stop for good when the current item takes too long, or when Celery waits although none is running.
+        """End the worker when the current item takes too long, or when Celery waits although none is running.
 
-        Celery can miss the end of a task that it handed out in the instant of being told to stop.
+        Celery can miss the end of a task that it started at the moment of the request to stop.
         """
         settings = self._settings
         log.info(text, seconds=settings.stop_grace_seconds)
@@ -65,18 +65,18 @@ class Stopping:
                 ability = read_ability(settings)
                 is_able = ability is None or ability.able
                 if (spent > IDLE_SECONDS or not is_able) and not has_running_item(settings, worker_identity(settings)):
-                    if not is_able:  # it reads its models, or waits for a part; Celery would wait for it
+                    if not is_able:  # it loads its models, or waits for a part; Celery would wait for it
                         kill_children()
                     break
             except UnavailableError as error:
-                log.warning("cannot tell whether an item is in hand", reason=str(error))
+                log.warning("whether an item is running is not known", reason=str(error))
         else:
-            log.warning("the item in hand takes too long: it is handed back")
+            log.warning("the current item takes too long: it is handed back")
         end()
 
 
 def kill_children() -> list[Any]:
-    """Kill the working process; gives what is still to be joined."""
+    """Kill the working process; return the processes that are still to be joined."""
     children: list[Any] = billiard.active_children()
     for child in children:
         os.kill(child.pid, signal.SIGKILL)

@@ -36,7 +36,7 @@ def run_stack(
     on_ready: Callable[[], None] = lambda: None,
     beside: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> None:
-    """Run the home's broker (when it is the embedded one) and a worker until it is told to stop.
+    """Run the home's broker (when it is the embedded one) and a worker until it is asked to stop.
 
     Ctrl-C, SIGTERM and SIGHUP stop it: the current item is finished, or handed back after ``stop_grace_seconds`` or
     at a second Ctrl-C.
@@ -188,7 +188,7 @@ def _leave(settings: Settings, broker_url: str) -> None:
 
 
 def _tell(settings: Settings, ability: Ability, greeting: Iterator[Callable[[], None]]) -> None:
-    """Say whether the worker takes items; why not was told by the working process."""
+    """Say whether the worker takes items; the reason comes from the working process."""
     if not ability.able:
         _ready_file(settings).unlink(missing_ok=True)
         return

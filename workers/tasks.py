@@ -91,7 +91,7 @@ def _do_next(resources: Resources, worker: str, kinds: Sequence[JobKind], report
             with measured_item(report if reports else None):
                 report.outcome = _do(resources, claim, report)
         finally:
-            resources.changes.tell(claim.job_id)
+            resources.changes.notify(claim.job_id)
             if reports:
                 report.gpu_bytes = gpu_memory()
                 send_report(reports, report)

@@ -1,9 +1,9 @@
-"""The Redis transport of Celery's messages, for workers that outlive whatever befalls a broker.
+"""The Redis transport of Celery's messages, for workers that survive failures of the broker.
 
-A broker that cannot be told what is done: kombu counts such a message as unacknowledged for ever, and Celery goes on
-after logging it. With one unacknowledged message at a time, that worker would take no other, nor notice that its
-connection is gone. Here the message counts as acknowledged in any case: the broker delivers it again after its
-visibility timeout, and whoever gets it finds nothing to do.
+A broker to which an acknowledgement cannot be sent: kombu counts the message as unacknowledged for ever, and Celery
+goes on after logging it. With one unacknowledged message at a time, that worker would take no other, nor notice that
+its connection is gone. Here the message counts as acknowledged in any case: the broker delivers it again after its
+visibility timeout, and the worker that gets it finds nothing to do.
 
 A broker that answers with an error (its disk is full, its memory is, it is a replica since a failover, it lacks
 replicas): kombu counts that as a mistake of the channel, which ends the worker. Here it is a lost connection, and a
@@ -39,7 +39,7 @@ log = logger(__name__)
 
 class _QoS(redis.QoS):  # type: ignore[misc]  # kombu has no types
     def ack(self, delivery_tag: str) -> None:
-        """Forget an unacknowledged message, and tell the broker."""
+        """Acknowledge a message; it counts as acknowledged also where the broker does not answer."""
         try:
             super().ack(delivery_tag)
         except BaseException:
@@ -47,7 +47,7 @@ class _QoS(redis.QoS):  # type: ignore[misc]  # kombu has no types
             raise
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        """Forget an unacknowledged message, and tell the broker, which may deliver it again."""
+        """Reject a message, which the broker may deliver again; it counts as ended where the broker does not answer."""
         try:
             super().reject(delivery_tag, requeue=requeue)
         except BaseException:
@@ -85,7 +85,7 @@ class _Channel(redis.Channel):  # type: ignore[misc]  # as above
         return client
 
     def _readable(self, popped: Any, **_options: Any) -> tuple[bytes, bytes] | None:  # noqa: ANN401 - as above
-        """What a pop gave, or None, as if there had been nothing, when it is no message."""
+        """Return what a pop gave; None, as from an empty queue, when it is no message."""
         if not popped:
             return None
         queue, content = popped
@@ -110,7 +110,7 @@ class Transport(redis.Transport):  # type: ignore[misc]  # as above
 
 
 def unreadable_messages(broker_url: str) -> int:
-    """Count what was set aside.
+    """Count the messages that were set aside.
 
     Raises:
         UnavailableError: the broker does not answer.
@@ -120,7 +120,7 @@ def unreadable_messages(broker_url: str) -> int:
 
 
 def _is_plain(headers: dict[str, Any]) -> bool:
-    """Tell whether what a task's headers say of time is as we send it: at once, perhaps not after a moment."""
+    """Return whether a task's headers of time are as we send them: to be run at once, perhaps with an expiry."""
     limits, expires = headers["timelimit"], headers["expires"]
     if expires is not None:
         datetime.fromisoformat(expires)
@@ -134,7 +134,7 @@ def _is_plain(headers: dict[str, Any]) -> bool:
 
 
 def fault_of_message(content: bytes, channel: Any = None) -> str:  # noqa: ANN401 - as above
-    """Say why what a queue held is no message of Celery's; empty when it is one.
+    """Return why the content of a queue is no message of Celery; empty when it is one.
 
     Args:
         content: as the broker keeps it.

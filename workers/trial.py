@@ -1,4 +1,4 @@
-"""Trying what a worker needs, each part with next to nothing: device, models, bank, folders.
+"""Trying what a worker needs, each part with the smallest input: device, models, bank, folders.
 
 The working process does it before its first item and after every fault; ``freeda doctor`` does the same.
 """
@@ -18,24 +18,24 @@ from freeda_svc.settings import Settings
 from freeda_svc.workers.resources import Resources
 
 PROBE_BYTES = 1 << 20
-"""With less room than this no item can be ended."""
+"""With less free space than this no item can be finished."""
 
 
 @dataclass(frozen=True)
 class Tried:
-    """What came of trying a part.
+    """The result of trying a part.
 
     Attributes:
         part: ``models``, ``device``, ``bank`` or ``folders``.
         works: whether it does.
-        told: one line: how it is, or what is wrong and what to do.
+        message: one line: how it is, or what is wrong and what to do.
         passes: it does not work, but may do so later without anybody's help: a server is away, another process holds
             the bank.
     """
 
     part: str
     works: bool
-    told: str
+    message: str
     passes: bool = False
 
 
@@ -51,13 +51,13 @@ def try_parts(
 
     Args:
         settings: the installation.
-        resources: what this process holds already; models and bank are opened and closed again without it.
-        generator: the text-to-image model is read and tried, too; otherwise only its files are looked at.
-        inputs: the copies of submitted images must be there: there are items that need them.
-        warm: where all of them work, an image is segmented and thrown away, so that the first item does not wait.
+        resources: what this process has loaded; models and bank are opened and closed again without it.
+        generator: whether the text-to-image model is also loaded and tried; otherwise only its files are checked.
+        inputs: whether the copies of submitted images must exist, because items need them.
+        warm: whether, when all parts work, an image is segmented for warming up, so that the first item does not wait.
 
     Returns:
-        What was found, in this order; what cannot be tried because of a part before it is left out.
+        What was found, in this order; parts that depend on a broken one are left out.
     """
     if resources is None:
         with closing(Resources(settings)) as own:
@@ -78,15 +78,15 @@ def try_parts(
 
 def _tried(part: str, attempt: Callable[[], str]) -> Tried:
     try:
-        return Tried(part, works=True, told=attempt())
+        return Tried(part, works=True, message=attempt())
     except (BusyError, UnavailableError) as error:
-        return Tried(part, works=False, told=one_line(error), passes=True)
+        return Tried(part, works=False, message=one_line(error), passes=True)
     except FreedaError as error:
-        return Tried(part, works=False, told=one_line(error))
+        return Tried(part, works=False, message=one_line(error))
     except OSError as error:
-        return Tried(part, works=False, told=f"{error.filename or part}: {error.strerror or error}", passes=True)
+        return Tried(part, works=False, message=f"{error.filename or part}: {error.strerror or error}", passes=True)
     except Exception as error:  # noqa: BLE001 - whatever a library raises says that the part cannot be used
-        return Tried(part, works=False, told=f"{type(error).__name__}: {one_line(error)}")
+        return Tried(part, works=False, message=f"{type(error).__name__}: {one_line(error)}")
 
 
 def _describe_pack(settings: Settings) -> str:
@@ -100,7 +100,7 @@ def _try_models(resources: Resources, *, generator: bool) -> str:
 
 
 def _try_bank(resources: Resources) -> str:
-    """Open the bank that is meant where none is named, and search it."""
+    """Open the default bank, and search it."""
     import numpy as np  # noqa: PLC0415 - the worker above the working process does without it
 
     try:

@@ -15,10 +15,10 @@ log = logger(__name__)
 
 
 def warm_up(resources: Resources) -> None:
-    """Do for an image of one window, with the bank that is meant where none is named, what is done for every image.
+    """Do for an image of one window, with the default bank, what is done for every image.
 
-    The first item then takes no longer than the second. Whatever is wrong is told to the log only: items fail, or wait,
-    for reasons of their own.
+    The first item then takes no longer than the second. Errors are only logged: items fail, or wait, for reasons of
+    their own.
 
     Args:
         resources: models and banks of this process; a bank that was closed is closed again.
@@ -27,7 +27,7 @@ def warm_up(resources: Resources) -> None:
         _segment_one(resources)
     except FreedaError as error:
         log.warning("the first image will take longer than others", reason=str(error))
-    except Exception:  # no item is to wait for what is done for nothing
+    except Exception:  # an item must not wait because warming up failed
         log.exception("the first image will take longer than others")
 
 

@@ -80,10 +80,10 @@ def check_image(image: Path, rules: InputRules = ANYWHERE) -> None:
 
     Args:
         image: the path.
-        rules: where it has to lie, and how many pixels it may have.
+        rules: where it must be, and how many pixels it may have.
 
     Raises:
-        InputError: it does not exist, is a folder, cannot be read, is no image or too large, or lies elsewhere.
+        InputError: it does not exist, is a folder, cannot be read, is no image or too large, or is elsewhere.
     """
     from freeda_svc.images import check_image_file  # noqa: PLC0415 - listing jobs does without it
 

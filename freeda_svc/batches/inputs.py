@@ -144,7 +144,7 @@ def find_images(
         paths: image files, folders of them, and patterns such as ``photos/**/*.jpg``.
         lists: files with a path a line, or separated by null characters; also open ones, such as standard input.
         recursive: also search the subfolders of those given.
-        rules: where images have to lie, and how many pixels they may have.
+        rules: where images must be, and how many pixels they may have.
 
     Returns:
         Those that can be segmented, and what is wrong with the others. An image is named after its file; one from a

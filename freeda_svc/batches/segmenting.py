@@ -101,7 +101,7 @@ def segment_images(
         colours: RGB of the first categories, 0 to 255, where they differ from the usual colours.
         bank_created: when the bank was made, which distinguishes it from another bank of the same name.
         artifacts: the folder with the thumbnails of the bank's prototypes, for ``evidence-page``.
-        rules: where images have to lie, and how many pixels they may have.
+        rules: where images must be, and how many pixels they may have.
         progress: is called before the first image and after each.
         collecting: options of files for all images, see ``freeda_svc.outputs.write_collections``.
 

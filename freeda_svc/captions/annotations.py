@@ -21,7 +21,7 @@ _SECTION_DEPTH, _ROW_DEPTH = 1, 2
 def coco_captions(stream: BufferedReader, called: str) -> Iterator[Any]:
     """Give each element of the list ``annotations``, of objects only the field ``caption``.
 
-    What is nested in it comes as an empty dict; other fields are nobody's business and may be many.
+    What is nested in it comes as an empty dict; other fields are skipped.
 
     Args:
         stream: the file.

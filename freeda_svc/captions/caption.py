@@ -74,7 +74,7 @@ class CaptionTally:
         read: all captions met.
         empty: those with nothing in them.
         too_long: those of more than ``LONGEST_CAPTION`` characters.
-        malformed: rows of a table with more fields than it has columns: it cannot be told which is the caption.
+        malformed: rows of a table with more fields than it has columns, so that it is unknown which is the caption.
         foreign: those that look like another language than English.
         repeated: those met before.
     """

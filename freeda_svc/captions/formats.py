@@ -1,4 +1,4 @@
-"""The formats of caption files, each a function that gives the captions as they stand in the file, one by one."""
+"""The formats of caption files, each a function that yields the captions as they are in the file, one by one."""
 
 import json
 from collections.abc import Callable, Generator, Mapping
@@ -24,7 +24,7 @@ class Format:
     """A format.
 
     Attributes:
-        read: takes a stream and what is wanted; gives each caption, None where there is none.
+        read: takes a stream and what is wanted; yields each caption, None where there is none.
         endings: of file names, in lower case.
         has_columns: whether a column or field can be named.
         has_separator: whether what parts its columns can be named.

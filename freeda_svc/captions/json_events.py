@@ -1,7 +1,7 @@
 """JSON as programs write it: a stream of events, also where a number is none or has more digits than a machine's.
 
 Python's own ``json`` writes NaN and Infinity, which JSON has no words for, and integers of any length. In a field that
-nobody uses they are no reason to refuse a file, and in one that is used they are as good as missing.
+is not used they are no reason to refuse a file, and in one that is used they count as missing.
 """
 
 import re

@@ -1,6 +1,6 @@
-"""Telling captions that are not English: the tagger would find nouns in them that are none, such as "ein" and "le".
+"""Recognising captions that are not English: the tagger would find nouns in them that are none, such as "ein" and "le".
 
-Captions are too short for statistics of letters, but hardly a sentence does without articles and prepositions. A
+Captions are too short for statistics of letters, but hardly any sentence lacks articles and prepositions. A
 caption is taken for English unless it says otherwise: by its script, by letters that English does not have, or by more
 such words of one other language than of English.
 """
@@ -49,7 +49,7 @@ def function_words() -> _FunctionWords:
 
 
 def looks_foreign(text: str) -> bool:
-    """Tell whether a caption looks like another language than English.
+    """Return whether a caption looks like another language than English.
 
     Args:
         text: a caption, tidied.

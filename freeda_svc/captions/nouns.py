@@ -183,7 +183,7 @@ def _may_be_noun(token: Any, dictionary: WordDictionary) -> bool:  # noqa: ANN40
 
 
 def _is_colour(document: Any, position: int) -> bool:  # noqa: ANN401
-    """Tell whether a word names a colour here; an orange is a fruit unless it stands before what it colours."""
+    """Return whether a word names a colour here; an orange is a fruit unless it stands before what it colours."""
     word = document[position].text
     if word not in _COLOURS_AND_THINGS:
         return word in _PLAIN_COLOURS
@@ -196,5 +196,5 @@ def _is_colour(document: Any, position: int) -> bool:  # noqa: ANN401
 
 
 def _is_name(token: Any, text: str) -> bool:  # noqa: ANN401
-    """Tell whether what the tagger calls a name is written as one."""
+    """Return whether what the tagger calls a name is written as one."""
     return token.pos_ == "PROPN" and text[token.idx].isupper() and token.i > 0 and not text.isupper()

@@ -70,7 +70,7 @@ class WordDictionary:
         self.is_only_a_noun = lru_cache(maxsize=1 << 16)(self._is_only_a_noun)
 
     def _is_only_a_noun(self, word: str, tag: str) -> bool:
-        """Tell whether a word is a noun by the dictionary, and can't be what the tagger took it for.
+        """Return whether a word is a noun by the dictionary, and can't be what the tagger took it for.
 
         The tagger was made for newspapers: it takes geese for an adjective and fungi for a verb.
 
@@ -83,7 +83,7 @@ class WordDictionary:
         return not self._can_be(word, tag.lower())
 
     def is_irregular(self, word: str) -> bool:
-        """Tell whether a word is the plural of a noun and does not end as plurals do."""
+        """Return whether a word is the plural of a noun and does not end as plurals do."""
         return word in self._irregular and not word.endswith("s")
 
     def _can_be(self, word: str, part: str) -> bool:

@@ -47,7 +47,7 @@ def read_captions(
         separator: one character between the columns of a table, or ``tab``; empty: a comma, in ``.tsv`` a tab.
         any_language: whether captions that look like another language than English are taken, too.
         tally: counts what was read and what was left out.
-        rules: where the file has to lie.
+        rules: where the file must be.
 
     Yields:
         Tidied captions; empty ones, those longer than ``LONGEST_CAPTION``, those that are not English and repetitions
@@ -110,7 +110,7 @@ def check_separator(separator: str) -> str:
     r"""Return what parts columns as one character; ``tab`` and ``\t`` are a tab, and empty means the format's own.
 
     Raises:
-        InputError: it is more than one character, or one of those that texts are made of.
+        InputError: it is more than one character, or one that occurs in captions.
     """
     character = "\t" if separator in {"tab", "\\t"} else separator
     if len(character) > 1 or character.isalnum() or character in {'"', " ", "\n", "\r"}:

@@ -38,10 +38,10 @@ def opened(path: Path, rules: InputRules = ANYWHERE) -> Iterator[BufferedReader]
 
     Args:
         path: the file.
-        rules: where it has to lie; standard input lies anywhere.
+        rules: where it must be; they do not apply to standard input.
 
     Raises:
-        InputError: it cannot be read, lies elsewhere, or its compression is broken; also what is raised so inside the
+        InputError: it cannot be read, is elsewhere, or its compression is broken; also what is raised so inside the
             block.
     """
     name = called(path)
@@ -88,7 +88,7 @@ def seekable(stream: BufferedReader, name: str) -> Iterator[IO[bytes]]:
 
 
 class _Measured(RawIOBase):
-    """Gives what another stream gives, while quotes are never far apart in it."""
+    """Passes another stream on, and refuses it where quotes are too far apart."""
 
     def __init__(self, stream: BufferedReader, name: str) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
 """Tables of text, each dialect read as those who write it mean it.
 
-Programs that part columns by commas or semicolons put quotes around whatever would be mistaken (RFC 4180): there a
+Programs that separate columns by commas or semicolons put quotes around ambiguous fields (RFC 4180): there a
 quote means something. Tables parted by tabs or bars are mostly written without any quoting, as Conceptual Captions
 and Flickr30k are, where a caption may begin with a quote or end with one; but pandas and Excel quote in them, too. So
 there quotes are undone only where a field, or a field of several lines, is quoted wholly and validly.
@@ -127,7 +127,7 @@ def _as_quoted(text: str, separator: str, width: int) -> list[str] | None:
 
 
 def _opens(field: str) -> bool:
-    """Tell whether a field begins with a quote that it does not close."""
+    """Return whether a field begins with a quote that it does not close."""
     return field.startswith(_QUOTE) and _unquoted(field) == field
 
 

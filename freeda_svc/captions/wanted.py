@@ -27,7 +27,7 @@ class Wanted:
         path: of the file; ``-`` is standard input.
         column: the name of the column or field, or the number of a column counted from 1; empty: the usual ones.
         separator: one character between the columns of a table; empty: the format's own.
-        tally: counts what a reader leaves out by itself.
+        tally: counts what a reader leaves out.
     """
 
     path: Path

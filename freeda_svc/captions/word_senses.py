@@ -22,7 +22,7 @@ _WORDS_BETWEEN = 9
 
 
 def is_eyewear(document: Any, position: int) -> bool:  # noqa: ANN401  (spaCy has no types here)
-    """Tell whether "glasses" are worn: somebody wears them, is in or with them, or has them on.
+    """Return whether "glasses" are worn: somebody wears them, is in or with them, or has them on.
 
     Args:
         document: a tagged caption.
@@ -84,7 +84,7 @@ _DONE_TO_THINGS = frozenset(
 
 
 def says_what_is_done(word: str, following: str, tag: str) -> bool:
-    """Tell whether a word behind a noun, taken for a noun, says what the noun does.
+    """Return whether a word behind a noun, taken for a noun, says what the noun does.
 
     Args:
         word: in lower case.

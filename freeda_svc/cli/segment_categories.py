@@ -129,12 +129,12 @@ def _note_of_added(names: Sequence[str], vocabulary: str, classes: int) -> str:
     """Say which numbers categories get that were named beside a vocabulary."""
     if not names:
         return ""
-    told = ", ".join(names[:NAMES_SHOWN]) + (", ..." if len(names) > NAMES_SHOWN else "")
+    shown = ", ".join(names[:NAMES_SHOWN]) + (", ..." if len(names) > NAMES_SHOWN else "")
     behind = f"beside the {classes} classes of {vocabulary}"
     if len(names) == 1:
-        return f"{behind}, {told} becomes class {classes + 1}; value in masks is {classes}"
+        return f"{behind}, {shown} becomes class {classes + 1}; value in masks is {classes}"
     last = classes + len(names)
-    return f"{behind}, {told} become classes {classes + 1} to {last}; values in masks are {classes} to {last - 1}"
+    return f"{behind}, {shown} become classes {classes + 1} to {last}; values in masks are {classes} to {last - 1}"
 
 
 def read_categories(typed: str) -> list[str]:

@@ -42,7 +42,7 @@ class SettingValue:
 
 
 def setting_values(settings: Settings, options: Mapping[str, Any]) -> list[SettingValue]:
-    """Tell of every setting what it is and where it came from.
+    """Return the value of every setting and where it came from.
 
     Args:
         settings: as ``load_settings`` read them.

@@ -102,7 +102,7 @@ def take_snapshot(settings: Settings) -> Snapshot:
 
 
 def _bank_size(settings: Settings) -> BankSize:
-    """Tell the bank's size without opening it; what else is shown does not depend on it."""
+    """Return the bank's size without opening it; nothing else that is shown depends on it."""
     try:
         with closing(open_banks(settings)) as banks:
             meant = banks.resolve(settings.bank)

@@ -35,7 +35,7 @@ def render(
     Args:
         settings: the installation.
         snapshot: what was seen.
-        width: of the screen, letters; texts that are longer are cut, the most telling part stays.
+        width: of the screen, letters; longer texts are cut, their most informative part stays.
         height: of the screen, lines; everything is shown when None.
     """
     head = _head(settings, snapshot, width)

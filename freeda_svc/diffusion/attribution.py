@@ -34,7 +34,7 @@ class AttentionRecorder:
 
         Args:
             columns: one for each image of the batch.
-            tokens: how many tokens the text encoder gives, L.
+            tokens: how many tokens the text encoder returns, L.
             latent_size: height and width of the latents.
         """
         self._images = len(columns)

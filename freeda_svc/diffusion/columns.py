@@ -27,7 +27,7 @@ class TokenColumns:
 
 @dataclass(frozen=True)
 class TextBlock:
-    """The columns that one text encoder gives.
+    """The columns of one text encoder.
 
     Attributes:
         offsets: which characters each column's token has in the text that was tokenized, (0, 0) for none.

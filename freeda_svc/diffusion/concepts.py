@@ -26,9 +26,9 @@ class Concepts:
     """How a family makes concepts.
 
     Attributes:
-        embeddings: gives from a pipeline and texts the embeddings that its transformer takes, (texts, columns, width).
+        embeddings: returns for a pipeline and texts the embeddings that its transformer takes, (texts, columns, width).
         columns_of_all: whether a noun is the mean of all its tokens, or of those of the first text encoder.
-        pooled: whether concepts are told the caption's pooled embedding, or zeros.
+        pooled: whether concepts get the caption's pooled embedding, or zeros.
     """
 
     embeddings: Callable[[Any, list[str]], torch.Tensor]
@@ -91,7 +91,7 @@ class ConceptRecorder:
             grid: rows and columns of the image's tokens.
             arrangement: where they are in a layer's sequence.
             blocks: numbers, from 0, of the double blocks that count.
-            pooled: whether concepts are told the caption's pooled embedding, or zeros.
+            pooled: whether concepts get the caption's pooled embedding, or zeros.
         """
         self._transformer = transformer
         self._embeddings = embeddings
@@ -106,15 +106,15 @@ class ConceptRecorder:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take note of what each call of the transformer is told about its moment: timestep, guidance, pooled text."""
+        """Record the modulation of each call of the transformer: timestep, guidance, pooled text."""
 
-        def told(module: torch.nn.Module, given: tuple[torch.Tensor, ...], embedded: torch.Tensor) -> None:
+        def record(module: torch.nn.Module, given: tuple[torch.Tensor, ...], embedded: torch.Tensor) -> None:
             if self._pooled:
                 self._moment = embedded
             else:  # another call of the same, which no hook sees
                 self._moment = module.forward(*given[:-1], torch.zeros_like(given[-1]))
 
-        hook = self._transformer.time_text_embed.register_forward_hook(told)
+        hook = self._transformer.time_text_embed.register_forward_hook(record)
         try:
             yield
         finally:

@@ -82,5 +82,5 @@ def what_is_wrong(
 
 
 def is_flat(pixels: npt.NDArray[np.uint8]) -> bool:
-    """Tell whether an image (H, W, 3) uint8 is one flat colour, up to rounding."""
+    """Return whether an image (H, W, 3) uint8 is one flat colour, up to rounding."""
     return bool((np.ptp(pixels, axis=(0, 1)) <= _ROUNDING).all())

@@ -1,7 +1,7 @@
 """The families of diffusion transformers whose nouns can be located, one description each.
 
 What is said here was read in diffusers' processors and pipelines; a pipeline that is not listed, or attention that
-another processor computes, is refused, because nothing would tell that its maps are of the wrong tokens.
+another processor computes, is refused, because maps of the wrong tokens would go unnoticed.
 """
 
 import math
@@ -36,17 +36,17 @@ class Family:
         name: for people.
         pipeline: name of its class in diffusers.
         processors: names of diffusers' classes that may compute the attention that is observed.
-        attentions: gives the modules with attention from image to text, in the order of the blocks.
+        attentions: returns the modules with attention from image to text, in the order of the blocks.
         arrangement: how image and text are ordered in the sequence.
         layout: says what a caption's text columns are.
-        guidance: tells where the conditional part is with a guidance scale.
+        guidance: returns where the conditional part is with a guidance scale.
         arguments: what the pipeline is called with, beside prompts, size, steps and noise.
         patch: side of an image token in latent pixels; None where the transformer's configuration says it.
         packed: whether latents are given as a sequence of tokens.
         latents_in: the precision that given latents must have; None for the transformer's.
         multiple: of both sides of an image in pixels, which the pipeline asks for beside whole tokens.
         concepts: how nouns become concepts of their own; None where that method is not known.
-        drawn_size: gives the height and width that the pipeline makes of those it is told; None where they stay.
+        drawn_size: returns the height and width that the pipeline rounds given ones to; None where they stay.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Torch's fused attention together with the softmax's denominators, which its kernels compute and do not return.
 
 Computed again they cost more than the attention itself. The kernels that return them are torch's own, but no part of
-its public interface: where one is missing, refuses, or gives something else, denominators are computed as usual.
+its public interface: where one is missing, refuses, or returns something else, denominators are computed as usual.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ _MOST_APART = 0.01
 def attention_with_sums(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, scale: float
 ) -> tuple[torch.Tensor, torch.Tensor] | None:
-    """Compute attention by a kernel that tells its denominators.
+    """Compute attention by a kernel that returns its denominators.
 
     Args:
         query: (batch, heads, positions, d).

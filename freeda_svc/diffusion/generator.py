@@ -19,7 +19,7 @@ _WHITE = 255
 
 
 class GenerationSettings(Protocol):
-    """What a generator is told; a pack's generation parameters are one."""
+    """The parameters of a generation, such as those of a pack."""
 
     @property
     def steps(self) -> int:
@@ -39,7 +39,7 @@ class GenerationSettings(Protocol):
 
     @property
     def attribution(self) -> AttributionSettings:
-        """Which attention tells where nouns are."""
+        """The attention by which nouns are located."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,13 +110,13 @@ class Generator:
     ) -> list[GeneratedImage]:
         """Generate images for each caption, all in one batch.
 
-        An image's noise follows from its caption's id and its number alone, so a caption gives the same images (up to
-        rounding) alone and in any batch.
+        An image's noise follows from its caption's id and its number alone, so a caption has the same images, up to
+        rounding, alone and in any batch.
 
         Args:
             captions: B of them.
             nouns: B sequences, each caption's nouns; a sequence may be empty.
-            images_per_caption: how many images each caption gives.
+            images_per_caption: how many images are generated of each caption.
 
         Returns:
             B times ``images_per_caption`` images, those of a caption together; also those that are ``unusable``: what

@@ -34,7 +34,7 @@ def weak_mask(attribution: npt.NDArray[np.floating], gamma: float) -> npt.NDArra
 
 
 def contrast(attribution: npt.NDArray[np.floating], mask: npt.NDArray[np.bool_]) -> float:
-    """Tell how far a mask stands out of its attribution.
+    """Return the contrast of a mask within its attribution.
 
     Args:
         attribution: (H, W) floating point.

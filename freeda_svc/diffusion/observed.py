@@ -106,7 +106,7 @@ class ObservedUNet:
         return {"guidance_scale": guidance_scale}
 
     def locate(self, caption: Caption, nouns: Sequence[Noun]) -> Located:
-        """Find the nouns of a caption (raises InputError when its tokenizers cannot tell)."""
+        """Find the nouns of a caption (raises InputError when its tokenizers cannot locate them)."""
         return Located(
             find_shared_token_columns(self._tokenizers, caption, nouns), self._tokenizers[0].model_max_length
         )
@@ -116,7 +116,7 @@ class ObservedUNet:
         self, located: Sequence[Located], height: int, width: int, guidance_scale: float
     ) -> Iterator[Attributions]:
         """Observe the generation of one batch of images."""
-        del guidance_scale  # halves of a batch tell by themselves
+        del guidance_scale  # the halves of a batch show it
         columns = [found.columns for found in located]
         recorder = AttentionRecorder(columns, self._tokenizers[0].model_max_length, self._latent_size(height, width))
         with recording(self._pipeline.unet, recorder):
@@ -191,7 +191,7 @@ class ObservedTransformer:
         return self._family.arguments(self._pipeline, guidance_scale)
 
     def locate(self, caption: Caption, nouns: Sequence[Noun]) -> Located:
-        """Find the nouns of a caption (raises InputError when its tokenizers cannot tell)."""
+        """Find the nouns of a caption (raises InputError when its tokenizers cannot locate them)."""
         layout = self._family.layout(self._pipeline, caption.text)
         return Located(find_columns(layout, nouns), layout.length)
 

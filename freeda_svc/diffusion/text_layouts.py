@@ -65,7 +65,7 @@ def pixart(pipeline: Any, text: str) -> TextLayout:  # noqa: ANN401  (pipelines 
 
 
 def sana_instruction(pipeline: Any) -> list[str]:  # noqa: ANN401
-    """Return the instruction that Sana's pipeline puts before the caption unless it is told otherwise."""
+    """Return the instruction that Sana's pipeline puts before the caption by default."""
     default: list[str] = inspect.signature(pipeline.__call__).parameters["complex_human_instruction"].default
     return default
 
@@ -99,7 +99,7 @@ def stable_diffusion_3(pipeline: Any, text: str) -> TextLayout:  # noqa: ANN401
 
 
 def flux(pipeline: Any, text: str) -> TextLayout:  # noqa: ANN401
-    """FLUX.1: the T5 encoder's tokens; CLIP gives no columns."""
+    """FLUX.1: the T5 encoder's tokens; CLIP's has no columns."""
     return _one_block(token_offsets(pipeline.tokenizer_2, text, max_length=T5_TOKENS_FLUX, **PADDED), _plain(text))
 
 

@@ -1,7 +1,7 @@
 """Eq. 1 for transformers: where the queries of the image attend to the nouns' tokens.
 
 In joint attention image and text are one sequence, and the softmax is over all of it. Of the scores only the nouns'
-columns are computed where the fused kernel tells the denominators; elsewhere all scores of some heads and rows at a
+columns are computed where the fused kernel returns the denominators; elsewhere all scores of some heads and rows at a
 time, so the maps of all tokens never exist.
 """
 

@@ -18,7 +18,7 @@ _PATCHES_TRIED = 2
 
 
 class DenseBackbone:
-    """A DINOv2 or DINOv3 model that gives the last layer's normalised patch features.
+    """A DINOv2 or DINOv3 model that returns the last layer's normalised patch features.
 
     Attributes:
         size: side, in pixels, to which every image is squashed.
@@ -68,7 +68,7 @@ class DenseBackbone:
 
     @torch.no_grad()
     def try_out(self) -> torch.Tensor:
-        """Compute the features of the smallest image that tells whether the model works, (1, N, Dv) float32."""
+        """Compute the features of the smallest image that shows whether the model works, (1, N, Dv) float32."""
         side = _PATCHES_TRIED * self.size // self.grid
         pixels = torch.zeros(1, 3, side, side, device=self._parameter.device, dtype=self._parameter.dtype)
         output: torch.Tensor = self._model(pixel_values=pixels).last_hidden_state

@@ -63,7 +63,7 @@ class ImageTextModel:
             (N, Dt) float32 in main memory, not normalised.
 
         Raises:
-            InputError: the tokenizer gives numbers that the model has no word for.
+            InputError: the tokenizer returns ids that are not in the model's vocabulary.
         """
         chunks = [
             self._encode(self._tokens(texts[start : start + _TEXTS_AT_ONCE]))
@@ -163,7 +163,7 @@ def patch_side(model: torch.nn.Module) -> int:
 
 
 def _dimension(model: open_clip.CLIP | open_clip.CustomTextCLIP) -> int:
-    """Return the length of an embedding; the text encoder tells it, as timm's image encoders do not."""
+    """Return the length of an embedding, from the text encoder, because timm's image encoders do not have it."""
     if hasattr(model, "text"):
         return int(model.text.output_dim)
     projection = model.text_projection
@@ -173,7 +173,7 @@ def _dimension(model: open_clip.CLIP | open_clip.CustomTextCLIP) -> int:
 
 
 def _ends_early(text: Any) -> bool:  # noqa: ANN401  (a model of open_clip, which has no types)
-    """Tell whether what a text encoder answers depends on nothing behind the end token."""
+    """Return whether a text encoder's output is independent of what follows the end token."""
     if not isinstance(text, open_clip.CLIP | TextTransformer):
         return False
     pooling = getattr(text, "pool_type", getattr(text, "text_pool_type", ""))

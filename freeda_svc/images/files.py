@@ -36,10 +36,10 @@ def opened_image(path: Path, rules: InputRules = ANYWHERE) -> Iterator[Image.Ima
 
     Args:
         path: a file of a format that is read here.
-        rules: where it has to lie, and how many pixels it may have.
+        rules: where it must be, and how many pixels it may have.
 
     Raises:
-        InputError: there is no such file, it is a folder, may not be read, lies elsewhere, is not an image, or one of
+        InputError: there is no such file, it is a folder, may not be read, is elsewhere, is not an image, or one of
             another format, is an animation, is cut off or damaged, or has more pixels than the rules allow.
     """
     with open_input(path, rules) as file, warnings.catch_warnings():
@@ -111,7 +111,7 @@ def open_upright(path: Path, rules: InputRules = ANYWHERE) -> Image.Image:
 
     Args:
         path: a file of a format that is read here.
-        rules: where it has to lie, and how many pixels it may have.
+        rules: where it must be, and how many pixels it may have.
 
     Returns:
         The decoded image in its own mode.

@@ -35,7 +35,7 @@ def read_mask(path: Path, rules: InputRules = ANYWHERE) -> npt.NDArray[np.bool_]
 
     Args:
         path: a file of a format that is read here and was compressed without losses, such as PNG.
-        rules: where it has to lie, and how many pixels it may have.
+        rules: where it must be, and how many pixels it may have.
 
     Returns:
         (H, W) bool, with at least one true pixel.
@@ -55,7 +55,7 @@ def load_mask(source: MaskSource, rules: InputRules = ANYWHERE) -> npt.NDArray[n
     Args:
         source: (H, W) or (H, W, 1) bool or integers, as an array or a torch tensor, of which values that are not zero
             mark the object; floats that are 0 or 1; a Pillow image, or the path of a file, as ``read_mask`` takes it.
-        rules: for files: where they have to lie, and how many pixels they may have.
+        rules: for files: where they must be, and how many pixels they may have.
 
     Returns:
         (H, W) bool, with at least one true pixel.

@@ -87,7 +87,7 @@ def load_visible(source: ImageSource, fill: str = "", rules: InputRules = ANYWHE
             image, taken as it stands, without regard to its EXIF orientation; the path of an image file; or a loaded
             image, which is returned as it is.
         fill: the colour that lies behind the image, so that all of it can be seen; nothing does when empty.
-        rules: for files: where they have to lie, and how many pixels they may have.
+        rules: for files: where they must be, and how many pixels they may have.
 
     Raises:
         InputError: it is none of these, the array has another shape or type, the image has no pixels, the file cannot
@@ -115,13 +115,13 @@ def read_image(path: Path, rules: InputRules = ANYWHERE) -> npt.NDArray[np.uint8
 
     Args:
         path: a file of a format that is read here.
-        rules: where it has to lie, and how many pixels it may have.
+        rules: where it must be, and how many pixels it may have.
 
     Returns:
         (H, W, 3) uint8, RGB.
 
     Raises:
-        InputError: there is no such file, it is a folder, may not be read, lies elsewhere, is not an image, or one of
+        InputError: there is no such file, it is a folder, may not be read, is elsewhere, is not an image, or one of
             another format, is an animation, is cut off or damaged, or has more pixels than the rules allow.
     """
     return load_visible(path, PAPER, rules).pixels
@@ -132,7 +132,7 @@ def load_image(source: ImageSource, rules: InputRules = ANYWHERE) -> npt.NDArray
 
     Args:
         source: as ``load_visible`` takes it.
-        rules: for files: where they have to lie, and how many pixels they may have.
+        rules: for files: where they must be, and how many pixels they may have.
 
     Returns:
         (H, W, 3) uint8, RGB.

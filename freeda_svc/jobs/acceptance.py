@@ -32,7 +32,7 @@ LONGEST_KEY = 200
 def jobs_of_this_process() -> dict[str, bool]:
     """Return the ids of the jobs that were written here, oldest first; False where nobody knows whether they were.
 
-    Who is interrupted can tell them, wherever that happened.
+    An interrupted command can report them.
     """
     return dict(_begun)
 
@@ -135,8 +135,8 @@ def accept_job(
     except UnavailableError as error:
         was_written = _was_written(settings, job.id)
         if was_written is None:
-            told = f"whether job {job.id} was accepted is not known: `freeda jobs show {job.id}` tells"
-            raise UnavailableError(f"{error}; {told}") from error
+            advice = f"whether job {job.id} was accepted is not known: `freeda jobs show {job.id}` shows it"
+            raise UnavailableError(f"{error}; {advice}") from error
         if not was_written:
             raise
     _begun[job.id] = True
@@ -162,7 +162,7 @@ def _write(settings: Settings, job: Job, inputs: Iterable[dict[str, Any]]) -> No
 
 
 def _was_written(settings: Settings, job_id: str) -> bool | None:
-    """Find out whether a job was accepted whose writing was cut off at its end; None when nobody can tell."""
+    """Find out whether a job was accepted whose writing was cut off at its end; None when it cannot be known."""
     if job_id not in _begun:
         return False
     try:

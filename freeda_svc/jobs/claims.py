@@ -185,7 +185,7 @@ def hand_back_items(settings: Settings, worker: str, *, lost: bool) -> int:
 
 
 def is_cancelled(settings: Settings, claim: Claim) -> bool:
-    """Tell whether the job of the current item was cancelled, or is gone."""
+    """Return whether the job of the current item was cancelled, or is gone."""
     with reading(settings) as session:
         state = session.execute(select(_jobs.c.state).where(_jobs.c.id == claim.job_id)).scalar()
     return state in {JobState.CANCELLED, None}
@@ -203,7 +203,7 @@ def times_handed_back(settings: Settings, claim: Claim, reason: str) -> int:
 
 
 def has_running_item(settings: Settings, worker: str) -> bool:
-    """Tell whether a worker has an item that it has not ended."""
+    """Return whether a worker has an item that it has not ended."""
     with reading(settings) as session:
         return session.execute(_RUNNING, {"the_worker": worker}).first() is not None
 

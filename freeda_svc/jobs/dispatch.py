@@ -107,7 +107,7 @@ def items_lacking_messages(
 ) -> list[int]:
     """List waiting items of a kind for which there are too few messages.
 
-    Messages are not told apart: it is enough that there are as many as items wait, or ``MOST_MISSING``.
+    Messages are not matched with items: it is enough that there are as many as items wait, or ``MOST_MISSING``.
 
     Args:
         settings: the installation.

@@ -37,7 +37,7 @@ class Move:
     pictures: bool = True
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """What it does, in a line."""
         paths = " and ".join(self.paths.values())
         return f"{self.bank} to {paths}" if self.kind is JobKind.EXPORT else f"{paths} to {self.bank}"
@@ -68,14 +68,14 @@ def submit_move(
     Raises:
         UnavailableError: database, home or message queue do not answer; nothing was accepted.
     """
-    given = {"bank": move.bank, "paths": dict(move.paths), "pictures": move.pictures, "name": move.told}
+    given = {"bank": move.bank, "paths": dict(move.paths), "pictures": move.pictures, "name": move.description}
     with reading(settings) as session:
         query = select(WorkItem).where(WorkItem.kind == move.kind, WorkItem.state.in_(OPEN_ITEM_STATES))
         same = [item.job_id for item in session.scalars(query.order_by(WorkItem.id)) if item.input == given]
     if same:
         return same[0]
     parameters = {BANK: move.bank, PROTOTYPES: prototypes}
-    job = new_job(settings, pack, move.kind, source=move.told, parameters=parameters, priority=priority)
+    job = new_job(settings, pack, move.kind, source=move.description, parameters=parameters, priority=priority)
     return accept_job(settings, dispatcher, job, [given])
 
 

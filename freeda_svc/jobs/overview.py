@@ -56,7 +56,7 @@ def overview(settings: Settings, *, troubles: int = 5) -> Overview:
 
     Args:
         settings: the installation.
-        troubles: how many of the latest are told.
+        troubles: how many of the latest are listed.
 
     Raises:
         UnavailableError: the database does not answer.

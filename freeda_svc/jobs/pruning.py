@@ -66,7 +66,7 @@ def prune_jobs(settings: Settings, older_than: timedelta, dry_run: bool = True, 
     Args:
         settings: the installation.
         older_than: how long ago a job must have ended; without meaning for jobs that are named.
-        dry_run: only tell what would be removed.
+        dry_run: only report what would be removed.
         only: remove these jobs, named by their ids or the beginnings of them, and nothing else.
 
     Returns:

@@ -43,8 +43,8 @@ class CheckedRequest:
         """Equal for requests of which one image gets equal results, as long as nothing changes in the bank.
 
         Args:
-            bank_created: when the bank was made, which tells it from another one of its name: one that was dropped,
-                or lies on another server.
+            bank_created: when the bank was made, which distinguishes it from another one of its name: one that was
+                dropped, or is on another server.
         """
         parameters = self.parameters
         return digest_of_request(

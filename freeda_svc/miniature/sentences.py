@@ -50,6 +50,6 @@ def describe(rng: np.random.Generator, things: Sequence[tuple[str, str]], ground
     places = [_pick(rng, _PLACES[ground]) for ground in grounds if ground != "sky"]
     if "sky" in grounds:
         places.append(_pick(rng, _PLACES["sky"]) if not places else "under the sky")
-    if rng.random() < 0.4:  # a word means the same wherever it stands, which a short text encoder must be shown
+    if rng.random() < 0.4:  # so that a word means the same at every place in a sentence
         return " ".join([*places, f"{_pick(rng, ('', 'there is '))}{phrase}"])
     return " ".join([f"{opening}{phrase}".strip(), *places])

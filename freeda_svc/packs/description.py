@@ -82,7 +82,7 @@ class PackDescription:
         return self.sources["generator"].repository or self.name
 
     def fits(self, bank_pack: str) -> bool:
-        """Tell whether a bank can be filled and asked with this pack.
+        """Return whether a bank can be filled and asked with this pack.
 
         Args:
             bank_pack: what the bank says it is for: the encoders', or, of one made before packs could be mixed, the

@@ -17,7 +17,7 @@ _SPARE_BYTES = 64 << 20
 
 
 def is_fetched(recipe: PackRecipe, folder: Path) -> bool:
-    """Tell whether a recipe's pack lies below ``folder``, whole, unchanged, and as the recipe has it now.
+    """Return whether a recipe's pack lies below ``folder``, whole, unchanged, and as the recipe has it now.
 
     All its files are read to compare their checksums.
     """
@@ -156,7 +156,7 @@ def _write_manifest(recipe: PackRecipe, files: dict[str, list[HubFile]], gatheri
 
 
 def _agrees(recipe: PackRecipe, description: PackDescription) -> bool:
-    """Tell whether a fetched pack is what the recipe would make; a branch may have moved on since."""
+    """Return whether a fetched pack is what the recipe would make; a branch may have moved on since."""
     wanted = {f"{part}/{path}" for part, source in recipe.sources.items() for path in source.files}
     return (
         (description.name, description.version, description.parameters)

@@ -87,7 +87,7 @@ def find_file(repository: str, revision: str, path: str) -> HubFile:
 
 
 def is_unchanged(file: HubFile, place: Path) -> bool:
-    """Tell whether what lies at a place is the whole file, by its size and checksum."""
+    """Return whether what lies at a place is the whole file, by its size and checksum."""
     if not place.is_file() or place.stat().st_size != file.size:
         return False
     if _SHA256.fullmatch(file.checksum):

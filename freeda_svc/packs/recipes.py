@@ -69,7 +69,7 @@ class PackRecipe:
 
 
 def is_recipe(name_or_path: str) -> bool:
-    """Tell whether this names a recipe: a bundled one, or a TOML file that is not a pack's own ``pack.toml``."""
+    """Return whether this names a recipe: a bundled one, or a TOML file that is not a pack's own ``pack.toml``."""
     path = Path(name_or_path)
     return name_or_path in bundled_recipes() or (path.suffix == ".toml" and path.name != MANIFEST)
 

@@ -15,7 +15,7 @@ LONGEST_TEXT = 200
 LONGEST_NAME = 2000
 """Longest name of a category whose texts are given apart from it, such as one with many synonyms."""
 MOST_TEXTS = 65_535
-"""Most texts of all categories together; a mask of 16 bit tells as many labels apart."""
+"""Most texts of all categories together; a mask of 16 bit has as many labels."""
 SYNONYM_SEPARATOR = "|"
 
 _PHRASE = f"a word or a short phrase of at most {LONGEST_TEXT} characters"
@@ -117,7 +117,7 @@ class Category(Model):
 
 
 def fold_text(text: str) -> str:
-    """Return a text without what does not tell it from another one: case and white space."""
+    """Return a text with case and white space normalised, so that equal ones compare as equal."""
     return " ".join(text.casefold().split())
 
 
@@ -177,7 +177,7 @@ def check_categories(categories: Iterable[Category | Mapping[str, Any] | str]) -
     """Return the categories when there is at least one and nothing appears twice.
 
     Names that differ only in case or white space count as one name: they get the same embedding, so that no
-    pixel could be told apart. For the same reason a synonym is no text of another category.
+    pixel could be assigned to one rather than the other. For the same reason a synonym is no text of another category.
 
     Args:
         categories: as ``read_category`` takes them.

@@ -25,7 +25,7 @@ _TABLES: Mapping[str, tuple[type[Model], str, str]] = {
 }
 """The tables among the parameters: their model, the field that is called like the table, and how others begin."""
 _LOCAL_THRESHOLD = ("unknown", "local_threshold")
-"""Follows ``unknown_threshold``: only a pack tells the thresholds of the ways apart."""
+"""Follows ``unknown_threshold``: only a pack sets the thresholds of the ways apart."""
 
 
 def _declared() -> Iterator[tuple[str, tuple[str, ...], FieldInfo]]:

@@ -131,7 +131,7 @@ def read_annotations(
         path: the file.
         tally: counts what is left out: crowds, and rows that cannot be used.
         take_crowds: take annotations of crowds like others.
-        rules: where the file has to lie.
+        rules: where the file must be.
 
     Raises:
         InputError: the file cannot be read, or is no COCO file.

@@ -72,13 +72,13 @@ class Prototype:
 
 
 def is_unit(appearance: npt.NDArray[np.float32]) -> bool:
-    """Tell whether an appearance (Dt,) is finite and of unit length, up to rounding to float16."""
+    """Return whether an appearance (Dt,) is finite and of unit length, up to rounding to float16."""
     # a comparison with NaN is false
     return abs(float(np.linalg.norm(appearance.astype(np.float64))) - 1) <= UNIT_LENGTH_TOLERANCE
 
 
 def is_storable(vector: npt.NDArray[np.float32], key: npt.NDArray[np.float32]) -> bool:
-    """Tell whether a bank can hold a vector (Dv,) and a key (Dt,), and compare them: finite, and with a direction."""
+    """Return whether a bank can hold a vector (Dv,) and a key (Dt,), and compare them: finite, and with a direction."""
     # a comparison with NaN is false
     within = bool((np.abs(vector) <= LARGEST_VALUE).all() and np.isfinite(key).all())
     return within and bool(vector.any() and key.any())

@@ -283,7 +283,7 @@ def test_a_warning_goes_to_standard_error(
     freeda: Freeda, settings: Settings, inputs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The broker answers the first question and is gone when messages are sent."""
-    monkeypatch.setattr("freeda_svc.workers.dispatcher.CeleryDispatcher.check", lambda _self: None)
+    monkeypatch.setattr("freeda_svc.workers.messages.CeleryDispatcher.check", lambda _self: None)
     monkeypatch.setenv("FREEDA_BROKER_URL", "redis://127.0.0.1:1/0")
     ran = freeda("ingest", inputs / "captions.txt", "--json", "--quiet")
     assert set(ran.json) == {"job", "left_out"}

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.end_to_end
 
 MIB = 2**20
 FULL_SECONDS = 2.0
-"""Long enough for the broker to flush, the reconciler to look and the item in hand to fail several times."""
+"""Long enough for the broker to flush, the reconciler to look and the current item to fail several times."""
 
 
 @pytest.fixture

@@ -274,7 +274,7 @@ def test_a_server_that_restarts_is_found_again(tmp_path: Path) -> None:
 def test_jobs_import_neither_celery_nor_model_libraries() -> None:
     code = (
         "import sys, freeda_svc.jobs, freeda_svc.settings, freeda_svc.migrations\n"
-        "import freeda_svc.workers.dispatcher, freeda_svc.workers.queries, freeda_svc.workers.supervisor\n"
+        "import freeda_svc.workers.messages, freeda_svc.workers.queries, freeda_svc.workers.supervisor\n"
         "heavy = ('celery', 'kombu', 'torch', 'spacy', 'skimage', 'PIL', 'qdrant_edge', 'alembic')\n"
         "print([name for name in heavy if name in sys.modules])"
     )

@@ -287,7 +287,7 @@ def test_when_nobody_knows_whether_a_job_was_accepted_that_is_said(
     _cut_off(monkeypatch, UnavailableError("the connection was lost"), after=True)
     monkeypatch.setattr(acceptance, "reading", away)
     with pytest.raises(
-        UnavailableError, match=r"connection was lost; whether job (\w+) .* `freeda jobs show \1` tells"
+        UnavailableError, match=r"connection was lost; whether job (\w+) .* `freeda jobs show \1` shows it"
     ):
         submit_ingest(settings, captions(2), source="x", dispatcher=outbox)
     [(job_id, is_known)] = acceptance.jobs_of_this_process().items()

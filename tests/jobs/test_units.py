@@ -1,4 +1,4 @@
-"""Jobs are counted in what people gave, also while items are in hand; the test is the worker."""
+"""Jobs are counted in what people gave, also while items are running; the test is the worker."""
 
 from collections.abc import Callable
 from pathlib import Path

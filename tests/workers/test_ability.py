@@ -59,7 +59,7 @@ def test_a_device_that_is_not_there_is_found_and_the_models_are_not_blamed(
 ) -> None:
     found = try_parts(make_settings(pack=str(tiny_pack_folder), device="cuda"))
     assert [tried.part for tried in found if not tried.works] == ["device"]
-    assert "the device 'cuda' cannot be used here" in found[1].told
+    assert "the device 'cuda' cannot be used here" in found[1].message
 
 
 @pytest.mark.parametrize("part", ["generator", "backbone"])
@@ -72,7 +72,7 @@ def test_files_of_a_pack_that_are_gone_are_found(
     weights.unlink()
     [broken] = [tried for tried in try_parts(make_settings(pack=str(pack))) if not tried.works]
     assert (broken.part, broken.passes) == ("models", False)
-    assert weights.name in broken.told
+    assert weights.name in broken.message
 
 
 def test_models_that_compute_nonsense_are_found(
@@ -83,14 +83,14 @@ def test_models_that_compute_nonsense_are_found(
     monkeypatch.setattr(DenseBackbone, "try_out", lambda self: torch.full((1, 4, 8), torch.nan))
     [broken] = [tried for tried in try_parts(make_settings(pack=str(tiny_pack_folder))) if not tried.works]
     assert broken.part == "models"
-    assert "not finite" in broken.told
+    assert "not finite" in broken.message
 
 
 def test_folders_that_are_gone_are_found(make_settings: Callable[..., Settings], tiny_pack_folder: Path) -> None:
     settings = make_settings(pack=str(tiny_pack_folder))
 
     def found(*, inputs: bool) -> list[str]:
-        return [tried.told for tried in try_parts(settings, inputs=inputs) if not tried.works]
+        return [tried.message for tried in try_parts(settings, inputs=inputs) if not tried.works]
 
     assert found(inputs=False) == []
     assert "inputs is gone" in found(inputs=True)[0]

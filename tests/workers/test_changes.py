@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from freeda_svc.settings import Settings, load_settings
-from freeda_svc.workers.changes import ChangeTeller, ChangeWatch, watched_changes
+from freeda_svc.workers.changes import ChangeNotifier, ChangeWatch, watched_changes
 from tests.tcp_broker import tcp_broker
 
 JOB, OTHER = "0123456789ab", "ba9876543210"
@@ -22,30 +22,30 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
 
 
 @pytest.fixture
-def teller(settings: Settings) -> Iterator[ChangeTeller]:
-    made = ChangeTeller(settings.broker_url)
+def notifier(settings: Settings) -> Iterator[ChangeNotifier]:
+    made = ChangeNotifier(settings.broker_url)
     yield made
     made.close()
 
 
-def test_a_change_wakes_whoever_waits(settings: Settings, teller: ChangeTeller) -> None:
+def test_a_change_wakes_whoever_waits(settings: Settings, notifier: ChangeNotifier) -> None:
     with watched_changes(settings, [OTHER, JOB]) as watch:
-        timer = threading.Timer(0.2, teller.tell, [JOB])
+        timer = threading.Timer(0.2, notifier.tell, [JOB])
         timer.start()
         watch.wait(LONG)
         timer.join()
 
 
-def test_what_changed_before_one_waits_is_not_missed(settings: Settings, teller: ChangeTeller) -> None:
+def test_what_changed_before_one_waits_is_not_missed(settings: Settings, notifier: ChangeNotifier) -> None:
     with watched_changes(settings, [JOB]) as watch:
         for _ in range(3):
-            teller.tell(JOB)
+            notifier.notify(JOB)
         watch.wait(LONG)
 
 
-def test_other_jobs_wake_nobody(settings: Settings, teller: ChangeTeller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_jobs_wake_nobody(settings: Settings, notifier: ChangeNotifier, monkeypatch: pytest.MonkeyPatch) -> None:
     with watched_changes(settings, [JOB]) as watch:
-        teller.tell(OTHER)
+        notifier.notify(OTHER)
         slept: list[float] = []
         monkeypatch.setattr("freeda_svc.workers.changes.time.sleep", slept.append)
         watch.wait(0.2)
@@ -58,8 +58,8 @@ def test_without_a_broker_one_looks_after_a_while(tmp_path: Path, monkeypatch: p
     watch = ChangeWatch(load_settings(home=tmp_path), [JOB])
     watch.wait(LONG)
     assert slept[0] == pytest.approx(LONG, abs=60)
-    ChangeTeller("").tell(JOB)
-    ChangeTeller("redis://127.0.0.1:9/0").tell(JOB)
+    ChangeNotifier("").notify(JOB)
+    ChangeNotifier("redis://127.0.0.1:9/0").notify(JOB)
 
 
 def test_a_broker_that_comes_later_is_listened_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,20 +69,20 @@ def test_a_broker_that_comes_later_is_listened_to(tmp_path: Path, monkeypatch: p
             away.setattr(Settings, "embedded_broker", True)
             watch = ChangeWatch(settings, [JOB])
         watch.wait(LONG)  # what it has missed is looked at, at once
-        teller = ChangeTeller(url)
-        teller.tell(JOB)
+        notifier = ChangeNotifier(url)
+        notifier.notify(JOB)
         watch.wait(LONG)
-        teller.close()
+        notifier.close()
         watch.close()
 
 
 def test_a_broker_that_goes_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with tcp_broker(tmp_path / "broker") as url:
         watch = ChangeWatch(load_settings(home=tmp_path / "home", broker_url=url), [JOB])
-        teller = ChangeTeller(url)
-        teller.tell(OTHER)
+        notifier = ChangeNotifier(url)
+        notifier.notify(OTHER)
     slept: list[float] = []
     monkeypatch.setattr("freeda_svc.workers.changes.time.sleep", slept.append)
     watch.wait(LONG)
-    teller.tell(JOB)
+    notifier.notify(JOB)
     assert slept[0] == pytest.approx(LONG, abs=60)

@@ -81,8 +81,8 @@ def _outcomes(settings: Settings) -> list[str]:
         return list(session.scalars(select(Attempt.outcome).order_by(Attempt.number)))
 
 
-def _broken(part: str, told: str) -> list[Tried]:
-    return [Tried(part, works=False, told=told, passes=True)]
+def _broken(part: str, message: str) -> list[Tried]:
+    return [Tried(part, works=False, message=message, passes=True)]
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_many_messages_come_in_order_and_each_once(tmp_path: Path) -> None:
 
 def test_who_sends_or_asks_does_without_celery() -> None:
     code = (
-        "import sys, freeda_svc.workers.dispatcher, freeda_svc.workers.queries; "
+        "import sys, freeda_svc.workers.messages, freeda_svc.workers.queries; "
         "print({'celery', 'kombu', 'numpy', 'sqlalchemy'} & set(sys.modules))"
     )
     ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -216,11 +216,13 @@ def test_health_is_told_and_a_port_that_is_taken_is_one_line(make_settings: Call
         assert httpx.get(f"{address}/health/live").status_code == 200
         assert httpx.get(f"{address}/health/ready").status_code == 503
         assert "is starting" in httpx.get(f"{address}/health/ready").json()["because"]
-        measured.tell("")
+        measured.set_reason("")
         assert httpx.get(f"{address}/health/ready").json() == {"takes items": True}
         assert httpx.get(f"{address}/other").status_code == 404
         with (
-            pytest.raises(UnavailableError, match=rf"^metrics_port {settings.metrics_port} at 127.0.0.1 cannot be had"),
+            pytest.raises(
+                UnavailableError, match=rf"^metrics_port {settings.metrics_port} at 127.0.0.1 cannot be bound"
+            ),
             measuring(settings, "redis://127.0.0.1:1", ["ingest"], settings.locks_folder),
         ):
             pass

@@ -16,7 +16,7 @@ from freeda_svc.jobs import follow_job, job_summary, submit_ingest
 from freeda_svc.settings import Settings
 from freeda_svc.workers import CeleryDispatcher, ask_bank, background_stack, bank_stats
 from freeda_svc.workers.answers import ANSWERS
-from freeda_svc.workers.questions import CHANGES
+from freeda_svc.workers.messages import CHANGES
 from tests.workers.conftest import UNTRIED
 
 BUSY_SECONDS = 8

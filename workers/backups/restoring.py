@@ -32,7 +32,7 @@ def restore_home(settings: Settings, backup: Path, on_progress: Callable[[int, i
         settings: the installation; its home, and its folder of artifacts where that lies elsewhere, are not there or
             empty.
         backup: the folder that `back_up_home` made.
-        on_progress: is told how many files of how many are put back.
+        on_progress: is called with how many files of how many are put back.
 
     Raises:
         InputError: it is no backup, of a later version, or damaged; or there is something in the home already.
@@ -50,7 +50,7 @@ def restore_home(settings: Settings, backup: Path, on_progress: Callable[[int, i
     with folder_placed_whole(settings.home) as aside:
         own = [pair for pair in sums if not pair[0].startswith(f"{ARTIFACTS_NAME}/")]
         artifacts = [pair for pair in sums if pair[0].startswith(f"{ARTIFACTS_NAME}/")]
-        # The settings file tells where artifacts belong, so it comes first.
+        # The settings file says where artifacts belong, so it comes first.
         own.sort(key=lambda pair: pair[0] != TOML_NAME)
         _copy(backup, aside, own, lambda done: on_progress(done, len(sums)))
         _check_database(aside / DATABASE_NAME, backup)

@@ -83,7 +83,7 @@ def back_up_home(settings: Settings, place: Path, on_progress: Callable[[int, in
     Args:
         settings: the installation.
         place: the folder to make; not there, or empty.
-        on_progress: is told how many files of how many are copied.
+        on_progress: is called with how many files of how many are copied.
 
     Raises:
         NotFoundError: there is nothing in the home yet.

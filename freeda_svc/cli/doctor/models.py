@@ -160,7 +160,7 @@ def _try_device(settings: Settings) -> Iterator[Finding]:
     computing = choose_computing(settings.device, settings.precision)
     for tried in try_parts(settings):
         if tried.part in {"models", "device"} and not tried.works:
-            yield wrong("device", tried.told, "see whether driver, torch and memory fit, or set another device")
+            yield wrong("device", tried.message, "see whether driver, torch and memory fit, or set another device")
             return
     memory = ""
     if computing.device.startswith("cuda"):

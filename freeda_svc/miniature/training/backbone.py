@@ -1,7 +1,7 @@
-"""The miniature dense backbone: a DINOv2 model whose patches tell the world's nouns apart, three of them unseen.
+"""The miniature dense backbone: a DINOv2 model whose patches separate the world's nouns, three of them unseen.
 
 The real backbone learns without labels from 142 million images. At this size that fails, so this one is trained
-to name each patch, but it is never told of three nouns: their patches take no part in the naming loss.
+to name each patch, but three nouns are left out: their patches take no part in the naming loss.
 Extending the vocabulary by one of them is therefore an honest test.
 """
 

@@ -112,7 +112,7 @@ def train(folder: Path, autoencoder: AutoencoderTiny, tokenizer: CLIPTokenizer, 
     """Train on easy scenes and their captions; one caption in ten is left out, for guidance.
 
     Args:
-        folder: where the checkpoint lies.
+        folder: of the checkpoint.
         autoencoder: trained, with its ``scaling_factor`` set to one over the latents' standard deviation.
         tokenizer: the shared word tokenizer.
         steps: how many batches of 16.
