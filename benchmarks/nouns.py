@@ -29,8 +29,9 @@ def _report(counts: Counter[str], captions: int, without: int) -> str:
     introduction = f"""\
 # The nouns of COCO Captions val2017
 
-Written by `python -m benchmarks nouns`. Compounds and their heads are counted separately; nouns that name nothing visible are left
-out (`freeda_svc/captions/invisible_nouns.txt`). `freeda captions nouns FILE` counts those of any file.
+Written by `python -m benchmarks nouns`. Compounds and their heads are counted separately; nouns that name
+nothing visible are left out (`freeda_svc/captions/invisible_nouns.txt`). `freeda captions nouns FILE` counts those of
+any file.
 
 {captions} different captions, {without} of them without a noun, {len(counts)} different nouns. The {MOST_FREQUENT} most
 frequent, by the number of captions that mention them:

@@ -181,12 +181,12 @@ class _Generation:
 @contextmanager
 def _no_kernels() -> Any:  # noqa: ANN401
     """Let denominators be computed, as on devices whose kernels do not tell them."""
-    kernels = dict(fused._KERNELS)  # noqa: SLF001
-    fused._KERNELS.clear()  # noqa: SLF001
+    kernels = dict(fused.KERNELS)
+    fused.KERNELS.clear()
     try:
         yield
     finally:
-        fused._KERNELS.update(kernels)  # noqa: SLF001
+        fused.KERNELS.update(kernels)
 
 
 def _measured(kind: Callable[[], _Joint | _SingleStream]) -> list[Result]:

@@ -13,7 +13,7 @@ from torch.nn import functional
 from freeda_svc.diffusion.columns import TokenColumns
 from freeda_svc.errors import InputError
 
-_BYTES_AT_ONCE = 16 * 2**20  # of scores in float32: a few heads of the largest layers
+BYTES_AT_ONCE = 16 * 2**20  # of scores in float32: a few heads of the largest layers
 _FLOAT32_BYTES = 4
 
 
@@ -77,7 +77,7 @@ class AttentionRecorder:
         size = self._sizes[positions]
         if size not in self._sums:
             self._sums[size] = torch.zeros(images, positions, max(self._counts), device=query.device)
-        group = max(1, _BYTES_AT_ONCE // (images * positions * key.shape[-1] * _FLOAT32_BYTES))
+        group = max(1, BYTES_AT_ONCE // (images * positions * key.shape[-1] * _FLOAT32_BYTES))
         for start in range(0, heads, group):
             scores = query[:, start : start + group].float() @ key[:, start : start + group]
             scores -= scores.amax(dim=-1, keepdim=True)

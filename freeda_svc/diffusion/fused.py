@@ -29,7 +29,7 @@ def attention_with_sums(
         The output, (batch, heads, positions, d), and the logarithms of the denominators, (batch, heads, positions)
         float32; None where no such kernel does this.
     """
-    kernel = _KERNELS.get(query.device.type)
+    kernel = KERNELS.get(query.device.type)
     if kernel is None or key.shape[1] != query.shape[1] or query.shape[-1] != value.shape[-1]:
         return None
     try:
@@ -92,4 +92,4 @@ def _of_cuda(
     return output, sums
 
 
-_KERNELS: dict[str, _Kernel] = {"cpu": _of_processor, "cuda": _of_cuda}
+KERNELS: dict[str, _Kernel] = {"cpu": _of_processor, "cuda": _of_cuda}

@@ -26,7 +26,7 @@ FROZEN_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class _Lease:
+class RunningLease:
     """A lease as it stands in the database."""
 
     item_id: int
@@ -45,7 +45,7 @@ class LeaseWatch:
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._clock = clock
-        self._seen: dict[_Lease, float] = {}
+        self._seen: dict[RunningLease, float] = {}
         self._looked = clock()
 
     def put_back_silent_items(self) -> int:
@@ -59,7 +59,7 @@ class LeaseWatch:
             self._seen.clear()
         self._looked = moment
         try:
-            leases = _leases(self._settings)
+            leases = running_leases(self._settings)
         except UnavailableError:
             self._seen.clear()
             raise
@@ -68,18 +68,19 @@ class LeaseWatch:
         return sum(_put_back(self._settings, lease) for lease in silent)
 
 
-def _leases(settings: Settings) -> list[_Lease]:
+def running_leases(settings: Settings) -> list[RunningLease]:
+    """Read the leases of all items that are running."""
     query = select(WorkItem.id, WorkItem.attempts, WorkItem.lease_until, WorkItem.updated_at)
     with reading(settings) as session:
         rows = session.execute(query.where(WorkItem.state == ItemState.RUNNING)).all()
     return [
-        _Lease(item_id, attempt, until, (until - renewed).total_seconds())
+        RunningLease(item_id, attempt, until, (until - renewed).total_seconds())
         for item_id, attempt, until, renewed in rows
         if until is not None
     ]
 
 
-def _put_back(settings: Settings, lease: _Lease) -> bool:
+def _put_back(settings: Settings, lease: RunningLease) -> bool:
     with writing(settings) as session:
         item = session.get(WorkItem, lease.item_id, with_for_update=True)
         if item is None or item.state != ItemState.RUNNING:

@@ -81,13 +81,13 @@ def prune_jobs(settings: Settings, older_than: timedelta, dry_run: bool = True, 
     jobs = _named_jobs(settings, only) if only else _ended_before(settings, now() - older_than)
     inputs = _inputs_of_jobs(settings, jobs)
     if not dry_run:
-        jobs = tuple(job for job in jobs if _remove_rows(settings, job))
+        jobs = tuple(job for job in jobs if remove_rows(settings, job))
     chosen = frozenset(job.id for job in jobs)
     # Rows go first: files without rows are found the next time, rows without files would be broken jobs.
     folders = [results_of_job(settings, job.id) for job in jobs]
     of_jobs = [file for folder in folders for file in _files(folder)]
     ended = {name: job.ended_at for job in jobs for name in inputs[job.id]}
-    unused = _unused_inputs(settings, ended, without=chosen, only_named=bool(only))
+    unused = unused_inputs(settings, ended, without=chosen, only_named=bool(only))
     files = {*of_jobs, *unused, *([] if only else _begun_files(settings))}
     sizes = {file: size for file in files if (size := _size(file)) is not None}
     if not dry_run:
@@ -102,7 +102,7 @@ def prune_jobs(settings: Settings, older_than: timedelta, dry_run: bool = True, 
     return Pruned(jobs, len(sizes), sum(sizes.values()))
 
 
-def _remove_rows(settings: Settings, job: PrunedJob) -> bool:
+def remove_rows(settings: Settings, job: PrunedJob) -> bool:
     """Remove a job as it was seen; False, and nothing removed, when it has gone on or is gone."""
     is_as_seen = (Job.id == job.id) & (Job.updated_at == job.ended_at) & _has_ended()
     with writing(settings) as session:
@@ -163,7 +163,7 @@ def _inputs_of_jobs(settings: Settings, jobs: Sequence[PrunedJob]) -> dict[str, 
     return found
 
 
-def _unused_inputs(
+def unused_inputs(
     settings: Settings, ended: Mapping[str, datetime], *, without: frozenset[str], only_named: bool
 ) -> dict[Path, float]:
     """Copied inputs that no job uses, other than those that are being removed, with when they were written.

@@ -47,7 +47,7 @@ def choose_computing(device: str, precision: str) -> Computing:
     if precision == "auto":
         chosen = "float32" if device == "cpu" else _half(device)
     if device != "cpu" or precision != "auto":
-        _check(device, chosen)
+        check_device(device, chosen)
     return Computing(device=device, generator=chosen, encoders="float32" if precision == "auto" else precision)
 
 
@@ -79,7 +79,12 @@ def _half(device: str) -> str:
     return "float16"
 
 
-def _check(device: str, precision: str) -> None:
+def check_device(device: str, precision: str) -> None:
+    """Multiply two numbers on a device.
+
+    Raises:
+        InputError: it cannot be used in this precision.
+    """
     import torch  # noqa: PLC0415
 
     try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 VALUES_KEPT = 128_000_000
 """How many values of prototypes are kept from one image to the next, 512 MB: those of 365 texts in the paper's size."""
 
-_SIMILARITIES_AT_ONCE = 8_000_000
+SIMILARITIES_AT_ONCE = 8_000_000
 
 
 class TextPrototypes:
@@ -134,6 +134,6 @@ def _retrieval(parameters: SegmentationParameters) -> Retrieval:
 
 def _largest(features: torch.Tensor, directions: torch.Tensor) -> torch.Tensor:
     """Return the (M,) largest cosine of each of (M, D) features with (K, D) prototypes; both are normalised."""
-    at_once = max(1, _SIMILARITIES_AT_ONCE // len(directions))
+    at_once = max(1, SIMILARITIES_AT_ONCE // len(directions))
     starts = range(0, max(1, len(features)), at_once)
     return torch.cat([(features[start : start + at_once] @ directions.T).amax(dim=1) for start in starts])

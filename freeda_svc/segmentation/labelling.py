@@ -16,13 +16,13 @@ from freeda_svc.segmentation.intersections import MergedRegions
 PIXELS_AT_ONCE = 500_000
 """How many pixels of the image are labelled at once."""
 
-_COMPARED_AT_ONCE = 400_000
+COMPARED_AT_ONCE = 400_000
 """How many scores of each corner are compared at once, few enough to stay in a processor's cache."""
 
 _CANDIDATES_AT_ONCE = 2_000_000
 """How many scores of each corner are in memory at once while the best is searched."""
 
-_LARGEST_KEY = 2**62
+LARGEST_KEY = 2**62
 
 Band = tuple[slice, torch.Tensor, torch.Tensor, torch.Tensor]
 """Rows of an image; (rows, W) int64, the best category of each pixel; (rows, W) float32, its score; and (N,) float32,
@@ -97,7 +97,7 @@ def _label(regions: MergedRegions, down: _Axis, across: _Axis) -> tuple[torch.Te
     best, leader = table.max(dim=1)
     cell = down.cell[:, None] * len(across.lower) + across.cell
     labels, scores = leader[corners[0]][cell], best[corners[0]][cell]
-    for cells, candidates in _contested(table, leader, corners):
+    for cells, candidates in contested(table, leader, corners):
         slot = torch.full((corners.shape[1],), -1)
         slot[cells] = torch.arange(len(cells))
         rows, columns = (slot[cell] >= 0).nonzero(as_tuple=True)
@@ -137,7 +137,7 @@ def _scores_of_corners(regions: MergedRegions, down: _Axis, across: _Axis) -> tu
     return table, (read.cumsum(dim=0) - 1)[corners]
 
 
-def _contested(
+def contested(
     table: torch.Tensor, leader: torch.Tensor, corners: torch.Tensor
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Find the cells in which regions meet and the categories that can lead there.
@@ -176,7 +176,7 @@ def _list_candidates(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return how many candidates each of the (4, T) meetings has, (T,), and all of them one after the other."""
     counts, listed = [], []
-    at_once = max(1, _COMPARED_AT_ONCE // table.shape[1])
+    at_once = max(1, COMPARED_AT_ONCE // table.shape[1])
     for first in range(0, meetings.shape[1], at_once):
         part = meetings[:, first : first + at_once]
         possible = _candidates(table[part], leader[part])
@@ -188,7 +188,7 @@ def _list_candidates(
 def _distinct_meetings(corners: torch.Tensor, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the (4, T) different sets of corners, and the set of each of the (4, cells) corners given."""
     ordered = corners.sort(dim=0).values
-    if rows**4 > _LARGEST_KEY:
+    if rows**4 > LARGEST_KEY:
         return ordered, torch.arange(corners.shape[1])
     keys = ((ordered[0] * rows + ordered[1]) * rows + ordered[2]) * rows + ordered[3]
     distinct, met = torch.unique(keys, return_inverse=True)

@@ -13,7 +13,7 @@ from freeda_svc.errors import InputError, NotFoundError
 PROTOTYPES_A_NOUN = 512
 """A noun with more prototypes is represented by this many of them, so that the time is bounded by the nouns."""
 
-_READ_AT_ONCE = 4096
+READ_AT_ONCE = 4096
 _ATTEMPTS = 3
 
 Vector = npt.NDArray[np.float32]
@@ -99,7 +99,7 @@ class KeptNounCentres:
             ids = self._store.select(Selection(noun=noun, outlier=False))
             # Ids follow from hashes, so that the first in their order are an arbitrary sample, and always the same.
             waiting[noun] = len(ids), sorted(ids)[:PROTOTYPES_A_NOUN]
-            if sum(len(some) for _, some in waiting.values()) >= _READ_AT_ONCE:
+            if sum(len(some) for _, some in waiting.values()) >= READ_AT_ONCE:
                 yield from self._read_means(waiting)
                 waiting = {}
         yield from self._read_means(waiting)

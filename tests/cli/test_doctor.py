@@ -170,7 +170,7 @@ def test_a_home_that_cannot_be(tmp_path: Path) -> None:
 def test_a_home_on_a_network_is_pointed_out(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mounts = tmp_path / "mounts"
     mounts.write_text(f"/dev/sda1 / ext4 rw 0 0\nserver:/x {tmp_path} nfs4 rw 0 0\n")
-    monkeypatch.setattr(places, "_MOUNTS", mounts)
+    monkeypatch.setattr(places, "MOUNTS", mounts)
     first, second = _look(places.look_at_home, load_settings())
     assert (first.verdict, second.verdict) == (Verdict.OK, Verdict.NOTE)
     assert "nfs4" in second.found
@@ -225,7 +225,7 @@ def test_servers_that_do_not_answer_are_told_without_passwords(home: Path) -> No
 
 @pytest.mark.parametrize(("seconds", "verdict"), [(0, "ok"), (-90, "wrong"), (90, "wrong")])
 def test_clocks_that_disagree(home: Path, monkeypatch: pytest.MonkeyPatch, seconds: int, verdict: str) -> None:
-    monkeypatch.setattr(services, "_time_of_broker", lambda _: datetime.now(UTC) + timedelta(seconds=seconds))
+    monkeypatch.setattr(services, "time_of_broker", lambda _: datetime.now(UTC) + timedelta(seconds=seconds))
     [found] = _look(services.look_at_clock, load_settings(broker_url="redis://127.0.0.1:1/0"))
     assert found.verdict.value == verdict
     if seconds:

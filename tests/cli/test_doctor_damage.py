@@ -118,7 +118,7 @@ def test_a_home_that_cannot_be_written_is_told_once(
 ) -> None:
     freeda("ingest", inputs / "captions.txt")
     reasons = {home: "its file system is mounted read-only"}
-    monkeypatch.setattr(places, "_unwritable", lambda place: reasons.get(place, ""))
+    monkeypatch.setattr(places, "why_unwritable", lambda place: reasons.get(place, ""))
     found = freeda("doctor", "--json").json["findings"]
     told = [(finding["part"], finding["found"]) for finding in found if finding["verdict"] == "wrong"]
     assert told == [("home", f"{home} cannot be written: its file system is mounted read-only")]

@@ -345,6 +345,6 @@ def test_with_a_server_the_command_moves_banks_itself(
     assert (ran.code, ran.err.count("\n")) == (1, 1)
     assert "leave out --no-wait" in ran.err
     moved: list[object] = []
-    monkeypatch.setattr(moving_commands, "_do_here", lambda _settings, move, **_named: moved.append(move))
+    monkeypatch.setattr(moving_commands, "move_here", lambda _settings, move, **_named: moved.append(move))
     freeda("bank", "export", tmp_path / "a")
     assert len(moved) == 1

@@ -45,15 +45,17 @@ def test_denominators_are_those_of_the_softmax(name: str, keys: int, dtype: torc
 def test_a_kernel_that_gives_something_else_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     query, key, value = tensors(9)
 
+    of_processor = fused.KERNELS["cpu"]
+
     def in_base_2(*given: Any) -> tuple[torch.Tensor, torch.Tensor]:  # noqa: ANN401
-        output, sums = fused._of_processor(*given)
+        output, sums = of_processor(*given)
         return output, sums / torch.log(torch.tensor(2.0))
 
     def refusing(*given: Any) -> tuple[torch.Tensor, torch.Tensor]:  # noqa: ANN401
         raise RuntimeError("no such kernel")
 
     for kernel in (in_base_2, refusing):
-        monkeypatch.setattr(fused, "_KERNELS", {"cpu": kernel})
+        monkeypatch.setattr(fused, "KERNELS", {"cpu": kernel})
         assert fused.attention_with_sums(query, key, value, None, 0.25) is None
     monkeypatch.undo()
     assert fused.attention_with_sums(query, key, value, None, 0.25) is not None

@@ -141,7 +141,7 @@ def test_a_batch_of_many_scores_is_attributed_in_parts(
 ) -> None:
     generator = Generator(request.getfixturevalue(kind), Settings())
     [whole] = generator.generate(CAPTIONS[:1], MENTIONED[:1])
-    monkeypatch.setattr("freeda_svc.diffusion.attribution._BYTES_AT_ONCE", 1)
+    monkeypatch.setattr("freeda_svc.diffusion.attribution.BYTES_AT_ONCE", 1)
     [parts] = generator.generate(CAPTIONS[:1], MENTIONED[:1])
     np.testing.assert_allclose(parts.attributions, whole.attributions, atol=1e-6)
 

@@ -28,7 +28,7 @@ def settings_of(kind: Kind, *, guided: bool, **others: object) -> Settings:
 @pytest.mark.parametrize("images", [1, 4])
 def test_attributions_are_eq_1(kind: Kind, guided: bool, images: int, monkeypatch: pytest.MonkeyPatch) -> None:
     if images == 1:  # as on a device without such kernels
-        monkeypatch.setattr(fused, "_KERNELS", {})
+        monkeypatch.setattr(fused, "KERNELS", {})
     pipeline = tiny_pipeline(kind.maker)
     settings = settings_of(kind, guided=guided)
     generated = Generator(pipeline, settings).generate(CAPTIONS[:images], MENTIONED[:images])
@@ -73,9 +73,9 @@ def test_scores_are_computed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
         kind = next(kind for kind in KINDS if kind.maker == maker)
         generator = Generator(tiny_pipeline(maker), settings_of(kind, guided=True))
         [whole] = generator.generate(CAPTIONS[:1], MENTIONED[:1])
-        for kernels in ({}, fused._KERNELS):
+        for kernels in ({}, fused.KERNELS):
             with monkeypatch.context() as patch:
-                patch.setattr(fused, "_KERNELS", kernels)
+                patch.setattr(fused, "KERNELS", kernels)
                 patch.setattr("freeda_svc.diffusion.token_attention._BYTES_AT_ONCE", 5_000 if kernels else 50_000)
                 [parts] = generator.generate(CAPTIONS[:1], MENTIONED[:1])
             np.testing.assert_allclose(parts.attributions, whole.attributions, atol=1e-6)

@@ -91,14 +91,14 @@ def test_a_lease_renewed_while_it_is_put_back_holds(
     clock.seconds = LEASE
     from freeda_svc.jobs import leases  # noqa: PLC0415
 
-    seen = leases._leases
+    seen = leases.running_leases
 
     def renewed_at_once(settings: Settings) -> object:
         found = seen(settings)
         renew_lease(leased, claim)
         return found
 
-    monkeypatch.setattr(leases, "_leases", renewed_at_once)
+    monkeypatch.setattr(leases, "running_leases", renewed_at_once)
     assert watch.put_back_silent_items() == 0
     assert finish_item(leased, claim, {})
 
@@ -149,7 +149,7 @@ def test_while_the_database_is_away_nobody_falls_silent(
 
     clock.seconds = LEASE - 1
     with monkeypatch.context() as patch:
-        patch.setattr("freeda_svc.jobs.leases._leases", fail)
+        patch.setattr("freeda_svc.jobs.leases.running_leases", fail)
         with pytest.raises(UnavailableError):
             watch.put_back_silent_items()
     clock.seconds = LEASE + 1

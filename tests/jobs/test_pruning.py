@@ -187,13 +187,13 @@ def test_a_job_that_is_tried_again_meanwhile_stays_with_all_it_has(
     fail_item(settings, second, "broken", final=True)
     _age(settings, job_id)
     inputs = settings.artifacts_folder / "inputs"
-    remove = pruning._remove_rows
+    remove = pruning.remove_rows
 
     def retried_an_instant_before(given: Settings, job: PrunedJob) -> bool:
         retry_failed_items(settings, job_id, dispatcher=outbox)
         return remove(given, job)
 
-    monkeypatch.setattr(pruning, "_remove_rows", retried_an_instant_before)
+    monkeypatch.setattr(pruning, "remove_rows", retried_an_instant_before)
     pruned = prune_jobs(settings, WEEK, dry_run=False)
     assert (pruned.jobs, pruned.files) == ((), 0)
     assert (folder / "mask.png").is_file()
@@ -207,14 +207,14 @@ def test_an_image_that_is_just_submitted_again_keeps_its_copy(
     image = image_file("a.png", 1)
     old = segment(image)
     _age(settings, old)
-    look = pruning._unused_inputs
+    look = pruning.unused_inputs
 
     def submitted_an_instant_later(*given: Any, **named: Any) -> dict[Path, float]:  # noqa: ANN401 - as it is
         found = look(*given, **named)
         keep_image(settings, image, settings.input_rules)
         return found
 
-    monkeypatch.setattr(pruning, "_unused_inputs", submitted_an_instant_later)
+    monkeypatch.setattr(pruning, "unused_inputs", submitted_an_instant_later)
     pruned = prune_jobs(settings, WEEK, dry_run=False)
     assert [job.id for job in pruned.jobs] == [old]
     [kept] = (settings.artifacts_folder / "inputs").iterdir()

@@ -248,7 +248,7 @@ def test_device_and_precision_follow_from_what_is_there(
     monkeypatch.setattr("torch.cuda.is_available", lambda: cuda)
     monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda: bfloat16)
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: mps)
-    monkeypatch.setattr(precision, "_check", lambda *_: None)
+    monkeypatch.setattr(precision, "check_device", lambda *_: None)
     chosen = precision.choose_computing("auto", "auto")
     assert (chosen.device, chosen.generator, chosen.encoders) == (device, generator, "float32")
     named = precision.choose_computing("auto", "float16")

@@ -60,7 +60,7 @@ def features() -> torch.Tensor:
 @pytest.mark.parametrize("kept", [0, 10**9])
 def test_similarities_are_aggregated_as_asked(way: str, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aggregation, "VALUES_KEPT", kept)
-    monkeypatch.setattr(aggregation, "_SIMILARITIES_AT_ONCE", 20)
+    monkeypatch.setattr(aggregation, "SIMILARITIES_AT_ONCE", 20)
     shelf = Shelf()
     compare = TextPrototypes(shelf, SimpleNamespace()).comparison(TEXTS, parameters(way), 1)
     found = compare(features())

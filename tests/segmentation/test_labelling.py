@@ -98,7 +98,7 @@ def test_bands_do_not_change_the_result(
     regions = regions_of(5, (31, 40), 12)
     whole = labelled(regions, size)
     monkeypatch.setattr(labelling, "PIXELS_AT_ONCE", pixels)
-    monkeypatch.setattr(labelling, "_COMPARED_AT_ONCE", pixels)
+    monkeypatch.setattr(labelling, "COMPARED_AT_ONCE", pixels)
     for one, other in zip(labelled(regions, size, scores), whole, strict=True):
         assert torch.equal(one, other)
 
@@ -106,7 +106,7 @@ def test_bands_do_not_change_the_result(
 def test_more_different_neighbours_than_a_key_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     regions = regions_of(6, (31, 40), 12)
     whole = labelled(regions, (60, 45))
-    monkeypatch.setattr(labelling, "_LARGEST_KEY", 1)
+    monkeypatch.setattr(labelling, "LARGEST_KEY", 1)
     for one, other in zip(labelled(regions, (60, 45)), whole, strict=True):
         assert torch.equal(one, other)
 
@@ -120,7 +120,7 @@ def test_highest_scores_are_those_of_all_pixels_before_resizing() -> None:
 def test_few_scores_are_resized(monkeypatch: pytest.MonkeyPatch) -> None:
     regions = regions_of(9, (60, 60), 200, alone=0.0)
     compared = 0
-    contested = labelling._contested
+    contested = labelling.contested
 
     def counting(*given: torch.Tensor) -> object:
         nonlocal compared
@@ -128,6 +128,6 @@ def test_few_scores_are_resized(monkeypatch: pytest.MonkeyPatch) -> None:
             compared += candidates.numel()
             yield cells, candidates
 
-    monkeypatch.setattr(labelling, "_contested", counting)
+    monkeypatch.setattr(labelling, "contested", counting)
     labelled(regions, (120, 120))
     assert 0 < compared < 200 * 60 * 60 / 5

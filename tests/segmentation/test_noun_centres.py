@@ -114,7 +114,7 @@ def test_of_a_frequent_noun_some_prototypes_are_read_always_the_same(
 
 
 def test_many_nouns_are_read_in_parts(store: QdrantStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(noun_centres, "_READ_AT_ONCE", 4)
+    monkeypatch.setattr(noun_centres, "READ_AT_ONCE", 4)
     store.add([prototype(f"noun {noun}", number, noun) for noun in range(9) for number in range(3)])
     assert means(KeptNounCentres(store)) == {f"noun {noun}": float(noun) for noun in range(9)}
 

@@ -90,9 +90,9 @@ def carry_out(
             raise InputError(
                 "the banks lie on a Qdrant server, and this command moves them itself: leave out --no-wait"
             )
-        return _do_here(settings, move, quiet=quiet)
+        return move_here(settings, move, quiet=quiet)
     if wait and not worker_is_running(settings):
-        return _do_here(settings, move, quiet=quiet)
+        return move_here(settings, move, quiet=quiet)
     job_id = _submit(settings, move, priority)
     if not wait:
         print_json({"job": job_id}) if as_json else click.echo(job_id)
@@ -104,7 +104,7 @@ def carry_out(
     except _ServiceStoppedError:
         cancel_job(settings, job_id)
         click.echo(f"The worker has stopped: job {job_id} is cancelled, and this command goes on itself.", err=True)
-        return _do_here(settings, move, quiet=quiet)
+        return move_here(settings, move, quiet=quiet)
     if job.state == JobState.CANCELLED:
         click.echo(f"Job {job_id} was cancelled; the same command goes on where it was.", err=True)
         context.exit(EXIT_FAILED)
@@ -129,7 +129,8 @@ def _submit(settings: Settings, move: Move, priority: Priority) -> str:
     )
 
 
-def _do_here(settings: Settings, move: Move, *, quiet: bool) -> dict[str, Any]:
+def move_here(settings: Settings, move: Move, *, quiet: bool) -> dict[str, Any]:
+    """Export or import in this process, with progress, and return the result."""
     from freeda_svc.workers import Resources, perform_move  # noqa: PLC0415 - only a command that waits needs it
 
     resources = Resources(settings)

@@ -19,7 +19,7 @@ TOO_LITTLE_BYTES = 200 << 20
 
 _ADVICE = "make it writable for the user who runs freeda (mount options, chown); what is in it stays as it is"
 _ADVICE_NEW = "give another one: --home or FREEDA_HOME"
-_MOUNTS = Path("/proc/self/mounts")
+MOUNTS = Path("/proc/self/mounts")
 _SHARED_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "lustre", "ceph", "glusterfs"})
 
 
@@ -31,7 +31,7 @@ def look_at_home(settings: Settings) -> Iterator[Finding]:
         yield wrong("home", f"{home} cannot be made: {nearest} is no folder", "give another one: --home or FREEDA_HOME")
         return
     for place in (nearest, *_parts(settings)):
-        reason = _unwritable(place)
+        reason = why_unwritable(place)
         if reason:
             yield wrong("home", f"{place} cannot be written: {reason}", _ADVICE if home.exists() else _ADVICE_NEW)
             return
@@ -58,7 +58,7 @@ def _parts(settings: Settings) -> list[Path]:
     return [part for part in parts if part.exists()]
 
 
-def _unwritable(place: Path) -> str:
+def why_unwritable(place: Path) -> str:
     """Why a folder or file cannot be written; empty when it can."""
     if os.access(place, os.W_OK | (os.X_OK if place.is_dir() else 0)):
         return ""
@@ -98,7 +98,7 @@ def nearest_folder(path: Path) -> Path:
 def file_system(path: Path) -> str:
     """What kind of file system a path lies on, as the kernel names it; empty where that is not known."""
     try:
-        lines = _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ""
     mounts = [line.split(" ") for line in lines]

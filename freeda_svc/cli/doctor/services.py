@@ -147,7 +147,7 @@ def look_at_clock(settings: Settings) -> Iterator[Finding]:
     if not settings.embedded_database:
         clocks["database"] = _time_of_database
     if not settings.embedded_broker:
-        clocks["broker"] = _time_of_broker
+        clocks["broker"] = time_of_broker
     if not clocks:
         yield ok("clock", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC; nothing else to compare with")
     for name, read in clocks.items():
@@ -174,7 +174,8 @@ def _time_of_database(settings: Settings) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _time_of_broker(settings: Settings) -> datetime:
+def time_of_broker(settings: Settings) -> datetime:
+    """Ask the broker what time it is."""
     check_broker(settings.broker_url)
     with redis.Redis.from_url(settings.broker_url, socket_timeout=ANSWER_SECONDS) as client:
         seconds, microseconds = cast("tuple[int, int]", client.time())
