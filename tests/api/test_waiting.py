@@ -13,7 +13,7 @@ from freeda_svc.api import waiting
 from freeda_svc.api.waiting import JobChanges, wait_for_end
 from freeda_svc.errors import UnavailableError
 from freeda_svc.settings import Settings, load_settings
-from freeda_svc.workers.changes import ChangeTeller
+from freeda_svc.workers.changes import ChangeNotifier
 from tests.tcp_broker import tcp_broker
 
 JOB, OTHER = "0123456789ab", "ba9876543210"
@@ -72,7 +72,7 @@ def _run(scene: Callable[[], Awaitable[None]]) -> None:
 def test_a_worker_s_change_wakes_those_who_wait_for_the_job(tmp_path: Path) -> None:
     with tcp_broker(tmp_path / "broker") as url:
         settings = load_settings(home=tmp_path / "home", broker_url=url)
-        teller = ChangeTeller(url)
+        notifier = ChangeNotifier(url)
 
         async def scene() -> None:
             async with _listening(JobChanges(settings)) as changes:
@@ -80,13 +80,13 @@ def test_a_worker_s_change_wakes_those_who_wait_for_the_job(tmp_path: Path) -> N
                     assert await _is_woken(other.wait(LONG))  # it listens from now on
                     await first.wait(0)
                     await second.wait(0)
-                    teller.tell(JOB)
+                    notifier.notify(JOB)
                     assert await _is_woken(first.wait(LONG))
                     assert await _is_woken(second.wait(LONG))
                     assert not await _is_woken(other.wait(LONG), 0.2)
 
         _run(scene)
-        teller.close()
+        notifier.close()
 
 
 def test_a_broker_that_comes_back_lets_everybody_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,15 +99,15 @@ def test_a_broker_that_comes_back_lets_everybody_look(tmp_path: Path, monkeypatc
                 assert await _is_woken(watch.wait(LONG))  # nobody announces anything: it looks
                 with tcp_broker(tmp_path / "broker") as url:
                     monkeypatch.setattr(changes, "_settings", load_settings(home=tmp_path, broker_url=url))
-                    teller = ChangeTeller(url)
+                    notifier = ChangeNotifier(url)
                     for _ in range(200):
                         await asyncio.sleep(0.05)
-                        if int(str(teller._client.pubsub_numpat())):  # type: ignore[union-attr]
+                        if int(str(notifier._client.pubsub_numpat())):  # type: ignore[union-attr]
                             break
                     await watch.wait(0)
-                    teller.tell(JOB)
+                    notifier.notify(JOB)
                     assert await _is_woken(watch.wait(LONG))
-                    teller.close()
+                    notifier.close()
 
     _run(scene)
 

@@ -125,7 +125,7 @@ def test_several_results_are_saved_under_names_of_their_own(result: freeda_svc.R
         (["maks"], "there is no format 'maks'"),
         ([], "no format is given"),
         ([3], "one of them is 3"),
-        (["evidence"], "freeda segment --explain"),
+        (["evidence"], "the format .evidence. needs evidence: save what Segmenter"),
     ],
 )
 def test_what_is_no_format_is_refused(result: freeda_svc.Result, tmp_path: Path, formats: object, message: str) -> None:
