@@ -25,7 +25,7 @@ from freeda_svc.lazy_names import names_from
 if TYPE_CHECKING:
     from freeda_svc.batches.bank_age import BankAge, BankVersion
     from freeda_svc.batches.evidence_files import keep_evidence
-    from freeda_svc.batches.images import InputImage, check_image, check_images, distinct_stems, name_images
+    from freeda_svc.batches.images import InputImage, Stems, check_image, check_images, distinct_stems, name_images
     from freeda_svc.batches.inputs import FoundImages, find_images
     from freeda_svc.batches.manifest import ResultsManifest, WrittenImage, digest_of_file, digest_of_request
     from freeda_svc.batches.reports import (
@@ -47,6 +47,7 @@ __all__ = [
     "InputImage",
     "name_images",
     "distinct_stems",
+    "Stems",
     "check_image",
     "check_images",
     "ResultsFolder",
@@ -71,7 +72,14 @@ __getattr__ = names_from(
     {
         "freeda_svc.batches.bank_age": ("BankAge", "BankVersion"),
         "freeda_svc.batches.evidence_files": ("keep_evidence",),
-        "freeda_svc.batches.images": ("InputImage", "check_image", "check_images", "distinct_stems", "name_images"),
+        "freeda_svc.batches.images": (
+            "InputImage",
+            "Stems",
+            "check_image",
+            "check_images",
+            "distinct_stems",
+            "name_images",
+        ),
         "freeda_svc.batches.inputs": ("FoundImages", "find_images"),
         "freeda_svc.batches.manifest": ("ResultsManifest", "WrittenImage", "digest_of_file", "digest_of_request"),
         "freeda_svc.batches.reports": (

@@ -53,17 +53,26 @@ def distinct_stems(names: Sequence[str], reserved: Iterable[str] = RESERVED_STEM
     >>> distinct_stems(["a.jpg", "a.png", "A.png", "b/a.png", "a.evidence.png"])
     ['a', 'a-2', 'A-3', 'b/a', 'a.evidence-2']
     """
-    taken = {stem.casefold() for stem in reserved}
-    stems = []
-    for name in names:
+    stems = Stems(reserved)
+    return [stems.take(name) for name in names]
+
+
+class Stems:
+    """Gives files stems of their own, one after the other, as ``distinct_stems`` does."""
+
+    def __init__(self, reserved: Iterable[str] = RESERVED_STEMS) -> None:
+        """Take the stems that no file gets."""
+        self._taken = {stem.casefold() for stem in reserved}
+
+    def take(self, name: str) -> str:
+        """Return the stem of the next file, whose name may have folders."""
         stem = _fitting(PurePosixPath(name).with_suffix("")).as_posix()
         candidate, number = stem, 1
-        while candidate.casefold() in taken or candidate.casefold().endswith(RESERVED_ENDING):
+        while candidate.casefold() in self._taken or candidate.casefold().endswith(RESERVED_ENDING):
             number += 1
             candidate = f"{stem}-{number}"
-        taken.add(candidate.casefold())
-        stems.append(candidate)
-    return stems
+        self._taken.add(candidate.casefold())
+        return candidate
 
 
 def _fitting(stem: PurePosixPath) -> PurePosixPath:

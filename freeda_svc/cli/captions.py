@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 import click
 
+from freeda_svc.batching import batched
 from freeda_svc.captions import Caption, CaptionSpool, CaptionTally, NounParser
 from freeda_svc.cli.caption_files import caption_file_options, captions_of
 from freeda_svc.cli.console import print_json, print_table, track
@@ -26,12 +26,12 @@ class NounCounts:
     def add(self, given: Iterable[Caption]) -> Iterator[int]:
         """Count the nouns of captions, giving now and then how many captions are done."""
         parser = NounParser()
-        rest, done = iter(given), 0
-        while texts := [caption.text for caption in islice(rest, CAPTIONS_AT_ONCE)]:
-            for found in parser.parse(texts):
+        done = 0
+        for some in batched(given, CAPTIONS_AT_ONCE):
+            for found in parser.parse([caption.text for caption in some]):
                 self.captions_with.update(noun.text for noun in found)
                 self.captions_without += not found
-            done += len(texts)
+            done += len(some)
             yield done
 
 

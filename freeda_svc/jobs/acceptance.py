@@ -8,12 +8,12 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Mapping
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
+from freeda_svc.batching import batched
 from freeda_svc.counts import counted
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.jobs.database import reading, writing
@@ -152,9 +152,8 @@ def _write(settings: Settings, job: Job, inputs: Iterable[dict[str, Any]]) -> No
         session.add(job)
         session.flush()
         shared = {"job_id": job.id, "kind": job.kind, "priority": job.priority, "state": ItemState.QUEUED}
-        numbered = enumerate(inputs, start=1)
         count = 0
-        while part := list(islice(numbered, ROWS_AT_ONCE)):
+        for part in batched(enumerate(inputs, start=1), ROWS_AT_ONCE):
             session.execute(insert(WorkItem), [{**shared, "number": number, "input": given} for number, given in part])
             count += len(part)
         record_event(session, job.id, EventKind.SUBMITTED, f"{counted(count, 'item')} from {job.source}")

@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from freeda_svc.batches import InputImage, check_images, name_images
+from freeda_svc.batching import batched
 from freeda_svc.captions import Caption, CaptionSpool, CaptionTally
 from freeda_svc.errors import InputError
 from freeda_svc.jobs.acceptance import accept_job, check_key, new_job, request_digest
@@ -77,9 +77,8 @@ def submit_ingest(
 
 
 def _caption_items(captions: Iterable[Caption], size: int) -> Iterator[dict[str, Any]]:
-    rest = iter(captions)
-    while part := [caption.text for caption in islice(rest, size)]:
-        yield {"captions": part}
+    for part in batched(captions, size):
+        yield {"captions": [caption.text for caption in part]}
 
 
 def submit_exemplars(
@@ -124,10 +123,7 @@ def submit_exemplars(
     prepare_home(settings)
     rules = settings.input_rules.anywhere() if uploaded else settings.input_rules
     kept = [keep_exemplar(settings, exemplar, rules) for exemplar in checked]
-    rest = iter(kept)
-    inputs: list[dict[str, Any]] = []
-    while part := list(islice(rest, EXEMPLARS_PER_ITEM)):
-        inputs.append({"exemplars": part})
+    inputs = [{"exemplars": list(part)} for part in batched(kept, EXEMPLARS_PER_ITEM)]
     parameters = {BANK: chosen, "exemplars": len(checked), "left_out": dict(left_out())}
     job = new_job(
         settings, pack.fingerprint, JobKind.EXEMPLARS, source=source, parameters=parameters, priority=priority

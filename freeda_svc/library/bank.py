@@ -5,15 +5,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 from weakref import finalize
 
 from freeda_svc.bank import BankStats, PrototypeStore, Selection
 from freeda_svc.bank.curation import CurationReport, CurationRule, apply_curation, assess, uncurate
 from freeda_svc.bank.store import pack_if_worth_it
+from freeda_svc.batching import batched
 from freeda_svc.captions import Caption, CaptionTally, NounParser
 from freeda_svc.errors import InputError
 from freeda_svc.images import DrawnOn
@@ -26,8 +26,6 @@ from freeda_svc.prototypes.record import GENERATED, ORIGINS
 
 if TYPE_CHECKING:
     from freeda_svc.prototypes.builder import BuildResult, PrototypeBuilder
-
-Item = TypeVar("Item")
 
 _CAPTIONS_AT_ONCE = 256
 _NEAREST = 10
@@ -151,7 +149,7 @@ class Bank:
         pack, known, generated, outside = self._pack, 0, 0, 0
         nouns: Counter[str] = Counter()
         with progress_bar("captions", total, "caption", shown=progress) as advance:
-            for some in _batches(found, _CAPTIONS_AT_ONCE):
+            for some in batched(found, _CAPTIONS_AT_ONCE):
                 captions_left = []
                 for caption, mentioned in zip(some, self._nouns_of(some), strict=True):
                     if not mentioned:
@@ -161,7 +159,7 @@ class Bank:
                     else:
                         captions_left.append(caption)
                 advance(len(some) - len(captions_left))
-                for batch in _batches(captions_left, pack.parameters.generation.batch_size):
+                for batch in batched(captions_left, pack.parameters.generation.batch_size):
                     built = self._builder.build(batch, artifacts=self._opened.artifacts)
                     nouns += self._add(built)
                     generated, outside = generated + built.images, outside + built.outside
@@ -351,12 +349,6 @@ class Bank:
         before = Counter({noun: self.store.count(Selection(noun=noun)) for noun in nouns})
         self.store.add(built.prototypes)
         return Counter({noun: self.store.count(Selection(noun=noun)) for noun in nouns}) - before
-
-
-def _batches(items: Iterable[Item], size: int) -> Iterator[tuple[Item, ...]]:
-    left = iter(items)
-    while batch := tuple(islice(left, size)):
-        yield batch
 
 
 def _selection(word: str | None, origin: str | None) -> Selection:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from freeda_svc.batches import keep_evidence
+from freeda_svc.batches import Stems, keep_evidence
 from freeda_svc.errors import InputError
 from freeda_svc.library.arguments import described, is_path, read_formats, to_path
 from freeda_svc.outputs import (
@@ -90,7 +90,7 @@ def save_results(
     collections = [name for name in chosen if files_for_all([name])]
     written: list[Path] = []
     pictures: list[Picture] = []
-    stems: set[str] = set()
+    stems = Stems()
     with TemporaryDirectory(prefix="freeda-") as kept:
         for number, result in enumerate(results):
             if not isinstance(getattr(result, "segmentation", None), Segmentation):
@@ -129,7 +129,7 @@ def _check_evidence(result: Savable, formats: Sequence[str]) -> None:
         raise InputError(f"the format {wanted[0]!r} needs evidence: save what Segmenter.explain(result) returns")
 
 
-def _keep(result: Savable, place: Path, stems: set[str]) -> Picture:
+def _keep(result: Savable, place: Path, stems: Stems) -> Picture:
     """Write what formats are made of to a folder."""
     colours = palette(len(result.segmentation.categories))
     keep_result(place, result.segmentation, colours)
@@ -145,14 +145,7 @@ def _keep(result: Savable, place: Path, stems: set[str]) -> Picture:
         )
     image = place / "image.png"
     Image.fromarray(result.image).save(image, compress_level=1)
-    path = Path(result.name)
-    wanted = stem = path.with_suffix("").as_posix()
-    number = 1
-    while stem.casefold() in stems:
-        number += 1
-        stem = f"{wanted}-{number}"
-    stems.add(stem.casefold())
-    return Picture(stem, path.as_posix(), image, KeptResult(place), colours)
+    return Picture(stems.take(result.name), Path(result.name).as_posix(), image, KeptResult(place), colours)
 
 
 def _check_own(out: Path, collections: Sequence[str], files: Sequence[str]) -> dict[str, list[str]]:

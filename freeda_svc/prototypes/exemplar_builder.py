@@ -2,13 +2,13 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import torch
 from torch.nn import functional
 
+from freeda_svc.batching import batched
 from freeda_svc.diffusion import is_flat
 from freeda_svc.packs import Pack
 from freeda_svc.prototypes.appearance import embed_regions
@@ -61,7 +61,7 @@ class ExemplarBuilder:
         counts: Counter[str] = Counter()
         prototypes: list[Prototype] = []
         done = 0
-        for batch in _batches(exemplars):
+        for batch in batched(exemplars, EXEMPLARS_AT_ONCE):
             prototypes += self._build_batch(batch, job, artifacts, counts)
             done += len(batch)
             if on_images is not None:
@@ -130,9 +130,3 @@ class ExemplarBuilder:
                 )
             )
         return prototypes
-
-
-def _batches(exemplars: Iterable[Exemplar]) -> Iterator[list[Exemplar]]:
-    rest = iter(exemplars)
-    while batch := list(islice(rest, EXEMPLARS_AT_ONCE)):
-        yield batch
