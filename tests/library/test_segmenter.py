@@ -280,7 +280,7 @@ def test_evidence_of_a_folder_is_written_with_the_other_files(
     list(
         segmenter.segment_many([photo], CATEGORIES, out=tmp_path / "out", formats=["mask", "evidence"], progress=False)
     )
-    assert json.loads((tmp_path / "out" / "photo.evidence.json").read_bytes())["names"] == ["boat", "sky", "grass"]
+    assert json.loads((tmp_path / "out" / "photo.evidence.json").read_bytes())["names"] == CATEGORIES
 
 
 def test_a_page_of_evidence_shows_the_thumbnails_of_a_bank_of_the_home(pixels: Pixels, tmp_path: Path) -> None:
