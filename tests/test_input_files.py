@@ -147,7 +147,7 @@ def test_an_address_keeps_its_slashes(tmp_path: Path, monkeypatch: pytest.Monkey
     assert read(Path("https://b.png")) == "strange, but a file"
 
 
-def test_a_file_that_may_not_be_read_is_told(root: Path) -> None:
+def test_a_file_that_may_not_be_read_is_reported(root: Path) -> None:
     if os.geteuid() == 0:
         pytest.skip("root may read everything")
     (root / "deep" / "a.txt").chmod(0)

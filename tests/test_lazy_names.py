@@ -32,7 +32,7 @@ def test_every_name_that_a_room_shows_is_there(room: str) -> None:
         assert find_spec(f"{room}.{name}") is None, name
 
 
-def test_a_name_that_is_not_there_is_told_with_its_room() -> None:
+def test_a_name_that_is_not_there_is_reported_with_its_room() -> None:
     find = names_from("a.room", {"json": ["dumps"]})
     assert callable(find("dumps"))
     with pytest.raises(AttributeError, match=r"module 'a\.room' has no attribute 'loads'"):
@@ -70,7 +70,7 @@ def test_what_is_not_needed_is_not_imported(imported: str, left: set[str]) -> No
     assert ran.stdout.strip() == "[]"
 
 
-def test_a_message_is_told_as_the_command_tells_it_though_its_library_comes_late() -> None:
+def test_a_message_is_reported_as_the_command_tells_it_though_its_library_comes_late() -> None:
     code = (
         "import sys; from freeda_svc.cli.session import configure_command_logs; "
         "from freeda_svc.loggers import logger; log = logger('x'); configure_command_logs(); "

@@ -48,7 +48,7 @@ def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
     assert list(lines(b"\xef\xbb\xbf")) == []
 
 
-def test_an_encoding_that_changes_far_into_a_text_is_told_with_its_line() -> None:
+def test_an_encoding_that_changes_far_into_a_text_is_reported_with_its_line() -> None:
     found = lines(b"a dog\n" * 10_000 + b"a caf\xe9\n")
     assert next(found) == "a dog\n"
     with pytest.raises(InputError, match=r"byte e9 in line 10001"):

@@ -132,7 +132,7 @@ def test_a_list_without_paths_is_refused(photos: Made, content: bytes | None, me
         find_images([], [Path("list.txt")])
 
 
-def test_what_cannot_be_used_is_told_and_the_rest_goes_on(photos: Made) -> None:
+def test_what_cannot_be_used_is_reported_and_the_rest_goes_on(photos: Made) -> None:
     root = photos("a.png", "deep/folder/b.png")
     (root / "text.png").write_text("a sentence")
     (root / os.fsdecode(b"\xff.png")).touch()  # a file, so the list is right about it

@@ -39,7 +39,9 @@ def test_what_was_written_is_known_again(out: Path) -> None:
         ("a/x", "image", "request", {**FILES, "overlay": "a/x.overlay.png"}),
     ],
 )
-def test_something_else_is_not(out: Path, stem: str, image: str, request_digest: str, files: dict[str, str]) -> None:
+def test_files_of_another_image_or_request_do_not_count(
+    out: Path, stem: str, image: str, request_digest: str, files: dict[str, str]
+) -> None:
     assert not ResultsManifest(out).holds(stem, image, request_digest, files)
 
 

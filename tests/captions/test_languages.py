@@ -35,7 +35,7 @@ SHARED = Path(os.environ.get("FREEDA_SHARED", Path(__file__).resolve().parents[3
         *("一只狗在海滩上", "砂浜の犬", "개", "Собака на пляже", "كلب على الشاطئ", "σκύλος", "Bir köpek", "कुत्ता"),
     ],
 )
-def test_captions_in_other_languages_are_told(text: str) -> None:
+def test_captions_in_other_languages_are_recognised(text: str) -> None:
     caption = make_caption(text)
     assert caption is not None
     assert looks_foreign(caption.text)

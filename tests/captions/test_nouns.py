@@ -171,7 +171,7 @@ def test_parsing_forgets_words_it_has_seen(parser: NounParser) -> None:
     assert len(parser._language.vocab.strings) == known
 
 
-def test_a_missing_language_package_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_language_package_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nouns_module, "LANGUAGE_PACKAGES", ("no_such_language_package",))
     with pytest.raises(UnavailableError, match="install one of no_such_language_package"):
         NounParser()

@@ -346,7 +346,7 @@ def test_captions_on_the_way_may_be_left(tmp_path: Path) -> None:
         captions.close()
 
 
-def test_real_captions() -> None:
+def test_real_caption_files_are_read() -> None:
     path = SHARED / "data" / "captions_val2017.json"
     if not path.is_file():
         pytest.skip(f"{path} is not there")

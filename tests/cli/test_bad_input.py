@@ -297,7 +297,7 @@ def test_a_broker_that_is_down(
 
 
 @pytest.mark.parametrize("command", ["ingest {in}/captions.txt", "segment {in}/scene-0.png -c ball", "up"])
-def test_a_pack_that_there_is_not(
+def test_a_pack_that_does_not_exist_is_refused(
     freeda: Freeda, monkeypatch: pytest.MonkeyPatch, home: Path, inputs: Path, command: str
 ) -> None:
     monkeypatch.setenv("FREEDA_PACK", "zebra")
@@ -308,7 +308,7 @@ def test_a_pack_that_there_is_not(
     assert _accepted(home) == []
 
 
-def test_a_setting_that_cannot_be(freeda: Freeda, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+def test_an_impossible_setting_is_refused(freeda: Freeda, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     monkeypatch.setenv("FREEDA_LOG_FORMAT", "poem")
     ran = freeda("jobs", "list")
     assert ran.err == "Error: environment: log_format is 'poem', but must be one of console, json\n"

@@ -157,7 +157,7 @@ def test_an_option_without_a_value_forgets_nothing(freeda: Freeda, banks: Embedd
     assert freeda("bank", "stats", "--json").json["prototypes"] == 7
 
 
-def test_what_is_forgotten_is_told_first(freeda: Freeda, banks: EmbeddedBanks) -> None:
+def test_what_will_be_forgotten_is_shown_first(freeda: Freeda, banks: EmbeddedBanks) -> None:
     for noun in ("boat", " BOAT "):
         dry = freeda("bank", "forget", "--noun", noun, "--dry-run", "--json").json
         assert dry == {"bank": "default@1", "found": 6, "removed": 0}
@@ -169,7 +169,7 @@ def test_what_is_forgotten_is_told_first(freeda: Freeda, banks: EmbeddedBanks) -
     )
 
 
-def test_conditions_hold_together(freeda: Freeda, banks: EmbeddedBanks) -> None:
+def test_all_conditions_of_a_selection_apply_together(freeda: Freeda, banks: EmbeddedBanks) -> None:
     found = freeda(
         "bank", "forget", "--noun", "boat", "--caption", f"{3:016x}", "--origin", "generated", "--yes", "--json"
     )

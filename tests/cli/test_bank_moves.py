@@ -185,7 +185,7 @@ def test_an_interrupted_import_is_continued_by_the_same_command(
     assert freeda(*command, "--json").json["added"] == 6
 
 
-def test_a_bank_that_another_process_holds_is_told_in_one_line(
+def test_a_bank_that_another_process_holds_is_reported_in_one_line(
     freeda: Freeda, archive: Path, banks: EmbeddedBanks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resources, "BANK_PATIENCE_SECONDS", 0.2)
@@ -198,7 +198,7 @@ def test_a_bank_that_another_process_holds_is_told_in_one_line(
     assert not (archive.parent / "b").exists()
 
 
-def test_mistakes_of_an_export_are_told_in_one_line(freeda: Freeda, archive: Path, tmp_path: Path) -> None:
+def test_mistakes_of_an_export_are_reported_in_one_line(freeda: Freeda, archive: Path, tmp_path: Path) -> None:
     assert_refused(freeda("bank", "export", archive), "finished archive")
     assert_refused(freeda("bank", "export", tmp_path / "b", "--bank", "none"), "there is no bank none")
     (tmp_path / "full").mkdir()
@@ -244,7 +244,7 @@ def test_a_damaged_archive_leaves_no_new_bank_behind(freeda: Freeda, archive: Pa
     assert [bank["bank"] for bank in freeda("bank", "list", "--json").json] == ["default@1", "empty@1"]
 
 
-def test_mistakes_of_an_import_are_told_in_one_line(
+def test_mistakes_of_an_import_are_reported_in_one_line(
     freeda: Freeda, archive: Path, banks: EmbeddedBanks, tmp_path: Path
 ) -> None:
     assert_refused(freeda("bank", "import", tmp_path / "none", "--bank", "x"), "there is no archive")

@@ -36,7 +36,7 @@ def test_how_fast_it_goes_and_how_long_it_will_take() -> None:
     assert pace.text(16, 16) == ", 6.0/min"
 
 
-def test_a_unit_is_told_and_long_silence_is_broken(
+def test_a_unit_is_shown_and_long_silence_is_broken(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(console, "SILENT_SECONDS", 0.0)

@@ -161,7 +161,7 @@ def test_a_file_with_secrets_that_others_can_read(home: Path) -> None:
     assert [finding.verdict for finding in _look(installed.look_at_settings, load_settings())] == [Verdict.OK]
 
 
-def test_a_home_that_cannot_be(tmp_path: Path) -> None:
+def test_a_home_below_a_file_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     [found] = _look(places.look_at_home, load_settings(home=tmp_path / "file" / "home"))
     assert found.verdict is Verdict.WRONG
@@ -177,7 +177,7 @@ def test_a_home_on_a_network_is_pointed_out(home: Path, tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize(("free", "verdict"), [(1 << 20, "wrong"), (1 << 30, "note"), (1 << 40, "ok")])
-def test_a_full_disk_is_told_in_time(home: Path, monkeypatch: pytest.MonkeyPatch, free: int, verdict: str) -> None:
+def test_a_full_disk_is_reported_in_time(home: Path, monkeypatch: pytest.MonkeyPatch, free: int, verdict: str) -> None:
     monkeypatch.setattr(places.shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(1 << 41, 0, free))
     assert {finding.verdict.value for finding in _look(places.look_at_disk, load_settings())} == {verdict}
 
@@ -196,7 +196,7 @@ def test_a_database_of_a_newer_version(home: Path) -> None:
     assert "9999" in found.found
 
 
-def test_a_database_file_that_is_none(home: Path) -> None:
+def test_a_file_that_is_no_database_is_reported(home: Path) -> None:
     settings = load_settings()
     prepare_home(settings)
     settings.database_file.write_bytes(b"something else entirely" * 99)
@@ -205,7 +205,7 @@ def test_a_database_file_that_is_none(home: Path) -> None:
     assert "file is not a database" in found.found
 
 
-def test_servers_that_do_not_answer_are_told_without_passwords(home: Path) -> None:
+def test_servers_that_do_not_answer_are_reported_without_passwords(home: Path) -> None:
     settings = load_settings(
         broker_url="redis://:sesame@127.0.0.1:1/0",
         database_url="postgresql+psycopg://anna:sesame@127.0.0.1:1/freeda",
@@ -224,7 +224,9 @@ def test_servers_that_do_not_answer_are_told_without_passwords(home: Path) -> No
 
 
 @pytest.mark.parametrize(("seconds", "verdict"), [(0, "ok"), (-90, "wrong"), (90, "wrong")])
-def test_clocks_that_disagree(home: Path, monkeypatch: pytest.MonkeyPatch, seconds: int, verdict: str) -> None:
+def test_clocks_that_disagree_are_reported(
+    home: Path, monkeypatch: pytest.MonkeyPatch, seconds: int, verdict: str
+) -> None:
     monkeypatch.setattr(services, "time_of_broker", lambda _: datetime.now(UTC) + timedelta(seconds=seconds))
     [found] = _look(services.look_at_clock, load_settings(broker_url="redis://127.0.0.1:1/0"))
     assert found.verdict.value == verdict
@@ -320,7 +322,7 @@ def test_items_that_nobody_works_on(freeda: Freeda, home: Path, inputs: Path) ->
     assert silent.found == "in the hands of workers that fell silent: 1 item"
 
 
-def test_who_holds_what_is_told(home: Path) -> None:
+def test_processes_that_hold_locks_are_reported(home: Path) -> None:
 
     settings = load_settings()
     prepare_home(settings)

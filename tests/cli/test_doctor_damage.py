@@ -113,7 +113,7 @@ def test_a_port_for_metrics_that_is_taken(home: Path) -> None:
         assert [found.verdict for found in _look(look_at_metrics_port, settings)] == [Verdict.WRONG]
 
 
-def test_a_home_that_cannot_be_written_is_told_once(
+def test_a_home_that_cannot_be_written_is_reported_once(
     freeda: Freeda, home: Path, inputs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     freeda("ingest", inputs / "captions.txt")

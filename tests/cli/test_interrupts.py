@@ -31,7 +31,7 @@ def _ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
 
 
 @pytest.mark.end_to_end
-def test_the_id_of_an_accepted_job_is_told_whenever_ctrl_c_comes(home: Path, tmp_path: Path, start: Start) -> None:
+def test_the_id_of_an_accepted_job_is_reported_whenever_ctrl_c_comes(home: Path, tmp_path: Path, start: Start) -> None:
     captions = tmp_path / "captions.txt"
     captions.write_text("\n".join(f"a ball number {number} on the grass" for number in range(2000)))
     settings = load_settings(home=home)

@@ -255,12 +255,12 @@ def test_jobs_are_listed_by_state_kind_source_and_age(
 @pytest.mark.parametrize(
     "age", ["30", "d", "-3d", "3w", "", "1.5d", "²d", "99999999999999d", "36501d", "9" * 5000 + "d"]
 )
-def test_an_age_that_is_none(freeda: Freeda, settings: Settings, age: str) -> None:
+def test_what_is_no_age_is_refused(freeda: Freeda, settings: Settings, age: str) -> None:
     ran = freeda("jobs", "prune", "--older-than", age)
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
 
 
-def test_ages() -> None:
+def test_ages_are_read_with_their_units() -> None:
     parameter = click.Option(["--older-than"])
     ages = [read_age(click.Context(click.Command("x")), parameter, text) for text in ("30d", "12h", "45m", "0s")]
     assert ages == [timedelta(days=30), timedelta(hours=12), timedelta(minutes=45), timedelta()]

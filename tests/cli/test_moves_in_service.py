@@ -174,7 +174,7 @@ def test_both_do_what_they_do_without_a_service(run: Freeda, service: Service, t
     assert {("export", "done", "prototypes"), ("import", "done", "prototypes")} <= kinds
 
 
-def test_mistakes_are_told_before_a_job_is_accepted(run: Freeda, service: Service, tmp_path: Path) -> None:
+def test_mistakes_are_reported_before_a_job_is_accepted(run: Freeda, service: Service, tmp_path: Path) -> None:
     run("bank", "export", tmp_path / "a", "--bank", "boats", "--quiet")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").write_text("years")
@@ -294,7 +294,7 @@ def test_an_import_that_fails_leaves_no_new_bank_behind(run: Freeda, tmp_path: P
     assert "damaged@1" not in [bank["bank"] for bank in run("bank", "list", "--json").json]
 
 
-def test_a_bank_that_is_dropped_meanwhile_is_told(run: Freeda, service: Service, tmp_path: Path) -> None:
+def test_a_bank_that_is_dropped_meanwhile_is_reported(run: Freeda, service: Service, tmp_path: Path) -> None:
     with service.halting():
         first = run("bank", "export", tmp_path / "a", "--bank", "boats", "--no-wait").out.strip()
         service.wait_for_halt()

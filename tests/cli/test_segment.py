@@ -31,7 +31,7 @@ def test_a_folder_becomes_files_that_keep_their_places(freeda: Freeda, worker: W
     assert [labels_of(Path("out") / f"{stem}.mask.png") for stem in stems] == [{0}, {1}, {0}]
 
 
-def test_folders_inside_are_told_of_when_they_are_not_asked_for(freeda: Freeda, worker: Worker, photos: Path) -> None:
+def test_subfolders_that_were_not_searched_are_reported(freeda: Freeda, worker: Worker, photos: Path) -> None:
     ran = freeda("segment", photos, "-c", "night, day", "--out", "out", "--quiet", "--format", "mask")
     assert (ran.code, files_in(Path("out"))) == (0, ["a.mask.png", "b.mask.png"])
     assert ran.err == "subfolders that were not searched: 1; --recursive searches them\n"
@@ -87,7 +87,7 @@ def test_without_resume_everything_is_done_again(freeda: Freeda, worker: Worker,
     assert worker.done == ["a.png", "b.png"] * 2
 
 
-def test_a_bad_image_is_told_and_the_rest_goes_on(freeda: Freeda, worker: Worker, photos: Path) -> None:
+def test_a_bad_image_is_reported_and_the_rest_goes_on(freeda: Freeda, worker: Worker, photos: Path) -> None:
     (photos / "text.png").write_text("a sentence")
     Image.new("L", (6, 4), 0).save(photos / "black.png")
     ran = freeda("segment", "photos", "none.png", "-c", "night, day", "--out", "out", "--quiet", "--format", "mask")
@@ -153,7 +153,7 @@ def test_images_outside_of_the_allowed_folders_are_refused(
         ("photos -c night --unknown-threshold 1", "--unknown-threshold goes with --unknown; name a way, such as "),
     ],
 )
-def test_wrong_use_is_told(freeda: Freeda, photos: Path, arguments: str, message: str) -> None:
+def test_wrong_use_is_reported(freeda: Freeda, photos: Path, arguments: str, message: str) -> None:
     ran = freeda("segment", *arguments.split())
     assert ran.code == 2
     assert ran.err.startswith(f"Error: {message}")

@@ -90,7 +90,9 @@ def test_the_key_of_a_request_is_also_that_of_its_proposals(
     assert len(list_jobs(load_settings(home=home))) == 2
 
 
-def test_an_image_without_proposals_is_told_and_the_rest_goes_on(freeda: Freeda, worker: Worker, photos: Path) -> None:
+def test_an_image_without_proposals_is_reported_and_the_rest_goes_on(
+    freeda: Freeda, worker: Worker, photos: Path
+) -> None:
     Image.new("L", (6, 4), 0).save(photos / "black.png")
     ran = freeda(*COMMAND, "--format", "mask")
     assert (ran.code, files_in(Path("out"))) == (3, ["a.mask.png", "b.mask.png", "deep/a.mask.png"])

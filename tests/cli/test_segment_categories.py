@@ -72,7 +72,7 @@ def test_options_that_are_repeated_add_up(tmp_path: Path) -> None:
         (None, ["tree"], ["sky"], ""),
     ],
 )
-def test_the_numbers_of_words_beside_a_vocabulary_are_told(
+def test_the_numbers_of_words_beside_a_vocabulary_are_reported(
     vocabulary: str | None, typed: list[str], background: list[str], note: str
 ) -> None:
     asked = ask_categories(typed, [], vocabulary, background)

@@ -22,7 +22,7 @@ def test_a_folder_whose_files_are_in_no_known_format_says_so(tmp_path: Path) -> 
     )
 
 
-def test_what_is_there_is_never_told_as_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_small_area_is_never_shown_as_zero(capsys: pytest.CaptureFixture[str]) -> None:
     shares = {"sky": 0.98, "ball": 0.004, "cat": 0.006}
     summary = {
         "categories": [{"name": name, "area_share": share, "absent": False} for name, share in shares.items()],

@@ -60,7 +60,7 @@ class TestResuming:
     @pytest.mark.parametrize(
         "other", [("-c", "dusk"), ("--categories-file", "words.txt"), ("--beta", "0.5"), ("--synonyms", "mean")]
     )
-    def test_other_categories_or_parameters_are_done_anew(
+    def test_other_categories_or_parameters_are_done_again(
         self, freeda: Freeda, worker: Worker, other: tuple[str, ...]
     ) -> None:
         Path("words.txt").write_text("dawn\n")
@@ -97,7 +97,7 @@ class TestResuming:
         assert (again.code, len(again.json["skipped"])) == (0, 3)
         assert {name: (Path("out") / name).read_bytes() for name in files_in(Path("out"))} == before
 
-    def test_an_image_whose_copy_is_needed_and_gone_is_done_anew(
+    def test_an_image_whose_copy_is_needed_and_gone_is_done_again(
         self, freeda: Freeda, worker: Worker, home: Path
     ) -> None:
         for copy in (load_settings(home=home).artifacts_folder / "inputs").iterdir():
@@ -106,7 +106,7 @@ class TestResuming:
         assert freeda(*self.COMMAND, "--format", "mask,index").code == 0
         assert worker.done == ["a.png", "b.png", "deep/a.png"]
 
-    def test_an_image_whose_kept_result_is_needed_and_gone_is_done_anew(
+    def test_an_image_whose_kept_result_is_needed_and_gone_is_done_again(
         self, freeda: Freeda, worker: Worker, home: Path
     ) -> None:
         job = list_jobs(load_settings(home=home))[0].id
@@ -139,7 +139,7 @@ class TestOlderResults:
         worker.done.clear()
 
     @pytest.mark.parametrize("now", [NEWER, {"additions": 1, "removals": "1"}, {"additions": 0, "removals": "0"}])
-    def test_it_is_told_of_and_done_again(self, freeda: Freeda, worker: Worker, now: dict[str, Any]) -> None:
+    def test_older_files_are_reported_and_made_again(self, freeda: Freeda, worker: Worker, now: dict[str, Any]) -> None:
         worker.bank = now
         ran = freeda(*self.COMMAND)
         assert ran.err == "older than what is in the bank now: 3 images; done again; --keep-older keeps such files\n"
@@ -201,7 +201,7 @@ class TestOlderResults:
     @pytest.mark.parametrize(
         "change", [("--categories-file", "words.txt"), ("--beta", "0.5"), ("--set", "short_side=32")]
     )
-    def test_what_was_made_for_another_request_is_told_of(
+    def test_files_of_another_request_are_reported(
         self, freeda: Freeda, worker: Worker, change: tuple[str, ...]
     ) -> None:
         Path("words.txt").write_text("dawn\n")
@@ -240,7 +240,7 @@ class TestOlderResults:
             b"\xff".decode("latin1"),
         ],
     )
-    def test_damaged_lines_are_told_in_one(self, freeda: Freeda, worker: Worker, line: str) -> None:
+    def test_damaged_lines_are_reported_in_one(self, freeda: Freeda, worker: Worker, line: str) -> None:
         manifest = Path("out/.freeda-segment.jsonl")
         whole = manifest.read_text().splitlines()
         assert len(whole) == 4

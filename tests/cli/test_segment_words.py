@@ -15,7 +15,7 @@ Freeda = Callable[..., Any]
 class TestWords:
     """What is told of words that the bank does not know, and of pixels that fit none."""
 
-    def test_a_word_without_prototypes_is_told_once(self, freeda: Freeda, worker: Worker, photos: Path) -> None:
+    def test_a_word_without_prototypes_is_reported_once(self, freeda: Freeda, worker: Worker, photos: Path) -> None:
         asked = ("segment", photos, "-r", "-c", "night|zebra, ghost, day", "--out", "out", "--json")
         ran = freeda(*asked)
         assert ran.code == 0
@@ -31,7 +31,7 @@ class TestWords:
         again = freeda("jobs", "export", ran.json["job"], "--out", "again")
         assert again.err.splitlines() == unknown
 
-    def test_how_to_teach_them_is_told_unless_quiet(
+    def test_how_to_teach_them_is_reported_unless_quiet(
         self, freeda: Freeda, worker: Worker, photos: Path, tiny_pack_folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         asked = ("segment", photos / "a.png", "-c", "zebra", "--out", "out")
@@ -62,7 +62,7 @@ class TestWords:
         assert "if day, dusk is to be looked for: write categories as one list, -c 'night, day, dusk'" in ran.err
         assert "one list" not in freeda("segment", photos / "a.png", "b.png", "-c", "night", "--wait", "--quiet").err
 
-    def test_of_many_such_words_some_are_told(
+    def test_of_many_such_words_some_are_reported(
         self, freeda: Freeda, worker: Worker, photos: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         words = [f"word {number}" for number in range(30)]
@@ -72,7 +72,7 @@ class TestWords:
         assert lines[9] == "word 9: no prototype of that noun; nearest: day"
         assert lines[10] == "... and 20 more words without a prototype; the summaries name all"
 
-    def test_one_category_takes_every_pixel_and_that_is_told(
+    def test_one_category_that_takes_every_pixel_is_reported(
         self, freeda: Freeda, worker: Worker, photos: Path
     ) -> None:
         ran = freeda("segment", photos / "a.png", "-c", "night", "--out", "out")
@@ -85,7 +85,7 @@ class TestWords:
         "otherwise",
         [("--unknown", "channel"), ("--background", "sky"), ("--quiet",), ("--vocabulary", "voc21", "--quiet")],
     )
-    def test_where_something_was_done_about_it_it_is_not(
+    def test_the_hint_is_left_out_where_it_does_not_apply(
         self, freeda: Freeda, worker: Worker, photos: Path, otherwise: tuple[str, ...]
     ) -> None:
         ran = freeda("segment", photos / "a.png", "-c", "night", "--out", "out", *otherwise)
@@ -95,7 +95,7 @@ class TestWords:
         ran = freeda("segment", photos, "-c", "road", "-c", "sidewalk", "--out", "out", "--quiet", "--json")
         assert [category["name"] for category in ran.json["images"][0]["categories"]] == ["road", "sidewalk"]
 
-    def test_the_number_of_a_word_beside_a_vocabulary_is_told(
+    def test_the_number_of_a_word_beside_a_vocabulary_is_reported(
         self, freeda: Freeda, worker: Worker, photos: Path
     ) -> None:
         ran = freeda("segment", photos, "--vocabulary", "voc20", "-c", "tree", "--out", "out", "--quiet")

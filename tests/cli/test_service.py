@@ -36,6 +36,8 @@ def test_a_worker_gets_its_queues_name_and_device(
     ("arguments", "code"),
     [("worker --queue poems", 2), ("worker --device toaster", 2), ("worker --name a/b", 2), ("worker", 1)],
 )
-def test_a_worker_that_cannot_be(freeda: Freeda, home: object, arguments: str, code: int) -> None:
+def test_a_worker_that_cannot_start_is_refused_in_one_line(
+    freeda: Freeda, home: object, arguments: str, code: int
+) -> None:
     ran = freeda(*arguments.split())
     assert (ran.code, ran.out, ran.err.count("\n")) == (code, "", 1)

@@ -106,7 +106,9 @@ def test_all_fits_on_a_screen_and_the_last_line_is_of_what_went_wrong(
         (9, (1, 0, 9), [1, 0, 4]),
     ],
 )
-def test_lines_are_shared(room: int, wanted: tuple[int, int, int], shown: list[int]) -> None:
+def test_lines_of_the_screen_are_shared_between_parts(
+    room: int, wanted: tuple[int, int, int], shown: list[int]
+) -> None:
     assert share_rows(room, wanted) == shown
 
 

@@ -38,7 +38,7 @@ def test_wrong_values_of_options_are_wrong_usage(freeda: Freeda, inputs: Path, h
         ("jobs list --hope X", "No such option '--hope'."),
     ],
 )
-def test_an_option_of_the_root_after_the_command_is_told_where_it_goes(freeda: Freeda, command: str, told: str) -> None:
+def test_for_an_option_of_the_root_its_place_is_named(freeda: Freeda, command: str, told: str) -> None:
     ran = freeda(*command.split())
     assert ran.code == 2
     assert ran.err.startswith(f"Error: {told}")

@@ -68,7 +68,7 @@ def test_what_the_program_needs_is_read_from_its_description(tmp_path: Path) -> 
     assert found.stdout.splitlines() == expected
 
 
-def test_its_settings_exist() -> None:
+def test_settings_of_the_image_exist() -> None:
     variables = dict(re.findall(r"(FREEDA_\w+)=(\S+)", TEXT))
     settings_named(list(variables))
     Settings(**{name.removeprefix("FREEDA_").lower(): value for name, value in variables.items()})

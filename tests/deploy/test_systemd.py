@@ -58,7 +58,7 @@ def test_the_worker_has_time_to_stop_and_comes_again_when_it_fails() -> None:
 
 
 @pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
-def test_commands_exist(unit: Path) -> None:
+def test_commands_of_the_units_exist(unit: Path) -> None:
     words = _values(unit, "ExecStart")[0].split(PROGRAM)[1].split()
     assert CliRunner().invoke(freeda, [words[0], "--help"]).exit_code == 0
 

@@ -99,7 +99,7 @@ def test_the_decoder_is_its_own_afterwards(pipeline: StableDiffusionPipeline) ->
     assert "decode" not in vars(pipeline.vae)
 
 
-def test_one_flat_colour_is_told_from_a_picture() -> None:
+def test_one_flat_colour_is_recognised() -> None:
     plain = np.full((8, 8, 3), (10, 200, 90), dtype=np.uint8)
     assert is_flat(plain)
     plain[:, :4] += 1  # between two levels

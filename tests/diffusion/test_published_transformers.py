@@ -103,7 +103,7 @@ TEXT = {"PixArtTransformer2DModel": 300, "SanaTransformer2DModel": 300, "SD3Tran
 @pytest.mark.parametrize(
     "published", [name for name, found in PUBLISHED.items() if found["class"] in INPUTS], indirect=True
 )
-def test_every_shape_fits(published: tuple[dict[str, Any], Family, Any]) -> None:
+def test_a_published_model_computes_and_every_layer_is_recorded(published: tuple[dict[str, Any], Family, Any]) -> None:
     found, family, transformer = published
     halved = found["class"] in TEXT
     rows = 2 * IMAGES if halved else IMAGES

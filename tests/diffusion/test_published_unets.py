@@ -56,7 +56,9 @@ def test_every_cross_attention_layer_of_the_down_and_up_blocks_is_found(
 
 @pytest.mark.parametrize("stretch", [1.0, 1.5])
 @pytest.mark.parametrize("guided", [True, False])
-def test_every_shape_fits(published: tuple[dict[str, Any], UNet2DConditionModel], guided: bool, stretch: float) -> None:
+def test_a_published_model_computes_and_every_layer_is_recorded(
+    published: tuple[dict[str, Any], UNet2DConditionModel], guided: bool, stretch: float
+) -> None:
     found, unet = published
     images, text = 3, found["text"]
     rows = 2 * images if guided else images

@@ -46,7 +46,7 @@ def test_every_howto_is_linked_and_tested() -> None:
     assert all(f"docs/howto/{name}.md" in readme for name in names)
 
 
-def test_label_studio(service: Terminal) -> None:
+def test_prelabelling_for_label_studio_works_as_written(service: Terminal) -> None:
     _typed(service, "label-studio")
     tasks = json.loads((service.folder / "tasks" / "label-studio.json").read_text())
     assert len(tasks) == len(list((service.folder / "photos").iterdir()))
@@ -60,7 +60,7 @@ def test_label_studio(service: Terminal) -> None:
     assert "s3://my-bucket/" in (service.folder / "tasks-s3" / "label-studio.json").read_text()
 
 
-def test_five_pictures(service: Terminal) -> None:
+def test_teaching_a_word_by_five_pictures_works_as_written(service: Terminal) -> None:
     out = _typed(service, "five-pictures")
     before, added, found, _after, forgotten = out.values()
     assert "moon: no prototype" in before
@@ -76,7 +76,7 @@ def test_five_pictures(service: Terminal) -> None:
     assert iou("after") > 0.6 > iou("before")
 
 
-def test_gpu_and_laptop(service: Terminal) -> None:
+def test_building_on_a_gpu_and_using_on_a_laptop_works_as_written(service: Terminal) -> None:
     out = _typed(service, "gpu-and-laptop")
     assert "default" in out["freeda --home laptop bank list"]
     assert len(list((service.folder / "laptop-masks").glob("*.mask.png"))) == len(
@@ -86,14 +86,16 @@ def test_gpu_and_laptop(service: Terminal) -> None:
     assert moved == service.json("freeda bank stats --json")["prototypes"] > 0
 
 
-def test_wrong_mask(service: Terminal) -> None:
+def test_reading_why_a_mask_is_wrong_works_as_written(service: Terminal) -> None:
     out = list(_typed(service, "wrong-mask").values())
     assert "zebra: no prototype" in out[0]
     assert (service.folder / "why" / "scene-03.evidence.html").is_file()
     assert {path.name for path in service.folder.iterdir()} >= {"beta", "dense", "refined"}
 
 
-def test_three_machines(terminal: Terminal, postgres_server: PostgresServer, tmp_path: Path) -> None:
+def test_running_on_three_machines_works_as_written(
+    terminal: Terminal, postgres_server: PostgresServer, tmp_path: Path
+) -> None:
     terminal.type("freeda samples && cd samples")
     shorten_samples(terminal.folder)
     stub = StubServer(LocalConnection().client())

@@ -40,7 +40,7 @@ def test_embeddings_are_remembered_too_and_all_else_is_the_packs(pack: Pack) -> 
     assert torch.equal(other.image_text.embed_nouns(["cat"]), pack.image_text.embed_nouns(["cat"]))
 
 
-def test_images_of_one_content_and_different_shapes_are_told_apart(pack: Pack) -> None:
+def test_images_of_one_content_and_different_shapes_are_distinguished(pack: Pack) -> None:
     other = with_encoder_cache(pack)
     wide, high = torch.zeros(1, 3, 2, 8), torch.zeros(1, 3, 4, 4)
     calls = []

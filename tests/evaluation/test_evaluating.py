@@ -95,7 +95,7 @@ def test_unknown_pixels_need_a_background(dataset: Dataset, stub: Stub) -> None:
     assert stub.asked == []
 
 
-def test_progress_and_limit(dataset: Dataset, stub: Stub) -> None:
+def test_progress_is_reported_and_a_limit_is_kept(dataset: Dataset, stub: Stub) -> None:
     told: list[tuple[int, int]] = []
     result = evaluate(
         stub,  # type: ignore[arg-type]

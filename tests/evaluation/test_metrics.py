@@ -43,7 +43,7 @@ def test_iou_is_the_overlap_of_pixel_sets(pairs: list[tuple[int, int]]) -> None:
 
 @steady
 @given(first=label_pairs, second=label_pairs)
-def test_images_add_up(first: list[tuple[int, int]], second: list[tuple[int, int]]) -> None:
+def test_counts_of_images_add_up(first: list[tuple[int, int]], second: list[tuple[int, int]]) -> None:
     assert np.array_equal(counted(first).counts + counted(second).counts, counted(first + second).counts)
 
 

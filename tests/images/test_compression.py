@@ -82,7 +82,7 @@ def test_what_was_compressed_without_losses_is_read(
     assert np.array_equal(read_mask(path), DISC)
 
 
-def test_webp_inside_of_tiff_is_told_by_its_own_kind(tmp_path: Path) -> None:
+def test_webp_inside_of_tiff_is_recognised(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="by WebP with losses"):
         read_mask(lossy_webp_in_tiff(tmp_path, lossless=False))
     path = lossy_webp_in_tiff(tmp_path, lossless=True)

@@ -108,7 +108,7 @@ def test_pictures_of_phones_are_read_where_their_reader_is_installed(tmp_path: P
     assert ".heic" in image_endings()
 
 
-def test_without_that_reader_it_is_told_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_that_reader_the_message_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     heif_is_read.cache_clear()
     try:

@@ -21,7 +21,7 @@ def test_the_size_is_that_of_the_image_as_it_is_read(tmp_path: Path, orientation
     assert read_frame(path).size == read_image(path).shape[:2] == ((30, 20) if orientation > 4 else (20, 30))
 
 
-def test_a_size_is_told_although_the_pixels_are_damaged(tmp_path: Path) -> None:
+def test_a_size_is_reported_although_the_pixels_are_damaged(tmp_path: Path) -> None:
     path = tmp_path / "picture.jpg"
     noise = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     Image.fromarray(noise).save(path)

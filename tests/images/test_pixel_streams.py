@@ -85,7 +85,7 @@ def test_an_avif_with_broken_exif_data_is_read_as_its_own_properties_turn_it(tmp
     assert read_image(path).shape == (30, 20, 3)
 
 
-def test_what_is_no_image_is_told_without_reading_it_whole(tmp_path: Path) -> None:
+def test_what_is_no_image_is_reported_without_reading_it_whole(tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
     with path.open("wb") as file:
         file.write(b"\0\0\0\x18ftypisom")
@@ -129,7 +129,7 @@ def test_a_png_that_is_cut_off_in_a_text_is_cut_off(tmp_path: Path) -> None:
         read_image(path)
 
 
-def test_animations_are_still_told_apart(tmp_path: Path) -> None:
+def test_animations_are_still_distinguished(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     pages = [Image.new("L", (4, 4), grey) for grey in (10, 200)]
     info = PngInfo()

@@ -43,7 +43,7 @@ def test_head_is_the_newest_revision() -> None:
 
 
 @both
-def test_upgrade_and_downgrade(settings: Settings) -> None:
+def test_every_revision_upgrades_and_downgrades(settings: Settings) -> None:
     migrations.upgrade(settings)
     migrations.upgrade(settings)
     assert migrations.check_current(settings) == migrations.HEAD
@@ -225,7 +225,7 @@ def test_a_database_of_ones_own_is_not_changed_unasked(tmp_path: Path) -> None:
     assert current_revision(open_database(settings)) == migrations.HEAD
 
 
-def test_a_database_whose_files_were_removed_is_made_anew(settings: Settings) -> None:
+def test_a_database_whose_files_were_removed_is_made_again(settings: Settings) -> None:
     with writing(settings) as session:
         session.add(_job())
     for file in settings.home.glob("jobs.sqlite*"):

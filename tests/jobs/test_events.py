@@ -32,7 +32,7 @@ def _told(settings: Settings, job_id: str, after: int = 0) -> list[tuple[object,
     return [(event.kind, event.item, event.attempt, event.message) for event in events]
 
 
-def test_everything_that_happens_is_told_in_order(settings: Settings, job_id: str, outbox: "Outbox") -> None:
+def test_everything_that_happens_is_reported_in_order(settings: Settings, job_id: str, outbox: "Outbox") -> None:
     finish_item(settings, _claim(settings), {})
     _claim(settings)
     hand_back_items(settings, "worker", lost=False)
@@ -70,7 +70,7 @@ def test_a_follower_sees_each_event_once(settings: Settings, job_id: str) -> Non
     assert [event.kind for event in job_events(settings, job_id, limit=2)] == ["submitted", "begun"]
 
 
-def test_silence_and_the_end_of_an_item_in_a_cancelled_job_are_told(settings: Settings, job_id: str) -> None:
+def test_silence_and_the_end_of_an_item_in_a_cancelled_job_are_reported(settings: Settings, job_id: str) -> None:
     _claim(settings)
     cancel_job(settings, job_id)
     moments = iter((0.0, 0.0, settings.lease_seconds))

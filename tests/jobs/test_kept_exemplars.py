@@ -103,7 +103,7 @@ def test_nothing_is_accepted_or_kept_when_an_exemplar_is_not_usable(
     assert outbox.sent == []
 
 
-def test_a_damaged_image_is_told_under_its_own_name(
+def test_a_damaged_image_is_reported_under_its_own_name(
     settings: Settings, outbox: "Outbox", image_file: ImageFile
 ) -> None:
     image = image_file("night.png", 3)

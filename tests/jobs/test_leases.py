@@ -129,7 +129,7 @@ def test_the_length_of_a_lease_is_its_workers_choice(leased: Settings, watch: Le
     assert watch.put_back_silent_items() == 1
 
 
-def test_a_watcher_that_was_frozen_watches_anew(leased: Settings, watch: LeaseWatch, clock: _Clock) -> None:
+def test_a_watcher_that_was_frozen_watches_again(leased: Settings, watch: LeaseWatch, clock: _Clock) -> None:
     _claim(leased, "worker")
     watch.put_back_silent_items()
     clock.seconds = FROZEN_SECONDS + LEASE

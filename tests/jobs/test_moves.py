@@ -52,7 +52,7 @@ def test_what_is_open_is_not_accepted_twice(settings: Settings, submit: Callable
     assert submit(EXPORT) != job
 
 
-def test_prototypes_are_counted(settings: Settings, submit: Callable[[Move], str]) -> None:
+def test_a_move_counts_prototypes(settings: Settings, submit: Callable[[Move], str]) -> None:
     job = submit(EXPORT)
 
     def counts() -> tuple[int, int, str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
 
 
-def test_what_waits_and_what_runs_is_told_by_kind(
+def test_what_waits_and_what_runs_is_reported_by_kind(
     settings: Settings, outbox: "Outbox", captions: Callable[[int], list[Caption]], image_file: Callable[..., Path]
 ) -> None:
     ingest = submit_ingest(settings, captions(6), source="x", dispatcher=outbox)
@@ -53,7 +53,7 @@ def test_what_waits_and_what_runs_is_told_by_kind(
     assert state[JobKind.EXEMPLARS].items == {"queued": 0, "running": 0}
 
 
-def test_what_was_set_aside_is_told_with_its_last_traceback(
+def test_what_was_set_aside_is_reported_with_its_last_traceback(
     settings: Settings, outbox: "Outbox", captions: Callable[[int], list[Caption]]
 ) -> None:
     job_id = submit_ingest(settings, captions(6), source="x", dispatcher=outbox)

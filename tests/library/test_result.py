@@ -70,7 +70,9 @@ def test_a_word_that_the_bank_does_not_know_names_its_stand_ins(segmenter: freed
     assert row["stand_ins"]
 
 
-def test_results_compare(segmenter: freeda_svc.Segmenter, photo: Path, result: freeda_svc.Result) -> None:
+def test_results_are_equal_up_to_rounding(
+    segmenter: freeda_svc.Segmenter, photo: Path, result: freeda_svc.Result
+) -> None:
     assert (result == segmenter.segment(photo, CATEGORIES)) is True
     assert (result == segmenter.segment(photo, CATEGORIES[::-1])) is False
     assert (result == segmenter.segment(photo, CATEGORIES, beta=0.1)) is False

@@ -38,7 +38,7 @@ def test_caption_names_what_is_shown_and_nothing_else(number: int, style: SceneS
 
 @settings(deadline=None, max_examples=25)
 @given(number=numbers)
-def test_shapes_and_types(number: int) -> None:
+def test_scenes_have_the_documented_shapes_and_types(number: int) -> None:
     scene = paint_scene((0, number), HARD)
     assert scene.image.shape == (SIZE, SIZE, 3)
     assert scene.image.dtype == np.uint8

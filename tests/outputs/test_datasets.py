@@ -189,7 +189,7 @@ def test_more_objects_than_eight_bits_tell_apart_are_void_from_the_smallest_on(t
     assert numbers[5, 5] == 1
 
 
-def test_values_of_classes() -> None:
+def test_classes_get_values_beside_a_background() -> None:
     assert class_values(["a", "Background ", "b"]) == [1, 0, 2]
     assert class_values(["a", "b"]) == [1, 2]
     assert label_map(["a"]).splitlines()[1:] == ["background:0,0,0::", "a:128,0,0::"]

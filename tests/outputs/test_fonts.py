@@ -75,7 +75,7 @@ def test_without_the_library_for_it_text_from_right_to_left_is_not_drawn_backwar
     assert [part for _, part in letter(RIGHT_TO_LEFT["Arabic"], 20, "category 1").runs] == ["category 1"]
 
 
-def test_ink_stays_within_what_is_told() -> None:
+def test_ink_stays_within_the_measured_box() -> None:
     for text in ("Ågypt", "xyz"):
         line = letter(text, 30, "")
         canvas = Image.new("RGB", (300, 120))

@@ -29,7 +29,7 @@ def test_the_datasets_own_colours_are_too_much_alike() -> None:
         assert least_distinctness(ADE.colours[pair]) < 0.7
 
 
-def test_a_pictures_colours_are_told_apart(tmp_path: Path) -> None:
+def test_a_pictures_colours_are_distinguished(tmp_path: Path) -> None:
     shown = [NAMES.index(name) for name in ("grass", "bottle", "painting", "table", "wall", "sky", "tree", "person")]
     colours = shown_colours(tmp_path, NAMES, ADE.colours, picture(*shown))
     assert colours.shape == (150, 3)
@@ -57,7 +57,7 @@ def test_colours_of_the_palette_stay_as_they_are(tmp_path: Path) -> None:
     assert np.array_equal(shown_colours(tmp_path, names, palette(20), picture(*range(20))), palette(20))
 
 
-def test_within_a_picture_they_differ_though_the_job_has_shown_more_than_can_be_told_apart(tmp_path: Path) -> None:
+def test_colours_differ_within_a_picture_though_the_job_has_shown_too_many_to_distinguish(tmp_path: Path) -> None:
     for start in range(0, 60, 6):
         shown_colours(tmp_path, NAMES, ADE.colours, picture(*range(start, start + 6)))
     shown = list(range(60, 72))
@@ -93,7 +93,7 @@ def _show(folder: str, start: int) -> None:
         shown_colours(Path(folder), NAMES, ADE.colours, picture(*range(number, number + 4)))
 
 
-def test_several_processes_agree(tmp_path: Path) -> None:
+def test_several_processes_agree_on_colours(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_show, args=(str(tmp_path), 0)) for _ in range(2)]
     for process in processes:

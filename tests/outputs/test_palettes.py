@@ -15,7 +15,7 @@ def test_there_are_as_many_colours_as_an_indexed_png_holds_and_all_differ() -> N
     assert len(np.unique(colours, axis=0)) == MOST_COLOURS
 
 
-def test_the_first_colours_are_told_apart_by_everybody() -> None:
+def test_the_first_colours_are_distinguished_by_everybody() -> None:
     for colours, least in [(10, 1.5), (24, 1.0), (50, 0.5), (255, 0.2)]:
         colours_seen = perceived_tints(palette(colours))
         apart = distinctness(colours_seen, colours_seen)

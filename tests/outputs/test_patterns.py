@@ -4,7 +4,7 @@ from freeda_svc.outputs import palette
 from freeda_svc.outputs.patterns import PLAIN, choose_patterns, draw_pattern
 
 
-def test_colours_that_are_told_apart_stay_plain() -> None:
+def test_colours_that_are_distinguished_stay_plain() -> None:
     blended = {number: colour * 0.55 + 128 * 0.45 for number, colour in enumerate(palette(20))}
     assert set(choose_patterns(blended, list(range(20))).values()) == {PLAIN}
 

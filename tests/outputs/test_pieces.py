@@ -56,7 +56,7 @@ def test_nothing_has_no_pieces() -> None:
     assert find_pieces(RING, PieceParameters(least_area=100)) == []
 
 
-def test_it_is_told_what_was_asked_for() -> None:
+def test_it_is_reported_what_was_asked_for() -> None:
     assert (
         as_text(PieceParameters(least_area=5, fill_holes=True)) == "connected pieces of at least 5 pixels, holes filled"
     )

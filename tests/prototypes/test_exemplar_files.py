@@ -93,7 +93,7 @@ def test_nobody_guesses_on_what_a_mask_was_drawn(tmp_path: Path, orientation: in
         (["m.png"], ["a.png"], "the mask {}/a.png has more than 256 colours"),
     ],
 )
-def test_what_does_not_go_together_is_told_in_a_line(
+def test_what_does_not_go_together_is_reported_in_a_line(
     tmp_path: Path, images: list[str], masks: list[str], message: str
 ) -> None:
     saved(tmp_path / "a.png", photo())

@@ -56,7 +56,7 @@ def test_slugs_are_file_names_and_differ_where_nouns_differ() -> None:
     assert all(set(slug) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") and slug for slug in slugs[:-2])
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "thumbnails").write_text("a file where the folder should be")
     with pytest.raises(UnavailableError, match="cannot be written"):
         write_image_thumbnail(tmp_path, "0123456789abcdef", np.zeros((4, 4, 3), dtype=np.uint8))

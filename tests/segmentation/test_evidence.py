@@ -109,7 +109,7 @@ def test_a_prototypes_agreement_is_its_mean_cosine_with_the_regions_and_the_high
         assert agreements == sorted(agreements, reverse=True)
 
 
-def test_prototypes_are_told_with_what_the_bank_knows_of_them(
+def test_prototypes_are_reported_with_what_the_bank_knows_of_them(
     store: QdrantStore, segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters
 ) -> None:
     evidence = segmenter.explain(image, segmenter.segment(image, NOUNS, parameters), EvidenceLimits(prototypes=2))
@@ -127,7 +127,7 @@ def test_prototypes_are_told_with_what_the_bank_knows_of_them(
 
 
 @pytest.mark.parametrize("aggregation", ["mean_similarity", "max_similarity"])
-def test_other_aggregations_are_told_as_they_compare(
+def test_other_aggregations_are_reported_as_they_compare(
     segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters, aggregation: str
 ) -> None:
     segmentation = segmenter.segment(image, NOUNS, parameters.replace(aggregation=aggregation))
@@ -177,7 +177,7 @@ def test_local_and_global_part_make_up_the_score_of_regions_and_tiles(
     assert (np.diff(regions.scores[:, :-1], axis=1) <= 0).all()
 
 
-def test_a_region_is_told_with_the_label_of_its_pixels_and_that_has_the_best_score(
+def test_a_region_is_reported_with_the_label_of_its_pixels_and_that_has_the_best_score(
     segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters
 ) -> None:
     segmentation = segmenter.segment(image, NOUNS, parameters)
@@ -212,7 +212,7 @@ def test_pixels_outside_of_the_image_are_refused(
         evidence.at(row, column)
 
 
-def test_only_the_best_categories_of_a_region_are_told_and_the_label_is_among_them(
+def test_only_the_best_categories_of_a_region_are_reported_and_the_label_is_among_them(
     segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters
 ) -> None:
     refined = parameters.replace(refinement=parameters.refinement.replace(way="pamr"))  # moves labels elsewhere
@@ -222,7 +222,7 @@ def test_only_the_best_categories_of_a_region_are_told_and_the_label_is_among_th
     assert (regions.categories[:, 0] == regions.labels).all()
 
 
-def test_of_categories_with_several_texts_each_text_is_told(
+def test_of_categories_with_several_texts_each_text_is_reported(
     segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters
 ) -> None:
     segmentation = segmenter.segment(image, ["ball|tree", "grass|sky"], parameters.replace(beta=0.6))
@@ -238,7 +238,7 @@ def test_of_categories_with_several_texts_each_text_is_told(
     assert np.allclose(whole, evidence.regions.scores[:known], atol=1e-6)
 
 
-def test_unknown_pixels_are_told_as_unknown(
+def test_unknown_pixels_are_reported_as_unknown(
     segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters
 ) -> None:
     nothing = parameters.replace(unknown=UnknownParameters(way="channel", threshold=1.0))
@@ -260,7 +260,7 @@ def test_another_image_or_pack_is_refused(
         segmenter.explain(image, replace(segmentation, region_scores=None))
 
 
-def test_a_bank_that_changed_meanwhile_is_told(
+def test_a_bank_that_changed_meanwhile_is_reported(
     pack: Pack, tmp_path: Path, image: np.ndarray, parameters: SegmentationParameters
 ) -> None:
     store = make_or_open_folder(tmp_path, pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)

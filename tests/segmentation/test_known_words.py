@@ -84,7 +84,7 @@ def test_what_is_not_retrieved_does_not_count(segmenter: Segmenter, pack: Pack, 
 
 
 @pytest.mark.parametrize("aggregation", ["mean_embedding", "mean_similarity", "max_similarity"])
-def test_it_is_told_however_prototypes_are_joined(segmenter: Segmenter, pack: Pack, aggregation: str) -> None:
+def test_it_is_reported_however_prototypes_are_joined(segmenter: Segmenter, pack: Pack, aggregation: str) -> None:
     (word,) = known(segmenter, pack, "grass", aggregation=aggregation)
     assert (word.prototypes, word.retrieved) == (3, 5)
 

@@ -131,7 +131,7 @@ def test_a_bank_that_loses_prototypes_meanwhile_is_read_again(store: QdrantStore
     assert means(KeptNounCentres(Losing(store))) == {"cat": 1.0}
 
 
-def test_a_bank_that_never_stays_still_is_told(store: QdrantStore) -> None:
+def test_a_bank_that_never_stays_still_is_reported(store: QdrantStore) -> None:
     store.add([prototype("cat", 0, 1)])
 
     class Restless(Watched):

@@ -27,7 +27,7 @@ def two_colours() -> np.ndarray:
     return image
 
 
-def test_colours_are_told_apart(algorithm: str) -> None:
+def test_colours_are_distinguished(algorithm: str) -> None:
     labels = cut_superpixels(two_colours(), parameters(algorithm))
     assert labels.dtype == np.int32
     assert labels.shape == (24, 32)

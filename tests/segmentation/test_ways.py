@@ -139,7 +139,7 @@ def test_any_size_goes_with_everything(pack: Pack, segmenter: Segmenter, size: t
         assert segmenter.segment(photo(*size), NOUNS, parameters).labels.shape == size
 
 
-def test_ten_thousand_categories_are_told_apart(
+def test_ten_thousand_categories_are_distinguished(
     pack: Pack, segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generator = torch.Generator().manual_seed(0)

@@ -36,7 +36,7 @@ def test_there_are_as_many_classes_as_the_name_says(name: str, size: int) -> Non
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_classes_can_be_told_apart(name: str) -> None:
+def test_classes_can_be_distinguished(name: str) -> None:
     vocabulary = load_vocabulary(name)
     assert len(set(vocabulary.names)) == len(set(vocabulary.texts)) == len(vocabulary.names)
     assert all(text == text.strip() != "" for text in (*vocabulary.names, *vocabulary.texts))

@@ -86,7 +86,7 @@ def test_a_worker_waits_for_a_broker_that_refuses(
     assert {item.attempts for item in job_items(settings, job_id)} == {1}
 
 
-def test_who_sends_to_a_broker_that_refuses_is_told_what_it_says(
+def test_who_sends_to_a_broker_that_refuses_is_reported_what_it_says(
     make_settings: Callable[..., Settings], refusal: _Refusal
 ) -> None:
     settings = make_settings(broker_url=refusal.broker)

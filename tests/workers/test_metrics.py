@@ -176,7 +176,7 @@ def test_what_waits_is_seen_and_left_for_other_workers(
     assert _seen(again, "freeda_queue_messages", kind="ingest") == [5]
 
 
-def test_parts_that_do_not_answer_are_told(make_settings: Callable[..., Settings], described_pack: str) -> None:
+def test_parts_that_do_not_answer_are_reported(make_settings: Callable[..., Settings], described_pack: str) -> None:
     nobody = f"127.0.0.1:{free_port()}"
     url = f"redis://:secret@{nobody}/0"
     settings = make_settings(
@@ -209,7 +209,7 @@ def test_nothing_listens_unless_a_port_is_given(settings: Settings) -> None:
         assert measured.address == ""
 
 
-def test_health_is_told_and_a_port_that_is_taken_is_one_line(make_settings: Callable[..., Settings]) -> None:
+def test_health_is_reported_and_a_port_that_is_taken_is_one_line(make_settings: Callable[..., Settings]) -> None:
     settings = make_settings(metrics_port=free_port())
     address = f"http://127.0.0.1:{settings.metrics_port}"
     with measuring(settings, "redis://127.0.0.1:1", ["ingest"], settings.locks_folder) as measured:

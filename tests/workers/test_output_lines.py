@@ -13,7 +13,7 @@ def told(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     return caplog
 
 
-def test_lines_are_told_when_they_are_whole(told: pytest.LogCaptureFixture) -> None:
+def test_lines_are_reported_when_they_are_whole(told: pytest.LogCaptureFixture) -> None:
     stream = OutputLines(io.StringIO(), logging.WARNING)
     print("half a", end="", file=stream)
     assert told.messages == []
@@ -36,7 +36,7 @@ def test_click_prints_to_it(told: pytest.LogCaptureFixture, monkeypatch: pytest.
     assert real.getvalue() == ""
 
 
-def test_what_is_told_in_turn_of_telling_does_not_come_round() -> None:
+def test_what_is_reported_in_turn_of_telling_does_not_come_round() -> None:
     stream = OutputLines(io.StringIO(), logging.INFO)
 
     class Broken(logging.Handler):

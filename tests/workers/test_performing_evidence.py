@@ -123,7 +123,7 @@ def test_a_job_that_only_proposes_keeps_no_result(resources: Resources) -> None:
     assert not result_folder(resources.settings, "job", 1).exists()
 
 
-def test_what_was_proposed_before_is_told_beside_categories(resources: Resources, tmp_path: Path) -> None:
+def test_what_was_proposed_before_is_reported_beside_categories(resources: Resources, tmp_path: Path) -> None:
     proposals = perform(resources, claim(resources, None, only_propose=True))["proposals"]
     asked = claim(resources, [{"name": "ball"}, {"name": "sky"}], explain=True)
     asked.input["proposals"] = proposals

@@ -89,7 +89,7 @@ def test_it_takes_a_file_that_somebody_moved_away_for_no_trouble(tmp_path: Path)
     assert log_files(tmp_path / "log") == [tmp_path / "log"]
 
 
-def test_a_file_that_cannot_be_written_is_told_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_file_that_cannot_be_written_is_reported_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     handler = SharedLogFile(tmp_path / "nowhere" / "log")
     logger = logging.getLogger("freeda_svc.workers.shared_log_file")
     logger.addHandler(handler)

@@ -204,7 +204,7 @@ def test_a_stack_stops_with_its_broker_though_that_is_frozen(
     assert broker_process(settings) is None
 
 
-def test_people_are_told_that_it_is_ready_and_what_to_type_next(
+def test_people_are_reported_that_it_is_ready_and_what_to_type_next(
     make_settings: Callable[..., Settings], described_pack: str, eventually: Callable[..., None]
 ) -> None:
     settings = make_settings(pack=described_pack)
@@ -219,7 +219,7 @@ def test_people_are_told_that_it_is_ready_and_what_to_type_next(
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
-def test_what_keeps_it_from_starting_is_told_in_the_same_way(
+def test_what_keeps_it_from_starting_is_reported_in_the_same_way(
     make_settings: Callable[..., Settings], log_format: str
 ) -> None:
     with _up(make_settings(pack="nothing", log_format=log_format)) as process:
