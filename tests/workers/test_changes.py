@@ -30,7 +30,7 @@ def notifier(settings: Settings) -> Iterator[ChangeNotifier]:
 
 def test_a_change_wakes_whoever_waits(settings: Settings, notifier: ChangeNotifier) -> None:
     with watched_changes(settings, [OTHER, JOB]) as watch:
-        timer = threading.Timer(0.2, notifier.tell, [JOB])
+        timer = threading.Timer(0.2, notifier.notify, [JOB])
         timer.start()
         watch.wait(LONG)
         timer.join()
