@@ -16,6 +16,7 @@ from freeda_svc.api.problems import ProblemError, problems
 from freeda_svc.api.streams import stream_zip
 from freeda_svc.errors import FreedaError
 from freeda_svc.jobs import ItemState, job_summary, pictures_of, submitted_images, why_no_results
+from freeda_svc.parameters import PieceParameters
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def get_archive(
         str, Query(description="for label-studio: what comes before an image's path in a task", max_length=1000)
     ] = "/data/local-files/?d=",
     instances: Annotated[bool, Query(description="for coco: an annotation for each connected piece")] = False,
-    least_area: Annotated[int, Query(description="for coco, yolo and voc: leave out smaller pieces, pixels", ge=0)] = 0,
+    least_area: Annotated[int, Query(description="for coco, yolo and voc: leave out smaller pieces, pixels", ge=1)] = 1,
     fill_holes: Annotated[bool, Query(description="for coco, yolo and voc: fill what a piece surrounds")] = False,
 ) -> Response:
     """Get the files of all images that are done, as `freeda jobs export` writes them.
@@ -61,7 +62,7 @@ def get_archive(
     The archive is made while it is sent, so its size is not known before. What could not be made is told in
     `errors.txt` in it.
     """
-    from freeda_svc.outputs import PieceParameters, check_formats, check_one_list  # noqa: PLC0415 - brings numpy
+    from freeda_svc.outputs import check_formats, check_one_list  # noqa: PLC0415 - brings numpy
 
     settings = context.settings
     chosen = check_formats(name.strip() for part in format for name in part.split(",") if name.strip())
@@ -74,7 +75,8 @@ def get_archive(
         raise ProblemError(409, why_no_results(job))
     pictures = pictures_of(settings, done)
     check_one_list([picture for picture in pictures if picture.result.whole], chosen)
-    options = {"image_prefix": image_prefix, "pieces": PieceParameters(instances, least_area, fill_holes)}
+    pieces = PieceParameters(instances=instances, least_area=least_area, fill_holes=fill_holes)
+    options = {"image_prefix": image_prefix, "pieces": pieces}
     files = _files(settings, pictures, chosen, options) if request.method == "GET" else iter(())
     headers = {"Content-Disposition": f'attachment; filename="{job.id}.zip"', "Cache-Control": "private, no-store"}
     return StreamingResponse(stream_zip(files), media_type="application/zip", headers=headers)
