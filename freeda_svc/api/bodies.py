@@ -11,13 +11,16 @@ _FILE = {"type": "string", "format": "binary"}
 _LIST = "A list: as JSON, or its entries with commas between them."
 
 
-def documented_body(model: type[Model], bodies: AcceptedBodies, files: Mapping[str, str]) -> dict[str, Any]:
+def documented_body(
+    model: type[Model], bodies: AcceptedBodies, files: Mapping[str, str], *, fields_as_json: bool = False
+) -> dict[str, Any]:
     """Return what a route adds to the document: the body in all the ways it is taken, and the fields of a query.
 
     Args:
         model: of the fields.
         bodies: that are taken.
         files: what each of the form's fields is that hold files, by name.
+        fields_as_json: whether a body of JSON holds the fields, and names the files.
     """
     schema = _without_references(model.model_json_schema())
     fields = {name: _as_text(field) for name, field in schema["properties"].items()}
@@ -31,12 +34,13 @@ def documented_body(model: type[Model], bodies: AcceptedBodies, files: Mapping[s
             REQUEST: {**schema, "description": "All fields as one JSON object, in place of single ones."},
             **fields,
         },
-        "required": [next(iter(files))],
+        **({} if fields_as_json else {"required": [next(iter(files))]}),
         "additionalProperties": False,
     }
     content = {
         FORM: {"schema": form, "encoding": {REQUEST: {"contentType": "application/json"}}},
         **{kind: {"schema": _FILE} for kind in bodies.content_types},
+        **({"application/json": {"schema": schema}} if fields_as_json else {}),
     }
     parameters = [
         {

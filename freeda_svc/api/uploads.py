@@ -68,10 +68,12 @@ class Upload:
     Attributes:
         fields: texts of the form and of the query, by name; blank ones count as not given.
         files: in order.
+        folder: in which further files of the request may be kept; the name ``fetched`` is free.
     """
 
     fields: dict[str, str]
     files: list[UploadedFile]
+    folder: Path
 
     @contextmanager
     def called_by_name(self) -> Iterator[None]:
@@ -177,7 +179,7 @@ async def received(request: Request, accepted: AcceptedBodies) -> AsyncIterator[
         except ClientDisconnect as error:
             raise ProblemError(400, "the body ends early; send all of it") from error
         await to_thread.run_sync(reader.end)
-        yield Upload({name: value for name, value in reader.fields.items() if value.strip()}, reader.files)
+        yield Upload({name: value for name, value in reader.fields.items() if value.strip()}, reader.files, folder)
     finally:  # without waiting for it, so that nothing can cancel it
         asyncio.get_running_loop().run_in_executor(None, _remove, folder)
 

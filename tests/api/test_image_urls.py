@@ -1,9 +1,6 @@
 """Images that are fetched from a server of this machine."""
 
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -12,53 +9,13 @@ from freeda_svc.api import image_urls
 from freeda_svc.api.image_urls import fetch_image, fetch_images, url_name
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.settings import Settings
-
-
-@dataclass
-class Host:
-    """What is at each path: status, headers, pieces of the body."""
-
-    port: int
-    at: dict[str, tuple[int, dict[str, str], list[bytes]]] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    hangs: threading.Event = field(default_factory=threading.Event)
-
-    def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+from tests.api.image_host import Host, hosting
 
 
 @pytest.fixture
 def host() -> Iterator[Host]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            found.asked.append(self.path)
-            if self.path == "/hangs":
-                found.hangs.wait(30)
-                return
-            status, headers, pieces = found.at[self.path]
-            try:
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                for piece in pieces:
-                    self.wfile.write(piece)
-            except OSError:  # who asked has had enough
-                pass
-
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    found = Host(server.server_port)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield found
-    found.hangs.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with hosting() as found:
+        yield found
 
 
 @pytest.fixture
