@@ -12,6 +12,7 @@ before a model is needed.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from freeda_svc.client import Client
     from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError, UnavailableError
     from freeda_svc.library import Added, Bank, Result, Segmenter, open_bank, save_results
     from freeda_svc.segmentation import Category, Evidence, Proposals
@@ -28,6 +29,7 @@ __all__ = [
     "Proposals",
     "Evidence",
     "save_results",
+    "Client",
     "FreedaError",
     "InputError",
     "NotFoundError",
@@ -48,6 +50,7 @@ if not TYPE_CHECKING:  # a type checker would take any name for one of these
         return names_from(
             __name__,
             {
+                "freeda_svc.client": ("Client",),
                 "freeda_svc.errors": ("BusyError", "FreedaError", "InputError", "NotFoundError", "UnavailableError"),
                 "freeda_svc.library": ("Added", "Bank", "Result", "Segmenter", "open_bank", "save_results"),
                 "freeda_svc.segmentation": ("Category", "Evidence", "Proposals"),

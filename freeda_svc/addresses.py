@@ -19,6 +19,7 @@ DEFAULT_BANK_PORT = 6333
 _ENCODE = "in user and password write / ? # @ : ; and % as %2F %3F %23 %40 %3A %3B and %25"
 _BROKER_FORMS = "redis://:PASSWORD@HOST:6379/0, rediss:// for TLS, or unix:///PATH?db=0"
 _DATABASE_FORMS = "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE, or sqlite:////PATH"
+_SERVER_FORMS = "http://HOST:PORT or https://HOST, such as http://127.0.0.1:8470"
 _BANK_FORMS = "http://HOST:PORT or https://HOST:PORT, such as http://localhost:6333"
 _TLS_OPTIONS = {
     "ssl_cert_reqs": r"none|optional|required",
@@ -144,18 +145,34 @@ def check_bank_address(address: str) -> str:
     Raises:
         InputError: it is no such address, or holds a user, password or key. It is not shown.
     """
-    about = "the address of the bank's server (qdrant_url)"
-    parts = _split(about, address, _BANK_FORMS)
-    if parts.scheme not in {"http", "https"}:
-        raise InputError(f"{about} has no http scheme: expected {_BANK_FORMS}")
-    if "@" in parts.netloc or parts.query:
-        raise InputError(
-            f"{about} was given with a user, password or key: give the key by itself as qdrant_api_key; "
-            f"expected {_BANK_FORMS}"
-        )
-    _check_host(about, parts, _BANK_FORMS)
+    parts = _http_parts("the address of the bank's server (qdrant_url)", address, _BANK_FORMS, key="qdrant_api_key")
     port = "" if parts.port is not None else f":{DEFAULT_BANK_PORT}"
     return f"{parts.scheme}://{parts.netloc.rstrip(':')}{port}{parts.path.rstrip('/')}"
+
+
+def check_server_address(address: str) -> str:
+    """Return the address of a server of freeda, without a slash at its end.
+
+    Raises:
+        InputError: it is no such address, or holds a user, password or key. It is not shown.
+    """
+    parts = _http_parts("the address of the server", address.strip(), _SERVER_FORMS, key="server_key")
+    return f"{parts.scheme}://{parts.netloc.rstrip(':')}{parts.path.rstrip('/')}"
+
+
+def check_access_key(key: str) -> str:
+    """Return a key of a server of freeda as it is sent; empty where there is none.
+
+    Raises:
+        InputError: it cannot be one. It is not shown.
+    """
+    text = key.strip()
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        raise InputError(
+            "the key for the server (server_key) holds characters that no key has (it is not shown): give it as "
+            "`freeda keys create` printed it"
+        )
+    return text
 
 
 def check_path(about: str, path: str) -> str:
@@ -216,6 +233,19 @@ def _split(about: str, address: str, expected: str) -> SplitResult:
             f"{about} has a port that is no number from 1 to 65535, or a password with characters that must be "
             f"encoded: expected {expected}; {_ENCODE}"
         )
+    return parts
+
+
+def _http_parts(about: str, address: str, expected: str, *, key: str) -> SplitResult:
+    """Take the address of an HTTP server apart; its key is the setting ``key``."""
+    parts = _split(about, address, expected)
+    if parts.scheme not in {"http", "https"}:
+        raise InputError(f"{about} has no http scheme: expected {expected}")
+    if "@" in parts.netloc or parts.query:
+        raise InputError(
+            f"{about} was given with a user, password or key: give the key by itself as {key}; expected {expected}"
+        )
+    _check_host(about, parts, expected)
     return parts
 
 

@@ -53,6 +53,8 @@ class ResultItem(BaseModel):
 
     number: int = Field(description="of the image within its job, from 1")
     name: str = Field(description="the image's file name")
+    stem: str = Field(description="what its files are called in archives, without their endings")
+    sha256: str = Field(description="of the image's file, in hexadecimal digits: who has it need not fetch it")
     state: ItemState
     error: str = Field(description="why it failed; empty when it did not")
     summary: dict[str, Any] | None = Field(
@@ -98,7 +100,7 @@ def results_of_job(settings: Settings, job_id: str, *, limit: int = MOST_RESULTS
     from freeda_svc.outputs import ENDINGS, EVIDENCE_FORMATS  # noqa: PLC0415 - brings numpy and Pillow
 
     job = job_summary(settings, job_id)
-    submitted_images(settings, job.id, limit=1)  # says what is wrong with jobs of other kinds
+    images = {image.number: image for image in submitted_images(settings, job.id, after=after, limit=limit)}
     found = job_items(settings, job.id, limit=limit + 1, after=after)
     shown = found[:limit]
     formats = [name for name in ENDINGS if job.parameters.get("explain") or name not in EVIDENCE_FORMATS]
@@ -111,6 +113,8 @@ def results_of_job(settings: Settings, job_id: str, *, limit: int = MOST_RESULTS
             ResultItem(
                 number=item.number,
                 name=source_name(item.name),
+                stem=images[item.number].stem,
+                sha256=images[item.number].content,
                 state=item.state,
                 error=without_server(item.error, settings),
                 summary=item.result if item.state is ItemState.DONE else None,

@@ -10,6 +10,7 @@ from functools import wraps
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
+from freeda_svc.cli.backends import open_backend
 from freeda_svc.cli.session import read_settings
 from freeda_svc.counts import counted
 from freeda_svc.errors import FreedaError
@@ -71,19 +72,24 @@ def _completing(candidates: Candidates) -> Complete:
 @_completing
 def complete_jobs(context: click.Context) -> Iterator[CompletionItem]:
     """Ids of the newest jobs."""
-    settings = read_settings(context)
-    if settings.embedded_database and not settings.database_file.is_file():
+    backend = open_backend(context)
+    settings = backend.settings
+    if not backend.place and settings.embedded_database and not settings.database_file.is_file():
         return
-    from freeda_svc.jobs import list_jobs  # noqa: PLC0415 - only when there are any
+    from freeda_svc.jobs import JobFilter  # noqa: PLC0415 - only when there are any
 
-    for job in list_jobs(settings, limit=JOBS_OFFERED):
+    for job in backend.list_jobs(limit=JOBS_OFFERED, wanted=JobFilter()):
         yield CompletionItem(job.id, help=f"{job.kind} {job.state} {job.source}")
 
 
 @_completing
 def complete_banks(context: click.Context) -> Iterator[CompletionItem]:
-    """Names of banks, and of their versions; not those of a server, which would take a second."""
-    settings = read_settings(context)
+    """Names of banks, and of their versions; not those of a Qdrant server, which would take a second."""
+    backend = open_backend(context)
+    settings = backend.settings
+    if backend.place:
+        yield from (CompletionItem(str(entry["bank"])) for entry in backend.list_banks())
+        return
     if settings.qdrant_url:
         return
     from freeda_svc.jobs import open_banks  # noqa: PLC0415 - brings the engine
@@ -101,7 +107,9 @@ def complete_packs(context: click.Context) -> Iterator[CompletionItem]:
     """Names of bundled packs and recipes, and of packs that were fetched."""
     from freeda_svc.packs import BUNDLED, MANIFEST, bundled_recipes  # noqa: PLC0415 - only to complete
 
-    fetched = (path.parent.name for path in read_settings(context).packs_folder.glob(f"[!.]*/{MANIFEST}"))
+    fetched = (
+        path.parent.name for path in read_settings(context, anywhere=True).packs_folder.glob(f"[!.]*/{MANIFEST}")
+    )
     for name in sorted({*BUNDLED, *bundled_recipes(), *fetched}):
         yield CompletionItem(name)
 

@@ -64,7 +64,7 @@ def config(context: click.Context, *, as_json: bool) -> None:
       FREEDA_PACK=freeda-vit-b freeda config --json
     """
     options = given_options(context)
-    settings = read_settings(context)
+    settings = read_settings(context, anywhere=True)
     values = setting_values(settings, options)
     if as_json:
         print_json([asdict(value) for value in values])

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from freeda_svc.cli.backends.local import LocalBackend
 from freeda_svc.cli.console import print_json, print_table
 from freeda_svc.cli.exit_codes import Interrupted
 from freeda_svc.cli.following import follow_job
@@ -40,7 +41,7 @@ def demo(out: Path, captions: int, scenes: int, *, quiet: bool, as_json: bool) -
     from freeda_svc.demo import DemoPlan, run_demo  # noqa: PLC0415 - brings Celery and the painter with it
 
     def follow(settings: Settings, job_id: str, label: str) -> JobSummary:
-        return follow_job(settings, job_id, label, quiet=quiet)
+        return follow_job(LocalBackend(settings), job_id, label, quiet=quiet)
 
     try:
         report = run_demo(DemoPlan(captions=captions, scenes=scenes), out, follow)

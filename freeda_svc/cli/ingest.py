@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from freeda_svc.captions import CaptionTally, called
+from freeda_svc.cli.backends import open_backend
 from freeda_svc.cli.caption_files import caption_file_options, captions_of, describe_left_out
 from freeda_svc.cli.ingest_options import finish_ingest, ingest_options
-from freeda_svc.cli.session import open_dispatcher, read_settings
-from freeda_svc.jobs import Priority, submit_ingest
+from freeda_svc.jobs import Priority
 
 
 @click.command()
@@ -54,7 +54,7 @@ def ingest(
       freeda ingest results.csv --separator '|' --column comment
       zcat captions.gz | freeda ingest - --format jsonl
     """
-    settings = read_settings(context)
+    backend = open_backend(context)
     tally = CaptionTally()
     captions = captions_of(
         files,
@@ -64,19 +64,12 @@ def ingest(
         any_language=any_language,
         tally=tally,
         limit=limit,
-        rules=settings.input_rules,
+        rules=backend.settings.input_rules,
     )
     source = ", ".join(map(called, files))
-    job_id = submit_ingest(
-        settings,
-        captions,
-        source=source,
-        dispatcher=open_dispatcher(settings),
-        tally=tally,
-        bank=bank,
-        priority=priority,
-        idempotency_key=idempotency_key,
+    job_id = backend.submit_ingest(
+        captions, source=source, tally=tally, bank=bank, priority=priority, key=idempotency_key
     )
     if tally.left_out:
         click.echo(f"captions left out: {describe_left_out(tally)}", err=True)
-    finish_ingest(context, settings, job_id, "ingest", left_out=tally.left_out, wait=wait, quiet=quiet, as_json=as_json)
+    finish_ingest(context, backend, job_id, "ingest", left_out=tally.left_out, wait=wait, quiet=quiet, as_json=as_json)

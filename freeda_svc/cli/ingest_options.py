@@ -5,11 +5,10 @@ from typing import Any, TypeVar
 
 import click
 
+from freeda_svc.cli.backends import Backend
 from freeda_svc.cli.console import print_json
 from freeda_svc.cli.following import end_with, follow_submitted, note_waiting_job
 from freeda_svc.cli.options import bank_option, idempotency_key_option, outcome_option, priority_option
-from freeda_svc.jobs import result_totals
-from freeda_svc.settings import Settings
 
 NOT_FINITE = "images that are not finite"
 """What the builder counts them as; it brings the models with it, and is not imported here."""
@@ -33,7 +32,7 @@ def ingest_options(command: Command) -> Command:
 
 def finish_ingest(
     context: click.Context,
-    settings: Settings,
+    backend: Backend,
     job_id: str,
     label: str,
     *,
@@ -46,7 +45,7 @@ def finish_ingest(
 
     Args:
         context: of the command.
-        settings: the installation.
+        backend: has the job.
         job_id: the job.
         label: what to call it beside the progress.
         left_out: what was not taken, by reason.
@@ -57,10 +56,10 @@ def finish_ingest(
     if not wait:
         print_json({"job": job_id, "left_out": left_out}) if as_json else click.echo(job_id)
         if not quiet:
-            note_waiting_job(settings, job_id)
+            note_waiting_job(backend, job_id)
         return
-    job = follow_submitted(settings, job_id, label, quiet=quiet)
-    totals = result_totals(settings, job_id)
+    job = follow_submitted(backend, job_id, label, quiet=quiet)
+    totals = backend.result_totals(job_id)
     if as_json:
         print_json({"job": job_id, "state": job.state, "left_out": left_out, "totals": totals})
     else:
@@ -72,4 +71,4 @@ def finish_ingest(
             "try float32 (the setting precision), and `freeda packs verify`",
             err=True,
         )
-    end_with(context, settings, job)
+    end_with(context, backend, job)

@@ -73,9 +73,15 @@ class FreedaGroup(ListedGroup):
     type=click.Path(path_type=Path, file_okay=False),
     help="Directory that holds everything of a run  [default: $FREEDA_HOME or ~/.freeda]",
 )
+@click.option(
+    "--server",
+    metavar="ADDRESS",
+    help="Ask the server at this address, in the place of this machine: segment, ingest, jobs, bank  "
+    "[default: $FREEDA_SERVER; its key: $FREEDA_SERVER_KEY]",
+)
 @click.version_option(package_name="freeda-svc")
 @click.pass_context
-def freeda(context: click.Context, home: Path | None) -> None:
+def freeda(context: click.Context, home: Path | None, server: str | None) -> None:
     """Segment images into any categories you can name, without training.
 
     \b
@@ -87,7 +93,7 @@ def freeda(context: click.Context, home: Path | None) -> None:
     \b
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly failed, 130 interrupted.
     """
-    context.obj = {} if home is None else {"home": home}
+    context.obj = {name: value for name, value in (("home", home), ("server", server)) if value is not None}
 
 
 def main() -> None:
@@ -157,11 +163,11 @@ def _jobs_left(context: click.Context, message: str) -> list[str]:
     made = {job_id: is_accepted for job_id, is_accepted in _jobs_made().items() if job_id not in message}
     lines = []
     for job_id, is_accepted in made.items():
-        from freeda_svc.cli.following import ended_as  # noqa: PLC0415 - who has made a job has imported most of it
-        from freeda_svc.cli.session import read_settings  # noqa: PLC0415 - as above
+        from freeda_svc.cli.backends import open_backend  # noqa: PLC0415 - who has made a job has imported most of it
+        from freeda_svc.cli.following import ended_as  # noqa: PLC0415 - as above
 
         try:
-            ended = ended_as(read_settings(context), job_id)
+            ended = ended_as(open_backend(context), job_id)
         except FreedaError:  # the database, mostly; the command's own error says why
             ended = ""
         lines.append(ended or _as_accepted(job_id, is_accepted))

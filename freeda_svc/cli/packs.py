@@ -48,7 +48,7 @@ def list_packs(context: click.Context, *, as_json: bool) -> None:
     Example:
       freeda packs list
     """
-    folder = read_settings(context).packs_folder
+    folder = read_settings(context, anywhere=True).packs_folder
     names = [*BUNDLED, *bundled_recipes()]
     names += [path.parent.name for path in sorted(folder.glob(f"[!.]*/{MANIFEST}")) if path.parent.name not in names]
     answer = [_short(name, folder) for name in names]
@@ -80,7 +80,7 @@ def show(context: click.Context, name: str, *, as_json: bool) -> None:
     Example:
       freeda packs show freeda-vit-l
     """
-    folder = read_settings(context).packs_folder
+    folder = read_settings(context, anywhere=True).packs_folder
     answer = _long(name, folder)
     if as_json:
         print_json(answer)
@@ -116,7 +116,7 @@ def fetch(context: click.Context, name: str, *, quiet: bool, as_json: bool) -> N
     """
     from freeda_svc.packs import fetch_pack  # noqa: PLC0415 - the hub's library takes a while to import
 
-    folder = read_settings(context).packs_folder
+    folder = read_settings(context, anywhere=True).packs_folder
     if not is_recipe(name):
         place, _ = find_pack(name, folder)
         text = f"{name} is in {place}; there is nothing to fetch"
@@ -144,7 +144,7 @@ def verify(context: click.Context, name: str, *, as_json: bool) -> None:
     """
     from freeda_svc.packs import verify_part  # noqa: PLC0415 - as fetch
 
-    description = read_pack_parameters(name, read_settings(context).packs_folder)
+    description = read_pack_parameters(name, read_settings(context, anywhere=True).packs_folder)
     for part in PARTS:
         verify_part(description, part)
     if as_json:

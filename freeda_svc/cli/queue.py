@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from freeda_svc.cli.console import duration_text, print_json, print_table
-from freeda_svc.cli.following import note_missing_worker
 from freeda_svc.cli.options import json_option
 from freeda_svc.cli.session import read_settings
+from freeda_svc.cli.worker_watch import note_missing_worker
 from freeda_svc.jobs import ItemState, Priority, QueueState, queue_state
 from freeda_svc.jobs.tables import now
 

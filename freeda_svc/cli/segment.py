@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from freeda_svc.batches import ResultsFolder, ResultsManifest, check_writable, find_images
+from freeda_svc.cli.backends import open_backend
 from freeda_svc.cli.console import print_json
 from freeda_svc.cli.exit_codes import EXIT_FAILED, EXIT_PARTLY, Interrupted
 from freeda_svc.cli.following import note_waiting_job
@@ -36,16 +37,12 @@ from freeda_svc.cli.segment_report import (
 from freeda_svc.cli.segment_request import Request
 from freeda_svc.cli.segment_run import Outcome, ask_bank_age, follow_images
 from freeda_svc.cli.segment_words import show_stray_words, show_words
-from freeda_svc.cli.session import read_settings
 from freeda_svc.jobs import (
     InputImage,
     Plan,
     Priority,
-    continue_colours,
     failure_reasons,
-    pictures_of,
     plan_resumption,
-    submitted_images,
 )
 
 STANDARD_INPUT = Path("-")
@@ -136,13 +133,14 @@ def segment(
     collecting = read_collecting(image_prefix, parameters, chosen)
     if out is not None:
         check_writable(out)
-    settings = read_settings(context)
-    if overrides:
-        check_with_pack(overrides, settings)
-    asked = Request(settings, asked_categories, overrides, bank, explain, priority, idempotency_key)
+    backend = open_backend(context)
+    if overrides and (usual := backend.pack_parameters()) is not None:
+        check_with_pack(overrides, usual)
+    asked = Request(backend, asked_categories, overrides, bank, explain, priority, idempotency_key)
     listed = [sys.stdin.buffer if file == STANDARD_INPUT else file for file in lists]
-    found = find_images(images, listed, recursive=recursive, rules=settings.input_rules)
+    found = find_images(images, listed, recursive=recursive, rules=backend.settings.input_rules)
     show_problems(found)
+    backend.take_images(found.images)
     show_stray_words(images, asked_categories)
     if asked_categories.note:
         click.echo(asked_categories.note, err=True)
@@ -156,15 +154,17 @@ def segment(
         job_id = work.request.submit(work.images)
         print_json({"job": job_id, "refused": work.problems}) if as_json else click.echo(job_id)
         if not quiet:
-            note_waiting_job(settings, job_id)
+            note_waiting_job(backend, job_id)
         context.exit(EXIT_PARTLY if work.problems else 0)
     target = None
     if out is not None and manifest is not None:
         target = ResultsFolder(out, chosen, work.request.digest(), manifest, collecting)
     plan = Plan([], [], work.images)
     if resume and target is not None:
-        age = ask_bank_age(settings, work.request.bank_name(), keep_older=keep_older)
-        plan = plan_resumption(settings, work.images, target, age, keep_older=keep_older)
+        age = ask_bank_age(backend, work.request.bank_name(), keep_older=keep_older)
+        plan = plan_resumption(
+            backend, work.images, target, age, keep_older=keep_older, rules=backend.settings.input_rules
+        )
         show_plan(plan, target.manifest)
     context.exit(_run(work, plan, target, quiet=quiet, as_json=as_json))
 
@@ -193,19 +193,21 @@ def _in_common(work: _Work, common: CommonList) -> _Work:
 
 def _run(work: _Work, plan: Plan, target: ResultsFolder | None, *, quiet: bool, as_json: bool) -> int:
     """Segment what is left, write files, and report the outcome; return the exit code."""
-    settings = work.request.settings
+    backend = work.request.backend
     submitted, outcome = _segment(work.request, plan, target, quiet=quiet)
     if target is not None:
         order = {image.stem: number for number, image in enumerate(work.images)}
         everything = sorted([*plan.written, *(image for image, _ in outcome.done)], key=lambda image: order[image.stem])
-        outcome.files += len(target.write_for_all(pictures_of(settings, everything) if target.collects else []))
-    errors = [*outcome.errors, *failure_reasons(settings, outcome.failed)]
+        outcome.files += len(
+            target.write_for_all(backend.pictures_of(everything, target.formats) if target.collects else [])
+        )
+    errors = [*outcome.errors, *failure_reasons(backend.job_items, outcome.failed)]
     if as_json:
         print_json(outcome_as_json(submitted, plan, outcome, [*work.problems, *errors]))
     else:
         print_outcome(plan, outcome, None if target is None else target.path)
     summaries = [picture.result.summary for _, picture in outcome.done[:LINES_SHOWN]]
-    show_words(settings, summaries, work.request.categories, quiet=quiet)
+    show_words(backend, summaries, work.request.categories, quiet=quiet)
     show_errors(errors, len(plan.submitted) + len(plan.left), submitted)
     if work.problems or errors:
         return EXIT_PARTLY if outcome.done or plan.written else EXIT_FAILED
@@ -232,12 +234,12 @@ def _segment(asked: Request, plan: Plan, target: ResultsFolder | None, *, quiet:
     submitted = list(plan.submitted)
     if plan.left:
         job_id = asked.submit(plan.left)
-        submitted += submitted_images(asked.settings, job_id)
+        submitted += asked.backend.submitted_images(job_id)
         if target is not None:
-            continue_colours(asked.settings, job_id, [job for jobs in target.manifest.jobs.values() for job in jobs])
+            asked.backend.continue_colours(job_id, [job for jobs in target.manifest.jobs.values() for job in jobs])
             target.manifest.note_job(target.request, job_id)
     try:
-        return job_id, follow_images(asked.settings, submitted, target, quiet=quiet)
+        return job_id, follow_images(asked.backend, submitted, target, quiet=quiet)
     except KeyboardInterrupt:
         jobs = sorted({image.job for image in submitted})
         again = " the same command with --resume takes its results;" if target is not None else ""

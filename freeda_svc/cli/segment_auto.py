@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from freeda_svc.batches import ResultsManifest
+from freeda_svc.cli.backends import Backend
 from freeda_svc.cli.exit_codes import Interrupted
 from freeda_svc.cli.segment_categories import AskedCategories
 from freeda_svc.cli.segment_request import Request
@@ -22,11 +23,8 @@ from freeda_svc.jobs import (
     SubmittedImage,
     earlier_proposals,
     failure_reasons,
-    proposals_of,
-    submitted_images,
 )
-from freeda_svc.parameters import Category
-from freeda_svc.settings import Settings
+from freeda_svc.parameters import Category, CategoryChoice
 
 NAMES_SHOWN = 20
 
@@ -47,7 +45,9 @@ class CommonList:
 
     def request(self, asked: Request) -> Request:
         """The request with these categories in the place of none."""
-        return replace(asked, categories=AskedCategories(tuple(map(Category, self.names)), proposed=True))
+        categories = tuple(map(Category, self.names))
+        choice = CategoryChoice(categories=categories)
+        return replace(asked, categories=AskedCategories(categories, proposed=True, choice=choice))
 
 
 def propose_for_all(
@@ -80,18 +80,20 @@ def propose_for_all(
     waiting: list[SubmittedImage] = []
     first: Sequence[str] = ()
     if resume and manifest is not None:
-        age = ask_bank_age(asked.settings, proposing.bank_name(), keep_older=keep_older)
+        age = ask_bank_age(asked.backend, proposing.bank_name(), keep_older=keep_older)
         jobs = manifest.jobs.get(request, ())
-        found, waiting = earlier_proposals(asked.settings, images, jobs, age, keep_older=keep_older)
+        found, waiting = earlier_proposals(
+            asked.backend, images, jobs, age, keep_older=keep_older, rules=asked.backend.settings.input_rules
+        )
         first = manifest.lists.get(request, ())
     under_way = found.keys() | {image.stem for image in waiting}
     left = [image for image in images if image.stem not in under_way]
     if left:
         job = proposing.submit(left)
-        waiting += submitted_images(asked.settings, job)
+        waiting += asked.backend.submitted_images(job)
         if manifest is not None:
             manifest.note_job(request, job)
-    errors = _follow(asked.settings, waiting, found, quiet=quiet, resumable=manifest is not None)
+    errors = _follow(asked.backend, waiting, found, quiet=quiet, resumable=manifest is not None)
     usable = [replace(image, proposals=found[image.stem]) for image in images if image.stem in found]
     if not usable:
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
@@ -116,7 +118,7 @@ def _common_list(proposed: Iterable[Mapping[str, Any]], first: Sequence[str]) ->
 
 
 def _follow(
-    settings: Settings,
+    backend: Backend,
     waiting: Sequence[SubmittedImage],
     found: dict[str, Mapping[str, Any]],
     *,
@@ -128,14 +130,14 @@ def _follow(
         return []
     jobs = sorted({image.job for image in waiting})
     try:
-        outcome = follow_images(settings, waiting, None, label="propose", quiet=quiet)
+        outcome = follow_images(backend, waiting, None, label="propose", quiet=quiet)
     except KeyboardInterrupt:
         again = " the same command with --resume takes its proposals;" if resumable else ""
         raise Interrupted(
             f"Interrupted; job {', '.join(jobs)} goes on proposing categories:{again} nothing was segmented yet; "
             f"`freeda jobs cancel {jobs[-1]}` ends it."
         ) from None
-    results = {job: proposals_of(settings, job) for job in jobs}
+    results = {job: backend.proposals_of(job) for job in jobs}
     for image, _ in outcome.done:
         found[image.stem] = results[image.job][image.number]["proposals"]
-    return failure_reasons(settings, outcome.failed)
+    return failure_reasons(backend.job_items, outcome.failed)

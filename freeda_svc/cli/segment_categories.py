@@ -28,6 +28,7 @@ class AskedCategories:
         colours: RGB of the first of them, where they have colours of their own.
         background: whether one of them is a background.
         proposed: whether the bank proposed them.
+        choice: how they were named; None where the bank proposes some.
         note: what became of categories that were named beside a vocabulary; empty where there are none.
     """
 
@@ -35,6 +36,7 @@ class AskedCategories:
     colours: tuple[Colour, ...] = ()
     background: bool = False
     proposed: bool = False
+    choice: CategoryChoice | None = None
     note: str = ""
 
 
@@ -119,10 +121,11 @@ def ask_categories(
     with option_value("--background"):
         choice = choice.replace(background=words)
     with option_value("--categories" if categories else "--categories-file"):
-        chosen = choose_categories(choice.replace(categories=named))
+        choice = choice.replace(categories=named)
+        chosen = choose_categories(choice)
     added = [category.name for category in chosen.categories[chosen.classes :]]
     note = "" if vocabulary is None else _note_of_added(added, vocabulary, chosen.classes)
-    return AskedCategories(chosen.categories, chosen.colours, chosen.background, note=note)
+    return AskedCategories(chosen.categories, chosen.colours, chosen.background, choice=choice, note=note)
 
 
 def _note_of_added(names: Sequence[str], vocabulary: str, classes: int) -> str:

@@ -10,9 +10,16 @@ from click.shell_completion import CompletionItem
 
 from freeda_svc.cli.options import option_value
 from freeda_svc.errors import InputError
-from freeda_svc.packs.description import read_pack_parameters
-from freeda_svc.parameters import PLACES, Model, SegmentationOverrides, field_schema, limits, unknown_name, wrong_value
-from freeda_svc.settings import Settings
+from freeda_svc.parameters import (
+    PLACES,
+    Model,
+    SegmentationOverrides,
+    SegmentationParameters,
+    field_schema,
+    limits,
+    unknown_name,
+    wrong_value,
+)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -127,15 +134,12 @@ def read_overrides(given: Mapping[str, Any]) -> dict[str, Any]:
     return read
 
 
-def check_with_pack(overrides: Mapping[str, Any], settings: Settings) -> None:
+def check_with_pack(overrides: Mapping[str, Any], parameters: SegmentationParameters) -> None:
     """See that parameters go together with those of the pack that the command does not change.
 
     Raises:
         BadParameter: they do not, such as a stride that is larger than the pack's window.
-        InputError: the pack is not valid.
-        NotFoundError: there is no such pack.
     """
-    parameters = read_pack_parameters(settings.pack, settings.packs_folder).parameters.segmentation
     with option_value("--set"):
         SegmentationOverrides.read(overrides).over(parameters)
 

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from freeda_svc.cli.backends import AskedSegmentation, Backend, CheckedSegmentation
 from freeda_svc.cli.segment_categories import AskedCategories
-from freeda_svc.cli.session import open_dispatcher
-from freeda_svc.jobs import CheckedRequest, InputImage, Priority, bank_created, segmentation_request, submit_segment
-from freeda_svc.settings import Settings
+from freeda_svc.jobs import InputImage, Priority
 
 
 @dataclass(frozen=True)
@@ -16,17 +15,17 @@ class Request:
     """What holds for all images.
 
     Attributes:
-        settings: the installation.
+        backend: is asked.
         categories: what to look for.
         overrides: parameters that differ from the pack's.
-        bank: whose prototypes are used; empty for that of the settings.
+        bank: whose prototypes are used; empty for the usual one.
         explain: whether evidence is kept.
         priority: of the job.
         idempotency_key: the person's own name for the request; empty for none.
         only_propose: whether categories are proposed and nothing is segmented.
     """
 
-    settings: Settings
+    backend: Backend
     categories: AskedCategories
     overrides: dict[str, Any]
     bank: str
@@ -41,36 +40,28 @@ class Request:
         Raises:
             FreedaError: as ``submit_segment`` does.
         """
-        return submit_segment(
-            self.settings,
-            images,
-            self.categories.categories,
-            overrides=self.overrides,
-            dispatcher=open_dispatcher(self.settings),
-            bank=self.bank,
-            colours=self.categories.colours,
-            explain=self.explain,
-            only_propose=self.only_propose,
-            priority=self.priority,
-            idempotency_key=self.idempotency_key,
-        )
+        return self.backend.submit_segment(self._asked, images, priority=self.priority, key=self.idempotency_key)
 
     def digest(self) -> str:
         """Equal for requests of which one image gets equal results, as long as nothing changes in the bank."""
-        return self._checked.digest(bank_created(self.settings, self._checked.bank))
+        return self._checked.digest()
 
     def bank_name(self) -> str:
         """Name and version of the bank."""
-        return str(self._checked.bank)
+        return self._checked.bank_name
+
+    @property
+    def _asked(self) -> AskedSegmentation:
+        return AskedSegmentation(
+            self.categories.categories,
+            self.categories.colours,
+            self.categories.choice,
+            self.overrides,
+            self.bank,
+            self.explain,
+            self.only_propose,
+        )
 
     @cached_property
-    def _checked(self) -> CheckedRequest:
-        return segmentation_request(
-            self.settings,
-            self.categories.categories,
-            overrides=self.overrides,
-            bank=self.bank,
-            colours=self.categories.colours,
-            explain=self.explain,
-            only_propose=self.only_propose,
-        )
+    def _checked(self) -> CheckedSegmentation:
+        return self.backend.checked(self._asked)

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from freeda_svc.batches import BankAge, ResultsFolder
+from freeda_svc.cli.backends import Backend
 from freeda_svc.cli.console import shown_progress
-from freeda_svc.cli.following import LOOK_SECONDS, WorkerWatch
+from freeda_svc.cli.following import LOOK_SECONDS
 from freeda_svc.cli.interrupts import remembered_interrupts
 from freeda_svc.errors import InputError, NotFoundError
-from freeda_svc.jobs import OPEN_ITEM_STATES, ItemState, SubmittedImage, item_states, pictures_of
-from freeda_svc.settings import Settings
+from freeda_svc.jobs import OPEN_ITEM_STATES, ItemState, SubmittedImage
 
 if TYPE_CHECKING:
     from freeda_svc.outputs import Picture
@@ -36,21 +36,19 @@ class Outcome:
     files: int = 0
 
 
-def ask_bank_age(settings: Settings, bank: str, *, keep_older: bool) -> BankAge:
-    """Return what compares results with the version that a bank has now; the worker or the bank is asked for it.
+def ask_bank_age(backend: Backend, bank: str, *, keep_older: bool) -> BankAge:
+    """Return what compares results with the version that a bank has now.
 
     Args:
-        settings: the installation.
+        backend: has the bank.
         bank: its name and version.
         keep_older: whether older results are kept.
     """
-    from freeda_svc.workers import queries  # noqa: PLC0415 - only resuming asks
-
-    return BankAge(lambda: queries.bank_version(settings, bank), keep_older=keep_older)
+    return BankAge(lambda: backend.bank_version(bank), keep_older=keep_older)
 
 
 def follow_images(
-    settings: Settings,
+    backend: Backend,
     images: Sequence[SubmittedImage],
     target: ResultsFolder | None,
     *,
@@ -60,7 +58,7 @@ def follow_images(
     """Wait until images have ended, writing the files of each as soon as it is done.
 
     Args:
-        settings: the installation.
+        backend: has the jobs.
         images: of one or several jobs.
         target: where the files go; none are written when None.
         label: what is going on, beside the progress.
@@ -70,20 +68,18 @@ def follow_images(
         UnavailableError: the folder cannot be written.
         KeyboardInterrupt: at Ctrl-C; the jobs go on.
     """
-    from freeda_svc.workers import watched_changes  # noqa: PLC0415 - only a command that waits listens
-
     outcome = Outcome()
-    pictures = pictures_of(settings, images)
+    pictures = backend.pictures_of(images, () if target is None else target.formats)
     waiting = {(image.job, image.number): (image, picture) for image, picture in zip(images, pictures, strict=True)}
     with (
         remembered_interrupts() as raise_if_interrupted,
-        watched_changes(settings, {image.job for image in images}) as changes,
+        backend.watched_changes({image.job for image in images}) as changes,
         shown_progress(label, quiet=quiet) as report,
     ):
-        watch = WorkerWatch(settings)
+        watch = backend.worker_watch()
         while waiting:
             began = time.monotonic()
-            states = {job: item_states(settings, job) for job in sorted({job for job, _ in waiting})}
+            states = {job: backend.item_states(job) for job in sorted({job for job, _ in waiting})}
             for job, items in states.items():
                 for number, state in items.items():
                     raise_if_interrupted()

@@ -7,22 +7,19 @@ import click
 
 from freeda_svc.batches import UnknownWord, drawable_words, labels_every_pixel, unknown_words
 from freeda_svc.batches.reports import Summary
+from freeda_svc.cli.backends import Backend
 from freeda_svc.cli.segment_categories import AskedCategories
 from freeda_svc.counts import counted
-from freeda_svc.packs import read_pack_parameters
-from freeda_svc.settings import Settings
 
 WORDS_SHOWN = 10
 NEAREST_SHOWN = 3
 
 
-def show_words(
-    settings: Settings, summaries: Sequence[Summary], asked: AskedCategories, *, quiet: bool = False
-) -> None:
+def show_words(backend: Backend, summaries: Sequence[Summary], asked: AskedCategories, *, quiet: bool = False) -> None:
     """Say which words the bank does not know, and what helps where pixels take a category that does not fit.
 
     Args:
-        settings: the installation.
+        backend: knows the pack.
         summaries: of segmented images, as ``freeda_svc.outputs.summarise`` makes them.
         asked: what they were segmented into.
         quiet: say nothing.
@@ -32,7 +29,7 @@ def show_words(
     unknown = unknown_words(summaries)
     show_unknown_words(unknown)
     if unknown:
-        _show_how_to_teach(settings, unknown)
+        _show_how_to_teach(backend, unknown)
     if summaries and not (asked.background or asked.categories is None or asked.proposed):
         _show_what_fits_none(summaries[0])
 
@@ -55,16 +52,16 @@ def show_unknown_words(words: Sequence[UnknownWord]) -> None:
         click.echo(f"... and {counted(more, 'more word')} without a prototype; the summaries name all", err=True)
 
 
-def _show_how_to_teach(settings: Settings, words: Sequence[UnknownWord]) -> None:
-    pack = read_pack_parameters(settings.pack, settings.packs_folder)
+def _show_how_to_teach(backend: Backend, words: Sequence[UnknownWord]) -> None:
+    pack, known = backend.pack_nouns()
     exemplars = "with images and masks of your own: `freeda bank add-exemplars`"
-    drawn = drawable_words(words, pack.nouns)
+    drawn = drawable_words(words, known)
     if drawn:
         click.echo(f"ingest captions with {', '.join(drawn[:WORDS_SHOWN])}: `freeda ingest FILE`", err=True)
     if len(drawn) == len(words):
         return
-    if pack.nouns is not None:
-        limits = f"captions teach the pack {pack.name} only its {counted(len(pack.nouns), 'noun')}"
+    if known is not None:
+        limits = f"captions teach the pack {pack} only its {counted(len(known), 'noun')}"
         click.echo(f"teach them {exemplars} ({limits})", err=True)
     else:
         click.echo(f"teach them with captions that name them: `freeda ingest FILE`, or {exemplars}", err=True)

@@ -1,6 +1,5 @@
 """What every command begins with: settings, the log on stderr, and the queue that carries messages."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,8 +22,18 @@ if TYPE_CHECKING:
 _OPTIONS = {"worker_name": "--name", "api_host": "--host", "api_port": "--port"}
 
 
-def read_settings(context: click.Context, **options: Any) -> Settings:  # noqa: ANN401 - settings check them
+def read_settings(
+    context: click.Context,
+    *,
+    anywhere: bool = False,
+    **options: Any,  # noqa: ANN401 - settings check them
+) -> Settings:
     """Return the settings with the options of the command line put over them; None means not given.
+
+    Args:
+        context: of the command.
+        anywhere: whether the command does its work also where a server is named.
+        options: of the command, that are settings.
 
     Raises:
         click.BadParameter: the value of an option is not usable.
@@ -32,17 +41,24 @@ def read_settings(context: click.Context, **options: Any) -> Settings:  # noqa: 
     """
     configure_command_logs()
     try:
-        return load_settings(**given_options(context), **options)
+        settings = load_settings(**given_options(context), **options)
     except GivenValueError as error:
         option = _OPTIONS.get(error.key, f"--{error.key}")
         raise click.BadParameter(error.reason, context, param_hint=f"'{option}'") from error
+    if settings.server and not anywhere:
+        raise click.UsageError(
+            f"`{context.command_path}` works on this machine only, and a server is named: leave out --server, or unset "
+            "FREEDA_SERVER.",
+            context,
+        )
+    return settings
 
 
 def given_options(context: click.Context) -> dict[str, Any]:
     """Return the settings that were given as options before the subcommand."""
     root = context.find_root()
-    home: Path | None = root.params.get("home")  # also there while a shell completes
-    return {} if home is None else {"home": home}
+    given = {name: root.params.get(name) for name in ("home", "server")}  # also there while a shell completes
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def open_dispatcher(settings: Settings) -> "Dispatcher":

@@ -6,7 +6,7 @@ from freeda_svc.lazy_names import names_from
 
 if TYPE_CHECKING:
     from freeda_svc.batches import InputImage
-    from freeda_svc.jobs.acceptance import check_key
+    from freeda_svc.jobs.acceptance import check_key, note_job_of_this_process
     from freeda_svc.jobs.api_keys import (
         KeyRefusedError,
         KeyState,
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         revoke_key,
         verify_key,
     )
-    from freeda_svc.jobs.banks import bank_created, open_banks
+    from freeda_svc.jobs.banks import bank_created, bank_of_new_job, open_banks
     from freeda_svc.jobs.callback_signatures import callback_secret_of, signed_headers
     from freeda_svc.jobs.callbacks import (
         CallbackState,
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         JobSummary,
         Progress,
         follow_job,
+        follow_looks,
         has_open_items,
         job_items,
         job_state,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
         ExportedImage,
         SubmittedImage,
         continue_colours,
+        export_pictures,
         export_results,
         failure_reasons,
         item_states,
@@ -66,7 +68,15 @@ if TYPE_CHECKING:
         submitted_images,
         why_no_results,
     )
-    from freeda_svc.jobs.resumption import Plan, earlier_proposals, plan_resumption
+    from freeda_svc.jobs.resumption import (
+        EarlierJobs,
+        Plan,
+        earlier_proposals,
+        is_kept,
+        plan_resumption,
+        version_in,
+        version_of,
+    )
     from freeda_svc.jobs.segmentation_requests import CheckedRequest, segmentation_request
     from freeda_svc.jobs.states import (
         ENDED_JOB_STATES,
@@ -98,6 +108,7 @@ __all__ = [
     "JobFilter",
     "Progress",
     "follow_job",
+    "follow_looks",
     "has_open_items",
     "job_state",
     "job_items",
@@ -117,6 +128,7 @@ __all__ = [
     "cancel_job",
     "retry_failed_items",
     "export_results",
+    "export_pictures",
     "ExportedImage",
     "InputImage",
     "JobKind",
@@ -128,12 +140,17 @@ __all__ = [
     "Priority",
     "open_banks",
     "bank_created",
+    "bank_of_new_job",
     "ENDED_JOB_STATES",
     "JOB_STATE_NAMES",
     "OPEN_ITEM_STATES",
     "Plan",
+    "EarlierJobs",
     "earlier_proposals",
     "plan_resumption",
+    "is_kept",
+    "version_in",
+    "version_of",
     "SubmittedImage",
     "continue_colours",
     "failure_reasons",
@@ -143,6 +160,7 @@ __all__ = [
     "submitted_images",
     "why_no_results",
     "check_key",
+    "note_job_of_this_process",
     "CheckedRequest",
     "segmentation_request",
     "Scope",
@@ -172,7 +190,7 @@ __getattr__ = names_from(
     __name__,
     {
         "freeda_svc.jobs.segmentation_requests": ("CheckedRequest", "segmentation_request"),
-        "freeda_svc.jobs.acceptance": ("check_key",),
+        "freeda_svc.jobs.acceptance": ("check_key", "note_job_of_this_process"),
         "freeda_svc.jobs.api_keys": (
             "KeyRefusedError",
             "KeyState",
@@ -185,8 +203,16 @@ __getattr__ = names_from(
             "revoke_key",
             "verify_key",
         ),
-        "freeda_svc.jobs.resumption": ("Plan", "earlier_proposals", "plan_resumption"),
-        "freeda_svc.jobs.banks": ("bank_created", "open_banks"),
+        "freeda_svc.jobs.resumption": (
+            "EarlierJobs",
+            "Plan",
+            "earlier_proposals",
+            "is_kept",
+            "plan_resumption",
+            "version_in",
+            "version_of",
+        ),
+        "freeda_svc.jobs.banks": ("bank_created", "bank_of_new_job", "open_banks"),
         "freeda_svc.jobs.callback_signatures": ("callback_secret_of", "signed_headers"),
         "freeda_svc.jobs.callbacks": (
             "CallbackState",
@@ -225,6 +251,7 @@ __getattr__ = names_from(
             "JobSummary",
             "Progress",
             "follow_job",
+            "follow_looks",
             "has_open_items",
             "job_state",
             "job_items",
@@ -248,6 +275,7 @@ __getattr__ = names_from(
             "ExportedImage",
             "SubmittedImage",
             "continue_colours",
+            "export_pictures",
             "export_results",
             "failure_reasons",
             "item_states",

@@ -42,6 +42,12 @@ def forget_jobs_of_this_process() -> None:
     _begun.clear()
 
 
+def note_job_of_this_process(job_id: str) -> str:
+    """Note the id of a job that a server has accepted; return it."""
+    _begun[job_id] = True
+    return job_id
+
+
 def new_job(
     settings: Settings,
     fingerprint: str,

@@ -187,9 +187,22 @@ def follow_job(
     Raises:
         NotFoundError: there is no such job.
     """
+    return follow_looks(lambda: job_summary(settings, job_id), every_seconds=every_seconds, wait=wait)
+
+
+def follow_looks(
+    look: Callable[[], JobSummary], *, every_seconds: float, wait: Callable[[float], object]
+) -> Iterator[JobSummary]:
+    """Look at a job in whatever way again and again, as ``follow_job`` does.
+
+    Args:
+        look: returns the job as it is.
+        every_seconds: see ``follow_job``.
+        wait: see ``follow_job``.
+    """
     while True:
         began = time.monotonic()
-        summary = job_summary(settings, job_id)
+        summary = look()
         took = time.monotonic() - began
         yield summary
         if summary.progress.ended == summary.progress.total:

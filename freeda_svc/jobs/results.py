@@ -1,6 +1,6 @@
 """Where the results of segmentation items lie, and handing them out."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from freeda_svc.batches import distinct_stems
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs.control import find_job, get_job
 from freeda_svc.jobs.database import reading
-from freeda_svc.jobs.progress import JobSummary, job_items
+from freeda_svc.jobs.progress import ItemSummary, JobSummary
 from freeda_svc.jobs.segmentation_requests import ONLY_PROPOSE
 from freeda_svc.jobs.states import ItemState, JobKind, JobState
 from freeda_svc.jobs.tables import WorkItem
@@ -144,11 +144,16 @@ def why_no_results(job: JobSummary) -> str:
     return f"no image of job {job.id} is done yet; `freeda jobs watch {job.id}` follows it"
 
 
-def failure_reasons(settings: Settings, failed: Sequence[SubmittedImage]) -> list[str]:
-    """Return a line for each image that was not segmented, with the reason."""
+def failure_reasons(items_of: "Callable[[str], Iterable[ItemSummary]]", failed: Sequence[SubmittedImage]) -> list[str]:
+    """Return a line for each image that was not segmented, with the reason.
+
+    Args:
+        items_of: returns the items of a job, as ``job_items`` does.
+        failed: of one or several jobs.
+    """
     reasons = []
     for job in sorted({image.job for image in failed}):
-        items = {item.number: item for item in job_items(settings, job)}
+        items = {item.number: item for item in items_of(job)}
         for image in failed:
             if image.job == job:
                 item = items[image.number]
@@ -241,7 +246,7 @@ def export_results(
         InputError: it is not a segmentation job, or there is no such format.
         UnavailableError: the folder cannot be written.
     """
-    from freeda_svc.outputs import check_formats, write_collections, write_image_files  # noqa: PLC0415 - as above
+    from freeda_svc.outputs import check_formats  # noqa: PLC0415 - as above
 
     images = submitted_images(settings, job_id)
     if images and _only_proposes(settings, images[0].job):
@@ -249,17 +254,43 @@ def export_results(
             f"job {images[0].job} only proposed categories for its images; a later job segmented them into all of "
             "these together, see `freeda jobs list`"
         )
-    chosen = check_formats(formats)
     done = [image for image in images if image.state == ItemState.DONE]
-    pictures = pictures_of(settings, done)
+    return export_pictures(done, pictures_of(settings, done), out, check_formats(formats), **options)[0]
+
+
+def export_pictures(
+    images: "Sequence[SubmittedImage]",
+    pictures: "Sequence[Picture]",
+    out: Path,
+    formats: Sequence[str],
+    **options: Any,  # noqa: ANN401 - as above
+) -> tuple[list[ExportedImage], list[Path]]:
+    """Write the files of images to a folder, each whole.
+
+    Args:
+        images: those that are done.
+        pictures: what their files are made of, in the same order.
+        out: the folder; is made when it is not there.
+        formats: as ``check_formats`` returns them.
+        options: of formats for all images, as ``write_collections`` takes them.
+
+    Returns:
+        What was written for each image, and what was written for all.
+
+    Raises:
+        NotFoundError: what files for all images need is gone.
+        UnavailableError: the folder cannot be written.
+    """
+    from freeda_svc.outputs import write_collections, write_image_files  # noqa: PLC0415 - as above
+
     exported = []
-    for image, picture in zip(done, pictures, strict=True):
+    for image, picture in zip(images, pictures, strict=True):
         files: Mapping[str, Path] = {}
         error = ""
         try:
-            files = write_image_files(picture, out, chosen)
+            files = write_image_files(picture, out, formats)
         except (InputError, NotFoundError) as problem:
             error = str(problem)
         exported.append(ExportedImage(image.number, image.name, files, picture.result, error))
-    write_collections([picture for picture in pictures if picture.result.whole], out, chosen, **options)
-    return exported
+    whole = [picture for picture in pictures if picture.result.whole]
+    return exported, write_collections(whole, out, formats, **options)

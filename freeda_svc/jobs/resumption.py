@@ -3,13 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from freeda_svc.batches import BankAge, BankVersion, InputImage, ResultsFolder, WrittenImage, digest_of_file
 from freeda_svc.errors import InputError, NotFoundError
-from freeda_svc.jobs.results import SubmittedImage, proposals_of, result_folder, submitted_images
+from freeda_svc.input_files import ANYWHERE, InputRules
+from freeda_svc.jobs.results import SubmittedImage, result_folder
 from freeda_svc.jobs.states import OPEN_ITEM_STATES, ItemState
 from freeda_svc.settings import Settings
+
+if TYPE_CHECKING:
+    from freeda_svc.outputs import KeptResult
 
 
 @dataclass(frozen=True)
@@ -35,17 +39,40 @@ class Plan:
     age_unknown: str = ""
 
 
+class EarlierJobs(Protocol):
+    """What is known of jobs that a folder's manifest names."""
+
+    def submitted_images(self, job_id: str) -> list[SubmittedImage]:
+        """List the images of a job, as ``freeda_svc.jobs.submitted_images`` does."""
+
+    def proposals_of(self, job_id: str) -> Mapping[int, Mapping[str, Any]]:
+        """Return what a job proposed, as ``freeda_svc.jobs.proposals_of`` does."""
+
+    def is_kept(self, image: SubmittedImage) -> bool:
+        """Whether everything is there that files of an image can be made of."""
+
+    def version_of(self, image: SubmittedImage) -> BankVersion | None:
+        """What was in the bank when an image was segmented; None where that is not known."""
+
+
 def plan_resumption(
-    settings: Settings, images: Sequence[InputImage], folder: ResultsFolder, age: BankAge, *, keep_older: bool
+    earlier_jobs: EarlierJobs,
+    images: Sequence[InputImage],
+    folder: ResultsFolder,
+    age: BankAge,
+    *,
+    keep_older: bool,
+    rules: InputRules = ANYWHERE,
 ) -> Plan:
     """Find out what was done before, for the same images, categories, parameters, pack and bank.
 
     Args:
-        settings: the installation.
+        earlier_jobs: knows what became of the jobs of the folder.
         images: all that are asked for.
         folder: where their files go.
         age: compares results with what is in the bank now.
         keep_older: keep results, too, that are older than that.
+        rules: where images may lie.
 
     Raises:
         UnavailableError: there are results, and what is in the bank now is not known.
@@ -54,20 +81,20 @@ def plan_resumption(
 
     @cache  # each job is read once
     def items_of(job: str) -> Mapping[int, SubmittedImage]:
-        return {item.number: item for item in _images_of_job(settings, job)}
+        return {item.number: item for item in _images_of_job(earlier_jobs, job)}
 
     jobs = folder.manifest.jobs.get(folder.request, ())
     items = (item for job in jobs for item in items_of(job).values())
-    earlier = {item.content: item for item in items if _is_usable(settings, item)}
+    earlier = {item.content: item for item in items if _is_usable(earlier_jobs, item)}
     for image in images:
-        content = digest_of_file(image.path, settings.input_rules)
+        content = digest_of_file(image.path, rules)
         written = folder.manifest.images.get(image.stem)
         found = None
         if written is not None and folder.has(image.stem, content):
             item = items_of(written.job).get(written.number)  # its copy is gone with the job
             kept = "" if item is None else item.kept
             before = SubmittedImage(written.job, written.number, ItemState.DONE, kept, image.name, image.stem)
-            if not folder.collects or _is_kept(settings, before):
+            if not folder.collects or earlier_jobs.is_kept(before):
                 found = before
         elif folder.has_of_another_request(image.stem, content):
             plan.otherwise.append(image.name)
@@ -77,7 +104,7 @@ def plan_resumption(
         if (
             found is not None
             and found.state not in OPEN_ITEM_STATES
-            and age.is_older(_made_from(settings, found, written if is_written else None))
+            and age.is_older(_made_from(earlier_jobs, found, written if is_written else None))
         ):
             plan.older.append(image.name)
             found = found if keep_older else None
@@ -89,16 +116,23 @@ def plan_resumption(
 
 
 def earlier_proposals(
-    settings: Settings, images: Sequence[InputImage], jobs: Sequence[str], age: BankAge, *, keep_older: bool
+    earlier_jobs: EarlierJobs,
+    images: Sequence[InputImage],
+    jobs: Sequence[str],
+    age: BankAge,
+    *,
+    keep_older: bool,
+    rules: InputRules = ANYWHERE,
 ) -> tuple[dict[str, Mapping[str, Any]], list[SubmittedImage]]:
     """Return what earlier jobs proposed for images, by stem, and the images that are still in one of these jobs.
 
     Args:
-        settings: the installation.
+        earlier_jobs: knows what became of them.
         images: all that are asked for.
         jobs: ids of jobs that only propose, as a manifest names them.
         age: compares proposals with what is in the bank now.
         keep_older: keep proposals, too, that are older than that.
+        rules: where images may lie.
 
     Raises:
         UnavailableError: there are proposals, and what is in the bank now is not known.
@@ -106,8 +140,8 @@ def earlier_proposals(
     done: dict[str, Mapping[str, Any]] = {}
     going: dict[str, SubmittedImage] = {}
     for job in jobs:
-        results = proposals_of(settings, job)
-        for before in _images_of_job(settings, job):
+        results = earlier_jobs.proposals_of(job)
+        for before in _images_of_job(earlier_jobs, job):
             if before.state in OPEN_ITEM_STATES:
                 going[before.content] = before
             elif before.number in results:
@@ -115,7 +149,7 @@ def earlier_proposals(
     found: dict[str, Mapping[str, Any]] = {}
     waiting = []
     for image in images:
-        content = digest_of_file(image.path, settings.input_rules)
+        content = digest_of_file(image.path, rules)
         if content in going:
             waiting.append(replace(going[content], name=image.name, stem=image.stem))
         elif content in done and (keep_older or not age.is_older(done[content].get("bank_version"))):
@@ -123,20 +157,7 @@ def earlier_proposals(
     return found, waiting
 
 
-def _images_of_job(settings: Settings, job: str) -> list[SubmittedImage]:
-    """The images of a job that a manifest names; none without a job, or where it is of another home or removed."""
-    try:
-        return submitted_images(settings, job) if job else []
-    except (NotFoundError, InputError):
-        return []
-
-
-def _is_usable(settings: Settings, image: SubmittedImage) -> bool:
-    """Whether an image of an earlier job is done, and all of it there, or will be done."""
-    return image.state in OPEN_ITEM_STATES or (image.state == ItemState.DONE and _is_kept(settings, image))
-
-
-def _is_kept(settings: Settings, image: SubmittedImage) -> bool:
+def is_kept(settings: Settings, image: SubmittedImage) -> bool:
     """Whether everything is there that files of an image can be made of: its copy, and what was kept of its result."""
     from freeda_svc.outputs import KeptResult  # noqa: PLC0415 - submitting does without it
 
@@ -145,16 +166,37 @@ def _is_kept(settings: Settings, image: SubmittedImage) -> bool:
     ).whole
 
 
-def _made_from(settings: Settings, image: SubmittedImage, written: WrittenImage | None) -> BankVersion | None:
-    """What was in the bank when an image was segmented; None where that is not known any more."""
-    if written is not None and (written.bank_version is not None or not written.job):
-        return written.bank_version
+def version_of(settings: Settings, image: SubmittedImage) -> BankVersion | None:
+    """Return what was in the bank when an image was segmented; None where that is not known any more."""
     from freeda_svc.outputs import KeptResult  # noqa: PLC0415 - as above
 
+    return version_in(KeptResult(result_folder(settings, image.job, image.number)))
+
+
+def version_in(result: "KeptResult") -> BankVersion | None:
+    """Return what was in the bank when a result was made; None where that is not known any more."""
     try:
-        version: BankVersion | None = KeptResult(result_folder(settings, image.job, image.number)).summary[
-            "bank_version"
-        ]
+        version: BankVersion | None = result.summary["bank_version"]
     except (NotFoundError, KeyError, ValueError):
         return None
     return version
+
+
+def _images_of_job(earlier_jobs: EarlierJobs, job: str) -> list[SubmittedImage]:
+    """The images of a job that a manifest names; none without a job, or where it is of another home or removed."""
+    try:
+        return earlier_jobs.submitted_images(job) if job else []
+    except (NotFoundError, InputError):
+        return []
+
+
+def _is_usable(earlier_jobs: EarlierJobs, image: SubmittedImage) -> bool:
+    """Whether an image of an earlier job is done, and all of it there, or will be done."""
+    return image.state in OPEN_ITEM_STATES or (image.state == ItemState.DONE and earlier_jobs.is_kept(image))
+
+
+def _made_from(earlier_jobs: EarlierJobs, image: SubmittedImage, written: WrittenImage | None) -> BankVersion | None:
+    """What was in the bank when an image was segmented; None where that is not known any more."""
+    if written is not None and (written.bank_version is not None or not written.job):
+        return written.bank_version
+    return earlier_jobs.version_of(image)

@@ -9,7 +9,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from freeda_svc.addresses import check_bank_address, check_broker_address, check_database_address, check_path
+from freeda_svc.addresses import (
+    check_access_key,
+    check_bank_address,
+    check_broker_address,
+    check_database_address,
+    check_path,
+    check_server_address,
+)
 from freeda_svc.errors import InputError
 from freeda_svc.host_lists import check_hosts
 from freeda_svc.input_files import MOST_ALLOWED_PIXELS, MOST_PIXELS, InputRules
@@ -19,7 +26,7 @@ DEFAULT_HOME = Path("~/.freeda")
 ENVIRONMENT_PREFIX = "FREEDA_"
 ARTIFACTS = "artifacts"
 PACKS = "packs"
-SECRETS = ("broker_url", "database_url", "qdrant_api_key", "callback_secret")
+SECRETS = ("broker_url", "database_url", "qdrant_api_key", "callback_secret", "server_key")
 """Settings that hold passwords: never printed, and readable from a file that ``FREEDA_<NAME>_FILE`` names."""
 
 SHORTEST_SECRET = 16
@@ -53,6 +60,9 @@ class Settings(BaseModel):
         broker_url: Redis address of the message broker, such as ``redis://HOST:6379/0`` or ``unix:///PATH``; empty
             means the embedded one of the home.
         database_url: SQLAlchemy address of the database of jobs; empty means a SQLite file in the home.
+        server: address of a server of freeda, such as ``http://HOST:8470``, that commands ask in the place of this
+            machine's own installation; empty means this machine.
+        server_key: that the server asks for; it is sent to it only.
         device: ``auto`` (a GPU where there is one), or a torch device such as ``cpu`` or ``cuda:1``.
         precision: ``auto`` (the generator in half precision on a GPU), or that of all models.
         captions_per_item: how many captions make one work item.
@@ -111,6 +121,8 @@ class Settings(BaseModel):
     callback_hosts: str = ""
     callback_secret: Annotated[str, Field(repr=False, json_schema_extra=_SECRET)] = ""
     image_hosts: str = ""
+    server: str = ""
+    server_key: Annotated[str, Field(repr=False, json_schema_extra=_SECRET)] = ""
     device: Annotated[str, Field(pattern=r"^(cpu|auto|mps|cuda(:\d+)?)$", json_schema_extra=_DEVICE)] = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     captions_per_item: Annotated[int, Field(ge=1, le=4096)] = 8
@@ -154,6 +166,16 @@ class Settings(BaseModel):
         checks = {"broker_url": check_broker_address, "database_url": check_database_address}
         check = checks.get(str(given.field_name), check_bank_address)
         return _checked(check, address.strip()) if address.strip() else ""
+
+    @field_validator("server")
+    @classmethod
+    def _understood_server(cls, address: str) -> str:
+        return _checked(check_server_address, address) if address.strip() else ""
+
+    @field_validator("server_key")
+    @classmethod
+    def _sendable_key(cls, key: str) -> str:
+        return _checked(check_access_key, key)
 
     @field_validator("api_names", "callback_hosts", "image_hosts")
     @classmethod

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from freeda_svc.cli import following, segment_run
+from freeda_svc.cli import segment_run, worker_watch
 from freeda_svc.cli.main import main
 from freeda_svc.miniature.scenes import EASY, NOUNS, Scene, paint_scene
 from freeda_svc.settings import load_settings
@@ -146,7 +146,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, scenes: list[Scene]) -> Pat
 @pytest.fixture
 def worker(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
     monkeypatch.setattr(segment_run, "LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(following, "missing_worker", lambda _settings: "")
+    monkeypatch.setattr(worker_watch, "missing_worker", lambda _settings: "")
     working = Worker(load_settings(home=home))
     monkeypatch.setattr(queries, "bank_version", lambda _settings, _bank: working.bank)
     thread = threading.Thread(target=working.run)

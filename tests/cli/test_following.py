@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from freeda_svc import jobs, migrations
-from freeda_svc.cli.following import ABSENT_SECONDS, IDLE_SECONDS, WorkerWatch, follow_job
+from freeda_svc.cli.backends.local import LocalBackend
+from freeda_svc.cli.following import follow_job
+from freeda_svc.cli.worker_watch import ABSENT_SECONDS, IDLE_SECONDS, WorkerWatch
 from freeda_svc.settings import Settings, load_settings
 
 
@@ -17,7 +19,7 @@ def test_an_interrupt_lost_in_a_finaliser_still_ends_the_waiting(
     looks = 0
 
     def look_for_ever(
-        _settings: Settings, _job_id: str, *, every_seconds: float, wait: Callable[[float], object]
+        _look: Callable[[], object], *, every_seconds: float, wait: Callable[[float], object]
     ) -> Iterator[None]:
         nonlocal looks
         while True:
@@ -29,10 +31,10 @@ def test_an_interrupt_lost_in_a_finaliser_still_ends_the_waiting(
                 assert callable(wait)
             yield None
 
-    monkeypatch.setattr(jobs, "follow_job", look_for_ever)
+    monkeypatch.setattr(jobs, "follow_looks", look_for_ever)
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        follow_job(load_settings(home=tmp_path), "0123456789ab", "ingest", quiet=True)
+        follow_job(LocalBackend(load_settings(home=tmp_path)), "0123456789ab", "ingest", quiet=True)
     assert looks == 1
     assert signal.getsignal(signal.SIGINT) is before
 
@@ -44,7 +46,7 @@ class Moments:
         self.now, self.reason = 0.0, ""
 
     def watch(self, settings: Settings) -> WorkerWatch:
-        return WorkerWatch(settings, missing=lambda _settings: self.reason, clock=lambda: self.now)
+        return WorkerWatch(settings, missing=lambda: self.reason, clock=lambda: self.now)
 
 
 def test_a_worker_that_is_not_there_is_said_once_and_at_once(

@@ -4,6 +4,7 @@ import click
 import pytest
 
 from freeda_svc.cli import ingest_options
+from freeda_svc.cli.backends.local import LocalBackend
 from freeda_svc.diffusion import Unusable
 from freeda_svc.settings import Settings
 
@@ -20,9 +21,10 @@ def test_images_that_are_not_finite_come_with_a_hint(
 ) -> None:
     monkeypatch.setattr(ingest_options, "follow_submitted", lambda *_given, **_named: None)
     monkeypatch.setattr(ingest_options, "end_with", lambda *_given: None)
-    monkeypatch.setattr(ingest_options, "result_totals", lambda *_given: totals)
+    backend = LocalBackend(Settings())
+    monkeypatch.setattr(backend, "result_totals", lambda *_given: totals)
     context = click.Context(click.Command("ingest"))
-    ingest_options.finish_ingest(context, Settings(), "j", "ingest", left_out={}, wait=True, quiet=True, as_json=False)
+    ingest_options.finish_ingest(context, backend, "j", "ingest", left_out={}, wait=True, quiet=True, as_json=False)
     said = capsys.readouterr()
     assert said.out == f"job j: {', '.join(f'{count} {name}' for name, count in totals.items())}\n"
     assert ("hint: a generator that overflows" in said.err) == hinted

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from freeda_svc.cli import following
+from freeda_svc.cli import worker_watch
 from freeda_svc.jobs import list_jobs
 from freeda_svc.settings import Settings, load_settings
 from tests.cli.brightness import BLACK, Worker, files_in, labels_of
@@ -149,7 +149,7 @@ class TestResuming:
         worker.resting = True
         Image.new("L", (6, 4), 201).save(photos / "c.png")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(following, "missing_worker", _interrupt)  # asked when it begins to wait
+            patch.setattr(worker_watch, "missing_worker", _interrupt)  # asked when it begins to wait
             interrupted = freeda(*self.AGAIN)
         assert interrupted.code == 130
         assert "goes on proposing categories: the same command with --resume takes its proposals" in interrupted.err

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 from PIL import Image
 
-from freeda_svc.cli import following
+from freeda_svc.cli import worker_watch
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import list_jobs, segmentation_requests
 from freeda_svc.jobs.results import result_folder
@@ -118,7 +118,7 @@ class TestResuming:
         worker.resting = True
         Image.new("L", (6, 4), 251).save(photos / "c.png")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(following, "missing_worker", _interrupt)  # asked when it begins to wait
+            patch.setattr(worker_watch, "missing_worker", _interrupt)  # asked when it begins to wait
             interrupted = freeda(*self.COMMAND)
         assert interrupted.code == 130
         assert "the same command with --resume takes its results" in interrupted.err
@@ -216,7 +216,7 @@ class TestOlderResults:
     ) -> None:
         if of == "bank":
             monkeypatch.setattr(
-                "freeda_svc.cli.segment_request.bank_created", lambda _settings, _bank: "2026-01-01T00:00:00+00:00"
+                "freeda_svc.jobs.banks.bank_created", lambda _settings, _bank: "2026-01-01T00:00:00+00:00"
             )
         else:
             pack = read_pack_parameters("miniature")

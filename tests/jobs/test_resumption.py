@@ -8,6 +8,7 @@ from PIL import Image
 
 from freeda_svc.bank import BankName
 from freeda_svc.batches import BankAge, ResultsFolder, ResultsManifest, find_images, segment_images
+from freeda_svc.cli.backends.local import LocalBackend
 from freeda_svc.jobs.banks import bank_created, open_banks
 from freeda_svc.jobs.resumption import plan_resumption
 from freeda_svc.jobs.segmentation_requests import segmentation_request
@@ -44,12 +45,15 @@ def test_what_the_library_has_written_is_done_for_a_job_of_the_same_request(
     folder = ResultsFolder(
         out, ("mask", "overlay", "summary"), request.digest(bank_created(settings, bank)), ResultsManifest(out)
     )
-    plan = plan_resumption(settings, images, folder, BankAge(lambda: now, keep_older=False), keep_older=False)
+    here = LocalBackend(settings)
+    plan = plan_resumption(
+        LocalBackend(settings), images, folder, BankAge(lambda: now, keep_older=False), keep_older=False
+    )
     assert [image.name for image in plan.written] == ["a.png"]
     assert [image.name for image in plan.left] == ["b.png"]
     newer = BankAge(lambda: {**now, "additions": now["additions"] + 1}, keep_older=False)
-    assert plan_resumption(settings, images, folder, newer, keep_older=False).older == ["a.png"]
+    assert plan_resumption(here, images, folder, newer, keep_older=False).older == ["a.png"]
     other = segmentation_request(settings, asked[:1], bank="default", colours=colours)
     folder = ResultsFolder(out, folder.formats, other.digest(bank_created(settings, bank)), ResultsManifest(out))
     age = BankAge(lambda: now, keep_older=False)
-    assert plan_resumption(settings, images, folder, age, keep_older=False).otherwise == ["a.png"]
+    assert plan_resumption(here, images, folder, age, keep_older=False).otherwise == ["a.png"]

@@ -5,11 +5,9 @@ from math import ceil
 
 import click
 
+from freeda_svc.cli.backends import open_backend
 from freeda_svc.cli.console import print_json, print_table
 from freeda_svc.cli.options import bank_option, json_option
-from freeda_svc.cli.session import read_settings
-from freeda_svc.packs import read_pack_parameters
-from freeda_svc.workers import bank_nouns, bank_stats, search_bank
 
 BAR_WIDTH = 40
 
@@ -25,9 +23,9 @@ def stats(context: click.Context, bank: str, *, as_json: bool) -> None:
     Example:
       freeda bank stats --json
     """
-    settings = read_settings(context)
-    answer = bank_stats(settings, bank)
-    histogram = count_by_size(bank_nouns(settings, bank).values())
+    backend = open_backend(context)
+    answer = backend.bank_stats(bank)
+    histogram = count_by_size(backend.bank_nouns(bank).values())
     if as_json:
         print_json({**answer, "nouns_by_prototypes": histogram})
         return
@@ -75,13 +73,13 @@ def nouns(context: click.Context, bank: str, limit: int, *, details: bool, as_js
     """
     if details and not as_json:
         raise click.UsageError("--details goes with --json; the table has them anyway.")
-    settings = read_settings(context)
-    answer = bank_nouns(settings, bank)
+    backend = open_backend(context)
+    answer = backend.bank_nouns(bank)
     ranked = sorted(answer.items(), key=lambda entry: (-entry[1], entry[0]))
     if as_json and not details:
         print_json(dict(ranked))
         return
-    known = read_pack_parameters(settings.pack, settings.packs_folder).nouns
+    pack, known = backend.pack_nouns()
     if as_json:
         print_json(
             [
@@ -94,7 +92,7 @@ def nouns(context: click.Context, bank: str, limit: int, *, details: bool, as_js
         print_table(("noun", "prototypes"), ranked[:limit])
     else:
         rows = [(noun, count, "yes" if noun in known else "no") for noun, count in ranked[:limit]]
-        print_table(("noun", "prototypes", f"known to the models of {settings.pack}"), rows)
+        print_table(("noun", "prototypes", f"known to the models of {pack}"), rows)
     if len(ranked) > limit:
         click.echo(f"... and {len(ranked) - limit} more; --limit shows more, --json all.")
 
@@ -114,7 +112,7 @@ def search(context: click.Context, text: str, bank: str, limit: int, *, as_json:
     Example:
       freeda bank search "sailing boat" --limit 5
     """
-    answer = search_bank(read_settings(context), text, limit=limit, bank=bank)
+    answer = open_backend(context).search_bank(text, limit=limit, bank=bank)
     if as_json:
         print_json(answer)
         return

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from freeda_svc.cli.backends.local import LocalBackend
 from freeda_svc.cli.ingest_options import finish_ingest, ingest_options
 from freeda_svc.cli.session import open_dispatcher, read_settings
 from freeda_svc.input_files import InputRules
@@ -93,7 +94,14 @@ def add_exemplars(
     for line in tally.lines():
         click.echo(f"annotations left out: {line}", err=True)
     finish_ingest(
-        context, settings, job_id, "exemplars", left_out=tally.left_out, wait=wait, quiet=quiet, as_json=as_json
+        context,
+        LocalBackend(settings),
+        job_id,
+        "exemplars",
+        left_out=tally.left_out,
+        wait=wait,
+        quiet=quiet,
+        as_json=as_json,
     )
 
 

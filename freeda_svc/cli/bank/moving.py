@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from freeda_svc.cli.backends.local import LocalBackend
 from freeda_svc.cli.console import print_json, shown_progress
 from freeda_svc.cli.exit_codes import EXIT_FAILED, Interrupted
 from freeda_svc.cli.following import follow_submitted, note_waiting_job
@@ -97,10 +98,10 @@ def carry_out(
     if not wait:
         print_json({"job": job_id}) if as_json else click.echo(job_id)
         if not quiet:
-            note_waiting_job(settings, job_id)
+            note_waiting_job(LocalBackend(settings), job_id)
         return None
     try:
-        job = follow_submitted(settings, job_id, move.kind, quiet=quiet, on_look=_ServiceWatch(settings))
+        job = follow_submitted(LocalBackend(settings), job_id, move.kind, quiet=quiet, on_look=_ServiceWatch(settings))
     except _ServiceStoppedError:
         cancel_job(settings, job_id)
         click.echo(f"The worker has stopped: job {job_id} is cancelled, and this command goes on itself.", err=True)

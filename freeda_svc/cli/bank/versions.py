@@ -3,6 +3,7 @@
 import click
 
 from freeda_svc.bank.names import BankName, split_bank_name
+from freeda_svc.cli.backends import open_backend
 from freeda_svc.cli.completion import complete_banks
 from freeda_svc.cli.console import confirm, print_json, print_table, size_text
 from freeda_svc.cli.options import bank_option, checked_by, json_option, outcome_option
@@ -24,7 +25,7 @@ def list_command(context: click.Context, *, as_json: bool) -> None:
     Example:
       freeda bank list
     """
-    found = ask_bank(read_settings(context), "list_banks")
+    found = open_backend(context).list_banks()
     if as_json:
         print_json(found)
     elif found:

@@ -69,7 +69,7 @@ def _examine(context: click.Context) -> Iterator[Finding]:
     """Look at all parts; where the settings cannot be read, with the defaults in their place."""
     checks: Sequence[Check] = CHECKS
     try:
-        settings = read_settings(context)
+        settings = read_settings(context, anywhere=True)
     except FreedaError as error:
         yield wrong("settings", one_line(error), "correct it; what follows holds for the defaults")
         settings = Settings.model_construct(home=named_home(given_options(context)))

@@ -5,14 +5,15 @@ from datetime import timedelta
 
 import click
 
+from freeda_svc.cli.backends import open_backend
 from freeda_svc.cli.completion import complete_jobs
 from freeda_svc.cli.console import confirm, print_json, print_table, size_text
 from freeda_svc.cli.exit_codes import EXIT_FAILED, EXIT_PARTLY
 from freeda_svc.cli.options import job_argument, jobs_argument, outcome_option, read_age
-from freeda_svc.cli.session import open_dispatcher, read_settings
+from freeda_svc.cli.session import read_settings
 from freeda_svc.counts import counted
 from freeda_svc.errors import InputError, NotFoundError
-from freeda_svc.jobs import Pruned, cancel_job, find_job, prune_jobs, retry_failed_items
+from freeda_svc.jobs import Pruned, prune_jobs
 
 DEFAULT_AGE = timedelta(days=30)
 
@@ -34,12 +35,12 @@ def cancel(context: click.Context, job_ids: tuple[str, ...], *, as_json: bool) -
       freeda jobs cancel 3f2a
       freeda jobs cancel 3f2a 77b0 c41e --json
     """
-    settings = read_settings(context)
+    backend = open_backend(context)
     cancelled: dict[str, int] = {}
     errors: dict[str, str] = {}
-    for job_id in dict.fromkeys([find_job(settings, named) for named in job_ids]):
+    for job_id in dict.fromkeys([backend.find_job(named) for named in job_ids]):
         try:
-            cancelled[job_id] = cancel_job(settings, job_id)
+            cancelled[job_id] = backend.cancel_job(job_id)
         except (InputError, NotFoundError) as error:  # the others are still to be cancelled
             errors[job_id] = str(error)
     is_one = len(cancelled) + len(errors) == 1
@@ -69,9 +70,9 @@ def retry(context: click.Context, job_id: str, *, as_json: bool) -> None:
     Example:
       freeda jobs retry 3f2a
     """
-    settings = read_settings(context)
-    full_id = find_job(settings, job_id)
-    count = retry_failed_items(settings, full_id, dispatcher=open_dispatcher(settings))
+    backend = open_backend(context)
+    full_id = backend.find_job(job_id)
+    count = backend.retry_failed_items(full_id)
     print_json({"job": full_id, "queued": count}) if as_json else click.echo(f"{counted(count, 'item')} queued again")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from freeda_svc.batches import unknown_words
+from freeda_svc.cli.backends import open_backend
 from freeda_svc.cli.console import print_json
 from freeda_svc.cli.exit_codes import EXIT_FAILED, EXIT_PARTLY
 from freeda_svc.cli.following import end_with, follow_submitted
@@ -13,10 +14,9 @@ from freeda_svc.cli.options import job_argument, outcome_option, quiet_option
 from freeda_svc.cli.segment_formats import format_option, piece_options, prefix_option, read_collecting, read_formats
 from freeda_svc.cli.segment_report import LINES_SHOWN, show_errors
 from freeda_svc.cli.segment_words import show_unknown_words
-from freeda_svc.cli.session import read_settings
 from freeda_svc.counts import counted
 from freeda_svc.errors import InputError
-from freeda_svc.jobs import JobState, export_results, job_summary, job_values, why_no_results
+from freeda_svc.jobs import JobState, job_values, why_no_results
 
 
 @click.command()
@@ -33,13 +33,13 @@ def watch(context: click.Context, job_id: str, *, quiet: bool, as_json: bool) ->
     Example:
       freeda jobs watch 3f2a
     """
-    settings = read_settings(context)
-    job = job_summary(settings, job_id)
-    ended = follow_submitted(settings, job.id, job.kind, quiet=quiet)
+    backend = open_backend(context)
+    job = backend.job_summary(job_id)
+    ended = follow_submitted(backend, job.id, job.kind, quiet=quiet)
     print_json(job_values(ended)) if as_json else click.echo(f"job {job.id} is {ended.state}")
     if ended.state == JobState.CANCELLED:  # which is said by now
         context.exit(EXIT_FAILED)
-    end_with(context, settings, ended)
+    end_with(context, backend, ended)
 
 
 @click.command()
@@ -72,9 +72,9 @@ def export(
       freeda jobs export 3f2a --out dataset --format coco --instances --least-area 50 --fill-holes
     """
     chosen = read_formats(formats)
-    settings = read_settings(context)
-    job = job_summary(settings, job_id)
-    exported = export_results(settings, job.id, out, chosen, **read_collecting(image_prefix, pieces, chosen))
+    backend = open_backend(context)
+    job = backend.job_summary(job_id)
+    exported = backend.export_results(job.id, out, chosen, **read_collecting(image_prefix, pieces, chosen))
     files = [str(file) for image in exported for file in image.files.values()]
     left = job.progress.total - len(exported)
     errors = [f"{image.name}: {image.error}" for image in exported if image.error]

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import click
 
+from freeda_svc.cli.backends import open_backend
 from freeda_svc.cli.console import duration_text, print_json, print_table
 from freeda_svc.cli.options import job_argument, json_option, read_age
-from freeda_svc.cli.session import read_settings
 from freeda_svc.counts import counted
 from freeda_svc.jobs import (
     JOB_STATE_NAMES,
@@ -16,12 +16,7 @@ from freeda_svc.jobs import (
     JobFilter,
     JobKind,
     JobSummary,
-    item_errors,
-    job_items,
-    job_summary,
     job_values,
-    list_jobs,
-    result_totals,
 )
 
 ITEMS_SHOWN = 50
@@ -72,7 +67,7 @@ def list_command(
         source=source,
         since=since,
     )
-    found = list_jobs(read_settings(context), limit=limit, wanted=wanted)
+    found = open_backend(context).list_jobs(limit=limit, wanted=wanted)
     if as_json:
         print_json([job_values(job) for job in found])
     elif found:
@@ -94,10 +89,10 @@ def show(context: click.Context, job_id: str, *, as_json: bool) -> None:
     Example:
       freeda jobs show 3f2a
     """
-    settings = read_settings(context)
-    job = job_summary(settings, job_id)
-    totals = {} if job.kind is JobKind.SEGMENT else result_totals(settings, job.id)
-    items = job_items(settings, job.id, limit=None if as_json else ITEMS_SHOWN)
+    backend = open_backend(context)
+    job = backend.job_summary(job_id)
+    totals = {} if job.kind is JobKind.SEGMENT else backend.result_totals(job.id)
+    items = backend.job_items(job.id, limit=None if as_json else ITEMS_SHOWN)
     if as_json:
         print_json({**job_values(job), "totals": totals, "items": [asdict(item) for item in items]})
         return
@@ -126,9 +121,9 @@ def errors(context: click.Context, job_id: str, limit: int, *, details: bool, as
       freeda jobs errors 3f2a
       freeda jobs errors 3f2a --details --limit 1
     """
-    settings = read_settings(context)
-    job = job_summary(settings, job_id)
-    found = item_errors(settings, job.id, limit=None if as_json else limit)
+    backend = open_backend(context)
+    job = backend.job_summary(job_id)
+    found = backend.item_errors(job.id, limit=None if as_json else limit)
     if as_json:
         print_json([asdict(error) for error in found])
         return

@@ -1,0 +1,10 @@
+"""What commands ask of jobs and banks: of this machine's own installation, or of a server.
+
+A command opens one backend and asks it alone, so that it does the same in both places. Files are read, checked and
+written here in either case.
+"""
+
+from freeda_svc.cli.backends.choice import open_backend
+from freeda_svc.cli.backends.protocol import AskedSegmentation, Backend, Changes, CheckedSegmentation
+
+__all__ = ["AskedSegmentation", "Backend", "Changes", "CheckedSegmentation", "open_backend"]

@@ -1,0 +1,461 @@
+"""A server as the library sees it: the same results, made elsewhere."""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from freeda_svc.client.answers import entry_of
+from freeda_svc.client.changes import watched_jobs
+from freeda_svc.client.connection import Connection
+from freeda_svc.client.jobs import Jobs
+from freeda_svc.client.kept import RemoteResult, ResultsPlace
+from freeda_svc.client.results import library_result
+from freeda_svc.client.submissions import category_values, submit_captions, submit_images, submit_marked
+from freeda_svc.client.uploads import Upload, read_mask_upload, read_upload, read_uploads
+from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.images import PAPER
+from freeda_svc.library import Result
+from freeda_svc.library.arguments import (
+    CategoriesLike,
+    ImageLike,
+    MaskLike,
+    described,
+    read_categories,
+    read_image,
+    read_text,
+)
+from freeda_svc.parameters import SegmentationOverrides
+
+FIRST_LOOK_SECONDS, LOOK_SECONDS = 0.1, 2.0
+"""Pauses between two looks at a job where no event says that it has changed: the first one, and the longest."""
+ANSWER_SECONDS = 10.0
+"""For so long a server may wait for the end of a job before it answers, which saves asking for it."""
+DONE, FAILED = "done", "failed"
+ENDED = frozenset((DONE, FAILED, "partly failed", "cancelled"))
+
+Job = dict[str, Any]
+"""A job as ``freeda jobs show --json`` prints it, without its items."""
+Progress = Callable[[int, int], None]
+"""Is called with how many images, captions or exemplars of a job are done, and how many it has."""
+
+
+class Client:
+    """A server of freeda, asked over the network; may be used from several threads, and as a context.
+
+    >>> client = Client("http://127.0.0.1:8470")
+    >>> results = client.segment(["a.png", "b.png"], ["boat|ship", "water"])  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        key: str | None = None,
+        timeout: float = 60.0,
+        patience: float = 20.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """Take an address; nothing is sent yet.
+
+        Args:
+            address: of the server, such as ``http://127.0.0.1:8470``; behind a proxy it may end in a path.
+            key: that the server asks for on other addresses than loopback ones; it is sent to this address only.
+            timeout: seconds within which an answer has to begin.
+            patience: so many seconds a server that breaks off or is overloaded (503) is asked again.
+            transport: what carries requests in the place of the network, for tests.
+
+        Raises:
+            InputError: address or key cannot be ones.
+        """
+        self.connection = Connection(address, key, timeout=timeout, patience=patience, transport=transport)
+        self._jobs = Jobs(self.connection)
+
+    @property
+    def address(self) -> str:
+        """Of the server."""
+        return self.connection.address
+
+    def close(self) -> None:
+        """Let all connections go; the client is of no use afterwards."""
+        self.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Client of {self.address}>"
+
+    def segment(
+        self,
+        images: ImageLike | Iterable[ImageLike],
+        categories: CategoriesLike | None,
+        *,
+        background: Iterable[str] = (),
+        vocabulary: str | None = None,
+        bank: str = "",
+        explain: bool = False,
+        priority: str = "normal",
+        timeout: float | None = None,
+        progress: Progress | None = None,
+        **parameters: Any,  # noqa: ANN401 - the server checks them
+    ) -> list[Result]:
+        """Segment images on the server; return their results, in the order of the images.
+
+        Args:
+            images: one image (the path of a file, the bytes of one, a Pillow image, an array), several, or a folder.
+            categories: as ``Segmenter.segment`` takes them; None lets the bank propose some for each image.
+            background: words that fold into one further category.
+            vocabulary: a built-in vocabulary, whose classes come first.
+            bank: whose prototypes are used, as in ``animals`` or ``animals@2``; the server's usual one when empty.
+            explain: whether evidence is kept, for ``download``.
+            priority: ``low``, ``normal`` or ``high``.
+            timeout: seconds after which the waiting ends; the job goes on.
+            progress: is called as images are done.
+            **parameters: any parameter of the segmentation by its name, such as ``k=350``.
+
+        Raises:
+            InputError: something is not usable, or an image could not be segmented.
+            NotFoundError: there is no such bank.
+            UnavailableError: the server does not answer, the job was cancelled, or it took longer than ``timeout``.
+        """
+        uploads = read_uploads(images)
+        job = self._submit(
+            uploads,
+            categories,
+            parameters,
+            background=list(background),
+            vocabulary=vocabulary,
+            bank=bank,
+            explain=explain,
+            priority=priority,
+            wait=0.0 if progress is not None else min(ANSWER_SECONDS, timeout or ANSWER_SECONDS),
+        )
+        ended = self.wait(job, timeout=timeout, progress=progress)
+        if ended["state"] != DONE:
+            raise self._failure(ended)
+        return list(self._results(job, uploads))
+
+    def submit(
+        self,
+        images: ImageLike | Iterable[ImageLike],
+        categories: CategoriesLike | None,
+        *,
+        idempotency_key: str = "",
+        background: Iterable[str] = (),
+        vocabulary: str | None = None,
+        bank: str = "",
+        explain: bool = False,
+        priority: str = "normal",
+        **parameters: Any,  # noqa: ANN401 - the server checks them
+    ) -> str:
+        """Have images segmented without waiting for it; return the id of their job.
+
+        Args:
+            images: as ``segment`` takes them.
+            categories: as above.
+            idempotency_key: your own name for the request: asking again under it gives the same job.
+            background: as above.
+            vocabulary: as above.
+            bank: as above.
+            explain: as above.
+            priority: as above.
+            **parameters: as above.
+
+        Raises:
+            FreedaError: as in ``segment``; nothing was accepted then.
+        """
+        return self._submit(
+            read_uploads(images),
+            categories,
+            parameters,
+            key=idempotency_key,
+            background=list(background),
+            vocabulary=vocabulary,
+            bank=bank,
+            explain=explain,
+            priority=priority,
+        )
+
+    def results(self, job: str) -> Iterator[Result]:
+        """Fetch the results of a job's images that are done, one after the other, with the images themselves.
+
+        Raises:
+            NotFoundError: there is no such job.
+            UnavailableError: the server does not answer.
+        """
+        return self._results(self.job(job)["id"], ())
+
+    def ingest(
+        self,
+        captions: Iterable[str],
+        *,
+        bank: str = "",
+        priority: str = "normal",
+        idempotency_key: str = "",
+        wait: bool = True,
+        timeout: float | None = None,
+        progress: Progress | None = None,
+    ) -> Job:
+        """Turn captions into prototypes.
+
+        Args:
+            captions: sentences.
+            bank: to add to; the server's usual one when empty.
+            priority: ``low``, ``normal`` or ``high``.
+            idempotency_key: your own name for the request: asking again under it gives the same job.
+            wait: whether to return only when the job has ended.
+            timeout: seconds after which the waiting ends; the job goes on.
+            progress: is called as captions are done.
+
+        Returns:
+            The job; ``totals`` says what it has added so far.
+
+        Raises:
+            FreedaError: as in ``segment``.
+        """
+        if isinstance(captions, str | bytes | Mapping) or not isinstance(captions, Iterable):
+            raise InputError(f"captions are a list of texts, not {described(captions)}")
+        texts = [read_text(caption, "a caption") for caption in captions]
+        asked = {"bank": bank, "priority": priority}
+        answer = submit_captions(self.connection, texts, _given(asked), key=idempotency_key)
+        return self._ended(answer["job"], wait=wait, timeout=timeout, progress=progress)
+
+    def exemplars(
+        self,
+        noun: str,
+        pairs: Iterable[tuple[ImageLike, MaskLike]],
+        *,
+        caption: str = "",
+        bank: str = "",
+        priority: str = "normal",
+        idempotency_key: str = "",
+        wait: bool = True,
+        timeout: float | None = None,
+        progress: Progress | None = None,
+    ) -> Job:
+        """Teach the bank a noun by images and masks of one's own.
+
+        Args:
+            noun: what the masks show.
+            pairs: images, each with a mask that is not zero where the object is.
+            caption: a sentence about the images.
+            bank: as ``ingest`` takes it, as what follows.
+            priority: as above.
+            idempotency_key: as above.
+            wait: as above.
+            timeout: as above.
+            progress: as above.
+
+        Raises:
+            FreedaError: as in ``segment``.
+        """
+        read = [(read_upload(image), read_mask_upload(mask)) for image, mask in pairs]
+        if not read:
+            raise InputError("no images were given; give at least one with its mask")
+        images, masks = zip(*read, strict=True)
+        asked = {"noun": read_text(noun, "the noun"), "caption": caption, "bank": bank, "priority": priority}
+        answer = submit_marked(self.connection, images, masks, _given(asked), key=idempotency_key)
+        return self._ended(answer["job"], wait=wait, timeout=timeout, progress=progress)
+
+    def jobs(
+        self,
+        *,
+        limit: int = 20,
+        state: Iterable[str] = (),
+        kind: Iterable[str] = (),
+        source: str = "",
+        since: str = "",
+    ) -> list[Job]:
+        """List jobs, the newest first, as ``freeda jobs list --json`` does.
+
+        Args:
+            limit: how many.
+            state: some of ``queued``, ``running``, ``done``, ``failed``, ``partly-failed``, ``cancelled``, ``open``,
+                ``ended``.
+            kind: some of ``ingest``, ``segment``, ``exemplars``, ``export``, ``import``.
+            source: what the source contains.
+            since: how long ago they were submitted at most, as in ``2d``, ``12h`` or ``45m``.
+        """
+        return self._jobs.newest(limit=limit, state=list(state), kind=list(kind), source=source, since=since)
+
+    def job(self, job: str) -> Job:
+        """Look at a job, by its id or the beginning of it.
+
+        Raises:
+            NotFoundError: there is no such job.
+        """
+        return self._jobs.show(job)
+
+    def items(self, job: str) -> list[dict[str, Any]]:
+        """List a job's items: ``number``, ``name``, ``state``, ``attempts``, ``error``, ``result``."""
+        return list(self._jobs.items(job))
+
+    def wait(self, job: str, *, timeout: float | None = None, progress: Progress | None = None) -> Job:
+        """Wait until a job has ended; return it as it is then.
+
+        Args:
+            job: its id, or the beginning of it.
+            timeout: seconds; without an end when None.
+            progress: is called with how much is done, now and then.
+
+        Raises:
+            NotFoundError: there is no such job.
+            UnavailableError: the server does not answer, or the job has not ended in time; it goes on.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        seen = self._look(job, progress)
+        if _has_ended(seen):
+            return seen
+        pause = FIRST_LOOK_SECONDS
+        with watched_jobs(self.connection, [seen["id"]]) as changes:
+            while not _has_ended(seen := self._look(seen["id"], progress)):
+                left = pause if until is None else until - time.monotonic()
+                if left <= 0:
+                    raise UnavailableError(
+                        f"job {seen['id']} has not ended within {timeout:g} s and goes on; wait({seen['id']!r}) "
+                        "follows it"
+                    )
+                changes.wait(min(pause, left))
+                pause = min(2 * pause, LOOK_SECONDS)
+        return seen
+
+    def cancel(self, job: str) -> int:
+        """Cancel what a job has not begun; return how many items that are.
+
+        Raises:
+            BusyError: it has ended already.
+            NotFoundError: there is no such job.
+        """
+        return self._jobs.cancel(job)[1]
+
+    def retry(self, job: str) -> int:
+        """Try a job's failed items again; return how many they are.
+
+        Raises:
+            BusyError: none has failed.
+            NotFoundError: there is no such job.
+        """
+        return self._jobs.retry(job)[1]
+
+    def banks(self) -> list[dict[str, Any]]:
+        """List all banks with their versions, as ``freeda bank list --json`` does."""
+        return self._jobs.pages("/v1/banks")
+
+    def nouns(self, bank: str = "", *, prefix: str = "") -> dict[str, int]:
+        """Count the prototypes of each noun of a bank.
+
+        Args:
+            bank: the server's usual one when empty.
+            prefix: only nouns that begin so.
+        """
+        return self._jobs.nouns(bank, prefix=prefix)
+
+    def search(self, text: str, *, k: int = 10, bank: str = "") -> list[dict[str, Any]]:
+        """Find the prototypes whose keys are nearest to a text, best first: what a category would be compared with."""
+        return self._jobs.search(read_text(text, "what is searched for"), limit=k, bank=bank)
+
+    def download(
+        self,
+        job: str,
+        out: str | os.PathLike[str],
+        formats: Iterable[str] | None = None,
+        *,
+        instances: bool = False,
+    ) -> list[Path]:
+        """Write the files of a job's images that are done to a folder, as ``freeda jobs export`` does.
+
+        Args:
+            job: its id, or the beginning of it.
+            out: the folder; is made when it is not there.
+            formats: as ``Result.save`` takes them, and ``evidence`` and ``evidence-page`` where the job explains; mask,
+                overlay and summary by default.
+            instances: whether each connected piece counts by itself in formats of annotations.
+
+        Returns:
+            What was written.
+
+        Raises:
+            InputError: there is no such format, or the job segments nothing.
+            NotFoundError: there is no such job.
+            UnavailableError: the server does not answer, or the folder cannot be written.
+        """
+        from freeda_svc.client.downloads import download_job  # noqa: PLC0415 - brings the database's library
+
+        return download_job(self.connection, self.job(job), Path(out).expanduser(), formats, instances=instances)
+
+    def _submit(
+        self,
+        uploads: list[Upload],
+        categories: CategoriesLike | None,
+        parameters: Mapping[str, Any],
+        *,
+        key: str = "",
+        wait: float = 0.0,
+        **asked: Any,  # noqa: ANN401 - fields of the route
+    ) -> str:
+        checked = SegmentationOverrides.read(parameters).given()
+        named = None if categories is None else list(categories) if not isinstance(categories, str) else categories
+        if named is None and not asked["vocabulary"]:
+            asked["auto"] = True
+        elif named or not asked["vocabulary"]:
+            asked["categories"] = category_values(read_categories(named or []))
+        answer = submit_images(self.connection, uploads, _given({**asked, **checked}), key=key, wait=wait)
+        return str(answer["job"])
+
+    def _results(self, job: str, uploads: Iterable[Upload]) -> Iterator[Result]:
+        """Fetch results; of images that were uploaded the pixels are those that are here."""
+        here = list(uploads)
+        with TemporaryDirectory(prefix="freeda-") as folder:
+            place = ResultsPlace(self.connection, job, Path(folder))
+            for item in self._jobs.items(job, DONE):
+                number = entry_of(item, "number", int, self.address)
+                kept = RemoteResult(place, number)
+                fill = str(kept.summary.get("parameters", {}).get("fill_transparent", "")) or PAPER
+                if number <= len(here):
+                    name, content = here[number - 1].name, here[number - 1].content
+                else:
+                    name, content = str(item["name"]), kept.folder / "picture"
+                    place.fetch(number, "image", content)
+                pixels = read_image(content, fill).image.pixels
+                yield library_result(kept, pixels, name)
+                kept.remove()
+
+    def _look(self, job: str, progress: Progress | None) -> Job:
+        seen = self.job(job)
+        if progress is not None:
+            units = entry_of(seen["progress"], "units", dict, self.address)
+            progress(int(units["done"]), int(units["total"]))
+        return seen
+
+    def _ended(self, job: str, *, wait: bool, timeout: float | None, progress: Progress | None) -> Job:
+        return self.wait(job, timeout=timeout, progress=progress) if wait else self.job(job)
+
+    def _failure(self, job: Job) -> InputError | UnavailableError:
+        """Return the error for images that were not segmented."""
+        if job["state"] == "cancelled":
+            return UnavailableError(f"job {job['id']} was cancelled")
+        failed = list(self._jobs.items(job["id"], FAILED))
+        first = f"{failed[0]['name']}: {failed[0]['error']}" if failed else "no reason is known"
+        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        return InputError(f"job {job['id']} is {job['state']}: {first}{more}; results({job['id']!r}) has the others")
+
+
+def _has_ended(job: Job) -> bool:
+    progress = job["progress"]
+    return job["state"] in ENDED and not progress["queued"] and not progress["running"]
+
+
+def _given(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is as it is by default."""
+    return {name: value for name, value in asked.items() if value not in (None, "", False) and value != []}

@@ -1,0 +1,156 @@
+"""The client against a running installation."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import freeda_svc
+from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError, UnavailableError
+from freeda_svc.jobs import export_results, list_jobs, submitted_images
+from freeda_svc.miniature.scenes import EASY, paint_scene
+from tests.api.conftest import Service
+
+WORDS = ["ball|sphere", "grass", "sky"]
+
+
+@pytest.fixture
+def client(service: Service) -> Iterator[freeda_svc.Client]:
+    with freeda_svc.Client(service.address) as asking:
+        yield asking
+
+
+@pytest.fixture(scope="module")
+def scene() -> npt.NDArray[np.uint8]:
+    return paint_scene((13, 0), EASY).image
+
+
+def test_results_are_those_of_the_library(
+    service: Service, client: freeda_svc.Client, scene: npt.NDArray[np.uint8], tmp_path: Path
+) -> None:
+    [result] = client.segment(scene, WORDS)
+    assert isinstance(result, freeda_svc.Result)
+    assert result.categories == tuple(WORDS)
+    assert np.array_equal(result.image, scene)
+    assert np.array_equal(result.mask("sphere"), result.labels == 0)
+    job = client.jobs(limit=1)[0]["id"]
+    export_results(service.settings, job, tmp_path / "kept", ["mask", "scores-npz", "summary", "polygons"])
+    result.save(tmp_path / "here", ["mask", "scores-npz", "summary", "polygons"])
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir() if path.suffix != ".json"}
+    assert {path.name: path.read_bytes() for path in (tmp_path / "here").iterdir() if path.suffix != ".json"} == kept
+    assert [row["category"] for row in result.table()] == WORDS
+    assert sum(row["pixels"] for row in result.table()) == scene.shape[0] * scene.shape[1]
+    assert json.loads(json.dumps(result.summary())) == client.items(job)[0]["result"]
+
+
+def test_own_scores_are_known_of_every_pixel(client: freeda_svc.Client, scene: npt.NDArray[np.uint8]) -> None:
+    [result] = client.segment(scene, WORDS)
+    for index, word in enumerate(WORDS):
+        scores = result.scores(word)
+        assert not np.isnan(scores[result.labels == index]).any()
+        assert np.nanmax(scores) <= 1
+
+
+def test_results_come_in_the_order_of_the_images_and_progress_is_told(
+    client: freeda_svc.Client, scene: npt.NDArray[np.uint8]
+) -> None:
+    told: list[tuple[int, int]] = []
+    images = [scene, scene[::-1].copy(), scene[:, ::-1].copy()]
+    results = client.segment(images, WORDS, progress=lambda done, total: told.append((done, total)))
+    assert all(np.array_equal(result.image, image) for result, image in zip(results, images, strict=True))
+    assert told[-1] == (3, 3)
+
+
+def test_a_lost_answer_makes_no_second_job(service: Service, scene: npt.NDArray[np.uint8]) -> None:
+    class Losing(httpx.HTTPTransport):
+        """Loses the first answer to a submission, after the server has done it."""
+
+        lost = 0
+
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            answer = super().handle_request(request)
+            if request.method == "POST" and not self.lost:
+                self.lost += 1
+                answer.read()
+                answer.close()
+                raise httpx.ReadError("lost")
+            return answer
+
+    before = {job.id for job in list_jobs(service.settings, limit=1000)}
+    losing = Losing()
+    with freeda_svc.Client(service.address, transport=losing) as client:
+        job = client.submit(scene, WORDS)
+    assert losing.lost == 1
+    assert {found.id for found in list_jobs(service.settings, limit=1000)} - before == {job}
+    assert len(submitted_images(service.settings, job)) == 1
+
+
+def test_files_are_downloaded_as_they_are_exported(
+    service: Service, client: freeda_svc.Client, scene: npt.NDArray[np.uint8], tmp_path: Path
+) -> None:
+    job = client.submit([scene, scene[::-1].copy()], WORDS, explain=True)
+    assert client.wait(job[:8])["state"] == "done"
+    formats = ["mask", "overlay", "summary", "evidence", "coco", "yolo", "voc"]
+    written = client.download(job, tmp_path / "got", formats)
+    exported = tmp_path / "exported"
+    export_results(service.settings, job, exported, formats)
+    expected = {path.relative_to(exported): path.read_bytes() for path in exported.rglob("[!.]*") if path.is_file()}
+    assert {path.relative_to(tmp_path / "got"): path.read_bytes() for path in written} == expected
+
+
+def test_threads_share_a_client(client: freeda_svc.Client, scene: npt.NDArray[np.uint8]) -> None:
+    found: list[freeda_svc.Result] = []
+    threads = [threading.Thread(target=lambda: found.extend(client.segment(scene, WORDS))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert len(found) == 4
+    assert all(result == found[0] for result in found)
+
+
+@pytest.mark.parametrize(
+    ("ask", "kind", "message"),
+    [
+        (lambda client, scene: client.segment(scene, ["ball", "ball"]), InputError, "'ball' is given twice"),
+        (lambda client, scene: client.segment(scene, WORDS, k=0), InputError, "k is 0"),
+        (lambda client, scene: client.segment(scene, WORDS, kk=3), InputError, "kk"),
+        (lambda client, scene: client.segment(scene, WORDS, bank="nobody"), NotFoundError, "there is no bank nobody"),
+        (lambda client, _scene: client.segment(b"a sentence", WORDS), InputError, "is not an image"),
+        (lambda client, _scene: client.job("0" * 12), NotFoundError, "there is no job"),
+        (lambda client, _scene: client.job(""), InputError, "a job is named by a text"),
+        (lambda client, _scene: client.jobs(state=["odd"]), InputError, "odd"),
+        (lambda client, _scene: client.download(client.jobs(kind=["ingest"])[0]["id"], "out"), InputError, "bank"),
+    ],
+)
+def test_mistakes_are_the_servers_sentences(
+    client: freeda_svc.Client,
+    scene: npt.NDArray[np.uint8],
+    ask: Callable[[freeda_svc.Client, npt.NDArray[np.uint8]], object],
+    kind: type[FreedaError],
+    message: str,
+) -> None:
+    with pytest.raises(kind, match=message) as raised:
+        ask(client, scene)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_job_that_has_ended_is_not_cancelled(client: freeda_svc.Client, scene: npt.NDArray[np.uint8]) -> None:
+    client.segment(scene, WORDS)
+    job = client.jobs(limit=1)[0]["id"]
+    with pytest.raises(BusyError, match=f"job {job} is done already"):
+        client.cancel(job)
+    with pytest.raises(BusyError, match="no failed items"):
+        client.retry(job)
+
+
+def test_waiting_ends_in_time_and_the_job_goes_on(client: freeda_svc.Client, scene: npt.NDArray[np.uint8]) -> None:
+    job = client.submit([scene] * 20, WORDS)
+    with pytest.raises(UnavailableError, match=f"job {job} has not ended within 0 s and goes on"):
+        client.wait(job, timeout=0)
+    assert client.wait(job)["state"] == "done"
