@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import ceil
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 from uuid import uuid4
@@ -62,6 +62,13 @@ def submit_captions(
 ) -> dict[str, Any]:
     """Send captions to be made prototypes of; return what the server says of the job.
 
+    Args:
+        connection: to the server.
+        captions: sentences of whatever language, which have been looked at.
+        request: what is asked, by the names of the route's fields.
+        key: the request's name; one is made where there is none.
+        source: where they came from, for people.
+
     Raises:
         FreedaError: as the server says; nothing was accepted then.
     """
@@ -70,8 +77,8 @@ def submit_captions(
             file.write(f"{json.dumps({'caption': text})}\n")
         file.flush()
         path = Path(file.name)
-        name = f"{PurePosixPath(source).name or 'captions'}.jsonl"
-        return _submit(connection, CAPTIONS, request, lambda: [("file", (name, FileWhileSent(path), OCTETS))], key)
+        asked = {**request, "format": "jsonl", "any_language": True}
+        return _submit(connection, CAPTIONS, asked, lambda: [("file", (source, FileWhileSent(path), OCTETS))], key)
 
 
 def submit_marked(

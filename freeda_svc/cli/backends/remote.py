@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +108,11 @@ class RemoteBackend:
                 raise InputError(f"{source}: there are no captions to ingest")
             asked = {"priority": priority.name.lower(), **({"bank": bank} if bank else {})}
             answer = submit_captions(
-                self._connection, (caption.text for caption in spool), asked, key=key, source=source
+                self._connection,
+                (caption.text for caption in spool),
+                asked,
+                key=key,
+                source=", ".join(PurePath(name).name for name in source.split(", ")).removesuffix(".gz"),
             )
         return note_job_of_this_process(str(answer["job"]))
 
