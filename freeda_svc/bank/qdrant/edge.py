@@ -15,7 +15,7 @@ import qdrant_edge as engine
 from freeda_svc.bank.manifest import SHARD_NAME, Manifest
 from freeda_svc.bank.points import KEY, PROTOTYPE
 from freeda_svc.bank.qdrant import packing
-from freeda_svc.bank.qdrant.engine import EVERYTHING, Hit, Point, Search, Vectors, Where, point_of
+from freeda_svc.bank.qdrant.engine import EVERYTHING, Hits, Point, Search, Vectors, Where, point_of
 from freeda_svc.bank.qdrant.failures import asking, loading
 from freeda_svc.bank.qdrant.folder import bytes_on_disk, check_room, write_count
 from freeda_svc.bank.qdrant.layout import INDEXES, REGISTERS, REPAIR, Index
@@ -28,7 +28,7 @@ _POINTS_AN_OPERATION = 1000
 # A value takes 4 or 2 bytes in the segments, about 5 in the log, and twice that while files are replaced.
 _BYTES_A_VALUE = 16
 # Bounds memory: as many queries' hits are held at once.
-_QUERIES_AT_ONCE = 64
+_QUERIES_AT_ONCE = 256
 # A bank that grew by a million work items has seen more, but not lost as many; takes about a minute.
 _MOST_OPERATIONS_LOST = 1_000_000
 _TRIED = "tried"
@@ -144,9 +144,9 @@ class EdgeEngine:
             hits = shard.facet(engine.FacetRequest(key=name, limit=limit, exact=True)).hits
         return {str(hit.value): hit.count for hit in hits if hit.count}  # of values whose points are gone it says 0
 
-    def search(self, search: Search) -> list[list[Hit]]:
+    def search(self, search: Search) -> list[Hits]:
         """The points nearest to each query; see `Engine.search`."""
-        found: list[list[Hit]] = []
+        found: list[Hits] = []
         for start in range(0, len(search.queries), _QUERIES_AT_ONCE):
             requests = [
                 engine.QueryRequest(
@@ -154,13 +154,12 @@ class EdgeEngine:
                     query=engine.Query.Nearest(query.tolist(), using=search.vector),
                     filter=_filter(search.where),
                     params=_search_params(search),
-                    with_payload=list(search.payload),
                 )
                 for query in search.queries[start : start + _QUERIES_AT_ONCE]
             ]
             with self._shard_in_use() as shard:
                 answers = shard.query_batch(engine.QueryBatchRequest(requests))
-            found += [[Hit(str(hit.id), hit.score, hit.payload or {}) for hit in answer] for answer in answers]
+            found += [Hits.of(answer) for answer in answers]
         return found
 
     def add_vector(self, name: str, dimension: int) -> None:

@@ -10,7 +10,7 @@ from qdrant_client import QdrantClient, models
 from freeda_svc.bank.manifest import Manifest, check_format, read_record
 from freeda_svc.bank.points import APPEARANCE, KEY, PROTOTYPE
 from freeda_svc.bank.qdrant.connection import asking
-from freeda_svc.bank.qdrant.engine import EVERYTHING, Hit, Point, Search, Where, point_of
+from freeda_svc.bank.qdrant.engine import EVERYTHING, Hits, Point, Search, Where, point_of
 from freeda_svc.bank.qdrant.layout import INDEXES, LINKS, REGISTERS, REPAIR, Index
 from freeda_svc.errors import InputError
 
@@ -121,9 +121,9 @@ class ServerEngine:
             answer = self._client.facet(self._name, name, limit=self.count() + _FACET_ROOM, exact=True)
         return {str(hit.value): hit.count for hit in answer.hits}
 
-    def search(self, search: Search) -> list[list[Hit]]:
+    def search(self, search: Search) -> list[Hits]:
         """The points nearest to each query; see `Engine.search`."""
-        found: list[list[Hit]] = []
+        found: list[Hits] = []
         at_once = max(1, _BYTES_AN_ANSWER // (_BYTES_A_HIT * search.limit))
         for start in range(0, len(search.queries), at_once):
             requests = [
@@ -133,13 +133,13 @@ class ServerEngine:
                     filter=_filter(search.where),
                     params=_search_params(search),
                     limit=search.limit,
-                    with_payload=list(search.payload),
+                    with_payload=False,
                 )
                 for query in search.queries[start : start + at_once]
             ]
             with self._asking():
                 answers = self._client.query_batch_points(self._name, requests)
-            found += [[Hit(str(hit.id), hit.score, hit.payload or {}) for hit in answer.points] for answer in answers]
+            found += [Hits.of(answer.points) for answer in answers]
         return found
 
     def add_vector(self, name: str, dimension: int) -> None:

@@ -12,12 +12,13 @@ from freeda_svc.bank.checks import check_prototypes, check_queries, check_reason
 from freeda_svc.bank.manifest import Manifest
 from freeda_svc.bank.points import APPEARANCE, KEY, PROTOTYPE, distinct_points
 from freeda_svc.bank.qdrant.changes import EVERY_VECTOR, IDS_AN_OPERATION, Changes
-from freeda_svc.bank.qdrant.engine import EVERYTHING, Engine, Point, Search, Where, parts
+from freeda_svc.bank.qdrant.engine import EVERYTHING, Engine, Hits, Point, Search, Where, parts
 from freeda_svc.bank.qdrant.layout import (
     ADDED,
     CHECKS,
     MARKED,
     REGISTERS,
+    REPAIR,
     halved,
     has_appearance,
     prototype_of,
@@ -25,7 +26,7 @@ from freeda_svc.bank.qdrant.layout import (
     public_payload,
     vector_of,
 )
-from freeda_svc.bank.qdrant.ranking import RankedKeys, rank
+from freeda_svc.bank.qdrant.ranking import rank
 from freeda_svc.bank.search_modes import Approximate
 from freeda_svc.bank.store import ALL, BankStats, Neighbours, Payload, Selection, Version
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError
@@ -235,24 +236,33 @@ class QdrantStore:
         return self._engine
 
     def _rows(self, ids: Sequence[str], name: str, dimension: int) -> npt.NDArray[np.float32]:
-        found = self._vectors_of(ids, name)
+        points = self._with_vector(_possible(ids), name)
+        found = {p.id: vector_of(p, name) for p in points if name != APPEARANCE or has_appearance(p)}
         self._check_there(ids, found)
-        rows = np.empty((len(ids), dimension), dtype=np.float32)
-        for row, identifier in zip(rows, ids, strict=True):
-            row[:] = found[identifier]
-        return rows
+        return _matrix([found[identifier] for identifier in ids], dimension)
 
-    def _vectors_of(self, ids: Sequence[str], name: str) -> dict[str, npt.NDArray[np.float32]]:
-        found: dict[str, npt.NDArray[np.float32]] = {}
-        for some in parts(_possible(ids), self._usable.points_an_operation):
-            points = self._usable.retrieve(some, payload=[CHECKS], vectors=[name])
-            found.update((p.id, vector_of(p, name)) for p in points if name != APPEARANCE or has_appearance(p))
-        return found
+    def _neighbours(self, searched: Sequence[Hits]) -> list[Neighbours]:
+        """Put the prototypes to what was found, as far as they are still there."""
+        distinct = list(dict.fromkeys(identifier for hits in searched for identifier in hits.ids))
+        try:
+            found = {
+                point.id: (vector_of(point, PROTOTYPE), point.payload["noun"], point.payload["origin"])
+                for point in self._with_vector(distinct, PROTOTYPE, "noun", "origin")
+            }
+        except KeyError as error:
+            raise InputError(f"{self._engine.place} is damaged (a prototype has no {error}): {REPAIR}") from error
+        neighbours = []
+        for hits in searched:
+            there = [position for position, identifier in enumerate(hits.ids) if identifier in found]
+            ids = tuple(hits.ids[position] for position in there)
+            vectors, nouns, origins = zip(*map(found.__getitem__, ids), strict=True) if ids else ((), (), ())
+            rows = _matrix(vectors, self.vector_dimension)
+            neighbours.append(Neighbours(ids, hits.scores[there], rows, nouns, origins))
+        return neighbours
 
-    def _neighbours(self, rankings: Sequence[RankedKeys]) -> list[Neighbours]:
-        distinct = list(dict.fromkeys(identifier for ranking in rankings for identifier in ranking.ids))
-        vectors = self._vectors_of(distinct, PROTOTYPE)
-        return [ranking.with_vectors(vectors, self.vector_dimension) for ranking in rankings]
+    def _with_vector(self, ids: Sequence[str], name: str, *fields: str) -> Iterator[Point]:
+        for some in parts(ids, self._usable.points_an_operation):
+            yield from self._usable.retrieve(some, payload=[CHECKS, *fields], vectors=[name])
 
     def _pages(
         self, selection: Selection, size: int, *, payload: bool = False, vectors: Sequence[str] = ()
@@ -269,6 +279,10 @@ class QdrantStore:
         for identifier in ids:
             if identifier not in found:
                 raise NotFoundError(f"{self._engine.place} has no prototype {identifier}: was it forgotten meanwhile?")
+
+
+def _matrix(rows: Sequence[npt.NDArray[np.float32]], dimension: int) -> npt.NDArray[np.float32]:
+    return np.stack(rows) if rows else np.empty((0, dimension), dtype=np.float32)
 
 
 def _where(selection: Selection) -> Where:

@@ -196,7 +196,7 @@ def test_registers_that_a_search_finds_are_told(bank: Path) -> None:
     empty(file)
     with (
         open_folder(bank) as store,
-        pytest.raises(InputError, match=r"is damaged \(a search finds what has no 'noun'\)"),
+        pytest.raises(InputError, match=r"of the prototype 0b6f6d57-.* in the bank is gone or damaged"),
     ):
         store.nearest(QUERY, 100)
 

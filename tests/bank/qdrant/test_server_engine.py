@@ -328,3 +328,13 @@ def test_a_prototype_without_its_checks_is_damaged(
     for ask in (lambda: store.vectors(ids), lambda: list(store.scan()), lambda: store.nearest(ONES, 3)):
         with pytest.raises(InputError, match=f"of the prototype {ids[0]} in the bank is gone or damaged"):
             ask()
+
+
+def test_a_prototype_without_its_noun_is_damaged(
+    open_store: Callable[..., QdrantStore], local_connection: LocalConnection, make_prototypes: MakePrototypes
+) -> None:
+    store, prototypes = open_store(), make_prototypes(3)
+    store.add(prototypes)
+    local_connection.client().delete_payload(NAME, ["noun"], points=[point_id(prototypes[0])])
+    with pytest.raises(InputError, match=r"is damaged \(a prototype has no 'noun'\): restore"):
+        store.nearest(ONES, 3)
