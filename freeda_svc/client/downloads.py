@@ -15,7 +15,8 @@ from freeda_svc.jobs import ItemState, JobKind, SubmittedImage, export_pictures
 from freeda_svc.jobs.results import colours_of
 from freeda_svc.jobs.segmentation_requests import ONLY_PROPOSE
 from freeda_svc.library.arguments import read_formats
-from freeda_svc.outputs import Picture, PieceParameters, check_formats, make_folder
+from freeda_svc.outputs import Picture, check_formats, make_folder
+from freeda_svc.parameters import PieceParameters
 
 _WITHOUT_PIXELS = frozenset(
     ("mask", "summary", "scores-png", "scores-npz", "polygons", "evidence", "evidence-page", "coco", "label-studio")
