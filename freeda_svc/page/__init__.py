@@ -3,6 +3,6 @@
 Everything the page shows of jobs and banks it asks of the HTTP API; nothing of it is put into the HTML.
 """
 
-from freeda_svc.page.shells import PAGES, SECURITY_POLICY, STATIC_FOLDER, STATIC_PATH, render_page
+from freeda_svc.page.shells import PAGES, STATIC_FOLDER, STATIC_PATH, render_page
 
-__all__ = ["PAGES", "SECURITY_POLICY", "STATIC_FOLDER", "STATIC_PATH", "render_page"]
+__all__ = ["PAGES", "STATIC_FOLDER", "STATIC_PATH", "render_page"]

@@ -11,24 +11,10 @@ STATIC_FOLDER = _FOLDER / "static"
 STATIC_PATH = "/page"
 """Where the files of ``STATIC_FOLDER`` are served."""
 
-PAGES: Mapping[str, str] = {"/": "segment"}
+PAGES: Mapping[str, str] = {"/": "segment", "/teach": "teach", "/bank": "bank", "/jobs": "jobs"}
 """The name of the page at each path."""
 
-_TITLES = {"segment": "Segment"}
-
-SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' blob: data:",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    )
-)
-"""Content-Security-Policy of the pages: own files only, nothing inline, nothing from elsewhere, in nobody's frame."""
+_TITLES = {"segment": "Segment", "teach": "Teach", "bank": "Bank", "jobs": "Jobs"}
 
 
 @cache

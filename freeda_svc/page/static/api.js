@@ -114,28 +114,25 @@ export async function* readEvents(stream) {
 }
 
 /**
- * Yield the events of a job until it has ended or the signal is raised: {id, event, data}, the data as JSON.
- * A connection that breaks is made again, and goes on behind the last event.
+ * Yield how far a job is, whenever that changes, until it has ended or the signal is raised: {job, state, progress}.
+ * A connection that breaks is made again.
  */
-export async function* followJob(job, signal, after = "") {
-  let last = after;
-  let pause = 500;
-  while (!signal.aborted) {
+export async function* followJob(job, signal) {
+  const path = at(["v1", "jobs", job, "events"], { progress_only: "true" });
+  for (let pause = 500; !signal.aborted; pause = Math.min(2 * pause, 10_000)) {
     try {
-      const headers = { Accept: "text/event-stream", ...(last && { "Last-Event-ID": last }) };
-      const answer = await ask(at(["v1", "jobs", job, "events"]), { headers, signal, cache: "no-store" });
-      pause = 500;
+      const answer = await ask(path, { headers: { Accept: "text/event-stream" }, signal, cache: "no-store" });
       for await (const event of readEvents(answer.body)) {
-        last = event.id ?? last;
-        if (event.data) yield { ...event, data: JSON.parse(event.data) };
+        pause = 500;
+        if (event.data) yield JSON.parse(event.data);
+        if (event.event === "end") return;
       }
-      return; // the server closes the stream when the job has ended
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof Problem && error.status >= 400 && error.status < 500) throw error;
+      const passes = !(error instanceof Problem) || error.status === 0 || error.status === 503;
+      if (!passes) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, pause));
-    pause = Math.min(2 * pause, 10_000);
   }
 }
 

@@ -40,24 +40,26 @@ async function droppedFiles(transfer) {
 export class Pictures {
   /**
    * @param {HTMLElement} root where to show what was chosen, and where files may be dropped
-   * @param {{onChange: (files: File[]) => void, several?: boolean}} options
+   * @param {{onChange: (files: File[]) => void, several?: boolean, takesPaste?: boolean}} options several: files dropped
+   *   anywhere on the page are taken
    */
-  constructor(root, { onChange, several = true }) {
+  constructor(root, { onChange, several = true, takesPaste = true }) {
     this.files = [];
     this.root = root;
     this.several = several;
     this.onChange = onChange;
     this.previews = new Map();
-    document.addEventListener("paste", (event) => this.#paste(event));
+    const area = several ? document : root;
+    if (takesPaste) document.addEventListener("paste", (event) => this.#paste(event));
     for (const name of ["dragenter", "dragover"]) {
-      document.addEventListener(name, (event) => {
+      area.addEventListener(name, (event) => {
         if (![...event.dataTransfer.types].includes("Files")) return;
         event.preventDefault();
         this.#over(true);
       });
     }
-    document.addEventListener("dragleave", (event) => !event.relatedTarget && this.#over(false));
-    document.addEventListener("drop", async (event) => {
+    area.addEventListener("dragleave", (event) => !root.contains(event.relatedTarget) && this.#over(false));
+    area.addEventListener("drop", async (event) => {
       if (![...event.dataTransfer.types].includes("Files")) return;
       event.preventDefault();
       this.#over(false);
@@ -148,7 +150,8 @@ export class Pictures {
                 <span>${counted(files.length, "picture")}, ${sizeText(size)}${files.length > PREVIEWS ? `; the first ${PREVIEWS} are shown` : ""}</span>
                 <button type="button" class="quiet" @click=${() => this.clear()}>Remove all</button>
               </div>`
-          : null}`,
+          : null}
+        ${!several && files.length ? html`<ul class="chosen" aria-label="Chosen picture">${this.#entry(files[0])}</ul>` : null}`,
       this.root,
     );
   }

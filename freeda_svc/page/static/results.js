@@ -73,14 +73,11 @@ export class JobResults {
     this.files = files;
     this.root.setAttribute("aria-busy", "true");
     try {
-      while (!stop.signal.aborted && !(await this.#look(job))) {
-        let last = 0;
-        for await (const event of followJob(job, stop.signal, this.lastEvent)) {
-          this.lastEvent = event.id;
-          if (Date.now() - last < LOOK_MS) continue;
-          last = Date.now();
-          if (await this.#look(job)) break;
-        }
+      let last = 0;
+      for await (const { state } of followJob(job, stop.signal)) {
+        if (!ENDED.includes(state) && Date.now() - last < LOOK_MS) continue;
+        last = Date.now();
+        await this.#look(job);
       }
     } finally {
       this.root.setAttribute("aria-busy", "false");
@@ -91,17 +88,16 @@ export class JobResults {
     if (auto) this.onProposals([...new Set(this.items.flatMap((item) => item.summary?.categories ?? []).map((one) => one.name))]);
   }
 
-  /** Ask how far the job is, and for the results that there are; true when it has ended. */
+  /** Ask how far the job is, and for the results that there are. */
   async #look(job) {
     const details = await getJson(at(["v1", "jobs", job])); // before the results, so that none is missing at the end
     const news = await this.#news(job);
-    if (this.stop.signal.aborted) return true;
+    if (this.stop.signal.aborted) return;
     this.job = details;
     this.items = [...this.items.filter((item) => !news.length || item.number < news[0].number), ...news];
     this.#render();
     const first = this.items.find((item) => item.state === "done");
     if (this.selected === null && first) await this.select(first.number);
-    return ENDED.includes(details.state);
   }
 
   /** Return the results from the first on that has not ended yet. */

@@ -1,4 +1,4 @@
-// Pictures of prototypes: what each was pooled from, beside the same dimmed outside its mask.
+// Pictures of prototypes: what each was pooled from, the same dimmed outside its mask, and the attribution.
 
 import { html } from "./vendor/lit-html/lit-html.js";
 import { ref } from "./vendor/lit-html/directives/ref.js";
@@ -7,7 +7,7 @@ import { at, getBlob } from "./api.js";
 const kept = new Map();
 
 function urlOf(bank, id) {
-  const path = at(["v1", "banks", bank, "prototypes", id, "thumbnail"]);
+  const path = at(["v1", "banks", bank, "prototypes", id, "picture.png"]);
   if (!kept.has(path)) kept.set(path, getBlob(path).then((blob) => URL.createObjectURL(blob), () => null));
   return kept.get(path);
 }
@@ -37,5 +37,5 @@ export function thumbnail(bank, id, caption) {
     waiting.set(image, { bank, id });
     seen.observe(image);
   };
-  return html`<img alt=${caption ?? ""} width="288" height="144" ${ref(watch)} /><span class="none-kept" hidden>no picture kept</span>`;
+  return html`<img alt=${caption ?? ""} width="288" height="96" ${ref(watch)} /><span class="none-kept" hidden>no picture kept</span>`;
 }

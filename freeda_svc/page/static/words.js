@@ -8,7 +8,6 @@ import { counted } from "./pictures.js";
 
 const PAUSE_MS = 150;
 const SHOWN = 8;
-const SEARCHED = 30;
 const NEAREST = 3;
 
 /** Return some of the bank's nouns that begin with a text: {noun, prototypes}. */
@@ -18,14 +17,10 @@ export async function nounsLike(prefix, limit, signal) {
 
 const folded = (text) => text.trim().replace(/\s+/g, " ").toLowerCase();
 
-/** Return what the bank knows of a word: {prototypes, nearest}, the nearest other nouns only where it has none. */
+/** Return what the bank knows of a word: {prototypes, nearest}. */
 async function knowledgeOf(text) {
-  const wanted = folded(text);
-  const found = (await nounsLike(wanted, 50)).filter((one) => folded(one.noun) === wanted);
-  const prototypes = found.reduce((sum, one) => sum + one.prototypes, 0);
-  if (prototypes) return { prototypes, nearest: [] };
-  const { items } = await getJson(at(["v1", "banks", bank, "search"], { text: wanted, limit: SEARCHED }));
-  return { prototypes, nearest: [...new Set(items.map((one) => one.noun))].slice(0, NEAREST) };
+  const { items } = await getJson(at(["v1", "banks", bank, "words"], { text }));
+  return items[0];
 }
 
 const known = new Map();
@@ -49,7 +44,8 @@ export async function noteOf(category) {
   const sentences = notes.map(({ prototypes, nearest }, n) => {
     const before = texts.length > 1 ? `${texts[n]}: ` : "";
     if (prototypes) return `${before}${counted(prototypes, "prototype")}`;
-    return `${before}none${nearest.length ? `; nearest: ${nearest.join(", ")}` : ""}`;
+    const others = nearest.slice(0, NEAREST).map((one) => one.noun);
+    return `${before}none${others.length ? `; nearest: ${others.join(", ")}` : ""}`;
   });
   return { text: sentences.join(" · "), isNone: notes.some((note) => !note.prototypes) };
 }
