@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from freeda_svc.workers.locks import worker_is_running, worker_pid
     from freeda_svc.workers.messages import CeleryDispatcher
     from freeda_svc.workers.moves import perform_move
-    from freeda_svc.workers.queries import ask_bank, bank_nouns, bank_stats, bank_version, search_bank
+    from freeda_svc.workers.presence import able_queues
+    from freeda_svc.workers.queries import ask_bank, ask_worker, bank_nouns, bank_stats, bank_version, search_bank
     from freeda_svc.workers.resources import Resources
     from freeda_svc.workers.supervisor import background_stack, ready_worker, run_stack, run_worker
     from freeda_svc.workers.trial import try_parts
@@ -29,6 +30,8 @@ __all__ = [
     "ready_worker",
     "CeleryDispatcher",
     "ask_bank",
+    "ask_worker",
+    "able_queues",
     "bank_stats",
     "bank_nouns",
     "search_bank",
@@ -58,7 +61,15 @@ __getattr__ = names_from(
         "freeda_svc.workers.broker_server": ("stop_broker",),
         "freeda_svc.workers.messages": ("CeleryDispatcher",),
         "freeda_svc.workers.locks": ("worker_is_running", "worker_pid"),
-        "freeda_svc.workers.queries": ("ask_bank", "bank_nouns", "bank_stats", "bank_version", "search_bank"),
+        "freeda_svc.workers.presence": ("able_queues",),
+        "freeda_svc.workers.queries": (
+            "ask_bank",
+            "ask_worker",
+            "bank_nouns",
+            "bank_stats",
+            "bank_version",
+            "search_bank",
+        ),
         "freeda_svc.workers.supervisor": ("background_stack", "ready_worker", "run_stack", "run_worker"),
     },
 )

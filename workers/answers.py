@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
+from heapq import nsmallest
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,46 @@ def uncurate_bank(resources: Resources, bank: str) -> Answer:
     return uncurate(resources.existing_bank(_opened(resources, bank)))
 
 
+def list_prototypes(resources: Resources, bank: str, selection: dict[str, Any], after: str, limit: int) -> Answer:
+    """The prototypes that are meant, with all that is kept about each but its vectors, in the order of their ids."""
+    store = resources.existing_bank(_opened(resources, bank))
+    ids = nsmallest(limit, (key for key in store.select(_selection(selection)) if key > after))
+    return [{"id": key, **payload} for key, payload in zip(ids, store.payloads(ids), strict=True)] if ids else []
+
+
+def known_words(resources: Resources, bank: str, texts: list[str]) -> Answer:
+    """What a bank knows of words: prototypes of their own nouns, and the nearest other nouns."""
+    name = _opened(resources, bank)
+    if not resources.existing_bank(name).count():
+        return [{"text": text, "prototypes": 0, "retrieved": 0, "nearest": []} for text in texts]
+    from freeda_svc.outputs import word_values  # noqa: PLC0415 - commands do without the method
+
+    return [word_values(word) for word in resources.segmenter(name).known_words(texts)]
+
+
+def mark_prototypes(resources: Resources, bank: str, reasons: dict[str, str]) -> Answer:
+    """Mark prototypes as outliers, each for a reason; tells how many were not marked before."""
+    if any(reason.startswith(MARK) for reason in reasons.values()):
+        raise InputError(f"a reason that begins with {MARK!r} is one of `freeda bank curate`; give another one")
+    store = resources.existing_bank(_opened(resources, bank))
+    store.payloads(list(reasons))  # says which of them is not there
+    return store.mark(reasons)
+
+
+def unmark_prototypes(resources: Resources, bank: str, ids: list[str]) -> Answer:
+    """Take back that prototypes are outliers; tells how many were."""
+    store = resources.existing_bank(_opened(resources, bank))
+    store.payloads(ids)
+    return store.unmark(ids)
+
+
+def forget_prototypes(resources: Resources, bank: str, ids: list[str]) -> Answer:
+    """Remove prototypes; tells how many were removed."""
+    store = resources.existing_bank(_opened(resources, bank))
+    store.payloads(ids)
+    return store.forget(ids)
+
+
 def _selection(given: dict[str, Any]) -> Selection:
     if not given:
         raise InputError("nothing says which prototypes are meant: give a noun, a job, a caption or an origin")
@@ -186,6 +227,11 @@ ANSWERS: dict[str, Callable[..., Answer]] = {
         forget,
         curate_bank,
         uncurate_bank,
+        list_prototypes,
+        known_words,
+        mark_prototypes,
+        unmark_prototypes,
+        forget_prototypes,
         check_export,
         check_import,
     )

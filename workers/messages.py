@@ -46,6 +46,9 @@ CHANGES = {
     "curate_bank": "freeda bank stats",
     "uncurate_bank": "freeda bank stats",
     "index_bank": "freeda bank stats",
+    "forget_prototypes": "freeda bank stats",
+    "mark_prototypes": "freeda bank stats",
+    "unmark_prototypes": "freeda bank stats",
 }
 """Questions that change a bank, each with the command that shows whether the change has happened."""
 

@@ -13,6 +13,7 @@ from freeda_svc.workers.ability import worker_fault
 from freeda_svc.workers.broker import broker_address, broker_client
 from freeda_svc.workers.locks import worker_is_running
 from freeda_svc.workers.messages import ASK_BANK, BANK_QUEUE, put_question, send_messages, unknown_change
+from freeda_svc.workers.presence import able_queues
 
 if TYPE_CHECKING:
     from freeda_svc.workers.answers import Answer
@@ -91,6 +92,26 @@ def ask_bank(settings: Settings, question: str, **arguments: Any) -> "Answer":  
         raise UnavailableError(f"{error}{unknown_change(question)}") from error
     finally:
         resources.close()
+
+
+def ask_worker(settings: Settings, question: str, *, seconds: float | None = None, **arguments: Any) -> "Answer":  # noqa: ANN401 - as above
+    """Ask a worker in any case: who must load no model and open no bank does not answer by itself.
+
+    Args:
+        settings: the installation.
+        question: the name of one of `ANSWERS`.
+        seconds: how long to wait at most; as the settings say when None.
+        arguments: what it asks for.
+
+    Raises:
+        FreedaError: as the answer's own function says.
+        UnavailableError: no worker that answers is there, or it does not answer in time.
+    """
+    queues = able_queues(settings)
+    if queues and BANK_QUEUE not in queues:
+        raise UnavailableError(f"no worker answers questions about banks: let one serve the queue {BANK_QUEUE}")
+    patience = settings.query_timeout_seconds if seconds is None else min(seconds, settings.query_timeout_seconds)
+    return _ask_worker(settings.model_copy(update={"query_timeout_seconds": patience}), question, arguments)
 
 
 def _may_have_been_heard(error: UnavailableError) -> bool:

@@ -117,7 +117,12 @@ class Reconciler:
     """Reconciles from a thread, every ``reconcile_seconds``; restarts the embedded broker when it has died."""
 
     def __init__(
-        self, settings: Settings, broker_url: str, on_look: Callable[[int, int], object] = lambda *_found: None
+        self,
+        settings: Settings,
+        broker_url: str,
+        on_look: Callable[[int, int], object] = lambda *_found: None,
+        *,
+        on_begin: Callable[[], object] = lambda: None,
     ) -> None:
         """Prepare it.
 
@@ -125,9 +130,10 @@ class Reconciler:
             settings: the installation.
             broker_url: Redis address.
             on_look: called after each look with how many items were put back and how many messages sent.
+            on_begin: called before each look, once the broker should answer.
         """
         self._settings = settings
-        self._on_look = on_look
+        self._on_look, self._on_begin = on_look, on_begin
         self._broker_url = broker_url
         self._watch = LeaseWatch(settings)
         self._unsent = UnsentWatch(settings)
@@ -149,6 +155,7 @@ class Reconciler:
             try:
                 if self._settings.embedded_broker:
                     start_broker(self._settings, patience_seconds=ANSWER_SECONDS)
+                self._on_begin()
                 put_back = repair(self._settings, self._watch)
                 self._on_look(put_back, 0)
                 take_bank_place(self._settings, self._broker_url)

@@ -3,6 +3,7 @@
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from celery import signals
@@ -18,6 +19,7 @@ from freeda_svc.workers.celery_worker import HomeWorker
 from freeda_svc.workers.child import REPORTS_KEY, WORKER_PID_KEY
 from freeda_svc.workers.messages import QUEUES
 from freeda_svc.workers.metrics_server import STARTING, Measuring, measuring
+from freeda_svc.workers.presence import Presence, presence_noted
 from freeda_svc.workers.reconciler import Reconciler, forget_turn, reconcile
 from freeda_svc.workers.semaphore_tracker import survive_lost_tracker
 from freeda_svc.workers.stopping import Stopping, kill_children
@@ -47,8 +49,9 @@ def serve(
     with (
         temporary_folder(settings) as folder,
         measuring(settings, broker_url, queues, folder) as measured,
+        presence_noted(settings, broker_url, queues) as presence,
     ):
-        _serve(settings, broker_url, queues, on_change, measured)
+        _serve(settings, broker_url, queues, on_change, measured, presence=presence)
 
 
 def _serve(
@@ -57,13 +60,15 @@ def _serve(
     queues: Sequence[str],
     on_change: Callable[[Ability], object],
     measured: Measuring,
+    *,
+    presence: Presence,
 ) -> None:
     app = make_app(settings, broker_url, queues)
     app.conf[WORKER_PID_KEY] = os.getpid()
     app.conf[REPORTS_KEY] = measured.address
     forget_turn(settings, broker_url)
     measured.metrics.add_reconciled(0, reconcile(settings, broker_url, at_start=True))
-    reconciler = Reconciler(settings, broker_url, measured.metrics.add_reconciled)
+    reconciler = Reconciler(settings, broker_url, measured.metrics.add_reconciled, on_begin=presence.note)
     stopping = Stopping(settings)
     refusals: list[str] = []
 
@@ -73,6 +78,8 @@ def _serve(
             refusals.append(ability.reason)
             state.should_terminate = EX_FAILURE  # Celery checks it once a second, and ends
         else:
+            with suppress(UnavailableError):  # it is noted again before the next look at the broker
+                presence.note()
             on_change(ability)
 
     watch = AbilityWatch(settings, change)

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from freeda_svc.api import (
     archives,
+    banks,
     callbacks,
     events,
     exemplars,
@@ -18,6 +19,7 @@ from freeda_svc.api import (
     installation,
     jobs,
     parameters,
+    prototypes,
     results,
     segmentations,
 )
@@ -32,6 +34,7 @@ from freeda_svc.settings import Settings
 
 ROUTERS = (
     archives.router,
+    banks.router,
     callbacks.router,
     events.router,
     exemplars.router,
@@ -41,6 +44,7 @@ ROUTERS = (
     installation.router,
     jobs.router,
     parameters.router,
+    prototypes.router,
     results.router,
     segmentations.router,
 )

@@ -7,14 +7,13 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from freeda_svc.api.access import Reader
+from freeda_svc.api.bank_nouns import ask
 from freeda_svc.api.context import ServerContext
 from freeda_svc.api.hidden import source_name
 from freeda_svc.api.problems import problems
 from freeda_svc.api.segmentations import MOST_IMAGES
-from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import bank_created, bank_of_new_job
 from freeda_svc.packs import read_pack_parameters
-from freeda_svc.workers import bank_version, worker_is_running
 
 router = APIRouter(tags=["health"])
 
@@ -59,9 +58,7 @@ def show_revision(
     bank: Annotated[str, Path(description="a bank, such as animals, or a version of it, animals@2", max_length=100)],
 ) -> Revision:
     """Say which revision a bank has now; the `bank_version` of a result's summary is that which it was made from."""
-    if not worker_is_running(context.settings):
-        raise UnavailableError("there is no worker: `freeda up` runs one")
-    return Revision(**bank_version(context.settings, bank))
+    return Revision(**ask(context.settings, "bank_version", bank=bank))
 
 
 @router.get("/v1/installation", summary="What this server is", responses=problems(404, 422, 503))

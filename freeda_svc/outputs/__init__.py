@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from freeda_svc.outputs.masks import UNKNOWN, read_labels, write_mask
     from freeda_svc.outputs.overlays import draw_overlay, write_overlay
     from freeda_svc.outputs.palettes import MOST_COLOURS, UNKNOWN_COLOUR, extend_colours, palette
-    from freeda_svc.outputs.prototype_pictures import compose_prototype, heat
-    from freeda_svc.outputs.summaries import summarise, write_summary
+    from freeda_svc.outputs.prototype_pictures import compose_prototype, heat, read_thumbnail
+    from freeda_svc.outputs.summaries import summarise, word_values, write_summary
 
 __all__ = [
     "DEFAULT_FORMATS",
@@ -55,8 +55,10 @@ __all__ = [
     "make_folder",
     "palette",
     "read_labels",
+    "read_thumbnail",
     "shown_colours",
     "summarise",
+    "word_values",
     "write_collections",
     "write_evidence",
     "write_evidence_page",
@@ -88,8 +90,8 @@ __getattr__ = names_from(
         "freeda_svc.outputs.masks": ("UNKNOWN", "read_labels", "write_mask"),
         "freeda_svc.outputs.overlays": ("draw_overlay", "write_overlay"),
         "freeda_svc.outputs.palettes": ("MOST_COLOURS", "UNKNOWN_COLOUR", "extend_colours", "palette"),
-        "freeda_svc.outputs.prototype_pictures": ("compose_prototype", "heat"),
+        "freeda_svc.outputs.prototype_pictures": ("compose_prototype", "heat", "read_thumbnail"),
         "freeda_svc.outputs.job_colours": ("COLOURS_FILE", "shown_colours"),
-        "freeda_svc.outputs.summaries": ("summarise", "write_summary"),
+        "freeda_svc.outputs.summaries": ("summarise", "word_values", "write_summary"),
     },
 )

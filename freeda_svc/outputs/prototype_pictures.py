@@ -42,19 +42,30 @@ def compose_prototype(artifacts: Path, image: str, mask: str = "", attribution: 
     """
     if not image:
         raise NotFoundError("no picture of this prototype was kept")
-    pixels = np.asarray(_read(artifacts, image).convert("RGB"))
+    pixels = np.asarray(read_thumbnail(artifacts, image).convert("RGB"))
     shown: list[npt.NDArray[np.uint8]] = [pixels]
     size = (pixels.shape[1], pixels.shape[0])
     if mask:
-        inside = np.asarray(_read(artifacts, mask).convert("L").resize(size, Image.Resampling.NEAREST)) > 0
+        inside = np.asarray(read_thumbnail(artifacts, mask).convert("L").resize(size, Image.Resampling.NEAREST)) > 0
         shown.append(np.where(inside[..., None], pixels, (pixels * 0.25).astype(np.uint8)))
     if attribution:
-        strength = _read(artifacts, attribution).convert("L").resize(size, Image.Resampling.BILINEAR)
+        strength = read_thumbnail(artifacts, attribution).convert("L").resize(size, Image.Resampling.BILINEAR)
         shown.append(heat(pixels, np.asarray(strength, dtype=np.float32) / np.float32(_BRIGHTEST)))
     return _side_by_side([Image.fromarray(picture) for picture in shown])
 
 
-def _read(artifacts: Path, name: str) -> Image.Image:
+def read_thumbnail(artifacts: Path, name: str) -> Image.Image:
+    """Read a thumbnail of a prototype.
+
+    Args:
+        artifacts: the folder that the thumbnails lie in; nothing outside of it is opened.
+        name: below that folder, as the bank has it; an imported bank may say anything.
+
+    Raises:
+        NotFoundError: it was not kept, or is gone.
+    """
+    if not name:
+        raise NotFoundError("no such picture of this prototype was kept")
     path = artifacts / name
     try:
         with opened_image(path, InputRules((artifacts,), _MOST_PIXELS)) as picture:

@@ -35,7 +35,7 @@ def summarise(segmentation: "Segmentation", proposals: Mapping[str, Any] | None 
                 "highest_score": score.highest_score,
                 "area_share": score.area_share,
                 "absent": score.absent,
-                "words": [_word_values(word) for word in known],
+                "words": [word_values(word) for word in known],
             }
             for index, (category, score, known) in enumerate(
                 zip(segmentation.categories, segmentation.scores, words, strict=True)
@@ -54,7 +54,8 @@ def summarise(segmentation: "Segmentation", proposals: Mapping[str, Any] | None 
     }
 
 
-def _word_values(word: "KnownWord") -> dict[str, Any]:
+def word_values(word: "KnownWord") -> dict[str, Any]:
+    """Return what a bank knows of a word as JSON can hold it."""
     return {
         "text": word.text,
         "prototypes": word.prototypes,

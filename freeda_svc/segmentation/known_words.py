@@ -67,10 +67,11 @@ class WordKnowledge:
         """
         asked = (tuple(categories), parameters.k, parameters.origins, version)
         if self._last is None or self._last[0] != asked:  # hundreds of categories retrieve ten thousands of prototypes
-            self._last = asked, self._look_up(categories, parameters, version)
+            self._last = asked, self.look_up(categories, parameters, version)
         return self._last[1]
 
-    def _look_up(self, categories: Sequence[Category], parameters: SegmentationParameters, version: Version) -> Words:
+    def look_up(self, categories: Sequence[Category], parameters: SegmentationParameters, version: Version) -> Words:
+        """Return what `of` does, without a place in its memory: for words that nobody segments with."""
         if version != self._version:
             self._totals, self._version = self._store.nouns(), version
         texts = [text for category in categories for text in category.retrieval_texts]

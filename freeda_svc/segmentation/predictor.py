@@ -296,6 +296,24 @@ class Segmenter:
             self._prototypes = TextPrototypes(ClassPrototypes(self.store), self.pack.image_text)
         return self._prototypes
 
+    def known_words(
+        self, texts: Sequence[str], parameters: SegmentationParameters | None = None
+    ) -> tuple[KnownWord, ...]:
+        """Tell what the bank knows of words, without any image.
+
+        Args:
+            texts: each would be a category, or a synonym of one.
+            parameters: how many prototypes each retrieves; those of the pack when None.
+
+        Raises:
+            InputError: the bank is empty or nothing in it is to be retrieved.
+            UnavailableError: the engine does not answer.
+        """
+        parameters = self.pack.parameters.segmentation if parameters is None else parameters
+        words = [Category(text) for text in texts]
+        found = self._word_knowledge().look_up(words, parameters, self.store.version())
+        return tuple(word for (word,) in found)
+
     def _word_knowledge(self) -> WordKnowledge:
         if self._knowledge is None:
             self._knowledge = WordKnowledge(self.store, self._text_prototypes())

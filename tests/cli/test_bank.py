@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from freeda_svc.bank import BankName, EmbeddedBanks, point_id
-from freeda_svc.cli.bank.contents import count_by_size
+from freeda_svc.counts import count_by_size
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.prototypes import Prototype
 from tests.made_prototypes import make_prototype

@@ -158,5 +158,5 @@ def test_a_change_of_a_servers_bank_whose_answer_is_lost_may_have_happened(
 
 def test_all_changes_are_answers() -> None:
     assert set(CHANGES) < set(ANSWERS)
-    changing = ("create", "switch", "drop", "forget", "curate", "uncurate", "index")
+    changing = ("create", "switch", "drop", "forget", "curate", "uncurate", "index", "mark", "unmark")
     assert set(CHANGES) == {name for name in ANSWERS if name.startswith(changing)}

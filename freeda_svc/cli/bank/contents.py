@@ -1,6 +1,5 @@
 """``freeda bank stats | nouns | search``: what a bank holds."""
 
-from collections.abc import Iterable
 from math import ceil
 
 import click
@@ -8,6 +7,7 @@ import click
 from freeda_svc.cli.backends import open_backend
 from freeda_svc.cli.console import print_json, print_table
 from freeda_svc.cli.options import bank_option, json_option
+from freeda_svc.counts import count_by_size
 
 BAR_WIDTH = 40
 
@@ -42,19 +42,6 @@ def stats(context: click.Context, bank: str, *, as_json: bool) -> None:
 def row_name(key: str) -> str:
     """Return what tables call a value; what JSON calls the pack of a bank is the fingerprint of the pack's encoders."""
     return "fingerprint of encoders" if key == "pack" else key.replace("_", " ")
-
-
-def count_by_size(counts: Iterable[int]) -> dict[str, int]:
-    """How many nouns have 1 prototype, 2 to 3, 4 to 7, and so on.
-
-    >>> count_by_size([1, 1, 3, 9])
-    {'1': 2, '2-3': 1, '4-7': 0, '8-15': 1}
-    """
-    exponents = [count.bit_length() - 1 for count in counts]
-    return {
-        "1" if exponent == 0 else f"{2**exponent}-{2 ** (exponent + 1) - 1}": exponents.count(exponent)
-        for exponent in range(max(exponents, default=-1) + 1)
-    }
 
 
 @click.command()

@@ -1,0 +1,88 @@
+"""Questions to a worker about banks, and the nouns of banks as they were an instant ago."""
+
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+from freeda_svc.errors import UnavailableError
+from freeda_svc.parameters import fold_text
+from freeda_svc.settings import Settings
+from freeda_svc.workers import ask_worker
+
+READ_SECONDS = 10.0
+"""So long a question that changes nothing waits for a worker that is busy."""
+FRESH_SECONDS, STALE_SECONDS = 2.0, 60.0
+"""Nouns are taken from memory for a moment in any case, and for longer while the worker is busy."""
+MOST_BANKS_KEPT = 8
+
+Ranked = list[tuple[str, str, int]]
+"""Nouns, the same folded for comparing, and numbers of prototypes."""
+
+
+def ask(settings: Settings, question: str, *, seconds: float | None = READ_SECONDS, **arguments: Any) -> Any:  # noqa: ANN401
+    """Ask a worker about banks; see ``freeda_svc.workers.ask_worker``."""
+    return ask_worker(settings, question, seconds=seconds, **arguments)
+
+
+@dataclass
+class _Nouns:
+    """The nouns of a bank as they were; ``lock`` is held by who asks for them again."""
+
+    ranked: Ranked = field(default_factory=list)
+    version: dict[str, Any] | None = None
+    bank: str = ""
+    looked: float = float("-inf")
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def age(self) -> float:
+        return time.monotonic() - self.looked
+
+
+class KeptNouns:
+    """Remembers the nouns of a few banks, for as long as these have not changed."""
+
+    def __init__(self) -> None:
+        self._banks: OrderedDict[tuple[str, str], _Nouns] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def ranked(self, settings: Settings, bank: str) -> Ranked:
+        """Return the nouns of a bank, those with most prototypes first.
+
+        Raises:
+            NotFoundError: there is no such bank.
+            UnavailableError: no worker answers, and nothing fresh enough is remembered.
+        """
+        key = (str(settings.home), bank)
+        with self._lock:
+            nouns = self._banks.setdefault(key, _Nouns())
+            self._banks.move_to_end(key)
+            while len(self._banks) > MOST_BANKS_KEPT:
+                self._banks.popitem(last=False)
+        if nouns.age() < FRESH_SECONDS:
+            return nouns.ranked
+        may_be_old = nouns.age() < STALE_SECONDS
+        if not nouns.lock.acquire(blocking=not may_be_old):
+            return nouns.ranked  # somebody is asking
+        try:
+            if nouns.age() >= FRESH_SECONDS:
+                _look_again(settings, bank, nouns)
+        except UnavailableError:
+            if not may_be_old:
+                raise
+        finally:
+            nouns.lock.release()
+        return nouns.ranked
+
+
+def _look_again(settings: Settings, bank: str, nouns: _Nouns) -> None:
+    named = ask(settings, "resolve_bank", bank=bank)
+    version = ask(settings, "bank_version", bank=named)
+    # A bank that was dropped and made again may look the same for a moment.
+    if (named, version) != (nouns.bank, nouns.version) or nouns.age() > STALE_SECONDS:
+        counts = ask(settings, "count_nouns", bank=named)
+        ranked = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+        nouns.ranked = [(noun, fold_text(noun), count) for noun, count in ranked]
+        nouns.bank, nouns.version = named, version
+    nouns.looked = time.monotonic()
