@@ -25,7 +25,9 @@ def stats(context: click.Context, bank: str, *, as_json: bool) -> None:
     """
     backend = open_backend(context)
     answer = backend.bank_stats(bank)
-    histogram = count_by_size(backend.bank_nouns(bank).values())
+    histogram = answer.pop("nouns_by_prototypes", None)  # a server has counted them
+    if histogram is None:
+        histogram = count_by_size(backend.bank_nouns(bank).values())
     if as_json:
         print_json({**answer, "nouns_by_prototypes": histogram})
         return
