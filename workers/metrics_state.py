@@ -63,7 +63,7 @@ def look(settings: Settings, broker_url: str) -> list[Sample]:
     except UnavailableError:
         up["freeda_broker_up"] = False
     try:
-        samples += _shared_census(settings, broker_url) if up["freeda_broker_up"] else _census(settings)
+        samples += _shared_census(settings, broker_url) if up["freeda_broker_up"] else census_samples(settings)
     except UnavailableError:
         up["freeda_database_up"] = False
     if not settings.embedded_bank:
@@ -77,7 +77,7 @@ def _shared_census(settings: Settings, broker_url: str) -> list[Sample]:
         found = cast("bytes | None", client.get(SHARED_KEY))
     if found is not None:
         return [(name, labels, value) for name, labels, value in json.loads(found)]
-    samples = _census(settings)
+    samples = census_samples(settings)
     try:
         with broker_client(broker_url) as client:
             client.set(SHARED_KEY, json.dumps(samples), px=max(1, int(800 * settings.reconcile_seconds)))
@@ -86,7 +86,12 @@ def _shared_census(settings: Settings, broker_url: str) -> list[Sample]:
     return samples
 
 
-def _census(settings: Settings) -> list[Sample]:
+def census_samples(settings: Settings) -> list[Sample]:
+    """Return what the database holds: jobs and items by state, and how attempts went lately.
+
+    Raises:
+        UnavailableError: it does not answer.
+    """
     census = take_census(settings)
     samples: list[Sample] = [("freeda_jobs", {"state": state}, count) for state, count in census.jobs.items()]
     for (kind, state), count in census.items.items():

@@ -18,6 +18,8 @@ from freeda_svc.api import (
     ingestion,
     installation,
     jobs,
+    metrics,
+    packs,
     parameters,
     prototypes,
     results,
@@ -43,6 +45,8 @@ ROUTERS = (
     ingestion.router,
     installation.router,
     jobs.router,
+    metrics.router,
+    packs.router,
     parameters.router,
     prototypes.router,
     results.router,
@@ -67,6 +71,7 @@ def make_application(settings: Settings) -> FastAPI:
     )
     application.state.context = Context(settings, JobChanges(settings))
     application.state.uploads = Uploads(settings)
+    application.state.measured = metrics.Measured(settings)
     answer_with_problems(application)
     for router in ROUTERS:
         application.include_router(router)
@@ -99,4 +104,5 @@ class _GuardedApplication(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         context: Context = self.state.context
-        return guarded(super().build_middleware_stack(), context.settings)
+        answering = guarded(super().build_middleware_stack(), context.settings)
+        return metrics.Measuring(answering, self.state.measured)

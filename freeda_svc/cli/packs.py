@@ -1,7 +1,6 @@
 """``freeda packs``: the model packs, their parts, and fetching them."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import click
@@ -11,19 +10,16 @@ from freeda_svc.cli.console import print_json, print_table, track
 from freeda_svc.cli.options import json_option, outcome_option, quiet_option
 from freeda_svc.cli.session import read_settings
 from freeda_svc.counts import counted
-from freeda_svc.errors import FreedaError, NotFoundError
 from freeda_svc.packs import (
-    BUNDLED,
-    MANIFEST,
-    PackDescription,
-    PackRecipe,
-    bundled_recipes,
+    describe_pack,
+    describe_pack_shortly,
     find_pack,
     is_recipe,
+    pack_names,
     read_pack_parameters,
     read_recipe,
 )
-from freeda_svc.parameters import NOT_ESTIMATED, PARTS
+from freeda_svc.parameters import PARTS
 
 _MEGABYTE = 1 << 20
 
@@ -49,9 +45,7 @@ def list_packs(context: click.Context, *, as_json: bool) -> None:
       freeda packs list
     """
     folder = read_settings(context, anywhere=True).packs_folder
-    names = [*BUNDLED, *bundled_recipes()]
-    names += [path.parent.name for path in sorted(folder.glob(f"[!.]*/{MANIFEST}")) if path.parent.name not in names]
-    answer = [_short(name, folder) for name in names]
+    answer = [describe_pack_shortly(name, folder) for name in pack_names(folder)]
     if as_json:
         print_json(answer)
         return
@@ -81,7 +75,7 @@ def show(context: click.Context, name: str, *, as_json: bool) -> None:
       freeda packs show freeda-vit-l
     """
     folder = read_settings(context, anywhere=True).packs_folder
-    answer = _long(name, folder)
+    answer = describe_pack(name, folder)
     if as_json:
         print_json(answer)
         return
@@ -162,16 +156,6 @@ def _in_megabytes(counts: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]
         yield done // _MEGABYTE, -(-total // _MEGABYTE) if done < total else done // _MEGABYTE
 
 
-def _short(name: str, folder: Path) -> dict[str, Any]:
-    """Describe a pack in a line; one whose file is not valid is listed with what is wrong."""
-    try:
-        long = _long(name, folder)
-    except FreedaError as error:
-        unknown: dict[str, Any] = {"kinds": [], "megabytes": None, "gpu_gigabytes": NOT_ESTIMATED.model_dump()}
-        return {"name": name, "state": "not valid", **unknown, "description": str(error)}
-    return {key: long[key] for key in ("name", "state", "kinds", "megabytes", "gpu_gigabytes", "description")}
-
-
 def _memory(answer: dict[str, Any]) -> str:
     memory = answer["gpu_gigabytes"]
     return f"{memory['generating']} / {memory['segmenting']}" if memory["generating"] else ""
@@ -182,61 +166,6 @@ def _memory_in_words(answer: dict[str, Any]) -> str:
     if not memory["generating"]:
         return ""
     return f"{memory['generating']} GB to generate, {memory['segmenting']} GB to segment (estimated)"
-
-
-def _long(name: str, folder: Path) -> dict[str, Any]:
-    recipe = read_recipe(name) if is_recipe(name) else None
-    try:
-        answer = _of_description(read_pack_parameters(name, folder), name)
-    except NotFoundError:
-        if recipe is None:
-            raise
-        return _of_recipe(recipe)
-    return answer if recipe is None else {**answer, **_only_in_recipe(recipe)}
-
-
-def _of_description(description: PackDescription, name: str) -> dict[str, Any]:
-    sizes = [(description.folder / path) for path in description.files]
-    here = sum(path.stat().st_size for path in sizes if path.is_file())
-    whole = all(path.is_file() for path in sizes)
-    return {
-        "name": description.name,
-        "version": description.version,
-        "description": description.description,
-        "state": ("bundled" if name in BUNDLED else "here") if whole else "files are missing",
-        "folder": str(description.folder),
-        "fingerprint": description.fingerprint,
-        "encoders": description.encoders_fingerprint,
-        "kinds": list(description.kinds),
-        "gpu_gigabytes": NOT_ESTIMATED.model_dump(),
-        "megabytes": round(here / _MEGABYTE),
-        "sources": {part: source.model_dump() for part, source in description.sources.items()},
-        "parameters": description.parameters.model_dump(),
-        "files": dict(description.files),
-    }
-
-
-def _of_recipe(recipe: PackRecipe) -> dict[str, Any]:
-    sizes = [source.megabytes for source in recipe.sources.values()]
-    return {
-        "name": recipe.name,
-        "version": recipe.version,
-        "description": recipe.description,
-        "state": "not fetched",
-        "folder": None,
-        "fingerprint": None,
-        "encoders": None,
-        **_only_in_recipe(recipe),
-        "megabytes": sum(sizes) if all(sizes) else None,
-        "sources": {part: source.model_dump() for part, source in recipe.sources.items()},
-        "parameters": recipe.parameters.model_dump(),
-        "files": None,
-    }
-
-
-def _only_in_recipe(recipe: PackRecipe) -> dict[str, Any]:
-    """Return what a fetched pack does not say of itself."""
-    return {"kinds": list(recipe.kinds), "gpu_gigabytes": recipe.gpu_gigabytes.model_dump()}
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -10,6 +10,7 @@ from freeda_svc.lazy_names import names_from
 if TYPE_CHECKING:
     from freeda_svc.packs.description import PackDescription, find_pack, read_pack_parameters
     from freeda_svc.packs.fetching import fetch_pack
+    from freeda_svc.packs.listing import describe_pack, describe_pack_shortly, pack_names
     from freeda_svc.packs.loading import Pack, load_pack
     from freeda_svc.packs.manifest import check_files, verify_part, write_pack_manifest
     from freeda_svc.packs.precision import PRECISIONS, Precision, choose_computing, describe_computing
@@ -27,10 +28,13 @@ __all__ = [
     "check_files",
     "choose_computing",
     "describe_computing",
+    "describe_pack",
+    "describe_pack_shortly",
     "fetch_pack",
     "find_pack",
     "is_recipe",
     "load_pack",
+    "pack_names",
     "read_pack_parameters",
     "read_recipe",
     "verify_part",
@@ -42,6 +46,7 @@ __getattr__ = names_from(
     {
         "freeda_svc.packs.description": ("PackDescription", "find_pack", "read_pack_parameters"),
         "freeda_svc.packs.fetching": ("fetch_pack",),
+        "freeda_svc.packs.listing": ("describe_pack", "describe_pack_shortly", "pack_names"),
         "freeda_svc.packs.loading": ("Pack", "load_pack"),
         "freeda_svc.packs.manifest": ("check_files", "verify_part", "write_pack_manifest"),
         "freeda_svc.packs.precision": ("PRECISIONS", "Precision", "choose_computing", "describe_computing"),
