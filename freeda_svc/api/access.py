@@ -23,6 +23,10 @@ CHALLENGES = {"WWW-Authenticate": 'Bearer realm="freeda_svc", Basic realm="freed
 ACCESS = "access"
 """Where a request's state has it."""
 LONGEST_KEPT = 200
+CANNOT_SIGN = (
+    "callback_hosts lists hosts, but callback_secret is not set: set it to a long random text, such as the output of "
+    "`openssl rand -hex 32`"
+)
 _MISSING = "this needs a key: send `Authorization: Bearer KEY`, or Basic with the key as the password"
 
 
@@ -46,13 +50,15 @@ def keys_needed(settings: Settings) -> bool:
     return settings.api_keys == "always" or not is_loopback(settings.api_host)
 
 
-def check_keys(settings: Settings) -> None:
-    """See that somebody can be let in.
+def check_access(settings: Settings) -> None:
+    """See that a server may start: somebody can be let in, and what it sends can be signed.
 
     Raises:
-        InputError: keys are needed, and no valid one exists.
+        InputError: keys are needed, and no valid one exists; or callbacks are allowed, and there is no secret for them.
         UnavailableError: the database does not answer.
     """
+    if settings.callback_hosts and not settings.callback_secret:
+        raise InputError(CANNOT_SIGN)
     if keys_needed(settings) and not has_valid_key(settings):
         why = "api_keys is always" if settings.api_keys == "always" else f"api_host is {settings.api_host}"
         raise InputError(

@@ -7,10 +7,9 @@ from typing import cast
 import uvicorn
 from fastapi import FastAPI
 
-from freeda_svc.api.access import check_keys
+from freeda_svc.api.access import check_access
 from freeda_svc.api.address import address_of, bound_socket
 from freeda_svc.api.application import make_application
-from freeda_svc.api.callbacks import check_callback_secret
 from freeda_svc.api.connections import protocol_of
 from freeda_svc.errors import InputError
 from freeda_svc.settings import Settings
@@ -32,8 +31,7 @@ def serve_api(settings: Settings, *, on_ready: Callable[[str], None] = lambda _a
     """
     if not settings.api_port:
         raise InputError("api_port is 0, which means no API: give it a port, such as 8470")
-    check_keys(settings)
-    check_callback_secret(settings)
+    check_access(settings)
     with bound_socket(settings) as bound:
         config = uvicorn.Config(
             make_application(settings),

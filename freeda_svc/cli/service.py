@@ -34,12 +34,12 @@ def up(context: click.Context, device: str | None) -> None:
       freeda up
       freeda --home ./work up --device cuda:1
     """
-    from freeda_svc.api import api_beside, check_keys  # noqa: PLC0415 - as below
+    from freeda_svc.api import api_beside, check_access  # noqa: PLC0415 - as below
     from freeda_svc.workers import run_stack  # noqa: PLC0415 - Celery takes a third of a second to import
 
     settings = read_settings(context, device=device)
     if settings.api_port:
-        check_keys(settings)
+        check_access(settings)
 
     def run() -> None:
         run_stack(settings, on_ready=lambda: _greet(settings), beside=lambda: api_beside(settings))
@@ -62,13 +62,13 @@ def serve(context: click.Context, host: str | None, port: int | None) -> None:
       freeda serve --port 8471
       FREEDA_BROKER_URL=redis://broker:6379/0 freeda serve --host 0.0.0.0
     """
-    from freeda_svc.api import check_keys, serve_api  # noqa: PLC0415 - the server's library takes a while to import
+    from freeda_svc.api import check_access, serve_api  # noqa: PLC0415 - the server's library takes a while to import
     from freeda_svc.workers.logs import configure_logs  # noqa: PLC0415 - as above
 
     settings = read_settings(context, api_host=host, api_port=port)
     if not settings.api_port:
         raise click.UsageError("api_port is 0, which means no API; give it one with --port, such as --port 8470.")
-    check_keys(settings)
+    check_access(settings)
     configure_logs(settings, to_file=False)
     serve_api(settings, on_ready=lambda address: click.echo(f"Answering at {address}. Ctrl-C stops it.", err=True))
 

@@ -13,7 +13,15 @@ from fastapi.testclient import TestClient
 from sqlalchemy import update
 
 from freeda_svc.api import make_application
-from freeda_svc.api.access import Access, Administrator, Reader, Submitter, check_keys, keys_needed, own_idempotency_key
+from freeda_svc.api.access import (
+    Access,
+    Administrator,
+    Reader,
+    Submitter,
+    check_access,
+    keys_needed,
+    own_idempotency_key,
+)
 from freeda_svc.api.problems import MEDIA_TYPE
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import Scope, create_key, revoke_key
@@ -172,12 +180,12 @@ def test_keys_are_needed_at_any_address_but_a_loopback_one(tmp_path: Path, host:
 def test_without_a_valid_key_nothing_is_served_at_another_address(tmp_path: Path) -> None:
     settings = load_settings(home=tmp_path, api_host="0.0.0.0")
     with pytest.raises(InputError, match=r"api_host is 0\.0\.0\.0.*`freeda keys create NAME --scope administer`"):
-        check_keys(settings)
+        check_access(settings)
     create_key(settings, "first", Scope.READ)
-    check_keys(settings)
+    check_access(settings)
     revoke_key(settings, "first")
     with pytest.raises(InputError, match="no valid one"):
-        check_keys(settings)
+        check_access(settings)
 
 
 def test_idempotency_keys_of_different_keys_never_meet() -> None:

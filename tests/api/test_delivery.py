@@ -1,17 +1,20 @@
 """Posting the ends of jobs to a receiver of this machine that is slow, fails and comes back."""
 
 import asyncio
+import io
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image
 
 from freeda_svc.api import make_application
 from freeda_svc.api.callbacks import check_callback
@@ -215,6 +218,44 @@ def test_a_sender_that_is_killed_loses_nothing(sending: Settings, receiver: Rece
         found = settled(sending, job_id)
     assert [one.outcome for one in found.deliveries] == [DeliveryOutcome.INTERRUPTED, DeliveryOutcome.DELIVERED]
     assert {one.headers["webhook-id"] for one in receiver.received} == {f"{job_id}.1"}
+
+
+@contextmanager
+def api_process(settings: Settings) -> Iterator[str]:
+    """Run the API as a process that is killed at the end; gives its address."""
+    process = subprocess.Popen([sys.executable, "-m", "freeda_svc.api"], env=settings.as_environment())
+    address = f"http://127.0.0.1:{settings.api_port}"
+    try:
+        for _ in range(1200):
+            with suppress(httpx.TransportError):
+                if httpx.get(f"{address}/health/live", trust_env=False, timeout=10).is_success:
+                    break
+            threading.Event().wait(0.05)
+        yield address
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+def test_a_server_that_is_killed_after_it_accepted_a_job_owes_its_end(sending: Settings, receiver: Receiver) -> None:
+    settings = sending.model_copy(update={"api_port": free_port()})
+    picture = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(picture, "PNG")
+    with api_process(settings) as address:
+        answer = httpx.post(
+            f"{address}/v1/segmentations",
+            files={"image": ("a.png", picture.getvalue())},
+            data={"categories": "sky", "callback": receiver.url()},
+            trust_env=False,
+            timeout=60,
+        )
+        assert answer.status_code == 202, answer.text
+    cancel_job(settings, answer.json()["job"])
+    assert receiver.received == []
+    with api_process(settings):
+        (received,) = receiver.wait_for(1)
+    assert received.json["data"]["job"] == answer.json()["job"]
+    assert is_signed(received, callback_secret_of(settings))
 
 
 def test_the_api_sends_and_shows_what_it_sent(sending: Settings, receiver: Receiver) -> None:

@@ -36,8 +36,11 @@ def test_a_key_as_json(freeda: Freeda) -> None:
     assert found["key"].startswith(f"freeda_{found['id']}_")
 
 
-def test_a_server_that_others_can_reach_does_not_start_without_a_key(freeda: Freeda) -> None:
-    for command in (["serve", "--host", "0.0.0.0", "--port", "1"], ["serve", "--host", "192.0.2.1"]):
+def test_a_server_that_others_can_reach_does_not_start_without_a_key(
+    freeda: Freeda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FREEDA_API_HOST", "0.0.0.0")
+    for command in (["serve", "--host", "0.0.0.0", "--port", "1"], ["serve", "--host", "192.0.2.1"], ["up"]):
         refused = freeda(*command)
         assert refused.code == 1
         assert refused.err.startswith("Error: the API needs keys (api_host is")
@@ -53,6 +56,13 @@ def test_each_key_has_a_secret_for_callbacks(freeda: Freeda, monkeypatch: pytest
     assert own != nobodys
     assert freeda("keys", "callback-secret", "laptop", "--json").json["secret"] == own.strip()
     assert freeda("keys", "callback-secret", "other").code == 1
+
+
+def test_a_server_that_could_not_sign_callbacks_does_not_start(freeda: Freeda, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FREEDA_CALLBACK_HOSTS", "hooks.example.org")
+    for command in ("serve", "up"):
+        refused = freeda(command)
+        assert (refused.code, "callback_secret is not set" in refused.err) == (1, True)
 
 
 def test_port_0_is_no_server(freeda: Freeda) -> None:
