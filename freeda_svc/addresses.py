@@ -196,7 +196,7 @@ def _sqlite_address(about: str, parts: SplitResult) -> str:
     file = parts.path[1:]
     if not file or file.startswith((":", "file:")):
         raise InputError(f"{about} names no file, so jobs would be lost: {expected}")
-    # Whoever reads it may work in another folder.
+    # Another process that reads it may work in another folder.
     return f"sqlite:///{Path(os.path.abspath(file))}"  # noqa: PTH100 - links are kept as the person wrote them
 
 

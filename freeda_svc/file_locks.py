@@ -40,7 +40,7 @@ def open_lock(path: Path) -> int:
 
 
 def try_lock(descriptor: int, *, shared: bool = False) -> bool:
-    """Take a lock unless somebody else has it; it is kept until the last copy of the descriptor is closed.
+    """Take a lock unless another process has it; it is kept until the last copy of the descriptor is closed.
 
     Args:
         descriptor: of a file or a folder.
@@ -66,7 +66,7 @@ def read_holder(descriptor: int) -> int:
 
 
 def holder(path: Path) -> int | None:
-    """Return the process that has a lock; None when nobody has it, 0 when it is not known who.
+    """Return the process that has a lock; None when none has it, 0 when it is not known which.
 
     Raises:
         UnavailableError: the file cannot be read.

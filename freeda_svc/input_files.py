@@ -12,14 +12,14 @@ from pathlib import Path, PurePosixPath
 from freeda_svc.errors import InputError
 
 MOST_PIXELS = 100_000_000
-"""Images with more pixels are refused where nobody says otherwise: see decision 24 for what a pixel costs."""
+"""Images with more pixels are refused by default: see decision 24 for what a pixel costs."""
 
 MOST_ALLOWED_PIXELS = 1_000_000_000
 """No rules can allow more."""
 
 _TRIES = 5
 _ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+):/+(?P<rest>[^/].*)", re.IGNORECASE)
-# Without waiting for somebody to write, should it be a pipe.
+# Without waiting for a writer, should it be a pipe.
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 # Where the system can, a folder on the way needs no permission to be listed.
 _PASS_THROUGH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -51,7 +51,7 @@ def open_input(path: Path, rules: InputRules = ANYWHERE, what: str = "image file
     """Open a file that was named from outside, for reading.
 
     Where folders are given, links are resolved first, and the file is then opened step by step from its folder without
-    following any. So what is read lies inside, whoever changes links meanwhile, and nothing outside is ever opened.
+    following any. So what is read is inside, also when links change meanwhile, and nothing outside is ever opened.
 
     Args:
         path: the file.

@@ -1,4 +1,4 @@
-"""Folders that nobody else on the machine may enter: a home holds captions, images, messages and logs."""
+"""Folders that no other user of the machine may enter: a home holds captions, images, messages and logs."""
 
 import errno
 import os
@@ -54,7 +54,7 @@ def narrow_folder(folder: Path, known: Collection[str]) -> bool:
 
     Args:
         folder: which.
-        known: names of what may lie in it; a folder with anything else is somebody's for other reasons, too.
+        known: names of what may lie in it; a folder with anything else is also used for other things.
 
     Returns:
         Whether it was changed.

@@ -99,7 +99,7 @@ def check_empty(place: Path) -> None:
 
 
 def check_room(place: Path, needed: int) -> None:
-    """See that there is room before anything is written.
+    """Check that there is enough free space before anything is written.
 
     Raises:
         UnavailableError: there is not.

@@ -18,6 +18,7 @@ from tests.described_pack import write_described_pack
 if TYPE_CHECKING:
     from transformers import CLIPTokenizer
 
+    from freeda_svc.packs import Pack
     from tests.postgresql import PostgresServer
 
 
@@ -112,6 +113,14 @@ def tiny_pack_folder(tiny_models_folder: Path) -> Path:
         },
     )
     return tiny_models_folder
+
+
+@pytest.fixture(scope="session")
+def pack(tiny_pack_folder: Path) -> "Pack":
+    """That pack, open."""
+    from freeda_svc.packs import load_pack  # noqa: PLC0415
+
+    return load_pack(str(tiny_pack_folder))
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def answer_meanwhile(resources: Resources) -> None:
         raise
     except FreedaError as error:
         log.warning("questions must wait", reason=str(error))
-    except Exception:  # it is none of the item's business
+    except Exception:  # the item must go on
         log.exception("questions must wait")
 
 
@@ -75,7 +75,7 @@ def _answer_waiting(resources: Resources, *, later: Collection[str] = ()) -> Non
             if content is not None and json.loads(content)[0] in later:
                 continue
             client.lrem(WAITING, 1, identifier)
-            if content is None or not client.delete(name):  # nobody waits for it any more
+            if content is None or not client.delete(name):  # its client has stopped waiting
                 continue
             _reply(resources, client, *json.loads(content), place=f"{REPLY}{identifier}")
 

@@ -1,6 +1,6 @@
 """All workers of a broker use the same banks: an embedded one belongs to one worker, so none may work beside it.
 
-Which banks they use stands in the broker, for as long as one of them lives.
+The broker has the place of the banks they use, for as long as one of them lives.
 """
 
 import socket

@@ -73,7 +73,7 @@ def start_broker(settings: Settings, *, patience_seconds: float = START_SECONDS)
     url = embedded_broker_url(settings)
     deadline = time.monotonic() + patience_seconds
     with opened_lock(broker_lock(settings)) as lock:
-        while not try_lock(lock):  # one lives, or somebody is just looking; a time-out is not a death
+        while not try_lock(lock):  # one lives, or a command checks the lock; a time-out does not mean that it died
             if answers(url):
                 return url
             if time.monotonic() > deadline:
@@ -122,7 +122,7 @@ def _start(settings: Settings, url: str, lock: int) -> None:
         files.rename(damaged)
         if _is_ready(_launch(settings, lock), url):
             log.warning(
-                "the embedded broker began anew: its append-only file was not readable and is put aside; "
+                "the embedded broker started empty: its append-only file was not readable and is put aside; "
                 "waiting items are in the database, their messages are sent again",
                 file=str(damaged),
                 reason=reason,
@@ -142,7 +142,7 @@ def _launch(settings: Settings, lock: int) -> "subprocess.Popen[bytes]":
             _log_file(settings).replace(_log_file(settings).with_suffix(".log.1"))
         with _log_file(settings).open("ab") as told:
             # In a session of its own: Ctrl-C at the terminal must not stop it before the worker has said goodbye.
-            process = subprocess.Popen(  # noqa: S603 - the server of a dependency, with arguments of ours
+            process = subprocess.Popen(  # noqa: S603 - the server of a dependency, with our arguments
                 [get_binary_path(), "-"],
                 stdin=subprocess.PIPE,
                 stdout=told,

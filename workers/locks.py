@@ -14,7 +14,7 @@ from freeda_svc.settings import Settings
 from freeda_svc.workers.backoff import wait_until
 
 PATIENCE_SECONDS = 0.5
-"""Who only looks holds the lock for an instant; a worker waits that long before it believes in another."""
+"""Commands that check the lock hold it for a moment; a worker waits that long before it takes another for running."""
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def configure_logs(settings: Settings, *, to_file: bool = True) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.stdlib.ExtraAdder(),
     ]
-    # In the place of what a command said before, which would else be done at the first message.
+    # Replaces what a command configured, which would else take effect at the first message.
     configure_loggers(
         partial(
             structlog.configure,
@@ -121,7 +121,7 @@ def _one_line(
 
 def _tell_uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
     if not issubclass(kind, KeyboardInterrupt | SystemExit):
-        log.critical("an exception that nobody caught", exc_info=(kind, error or kind(), trace))
+        log.critical("an uncaught exception", exc_info=(kind, error or kind(), trace))
 
 
 def _tells_enough(record: logging.LogRecord) -> bool:

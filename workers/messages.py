@@ -35,7 +35,7 @@ _PERSISTENT = 2
 _EMBEDDED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 
 WAITING = "freeda:questions"
-"""A list of the ids of questions, oldest first; each expires when nobody waits for its answer any more."""
+"""A list of the ids of questions, oldest first; each expires when its client stops waiting."""
 QUESTION, REPLY = "freeda:question:", "freeda:reply:"
 
 CHANGES = {

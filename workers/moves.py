@@ -183,7 +183,7 @@ class _Source:
 
 @contextmanager
 def _opened_or_made(resources: Resources, wanted: str, source: _Source) -> Iterator[tuple[BankName, "PrototypeStore"]]:
-    """Open the version that a name means, made when it is not there; one that was made for nothing goes again."""
+    """Open the version that a name means, made when it is not there, and removed again when nothing was added."""
     name = _named(resources, wanted)
     if made := _is_missing(resources, name):
         source.make(name)
@@ -229,7 +229,7 @@ def _used_by(what: str, job: str) -> str:
 
 
 def _parameters_of(settings: Settings, fingerprint: str) -> dict[str, Any]:
-    """The numbers of the installation's pack where the bank is of it; otherwise nobody knows them here."""
+    """The numbers of the installation's pack where the bank is of it; otherwise they are not known here."""
     try:
         pack = read_pack_parameters(settings.pack, settings.packs_folder)
     except NotFoundError:

@@ -18,10 +18,10 @@ class OutputLines(io.TextIOBase):
     errors = "backslashreplace"
 
     def __init__(self, stream: TextIO, level: int) -> None:
-        """Say what it stands in for.
+        """Take the stream that it replaces.
 
         Args:
-            stream: the one that is replaced, or one of this class that already stands in for it.
+            stream: the one that is replaced, or one of this class that already replaces it.
             level: of the lines.
         """
         self.original = OutputLines.beneath(stream)
@@ -32,7 +32,7 @@ class OutputLines(io.TextIOBase):
 
     @staticmethod
     def beneath(stream: TextIO) -> TextIO:
-        """Return the real stream that a stream stands in for, or the stream itself."""
+        """Return the real stream behind a replaced one, or the stream itself."""
         return stream.original if isinstance(stream, OutputLines) else stream
 
     def writable(self) -> bool:

@@ -33,7 +33,7 @@ log = logger(__name__)
 
 
 def reconcile(settings: Settings, broker_url: str, *, young: Collection[str] = (), at_start: bool = False) -> int:
-    """Send the messages that waiting items lack; somebody who has just done so is believed.
+    """Send the messages that waiting items lack; unless another worker has just done so.
 
     A message too many does no harm: who gets it finds nothing to do.
 
@@ -83,7 +83,7 @@ def _send_missing(settings: Settings, broker_url: str, kind: JobKind, young: Col
 def _end(turn: "redis.lock.Lock") -> None:
     try:
         turn.release()
-    except redis.exceptions.LockError:  # it took so long that somebody else has the turn
+    except redis.exceptions.LockError:  # it took so long that another worker has the turn
         log.warning("reconciling took long", seconds=TURN_SECONDS)
 
 
@@ -98,7 +98,7 @@ def waiting_messages(broker_url: str, kind: JobKind) -> int:
 
 
 def repair(settings: Settings, watch: LeaseWatch) -> int:
-    """Put back items whose worker fell silent, and end jobs that nobody has ended; returns how many items.
+    """Put back items whose worker fell silent, and end jobs that were left open; return how many items.
 
     Raises:
         UnavailableError: the database does not answer.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from freeda_svc.segmentation import Segmenter
 
 BANK_PATIENCE_SECONDS = 10.0
-"""A process that was killed an instant ago may still hold the bank."""
+"""A process that was just killed may still hold the lock of the bank."""
 
 
 class Resources:
@@ -163,7 +163,7 @@ class Resources:
             del self._moved[bank]
 
     def check_unmoved(self, bank: BankName) -> None:
-        """See that nobody moves a bank.
+        """Check that no process moves a bank.
 
         Raises:
             BusyError: it is being exported or imported.

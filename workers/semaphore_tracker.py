@@ -1,8 +1,8 @@
 """billiard's semaphore tracker, started again when it was killed.
 
-Celery's pool tells it of every semaphore it makes, through a pipe, and believes it alive for ever. When it and the
+Celery's pool registers every semaphore with it, through a pipe, and never checks whether it is alive. When it and the
 working process were killed together, making the next working process failed on the broken pipe and ended the worker.
-Python's own tracker of resources looks before it writes, as this does.
+Python's own resource tracker checks before it writes, as this does.
 """
 
 import os
@@ -17,7 +17,7 @@ log = logger(__name__)
 
 
 def survive_lost_tracker() -> None:
-    """Let this process start the tracker again when it is gone, and tell it what it knew of this process."""
+    """Let this process restart a tracker that is gone, and register its semaphores again."""
     tracker: Any = semaphore_tracker._semaphore_tracker  # noqa: SLF001 - billiard offers nothing else
     if hasattr(tracker, "freeda_known"):
         return
@@ -44,7 +44,7 @@ def survive_lost_tracker() -> None:
 
 
 def _has_no_reader(descriptor: int) -> bool:
-    """Whether nobody reads from the other end of a pipe."""
+    """Whether the other end of a pipe is closed."""
     look = select.poll()
     look.register(descriptor, 0)  # errors only
     return any(event & (select.POLLERR | select.POLLNVAL) for _, event in look.poll(0))

@@ -18,7 +18,7 @@ _PRIVATE = 0o600
 class SharedLogFile(logging.Handler):
     """Appends each record with one write, so that lines of several processes do not mix, and rotates by size.
 
-    Nothing is locked but while files are renamed: a process that is frozen in the middle of a line keeps nobody from
+    It is locked only while files are renamed: a process that is frozen in the middle of a line keeps no other from
     writing. The file is opened for every record, so it does not matter who renamed or removed it.
     """
 

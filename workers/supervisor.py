@@ -210,7 +210,7 @@ def _wait_until_ready(settings: Settings, process: "subprocess.Popen[bytes]", se
 
 
 def _stop_now(settings: Settings, process: "subprocess.Popen[bytes]") -> None:
-    """Stop without letting the current item end: whoever pressed Ctrl-C is waiting."""
+    """Stop without letting the current item end: a person who pressed Ctrl-C is waiting."""
     process.send_signal(signal.SIGQUIT if ready_worker(settings) == process.pid else signal.SIGTERM)
     try:
         process.wait(HURRY_SECONDS)

@@ -147,7 +147,7 @@ def _is_over_time(error: BaseException | None) -> bool:
 
 
 def _end_over_time(settings: Settings, claim: Claim, error: Exception) -> str:
-    if claim.kind in MOVES:  # which goes on where it was
+    if claim.kind in MOVES:  # which continues where it stopped
         until_available(lambda: hand_back_item(settings, claim, TIME_OVER), "putting an item back", _patience)
         log.info("item put back: its time is over")
         return HANDED_BACK

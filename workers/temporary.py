@@ -20,7 +20,7 @@ def temporary_folder(settings: Settings) -> Iterator[Path]:
     """Give the worker that holds its lock such a folder, and remove the one that it left when it was killed.
 
     It lies among other temporary files: a full disk of the home does not keep a working process from being started, and
-    paths there are short enough for sockets. Where it is stands in the home.
+    paths there are short enough for sockets. The home has its path.
 
     Raises:
         UnavailableError: there is no place for temporary files.

@@ -23,7 +23,7 @@ def check_writable(folder: Path) -> None:
     nearest = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         raise InputError(f"{folder} cannot be written: {nearest} is no folder that can; choose another folder")
-    try:  # file systems that hold no files of ours, and those that are full, refuse only then
+    try:  # read-only and full file systems refuse only now
         TemporaryDirectory(prefix=".freeda-", dir=nearest).cleanup()
     except OSError as error:
         reason = f"nothing can be made in {nearest} ({error.strerror})"

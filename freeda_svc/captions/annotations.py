@@ -68,7 +68,7 @@ def _listed_events(
     """Give the events inside of some lists: the list's name, how deep in an element they are, event and value.
 
     Built on the parser's plain events: those with paths take memory by the square of the depth, which a file of
-    opening brackets turns against whoever reads it.
+    opening brackets would exhaust the reader.
     """
     depth, section, listed = 0, "", False
     with _faults_named(called):

@@ -78,7 +78,7 @@ def follow_submitted(
 
 
 def note_waiting_job(backend: Backend, job_id: str) -> None:
-    """Say that nothing will happen yet to a job that was just accepted, where that is so."""
+    """Say that a job that was just accepted has to wait, where it has to."""
     progress = backend.job_summary(job_id).progress
     if progress.ended < progress.total and (reason := backend.missing_worker()):
         click.echo(reason, err=True)

@@ -76,7 +76,7 @@ class Position:
         self.begin = os.fstat(self.file.fileno()).st_size if self.file else 0
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self.file:
             self.file.close()
 

@@ -44,7 +44,7 @@ class CommonList:
     errors: list[str]
 
     def request(self, asked: Request) -> Request:
-        """The request with these categories in the place of none."""
+        """The request with these categories."""
         categories = tuple(map(Category, self.names))
         choice = CategoryChoice(categories=categories)
         return replace(asked, categories=AskedCategories(categories, proposed=True, choice=choice))

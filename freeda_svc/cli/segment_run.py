@@ -16,7 +16,7 @@ from freeda_svc.jobs import OPEN_ITEM_STATES, ItemState, SubmittedImage
 if TYPE_CHECKING:
     from freeda_svc.outputs import Picture
 
-_LOOKS_A_PAUSE = 4  # after a look it pauses at least so many times as long as that took
+_LOOKS_A_PAUSE = 4  # after a query it pauses at least so many times as long as that took
 
 
 @dataclass

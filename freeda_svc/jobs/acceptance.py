@@ -30,7 +30,7 @@ LONGEST_KEY = 200
 
 
 def jobs_of_this_process() -> dict[str, bool]:
-    """Return the ids of the jobs that were written here, oldest first; False where nobody knows whether they were.
+    """Return the ids of the jobs that were written here, oldest first; False where that is not known.
 
     An interrupted command can report them.
     """
@@ -85,7 +85,7 @@ def request_digest(asked: Mapping[str, Any], parts: Iterable[Any]) -> str:
     """Return the digest of a request: equal when the same is asked for.
 
     Args:
-        asked: what holds for all items, as the client said it: a bank's name, not the version it stands for today.
+        asked: what holds for all items, as the client said it: a bank's name, not the version that is current now.
         parts: what the items are made of, read once, in order; only plain values.
     """
     digest = hashlib.sha256(_line(asked))
@@ -129,7 +129,7 @@ def accept_job(
     job.request_digest = digest
     try:
         _write(settings, job, inputs)
-    except IntegrityError:  # somebody has just used the key
+    except IntegrityError:  # another client has just used the key
         _begun.pop(job.id, None)
         earlier = _job_with_key(settings, key, digest) if key else None
         if earlier is None:

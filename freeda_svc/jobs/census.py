@@ -14,7 +14,7 @@ from freeda_svc.settings import Settings
 
 RECENT_MINUTES = 5
 COUNTED_ITEM_STATES = (ItemState.QUEUED, ItemState.RUNNING, ItemState.FAILED)
-"""Done and cancelled items are all the others: they come to millions, and nobody has to act on them."""
+"""Done and cancelled items are all the others: there may be millions, and none needs attention."""
 COUNTED_JOB_STATES = (JobState.QUEUED, JobState.RUNNING)
 
 

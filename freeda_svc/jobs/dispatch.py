@@ -40,7 +40,7 @@ class Dispatcher(Protocol):
         """Put one message for each item into the queue of its kind.
 
         Returns:
-            False when nobody keeps messages now: a worker that starts later finds the items in the database.
+            False when the broker is not running: a worker that starts later finds the items in the database.
 
         Raises:
             UnavailableError: the queue does not answer.
@@ -80,7 +80,7 @@ def send_job(settings: Settings, dispatcher: Dispatcher, job_id: str, kind: JobK
 class UnsentWatch:
     """Watches jobs whose messages may still be on their way, from one process and by its own monotonic clock.
 
-    When a job was made stands in the database by the clock of who made it; clocks of machines differ, and jump.
+    The database has the time of submission by the clock of the client; clocks of machines differ, and jump.
     """
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -113,7 +113,7 @@ def items_lacking_messages(
         settings: the installation.
         kind: what is to be done.
         messages: how many wait in the queue.
-        young: jobs whose messages may still be on their way; none when nobody is about to send.
+        young: jobs whose messages may still be on their way; none when no client is about to send.
 
     Returns:
         Item ids, oldest first; at most ``MOST_MISSING - messages``.

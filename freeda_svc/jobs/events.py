@@ -42,7 +42,7 @@ def job_events(settings: Settings, job_id: str, *, after: int = 0, limit: int = 
         settings: the installation.
         job_id: the job's id, or the beginning of it.
         after: only events with a higher id, for followers. Where several workers write to a PostgreSQL server at once,
-            an event may appear an instant after one with a higher id; whoever needs every one asks again from 0.
+            an event may appear a moment after one with a higher id; a client that needs every one asks again from 0.
         limit: how many at most.
 
     Raises:

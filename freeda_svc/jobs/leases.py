@@ -1,7 +1,7 @@
 """Finding items whose worker fell silent, without comparing clocks.
 
 A lease is renewed by writing a new time into the item. That time is the worker's own, and clocks of machines differ
-and jump; so whoever watches does not ask whether it has passed, but whether it has changed: an item that was seen with
+and jump; so the watch does not ask whether it has passed, but whether it has changed: an item that was seen with
 the same lease for as long as the lease lasts, by the watcher's own monotonic clock, is silent. The length of a lease
 is the difference of two times that the worker wrote at once, so it needs no common clock either.
 """
@@ -27,7 +27,7 @@ FROZEN_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class RunningLease:
-    """A lease as it stands in the database."""
+    """A lease in the database."""
 
     item_id: int
     attempt: int
@@ -52,7 +52,7 @@ class LeaseWatch:
         """Put back items whose lease has not changed for as long as it lasts; returns how many.
 
         Raises:
-            UnavailableError: the database does not answer. Nobody can renew a lease meanwhile, so all begin again.
+            UnavailableError: the database does not answer. No lease can be renewed meanwhile, so all begin again.
         """
         moment = self._clock()
         if moment - self._looked > max(FROZEN_LOOKS * self._settings.reconcile_seconds, FROZEN_SECONDS):
@@ -85,7 +85,7 @@ def _put_back(settings: Settings, lease: RunningLease) -> bool:
         item = session.get(WorkItem, lease.item_id, with_for_update=True)
         if item is None or item.state != ItemState.RUNNING:
             return False
-        if item.attempts != lease.attempt or item.lease_until != lease.until:  # it was renewed an instant ago
+        if item.attempts != lease.attempt or item.lease_until != lease.until:  # it was renewed meanwhile
             return False
         outcome, reason = AttemptOutcome.LOST, "its worker fell silent"
         state = give_up_attempt(session, item, outcome, reason=reason, max_attempts=settings.max_attempts)

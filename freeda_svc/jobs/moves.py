@@ -1,4 +1,4 @@
-"""Moving a bank as a job: one item for the worker that holds it, which goes on where it was when it is done again."""
+"""Moving a bank as a job: one item for the worker that has it open, which continues where it stopped when run again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

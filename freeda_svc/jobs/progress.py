@@ -20,7 +20,7 @@ from freeda_svc.settings import Settings
 
 RECENT_ATTEMPTS = 50
 LOOKS_A_PAUSE = 9
-"""Who follows a job pauses so many times as long as a look takes: of 100,000 items it takes the database a while."""
+"""A client that follows a job pauses so many times as long as a query takes, which is slow for 100,000 items."""
 LONGEST_PAUSE_SECONDS = 5.0
 LONGEST_AGE = timedelta(days=36_500)
 _AGE_UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}

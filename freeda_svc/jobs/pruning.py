@@ -118,8 +118,8 @@ def _remove_unchanged(file: Path, written: float) -> bool:
         if aside.stat().st_mtime <= written:
             aside.unlink()
             return True
-        aside.replace(file)  # equal content: whoever has put another one there meanwhile loses nothing
-    except FileNotFoundError:  # somebody else has removed it
+        aside.replace(file)  # equal content: a file that was put there meanwhile is not lost
+    except FileNotFoundError:  # another process has removed it
         pass
     return False
 

@@ -14,7 +14,7 @@ class JobKind(StrEnum):
 
 
 MOVES = (JobKind.EXPORT, JobKind.IMPORT)
-"""They move a whole bank as one item, which can be ended at any moment and goes on where it was."""
+"""They move a whole bank as one item, which can be ended at any moment and continues where it stopped."""
 
 
 class Priority(IntEnum):

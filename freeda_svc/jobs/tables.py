@@ -111,8 +111,8 @@ class WorkItem(Base):
         error: why it failed last, one line; empty when it did not.
         attempts: how many attempts were begun; names the current attempt.
         failures: how many of them failed or were lost since the item was last (re-)submitted.
-        worker: who runs it; empty when nobody does.
-        lease_until: until when its worker may be silent, by that worker's clock: nobody else compares it with a time.
+        worker: the worker that runs it; empty when none does.
+        lease_until: until when its worker may be silent, by that worker's clock; no other compares it with a time.
     """
 
     __tablename__ = "work_items"

@@ -1,6 +1,6 @@
 """Changing states: one UPDATE that names the state it starts from, so of two writers exactly one wins.
 
-What happened is written down in the same transaction. Whoever locks rows locks items before their job, so that two
+What happened is recorded in the same transaction. Rows of items are locked before that of their job, so that two
 writers never wait for each other. Statements are built once: that takes longer than running them.
 """
 

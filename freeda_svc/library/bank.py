@@ -39,7 +39,7 @@ class Opened:
         store: its prototypes.
         name: what a person calls it: ``photos@1``, or its folder.
         place: where it is, the same for all that is the same bank.
-        release: lets go of what the store needs.
+        release: closes what the store needs.
         artifacts: where thumbnails are kept; None where none are.
     """
 
@@ -50,7 +50,7 @@ class Opened:
     artifacts: Path | None
 
     def close(self) -> None:
-        """Let others have the bank."""
+        """Close the bank, so that other processes can open it."""
         self.store.close()
         self.release()
 
@@ -79,8 +79,8 @@ class Added:
 class Bank:
     """Prototypes under textual keys, with the pack whose models fill and ask them; ``open_bank`` returns it.
 
-    It is closed by ``close``, by the end of a ``with`` block, or when nobody uses it any more. Not for several threads
-    at once.
+    It is closed by ``close``, by the end of a ``with`` block, or when it is no longer referenced. Not for several
+    threads at once.
     """
 
     def __init__(self, opened: Opened, pack: Pack) -> None:
@@ -121,14 +121,14 @@ class Bank:
         return self._opened.store
 
     def close(self) -> None:
-        """Let other processes have the bank; closing again does nothing."""
+        """Close it, so that other processes can open it; closing again does nothing."""
         self._finalizer()
 
     def add_captions(self, captions: Iterable[str] | str | os.PathLike[str], *, progress: bool = True) -> Added:
         """Turn captions into prototypes: generate an image of each and pool the features of each noun in it.
 
-        What was generated is kept batch by batch, so an interrupted call goes on where it was when it is repeated.
-        Captions of whose nouns the bank has prototypes from this pack already are passed over.
+        Prototypes are stored batch by batch, so an interrupted call continues where it stopped when it is repeated.
+        Captions are skipped when the bank has prototypes of all their nouns from this pack.
 
         Args:
             captions: sentences in English, of up to 1,000 characters; or the path of a caption file of any format that

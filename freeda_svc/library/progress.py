@@ -18,7 +18,7 @@ def progress_bar(label: str, total: int | None, unit: str, *, shown: bool) -> It
 
     Args:
         label: what is going on.
-        total: how many steps there are; None where nobody knows.
+        total: how many steps there are; None where it is not known.
         unit: what a step is.
         shown: whether there is a bar at all.
 

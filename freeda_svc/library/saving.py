@@ -112,7 +112,7 @@ def save_results(
 
 
 def check_files(formats: Iterable[str] | None) -> tuple[str, ...]:
-    """Check which files a person asks for; mask, overlay and summary where nobody says.
+    """Check the requested formats; mask, overlay and summary by default.
 
     Raises:
         InputError: they are no list of formats, or there is no such format here.
@@ -167,7 +167,7 @@ def _check_own(out: Path, collections: Sequence[str], files: Sequence[str]) -> d
         found = json.loads((out / SAVED).read_bytes())
         noted = {name: [str(file) for file in of] for name, of in found.items()}
     except (OSError, ValueError, AttributeError, TypeError):
-        pass  # nothing was saved here, or the note is damaged: what is there counts as somebody else's
+        pass  # nothing was saved here, or the note is damaged: the files there count as other images'
     for name in collections:
         there = [file for file in files_for_all([name]) if (out / file).exists()]
         if there and not set(noted.get(name, ["?"])) <= set(files):

@@ -176,7 +176,7 @@ class Segmenter:
         """Segment several images into the same categories, their windows together through the models.
 
         With ``out`` the files of each image are written before its result is returned, as `freeda segment --out` does:
-        a loop that was left or interrupted goes on where it was when it is repeated.
+        a loop that was left or interrupted continues where it stopped when it is repeated.
 
         Args:
             images: a folder of images, or several images as ``segment`` takes one (with ``out``: paths); of a

@@ -60,7 +60,7 @@ def write_index(
         What was written.
 
     Raises:
-        InputError: a page of somebody else is in the way.
+        InputError: a page that freeda did not write is in the way.
         NotFoundError: what was kept of a result is gone.
         UnavailableError: the folder cannot be written.
     """

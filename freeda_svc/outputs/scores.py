@@ -12,7 +12,7 @@ from freeda_svc.errors import InputError, one_line
 from freeda_svc.outputs.files import check_suffix, write_whole
 
 MOST = 65535
-"""The pixel value that stands for the score 1."""
+"""The pixel value of the score 1."""
 
 _FAST = 1
 _ROWS_AT_ONCE = 512

@@ -161,7 +161,7 @@ class CategoryChoice(Model):
         default=(),
         strict=False,
         json_schema_extra={EXPECTED: "a list of categories"},
-        description="Categories of one's own, which come behind those of the vocabulary.",
+        description="Further categories, behind those of the vocabulary.",
     )
     background: tuple[Text, ...] = Field(
         default=(),

@@ -81,11 +81,17 @@ class PackParameters(Model):
     segmentation: SegmentationParameters = Field(description="Image to mask.")
 
 
-class Source(Model):
-    """Where a model of a pack comes from."""
+class _OneModel(Model):
+    """What is stated about a model of a pack wherever it is described."""
 
     description: str = Field(description="What it is.")
     licence: str = Field(description="The terms under which it may be used.")
+    commercial_use: CommercialUse = Field(default="", description="What its licence says of commercial use.")
+
+
+class Source(_OneModel):
+    """Where a model of a pack comes from."""
+
     origin: str = Field(description="Where it was taken from, with its revision.")
     repository: str = Field(
         default="", description="owner/name on the model hub; empty when it did not come from there."
@@ -94,14 +100,11 @@ class Source(Model):
     activation: Activation = Field(
         default="", description="Of an image-text model's text encoder; empty when not stated."
     )
-    commercial_use: CommercialUse = Field(default="", description="What its licence says of commercial use.")
 
 
-class HubSource(Model):
+class HubSource(_OneModel):
     """Where a model of a pack is fetched from."""
 
-    description: str = Field(description="What it is.")
-    licence: str = Field(description="The terms under which it may be used.")
     repository: str = Field(
         pattern=r"^[A-Za-z0-9][\w.-]*/[\w.-]+$",
         json_schema_extra={EXPECTED: "owner/name on the model hub"},
@@ -123,7 +126,6 @@ class HubSource(Model):
         default="",
         description="Of an image-text model's text encoder; a model that computes with another one is refused.",
     )
-    commercial_use: CommercialUse = Field(default="", description="What its licence says of commercial use.")
 
     @field_validator("files")
     @classmethod

@@ -58,7 +58,7 @@ def about_field(predicate: str) -> PydanticCustomError:
 def sentence_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
     """Say what is wrong in one sentence: the name, what the value was, and its range or choices.
 
-    Unknown names come first, with the nearest known one: whoever mistypes a name leaves out another one.
+    Unknown names come first, with the nearest known one: a mistyped name leaves another one out.
 
     Args:
         error: what pydantic found.
@@ -67,7 +67,7 @@ def sentence_of(error: ValidationError, model: type[BaseModel], prefix: str = ""
     """
     found = first_of(error)
     kind = found["type"]
-    if kind == "value_error":  # raised by a validator of ours, as a whole sentence
+    if kind == "value_error":  # raised by our validators, as a whole sentence
         return str(found["ctx"]["error"])
     schema = model.model_json_schema()
     if kind == "extra_forbidden":
@@ -100,7 +100,7 @@ def unknown_name(name: str, known: Iterable[str], called: str = "") -> str:
     Args:
         name: what was given; its last part behind a dot is compared with those that exist.
         known: the names that exist.
-        called: what such a name stands for; a parameter when empty.
+        called: what such a name is; a parameter when empty.
     """
     names = list(known)
     alike = get_close_matches(name.rpartition(".")[2], names, n=1)

@@ -30,7 +30,7 @@ def pool_prototype(features: torch.Tensor, mask: npt.NDArray[np.bool_]) -> npt.N
     total = weights.sum()
     if total < _LEAST_WEIGHT:
         return None
-    covered = weights > _LEAST_WEIGHT  # a feature that counts for nothing must not spoil the mean by not being finite
+    covered = weights > _LEAST_WEIGHT  # features without weight may be infinite, and must not enter the mean
     mean = (features[:, covered].to(torch.float32) * weights[covered]).sum(dim=1) / total
     if not bool(mean.isfinite().all()):
         return None

@@ -37,7 +37,7 @@ class Prototype:
         pack: fingerprint of the pack that made it.
         encoders: that of the pack's encoders, which a bank checks; empty where it was made before packs could be mixed
             in a bank, which then holds those of one pack.
-        generator: what the model that drew the image is called; empty when none drew it, or nobody noted it.
+        generator: what the model that drew the image is called; empty when none drew it, or it is not known.
         job: id of the job that made it; empty when made outside the service.
         origin: ``generated``, ``exemplar`` (of a person's own image and mask) or ``imported`` (from a bank that keeps
             neither nouns nor captions).

@@ -17,17 +17,12 @@ from freeda_svc.batches.manifest import NAME
 from freeda_svc.batches.segmenting import KEPT_RESULTS
 from freeda_svc.errors import InputError
 from freeda_svc.outputs import read_labels
-from freeda_svc.packs import Pack, load_pack
+from freeda_svc.packs import Pack
 from freeda_svc.segmentation import Segmenter
 from tests.segmentation.toy_bank import NOUNS, fill_bank, make_prototypes, photo
 
 NAMES = ["a.png", "b.png", "deep/c.png"]
 Run = Callable[..., list[ImageOutcome]]
-
-
-@pytest.fixture(scope="module")
-def pack(tiny_pack_folder: Path) -> Pack:
-    return load_pack(str(tiny_pack_folder))
 
 
 @pytest.fixture

@@ -229,7 +229,7 @@ def test_a_cancelled_export_leaves_no_half_file_and_is_continued(
         assert run("jobs", "cancel", service.job_of(str(tmp_path))).out == "1 item cancelled\n"
         code, out, err = ended(waiting)
         assert (code, out) == (1, "")
-        assert "was cancelled; the same command goes on where it was.\n" in err
+        assert "was cancelled; the same command continues where it stopped.\n" in err
     assert not left_aside(tmp_path)
     assert run("bank", "import", tmp_path / "a", "--bank", "half").code == 1
     assert run(*command, "--json").json["start"] == "continued"

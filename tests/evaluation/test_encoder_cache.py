@@ -1,15 +1,8 @@
-from pathlib import Path
-
 import pytest
 import torch
 
 from freeda_svc.evaluation.encoder_cache import with_encoder_cache
-from freeda_svc.packs import Pack, load_pack
-
-
-@pytest.fixture(scope="module")
-def pack(tiny_pack_folder: Path) -> Pack:
-    return load_pack(str(tiny_pack_folder))
+from freeda_svc.packs import Pack
 
 
 def test_an_image_is_encoded_once_whatever_batch_it_comes_in(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,11 +37,6 @@ CAPTIONS = [
 
 
 @pytest.fixture(scope="module")
-def pack(tiny_pack_folder: Path) -> Pack:
-    return load_pack(str(tiny_pack_folder))
-
-
-@pytest.fixture(scope="module")
 def parser() -> NounParser:
     return NounParser()
 

@@ -1,12 +1,16 @@
 """The scoring restated plainly: a dense mask for each region, everything at every pixel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import settings
 from torch.nn import functional
+
+from freeda_svc.bank import QdrantStore
+from freeda_svc.packs import Pack
+from tests.segmentation.toy_bank import fill_bank
 
 settings.register_profile("steady", deadline=None, derandomize=True)  # a busy machine must not fail a test
 settings.load_profile("steady")
@@ -44,3 +48,10 @@ def _pixel_scores(
 def pixel_scores() -> Callable[..., torch.Tensor]:
     """Give the plain restatement of a window's scores."""
     return _pixel_scores
+
+
+@pytest.fixture(scope="module")
+def store(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[QdrantStore]:
+    """Twelve prototypes. Do not add to it."""
+    with fill_bank(pack, tmp_path_factory.mktemp("bank")) as store:
+        yield store

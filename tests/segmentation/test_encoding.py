@@ -1,6 +1,5 @@
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,18 +7,13 @@ import pytest
 import torch
 
 from freeda_svc.errors import InputError
-from freeda_svc.packs import Pack, load_pack
+from freeda_svc.packs import Pack
 from freeda_svc.parameters import SuperpixelParameters
 from freeda_svc.segmentation import encoding
 from freeda_svc.segmentation.encoding import Crop, encode_windows, windows_at_once
 from freeda_svc.segmentation.superpixels import cut_superpixels
 
 SUPERPIXELS = SuperpixelParameters(algorithm="felzenszwalb", scale=20.0, sigma=0.5, min_size=8)
-
-
-@pytest.fixture(scope="module")
-def pack(tiny_pack_folder: Path) -> Pack:
-    return load_pack(str(tiny_pack_folder))
 
 
 def crops(*sizes: tuple[int, int]) -> list[Crop]:

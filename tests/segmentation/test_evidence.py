@@ -11,7 +11,7 @@ from torch.nn import functional
 from freeda_svc.bank import QdrantStore, class_prototypes, make_or_open_folder
 from freeda_svc.errors import InputError
 from freeda_svc.miniature.scenes import CROWDED, paint_scene
-from freeda_svc.packs import Pack, load_pack
+from freeda_svc.packs import Pack
 from freeda_svc.parameters import SegmentationParameters, UnknownParameters
 from freeda_svc.prototypes.record import EXEMPLAR, GENERATED, Prototype
 from freeda_svc.segmentation import EvidenceLimits, Segmentation, Segmenter, evidence_values
@@ -20,11 +20,6 @@ from tests.made_prototypes import make_prototype
 
 NOUNS = ("ball", "tree", "grass", "sky")
 EACH = 4
-
-
-@pytest.fixture(scope="module")
-def pack(tiny_pack_folder: Path) -> Pack:
-    return load_pack(str(tiny_pack_folder))
 
 
 def make_prototypes(pack: Pack, seed: int, origin: str = GENERATED) -> list[Prototype]:

@@ -6,15 +6,10 @@ import pytest
 
 from freeda_svc.bank import QdrantStore
 from freeda_svc.bank.store import Selection
-from freeda_svc.packs import Pack, load_pack
+from freeda_svc.packs import Pack
 from freeda_svc.segmentation import Category, Segmenter, parse_categories
 from freeda_svc.segmentation.known_words import NEAREST_SHOWN, KnownWord
 from tests.segmentation.toy_bank import NOUNS, fill_bank, make_prototypes, photo
-
-
-@pytest.fixture(scope="module")
-def pack(tiny_pack_folder: Path) -> Pack:
-    return load_pack(str(tiny_pack_folder))
 
 
 @pytest.fixture

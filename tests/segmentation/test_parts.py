@@ -1,20 +1,13 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
 from freeda_svc.miniature.scenes import CROWDED, paint_scene
-from freeda_svc.packs import Pack, load_pack
+from freeda_svc.packs import Pack
 from freeda_svc.parameters import SegmentationParameters
 from freeda_svc.segmentation.encoding import EncodedWindow
 from freeda_svc.segmentation.parts import cut_parts, image_parts, nearest_pixels
-
-
-@pytest.fixture(scope="module")
-def pack(tiny_pack_folder: Path) -> Pack:
-    return load_pack(str(tiny_pack_folder))
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,19 +17,6 @@ from freeda_svc.segmentation.superpixels import cut_superpixels
 from tests.segmentation.toy_bank import NOUNS, fill_bank, make_prototypes, photo
 
 CATEGORIES = parse_categories("ball, tree, grass, sky")
-
-
-@pytest.fixture(scope="module")
-def pack(tiny_pack_folder: Path) -> Pack:
-    return load_pack(str(tiny_pack_folder))
-
-
-@pytest.fixture(scope="module")
-def store(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[QdrantStore]:
-    """Twelve prototypes. Do not add to it."""
-    store = fill_bank(pack, tmp_path_factory.mktemp("bank"))
-    yield store
-    store.close()
 
 
 @pytest.fixture

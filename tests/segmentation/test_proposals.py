@@ -8,18 +8,13 @@ import torch
 
 from freeda_svc.bank import make_or_open_folder
 from freeda_svc.errors import InputError
-from freeda_svc.packs import Pack, load_pack
+from freeda_svc.packs import Pack
 from freeda_svc.parameters import ProposalParameters, SegmentationParameters
 from freeda_svc.prototypes.record import Prototype
 from freeda_svc.segmentation import Segmenter
 from freeda_svc.segmentation.noun_centres import NounCentres
 from freeda_svc.segmentation.parts import image_parts
 from freeda_svc.segmentation.proposals import _group, propose
-
-
-@pytest.fixture(scope="module")
-def pack(tiny_pack_folder: Path) -> Pack:
-    return load_pack(str(tiny_pack_folder))
 
 
 @pytest.fixture(scope="module")

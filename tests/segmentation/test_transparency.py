@@ -1,6 +1,5 @@
 """What is transparent in an image belongs to no category, and nothing that is told of the image comes from there."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,31 +10,18 @@ from PIL import Image
 from freeda_svc.bank import QdrantStore
 from freeda_svc.errors import InputError
 from freeda_svc.images import load_visible
-from freeda_svc.packs import Pack, load_pack
+from freeda_svc.packs import Pack
 from freeda_svc.parameters import RefinementParameters, SegmentationParameters, UnknownParameters
 from freeda_svc.segmentation import UNKNOWN, Segmentation, Segmenter, parse_categories
 from freeda_svc.segmentation.noun_centres import NounCentres
 from freeda_svc.segmentation.parts import image_parts
 from freeda_svc.segmentation.proposals import propose
-from tests.segmentation.toy_bank import fill_bank, photo
+from tests.segmentation.toy_bank import photo
 
 CATEGORIES = parse_categories("ball, tree, grass, sky")
 HEIGHT, WIDTH = 80, 109
 VISIBLE = np.zeros((HEIGHT, WIDTH), dtype=bool)
 VISIBLE[10:60, 20:90] = True
-
-
-@pytest.fixture(scope="module")
-def pack(tiny_pack_folder: Path) -> Pack:
-    return load_pack(str(tiny_pack_folder))
-
-
-@pytest.fixture(scope="module")
-def store(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[QdrantStore]:
-    """Twelve prototypes. Do not add to it."""
-    store = fill_bank(pack, tmp_path_factory.mktemp("bank"))
-    yield store
-    store.close()
 
 
 @pytest.fixture

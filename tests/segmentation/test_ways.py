@@ -1,6 +1,6 @@
 """The ways that parameters ask for, from an image and a bank to labels."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,23 +10,11 @@ from torch.nn import functional
 
 from freeda_svc.bank import QdrantStore
 from freeda_svc.bank.class_prototypes import ClassPrototypes
-from freeda_svc.packs import Pack, load_pack
+from freeda_svc.packs import Pack
 from freeda_svc.parameters import RefinementParameters, SegmentationParameters, UnknownParameters
 from freeda_svc.segmentation import UNKNOWN, Category, Segmenter
 from freeda_svc.segmentation.aggregation import TextPrototypes
-from tests.segmentation.toy_bank import NOUNS, fill_bank, make_prototypes, open_bank, photo
-
-
-@pytest.fixture(scope="module")
-def pack(tiny_pack_folder: Path) -> Pack:
-    return load_pack(str(tiny_pack_folder))
-
-
-@pytest.fixture(scope="module")
-def store(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[QdrantStore]:
-    """Twelve prototypes. Do not add to it."""
-    with fill_bank(pack, tmp_path_factory.mktemp("bank")) as store:
-        yield store
+from tests.segmentation.toy_bank import NOUNS, make_prototypes, open_bank, photo
 
 
 @pytest.fixture

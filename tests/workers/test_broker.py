@@ -208,7 +208,7 @@ def test_a_file_that_it_cannot_read_is_put_aside(
         harm(settings.broker_folder / "appendonlydir")
         assert start_broker(settings) == url
         assert _value(url, "key 1") is None
-        assert "began anew" in capsys.readouterr().out
+        assert "started empty" in capsys.readouterr().out
         assert (settings.broker_folder / "appendonlydir.damaged").exists()
         assert stop_broker(settings)
 
@@ -235,7 +235,7 @@ def test_one_that_cannot_start_for_another_reason_keeps_its_file_and_says_why(se
     assert _value(start_broker(settings), "kept") == b"value"
 
 
-def test_a_long_log_begins_anew(settings: Settings) -> None:
+def test_a_long_log_is_started_again(settings: Settings) -> None:
     log = settings.broker_folder / "valkey.log"
     log.write_bytes(b"x" * (1 << 20) + b"\n")
     start_broker(settings)

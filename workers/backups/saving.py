@@ -88,7 +88,7 @@ def back_up_home(settings: Settings, place: Path, on_progress: Callable[[int, in
     Raises:
         NotFoundError: there is nothing in the home yet.
         InputError: the place is not empty or within the home, the database is damaged, or servers hold what there is.
-        BusyError: a bank is held by another command.
+        BusyError: another command has a bank open.
         UnavailableError: something cannot be read or written, or the worker does not answer.
     """
     check_single(settings)

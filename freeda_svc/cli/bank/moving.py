@@ -107,7 +107,7 @@ def carry_out(
         click.echo(f"The worker has stopped: job {job_id} is cancelled, and this command goes on itself.", err=True)
         return move_here(settings, move, quiet=quiet)
     if job.state == JobState.CANCELLED:
-        click.echo(f"Job {job_id} was cancelled; the same command goes on where it was.", err=True)
+        click.echo(f"Job {job_id} was cancelled; the same command continues where it stopped.", err=True)
         context.exit(EXIT_FAILED)
     for item in job_items(settings, job_id, ItemState.FAILED):
         raise FreedaError(item.error)

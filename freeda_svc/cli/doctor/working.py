@@ -72,7 +72,7 @@ def look_at_metrics_port(settings: Settings) -> Iterator[Finding]:
 
 @dataclass(frozen=True)
 class _Work:
-    """Items that wait, are in somebody's hands, and are in the hands of workers that are long silent."""
+    """Numbers of items that wait, that are running, and whose workers have been silent for long."""
 
     waiting: int = 0
     running: int = 0
@@ -90,7 +90,7 @@ def _open_work(settings: Settings) -> _Work:
         states = queue_state(settings)
     except FreedaError:
         return _Work()
-    # Whoever holds an item writes its own clock's time, so only what is far behind means something.
+    # A worker writes leases by its own clock, so only one that is far behind means something.
     silence = now() - timedelta(seconds=SILENT_LEASES * settings.lease_seconds)
     running = [item for state in states for item in state.running]
     silent = [item for item in running if item.lease_until is not None and item.lease_until < silence]

@@ -25,7 +25,7 @@ DEFAULT_AGE = timedelta(days=30)
 def cancel(context: click.Context, job_ids: tuple[str, ...], *, as_json: bool) -> None:
     """Cancel what jobs have not begun; what is done stays.
 
-    An export or import ends within moments, also where it has begun; the same command goes on where it was.
+    An export or import ends within moments, also where it has begun; the same command continues where it stopped.
 
     All of them must be there, or none is cancelled. A job that has ended already is reported; the exit code is 3 then,
     or 1 when all had.
