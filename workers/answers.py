@@ -59,7 +59,7 @@ def drop_bank(resources: Resources, bank: str) -> Answer:
 
 
 def copy_bank(resources: Resources, bank: str, folder: str) -> Answer:
-    """Copy an embedded bank into a new folder, without writes meanwhile: how many prototypes, and files with SHA-256."""
+    """Copy an embedded bank into a new folder, which nothing writes to: its prototypes, and files with SHA-256."""
     from freeda_svc.bank import EmbeddedBanks  # noqa: PLC0415 - commands do without the engine
     from freeda_svc.bank.qdrant.lock import LOCK_NAME, FolderLock  # noqa: PLC0415 - as above
 
