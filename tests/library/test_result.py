@@ -120,6 +120,15 @@ def test_several_results_are_saved_under_names_of_their_own(result: freeda_svc.R
     assert len(json.loads((tmp_path / "coco.json").read_bytes())["images"]) == 2
 
 
+def test_an_image_called_like_a_file_for_all_images_gets_another_stem(
+    result: freeda_svc.Result, tmp_path: Path
+) -> None:
+    named = freeda_svc.Result(result.segmentation, result.image, "coco.png")
+    written = named.save(tmp_path, ["summary", "coco"])
+    assert [path.name for path in written][:2] == ["coco-2.json", "coco.json"]
+    assert "annotations" in json.loads((tmp_path / "coco.json").read_bytes())
+
+
 @pytest.mark.parametrize(
     ("formats", "message"),
     [
