@@ -1,0 +1,243 @@
+"""Teaching, the bank, jobs and keys on the page, in a real browser."""
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from freeda_svc.api import api_beside
+from freeda_svc.jobs import Scope, create_key
+from freeda_svc.miniature.scenes import EASY, paint_scene
+from tests.api.conftest import Service, _wait_for, free_port
+from tests.page.conftest import WAIT_MS, axe_script
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.end_to_end
+
+OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.fixture(scope="module")
+def segmented(service: Service, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A job with evidence and names in several scripts."""
+    content = io.BytesIO()
+    Image.fromarray(paint_scene((12, 0), EASY).image).save(content, "PNG")
+    asked = {"categories": ["ball", "sky", "שמיים", "<b>grass</b>"], "explain": True}
+    with service.client() as client:
+        answer = client.post(
+            "/v1/segmentations",
+            files={"image": ("صورة-<i>1</i>.png", content.getvalue(), "image/png")},
+            data={"request": json.dumps(asked)},
+            headers={"Prefer": "wait=120"},
+        )
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["job"])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_use_the_pages(
+    open_page: "Callable[..., Page]", service: Service, segmented: str, scheme: str
+) -> None:
+    """axe finds nothing serious; at the width of a small phone nothing has to be scrolled sideways."""
+    page = open_page("/jobs", color_scheme=scheme, viewport={"width": 1280, "height": 900})
+    shown = {
+        f"/?job={segmented}": ".evidence img",
+        "/teach?noun=ball": ".words li",
+        "/bank?noun=ball": ".prototypes img",
+        f"/jobs?job={segmented}": "#job h2",
+    }
+    for path, last in shown.items():
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.goto(path)
+        page.locator("#worker.good").wait_for()
+        page.locator(last).first.wait_for(state="attached")
+        for fold in page.locator("details").all():
+            fold.evaluate("(fold) => (fold.open = true)")
+        if path.startswith("/?"):
+            page.locator("#parameter-k").wait_for()
+            page.locator(".stage").hover()
+            page.locator(".readout table").wait_for()
+        page.evaluate(axe_script())
+        found = page.evaluate("() => axe.run({ resultTypes: ['violations'] })")
+        serious = [
+            f"{one['id']}: {one['help']}: {[node['html'][:200] for node in one['nodes'][:3]]}"
+            for one in found["violations"]
+            if one["impact"] in {"serious", "critical"}
+        ]
+        assert serious == [], path
+        for fold in page.locator("details.downloads").all():
+            fold.evaluate("(fold) => (fold.open = false)")
+        for width in (360, 1920):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate(OVERFLOW) <= 0, (path, width)
+    assert page.locator("i").count() == 0
+
+
+def test_a_touch_tells_what_is_there(open_page: "Callable[..., Page]", segmented: str) -> None:
+    page = open_page(f"/?job={segmented}", has_touch=True, is_mobile=True, viewport={"width": 390, "height": 800})
+    page.locator(".stage canvas").first.wait_for()
+    page.locator(".stage").tap(position={"x": 40, "y": 40})
+    page.locator(".readout .what bdi").wait_for()
+    page.locator(".readout table").wait_for()
+
+
+def test_a_bank_is_looked_at_and_changed(open_page: "Callable[..., Page]", service: Service) -> None:
+    with service.client() as client:
+        nouns = client.get("/v1/banks/default/nouns").json()["items"]
+    rare = nouns[-1]
+    page = open_page("/bank")
+    page.locator(".nouns li").first.wait_for()
+    assert page.locator(".nouns bdi").first.text_content() == nouns[0]["noun"]
+    page.locator("#prefix").fill(rare["noun"][:3])
+    page.get_by_role("button", name=f"{rare['noun']} {rare['prototypes']}").click()
+    cards = page.locator(".prototypes li")
+    page.wait_for_function(
+        "(count) => document.querySelectorAll('.prototypes li').length === count", arg=rare["prototypes"]
+    )
+    page.locator(".prototypes img[src^='blob:']").first.wait_for()
+    assert all(card.locator("bdi").first.text_content() == rare["noun"] for card in cards.all())
+
+    cards.first.get_by_role("button", name="Mark this prototype").click()
+    cards.first.get_by_text("outlier: marked by hand").wait_for()
+    page.locator(".facts div").filter(has_text="outliers").get_by_text("1", exact=True).wait_for()
+    cards.first.get_by_role("button", name="again").click()
+    page.locator(".facts div").filter(has_text="outliers").get_by_text("0", exact=True).wait_for()
+
+    page.locator("#text").fill("ball")
+    page.locator("#text").press("Enter")
+    page.get_by_role("heading", name="Near “ball”").wait_for()
+    assert cards.first.locator("bdi").first.text_content() == "ball"
+
+    page.get_by_role("button", name=f"{rare['noun']} {rare['prototypes']}").click()
+    page.get_by_role("button", name="Forget this noun").click()
+    dialog = page.get_by_role("dialog")
+    assert "removed for good" in (dialog.text_content() or "")
+    dialog.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Forget this noun").click()
+    dialog.get_by_role("button", name="Forget all").click()
+    page.get_by_text("No noun begins like that.").wait_for()
+    with service.client() as client:
+        assert rare["noun"] not in [one["noun"] for one in client.get("/v1/banks/default/nouns").json()["items"]]
+
+
+def test_a_painted_word_is_learnt_and_its_gain_is_shown(
+    open_page: "Callable[..., Page]", service: Service, pictures: list[Path]
+) -> None:
+    page = open_page("/teach")
+    page.locator("#others li").first.wait_for()
+    page.locator("#word").fill("zeppelin")
+    page.get_by_text("The bank has none; nearest: ").wait_for()
+    page.locator("#painted input.files").set_input_files(pictures[0])
+    stage = page.locator("#painter .stage")
+    stage.wait_for()
+    stage.focus()
+    page.keyboard.press("Space")  # a dab of the brush in the middle
+    assert page.locator("#state").text_content() == ""
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("Paint what the word names.").wait_for()
+    page.get_by_role("button", name="Polygon").click()
+    box = stage.bounding_box()
+    assert box is not None
+    for x, y in ((0.1, 0.1), (0.4, 0.1), (0.4, 0.4), (0.1, 0.4), (0.1, 0.1)):  # the first corner again closes it
+        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    page.get_by_role("button", name="Region").click()
+    page.get_by_text("Click a region to add it").wait_for()
+    before = page.locator("#painter .paint").evaluate(PAINTED)
+    page.mouse.click(box["x"] + 0.8 * box["width"], box["y"] + 0.8 * box["height"])
+    with_region = page.locator("#painter .paint").evaluate(PAINTED)
+    assert with_region > before > 0
+    page.mouse.click(box["x"] + 0.8 * box["width"], box["y"] + 0.8 * box["height"])
+    assert page.locator("#painter .paint").evaluate(PAINTED) < with_region
+    page.locator("#trial input.files").set_input_files(pictures[1])
+    page.get_by_role("button", name="Teach", exact=True).click()
+    page.get_by_text("Learnt: 1 new prototype.").wait_for()
+    assert page.locator("#gain .stage").count() == 2
+    titles = [title.text_content() or "" for title in page.locator("#gain h3").all()]
+    assert [title.partition(":")[0] for title in titles] == ["Before", "After"]
+    assert all("zeppelin has" in title for title in titles)
+    page.get_by_text("The bank has 1 prototype.").wait_for()
+
+    page.get_by_label("by captions").check()
+    page.get_by_label("Captions, one a line").fill("a zeppelin in the sky\na zeppelin above the water")
+    page.get_by_role("button", name="Teach", exact=True).click()
+    page.locator("#state").filter(has_text="Learnt").or_(
+        page.locator("#state").filter(has_text="Nothing new")
+    ).wait_for()
+
+
+PAINTED = """(canvas) => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return data.filter((value, place) => place % 4 === 3 && value > 127).length;
+}"""
+
+
+def test_jobs_are_followed_cancelled_and_tried_again(
+    open_page: "Callable[..., Page]", service: Service, segmented: str
+) -> None:
+    page = open_page("/jobs")
+    page.locator("tr").filter(has_text="captions.txt").wait_for()
+    page.get_by_label("Kind").select_option("segment")
+    page.locator("tr").filter(has_text="captions.txt").wait_for(state="detached")
+    page.get_by_label("Kind").select_option("")
+    page.get_by_role("link", name="captions.txt").click()
+    page.get_by_role("heading", name="captions.txt").wait_for()
+    assert service.ingest in page.url
+    assert page.locator("#job .facts").filter(has_text="new prototypes").count() == 1
+    with service.client() as client:
+        captions = [f"a ball above the water number {number}" for number in range(200)]
+        job = client.post("/v1/captions", files={"request": (None, json.dumps({"captions": captions}))}).json()["job"]
+    page.get_by_role("link", name="200 captions").first.click()
+    page.locator("#job progress").wait_for()
+    page.locator("#job").get_by_role("button", name="Cancel").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel the job").click()
+    page.locator("#job b").filter(has_text="cancelled").wait_for()
+    with service.client() as client:
+        assert client.get(f"/v1/jobs/{job}").json()["state"] == "cancelled"
+    page.get_by_role("button", name="Close job").click()
+    page.locator("#job").wait_for(state="hidden")
+    page.go_back()
+    page.locator("#job").wait_for()
+
+
+@pytest.fixture(scope="module")
+def locked(service: Service) -> Iterator[str]:
+    """The address of an API of the same installation that needs keys."""
+    settings = service.settings.model_copy(update={"api_port": free_port(), "api_keys": "always"})
+    create_key(settings, "first", Scope.READ)
+    with api_beside(settings) as is_run:
+        assert is_run
+        address = f"http://127.0.0.1:{settings.api_port}"
+        _wait_for(f"{address}/health/live")
+        yield address
+
+
+def test_a_key_is_asked_for_kept_in_the_tab_and_sent(
+    open_page: "Callable[..., Page]", service: Service, locked: str, segmented: str
+) -> None:
+    _, secret = create_key(service.settings, "page", Scope.READ)
+    page = open_page(f"/?job={segmented}", address=locked, expected="401")
+    dialog = page.get_by_role("dialog", name="Key of this server")
+    dialog.wait_for()
+    dialog.get_by_label("Key", exact=True).fill("wrong")
+    page.keyboard.press("Enter")
+    dialog.locator("#key-why").filter(has_text="key").wait_for()
+    dialog.get_by_label("Key", exact=True).fill(secret)
+    page.keyboard.press("Enter")
+    page.locator(".stage canvas").first.wait_for()
+    page.locator(".evidence img[src^='blob:']").first.wait_for()
+    page.locator(".downloads > summary").click()
+    with page.expect_download(timeout=WAIT_MS) as downloading:
+        page.get_by_role("link", name="mask", exact=True).click()
+    assert Path(downloading.value.path()).read_bytes().startswith(b"\x89PNG")
+    assert page.evaluate("() => localStorage.length") == 0
+    assert secret not in page.url
+    page.get_by_role("button", name="Key").click()
+    dialog.get_by_role("button", name="Forget").click()
+    dialog.wait_for()
+    assert page.evaluate("() => sessionStorage.getItem('freeda-key')") is None
