@@ -35,6 +35,7 @@ class Parameters(BaseModel):
     """All parameters that a segmentation may change."""
 
     pack: str = Field(description="whose defaults they are")
+    bank: str = Field(description="whose prototypes are used where a request names no bank")
     parameters: list[Parameter] = Field(description="the most used first")
 
 
@@ -44,7 +45,9 @@ def list_parameters(context: ServerContext, _access: Reader) -> Parameters:
     settings = context.settings
     description = read_pack_parameters(settings.pack, settings.packs_folder)
     usual = description.parameters.segmentation.model_dump(mode="json")
-    return Parameters(pack=description.name, parameters=[_parameter(name, usual) for name in PLACES])
+    return Parameters(
+        pack=description.name, bank=settings.bank, parameters=[_parameter(name, usual) for name in PLACES]
+    )
 
 
 def _parameter(name: str, usual: dict[str, Any]) -> Parameter:

@@ -9,7 +9,7 @@ from freeda_svc.parameters import PLACES
 def test_every_parameter_is_listed_with_the_packs_value_and_range(client: TestClient) -> None:
     answer = client.get("/v1/parameters")
     assert answer.status_code == 200
-    assert answer.json()["pack"] == "miniature"
+    assert (answer.json()["pack"], answer.json()["bank"]) == ("miniature", "default")
     found = {parameter["name"]: parameter for parameter in answer.json()["parameters"]}
     assert list(found) == list(PLACES)
     usual = read_pack_parameters("miniature", None).parameters.segmentation

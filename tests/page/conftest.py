@@ -44,8 +44,10 @@ def open_page(browser: "Browser", service: Service) -> "Iterator[Callable[..., P
     wrong: list[str] = []
     contexts: list[BrowserContext] = []
 
-    def opened(path: str = "/", address: str = service.address, expected: str = "", **given: object) -> "Page":
-        """Open a page; errors on its console that contain ``expected`` are."""
+    def opened(
+        path: str = "/", address: str = service.address, expected: tuple[str, ...] = (), **given: object
+    ) -> "Page":
+        """Open a page; what its console says may contain some of what is ``expected``."""
         context = browser.new_context(base_url=address, **given)
         context.set_default_timeout(WAIT_MS)
         contexts.append(context)

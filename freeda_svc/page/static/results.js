@@ -17,6 +17,9 @@ const KEPT_PICTURES = 8;
 const THUMBNAIL = 160;
 const MOST_SCORE = 65535;
 
+/** Whether a result has a mask: a job that only proposes words has none. */
+const isShown = (item) => item.state === "done" && Boolean(item.files.mask);
+
 export const percent = (share) => (share > 0 && share < 0.001 ? "<0.1 %" : `${(100 * share).toFixed(1)} %`);
 
 /** Return a file of a result as a picture; null where the browser cannot read it. */
@@ -96,7 +99,7 @@ export class JobResults {
     this.job = details;
     this.items = [...this.items.filter((item) => !news.length || item.number < news[0].number), ...news];
     this.#render();
-    const first = this.items.find((item) => item.state === "done");
+    const first = this.items.find(isShown);
     if (this.selected === null && first) await this.select(first.number);
   }
 
@@ -140,7 +143,7 @@ export class JobResults {
     this.scores = null;
     const item = this.#item(number);
     this.#render();
-    if (item.state !== "done") return;
+    if (!isShown(item)) return;
     const { bitmap, labels } = await this.#load(number);
     if (this.selected !== number) return;
     this.shown = { item, labels };
@@ -182,7 +185,7 @@ export class JobResults {
   async #drawThumbnail(canvas) {
     const number = Number(canvas.dataset.number);
     const item = this.#item(number);
-    if (item?.state !== "done" || canvas.dataset.drawn === this.job.id) return;
+    if (!item || !isShown(item) || canvas.dataset.drawn === this.job.id) return;
     canvas.dataset.drawn = this.job.id;
     try {
       const { bitmap, labels } = await this.#load(number);
@@ -233,10 +236,11 @@ export class JobResults {
             <a href=${at(["jobs"], { job: job.id })}>job ${job.id}</a></span>
         </div>
         ${open ? html`<button type="button" @click=${shielded(() => this.#cancel())}>Cancel</button>` : nothing}
-        ${done ? this.#downloads() : nothing}
+        ${items.some(isShown) ? this.#downloads() : nothing}
       </div>
       ${open ? html`<progress max=${total} value=${ended} aria-label="Pictures that are done"></progress>` : nothing}
       ${this.shown ? this.#view() : nothing}
+      ${job.parameters.only_propose ? html`<p class="soft">This job only proposed words; a later one segmented the pictures.</p>` : nothing}
       ${items.length > 1 || !this.shown ? this.#strip() : nothing}`;
   }
 
@@ -330,9 +334,9 @@ export class JobResults {
         this.items,
         (item) => item.number,
         (item) => html`<li>
-          <button type="button" aria-pressed=${item.number === this.selected ? "true" : "false"} ?disabled=${item.state !== "done"}
+          <button type="button" aria-pressed=${item.number === this.selected ? "true" : "false"} ?disabled=${!isShown(item)}
             @click=${shielded(() => this.select(item.number))}>
-            <canvas data-number=${item.number} data-state=${item.state} aria-hidden="true"></canvas>
+            <canvas data-number=${item.number} data-state=${isShown(item) ? "done" : ""} aria-hidden="true"></canvas>
             <bdi class="name" title=${item.name}>${item.name}</bdi>
             <span class="state ${item.state === "failed" ? "bad" : ""}">${item.state}</span>
           </button>

@@ -4,7 +4,7 @@ import { at, Problem, upload } from "./api.js";
 import { ParameterForm } from "./parameters.js";
 import { counted, Pictures } from "./pictures.js";
 import { JobResults } from "./results.js";
-import { bank, chooseBank, clearProblems, element, shielded, showProblem } from "./shell.js";
+import { bank, chooseBank, clearProblems, element, scrolling, shielded, showProblem } from "./shell.js";
 import { Words } from "./words.js";
 
 const KEPT = "freeda-words";
@@ -59,7 +59,7 @@ async function submit(auto) {
     const { job } = await upload(at(["v1", "segmentations"]), form, (share) => (bar.value = share));
     history.replaceState(null, "", at([""], { job }));
     results.follow(job, files, { auto }).catch(showProblem);
-    if (matchMedia("(max-width: 60rem)").matches) element("results").scrollIntoView({ behavior: "smooth" });
+    if (matchMedia("(max-width: 60rem)").matches) element("results").scrollIntoView({ behavior: scrolling() });
   } finally {
     busy = false;
     bar.hidden = true;

@@ -122,10 +122,12 @@ export let bank = "";
  * @returns {Promise<object[]>} the banks, one entry a version
  */
 export async function chooseBank() {
-  const { items } = await getJson(at(["v1", "banks"]));
+  const [{ items }, { bank: meant }] = await Promise.all([getJson(at(["v1", "banks"])), getJson(at(["v1", "parameters"]))]);
   const names = items.map((one) => one.bank);
   const remembered = sessionStorage.getItem(BANK);
-  const usual = items.find((one) => one.default)?.bank ?? items.find((one) => one.current)?.bank ?? names[0] ?? "";
+  const usual = [meant, items.find((one) => one.current && one.bank.startsWith(`${meant}@`))?.bank, names[0], ""].find(
+    (one) => one === "" || names.includes(one),
+  );
   bank = names.includes(remembered) ? remembered : usual;
   const choose = (event) => {
     sessionStorage.setItem(BANK, event.target.value);
@@ -142,5 +144,12 @@ export async function chooseBank() {
   return items;
 }
 
+/** How to scroll: not smoothly for people whom that makes sick. */
+export const scrolling = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth");
+
+// a file that is dropped beside its place would be opened in place of the page
+for (const name of ["dragover", "drop"]) {
+  document.addEventListener(name, (event) => [...event.dataTransfer.types].includes("Files") && event.preventDefault());
+}
 prepareKey();
 watchWorker();

@@ -7,7 +7,7 @@ import { Painter } from "./painter.js";
 import { counted, Pictures } from "./pictures.js";
 import { decodePng } from "./png.js";
 import { percent } from "./results.js";
-import { announce, bank, chooseBank, clearProblems, element, shielded } from "./shell.js";
+import { announce, bank, chooseBank, clearProblems, element, scrolling, shielded } from "./shell.js";
 import { css, labelsOf, MaskViewer } from "./viewer.js";
 import { forgetKnown, noteOf, nounsLike, NounField, Words } from "./words.js";
 
@@ -177,7 +177,7 @@ async function showGain(file, name, ...items) {
     }),
   );
   render(html`<h2>What it gains</h2><div class="pair">${parts}</div>`, element("gain"));
-  element("gain").scrollIntoView({ block: "nearest", behavior: "smooth" });
+  element("gain").scrollIntoView({ block: "nearest", behavior: scrolling() });
   if (items[1]) announce(`${name}: ${items.map((item) => percent(item.summary.categories[0].area_share)).join(" before, ")} after`);
 }
 
