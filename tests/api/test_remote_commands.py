@@ -1,0 +1,231 @@
+"""Commands that ask a server do what they do on the server's own machine."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from PIL import Image
+
+from freeda_svc.cli.main import main
+from freeda_svc.jobs import ItemState, item_states
+from freeda_svc.miniature.scenes import EASY, paint_scene
+from tests.api.conftest import Service
+
+WORDS = "ball|sphere, grass, sky"
+
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 - whatever was printed
+        return json.loads(self.out)
+
+
+Freeda = Callable[..., Ran]
+
+
+@pytest.fixture
+def there(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Freeda:
+    """Run a command that asks the service over the network, from a home of its own."""
+
+    def run(*arguments: object) -> Ran:
+        monkeypatch.setenv("FREEDA_HOME", str(tmp_path / "elsewhere"))
+        monkeypatch.setenv("FREEDA_SERVER", service.address)
+        return run_command(monkeypatch, capsys, arguments)
+
+    monkeypatch.chdir(tmp_path)
+    return run
+
+
+@pytest.fixture
+def here(service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Freeda:
+    """Run a command in the home of the service."""
+
+    def run(*arguments: object) -> Ran:
+        monkeypatch.setenv("FREEDA_HOME", str(service.settings.home))
+        monkeypatch.delenv("FREEDA_SERVER", raising=False)
+        return run_command(monkeypatch, capsys, arguments)
+
+    return run
+
+
+def run_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[object, ...]
+) -> Ran:
+    monkeypatch.setattr(sys, "argv", ["freeda", *map(str, arguments)])
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr()
+    assert isinstance(ended.value.code, int)
+    return Ran(ended.value.code, told.out, told.err)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    (folder / "more").mkdir(parents=True)
+    for number, name in enumerate(("a.png", "b.png", "more/a.png")):
+        Image.fromarray(paint_scene((17, number), EASY).image).save(folder / name)
+    return folder
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    """All files but the summaries, which tell how long it took."""
+    files = (path for path in folder.rglob("[!.]*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in files
+        if path.suffix != ".json" or path.name.startswith("coco")
+    }
+
+
+def test_files_and_output_are_the_same(there: Freeda, here: Freeda, photos: Path, tmp_path: Path) -> None:
+    formats = "mask,overlay,summary,scores-png,scores-npz,polygons,evidence,coco,label-studio,yolo,voc,index"
+    command = ("segment", "photos", "-r", "-c", WORDS, "--explain", "--format", formats, "--out")
+    far, near = there(*command, "far"), here(*command, "near")
+    assert far.code == near.code == 0
+    assert far.out.replace("far", "near") == near.out
+    assert far.err.splitlines()[-1] == near.err.splitlines()[-1]
+    assert files_below(tmp_path / "far") == files_below(tmp_path / "near")
+    assert {path.name for path in (tmp_path / "far").iterdir()} == {path.name for path in (tmp_path / "near").iterdir()}
+
+
+def test_resuming_asks_for_what_is_left_only(there: Freeda, photos: Path, service: Service) -> None:
+    command = ("segment", "photos", "-c", WORDS, "--out", "masks", "--format", "mask,coco", "--resume", "--keep-older")
+    assert there(*command, "--json").json["files"] == 4
+    Image.fromarray(paint_scene((17, 9), EASY).image).save(photos / "new.png")
+    (photos.parent / "masks" / "a.mask.png").unlink()
+    second = there(*command, "--json")
+    assert second.code == 0
+    assert second.json["skipped"] == ["b.png"]
+    assert sorted(image["name"] for image in second.json["images"]) == ["a.png", "new.png"]
+    assert list(item_states(service.settings, second.json["job"]).values()) == [ItemState.DONE]  # only the new one
+    entries = json.loads((photos.parent / "masks" / "coco.json").read_text())["images"]
+    assert [entry["file_name"] for entry in entries] == ["a.png", "b.png", "new.png"]
+    third = there(*command, "--json").json
+    assert (third["job"], third["skipped"]) == (None, ["a.png", "b.png", "new.png"])
+    other = there(*command[:3], "ball, grass", *command[4:], "--json").json
+    assert other["made_otherwise"] == ["a.png", "b.png", "new.png"]
+
+
+def test_jobs_are_the_same(there: Freeda, here: Freeda, photos: Path) -> None:
+    job = there("segment", photos / "a.png", "-c", WORDS, "--priority", "high").out.strip()
+    assert there("jobs", "watch", job[:6], "--quiet") == Ran(0, f"job {job} is done\n", "")
+    for command in (
+        ("jobs", "list", "--limit", 1, "--json"),
+        ("jobs", "show", job, "--json"),
+        ("jobs", "errors", job, "--json"),
+        ("jobs", "list", "--state", "done", "--kind", "segment", "--since", "1d", "--limit", 1),
+        ("jobs", "show", job),
+        ("jobs", "errors", job),
+        ("jobs", "cancel", job),
+        ("jobs", "cancel", job, "0" * 12),
+        ("jobs", "retry", job, "--json"),
+        ("jobs", "show", "0" * 12),
+    ):
+        assert there(*command) == here(*command)
+    exported = there("jobs", "export", job, "--out", "far", "--json")
+    assert exported.json["images"] == 1
+    here("jobs", "export", job, "--out", "near")
+    assert files_below(photos.parent / "far") == files_below(photos.parent / "near")
+
+
+def test_one_list_of_proposals_for_all_images(there: Freeda, photos: Path) -> None:
+    ran = there("segment", "photos", "--auto", "--out", "masks", "--quiet", "--json")
+    assert ran.code == 0
+    assert "proposed for 2 images together: " in ran.err
+    lists = [[category["name"] for category in image["categories"]] for image in ran.json["images"]]
+    assert lists[0] == lists[1]
+
+
+def test_captions_are_read_here_and_ingested_there(there: Freeda, here: Freeda, tmp_path: Path) -> None:
+    (tmp_path / "captions.txt").write_text("a ball on the grass\n\na ball on the grass\na boat on the water\n")
+    there_is = here("bank", "create", "remote")
+    assert there_is.code == 0
+    ran = there("ingest", "captions.txt", "--bank", "remote", "--wait", "--json", "--quiet")
+    assert ran.code == 0
+    assert (ran.json["state"], ran.json["totals"]["captions"]) == ("done", 2)
+    assert ran.json["left_out"] == {"empty": 1, "repeated": 1}
+    assert there("jobs", "show", ran.json["job"], "--json").json["source"] == "captions.txt"
+
+
+def test_banks_are_the_same(there: Freeda, here: Freeda, photos: Path) -> None:
+    for command in (
+        ("bank", "list"),
+        ("bank", "stats"),
+        ("bank", "nouns", "--limit", 3),
+        ("bank", "nouns", "--json", "--details", "--bank", "default@1"),
+        ("bank", "search", "ball on grass", "--limit", 4),
+        ("bank", "search", "ball", "--bank", "nobody"),
+    ):
+        assert there(*command) == here(*command)
+    for command in (("bank", "list", "--json"), ("bank", "stats", "--json"), ("bank", "search", "sky", "--json")):
+        assert there(*command).json == here(*command).json
+
+
+def test_results_that_are_older_than_the_bank_are_made_again(there: Freeda, here: Freeda, photos: Path) -> None:
+    assert here("bank", "create", "older").code == 0
+    (photos.parent / "one.txt").write_text("a ball on the grass\n")
+    (photos.parent / "two.txt").write_text("a boat on the water\n")
+    assert there("ingest", "one.txt", "--bank", "older", "--wait", "--quiet").code == 0
+    command = ("segment", "photos", "-c", WORDS, "--bank", "older", "--out", "masks", "--resume", "--json")
+    assert len(there(*command).json["images"]) == 2
+    assert there(*command).json["skipped"] == ["a.png", "b.png"]
+    assert there("ingest", "two.txt", "--bank", "older", "--wait", "--quiet").code == 0
+    assert there(*command).json["older"] == {"done_again": ["a.png", "b.png"], "kept": []}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("segment", "photos", "-c", "ball, ball"), 2, "'ball' is given twice"),
+        (("segment", "photos", "-c", "ball", "--bank", "nobody"), 1, "there is no bank nobody"),
+        (("segment", "photos", "-c", "ball", "--set", "stride=9999"), 1, "stride"),
+        (("segment", "nothing.png", "-c", "ball"), 1, "no such image file: nothing.png"),
+        (("jobs", "prune"), 2, "`freeda jobs prune` works on this machine only"),
+        (("up",), 2, "`freeda up` works on this machine only"),
+        (("ingest", "nothing.txt"), 1, "nothing.txt"),
+    ],
+)
+def test_mistakes_are_one_line(
+    there: Freeda, photos: Path, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    ran = there(*arguments)
+    assert (ran.code, ran.out) == (code, "")
+    assert message in ran.err.splitlines()[-1]
+    assert "Traceback" not in ran.err
+
+
+def test_server_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FREEDA_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("FREEDA_SERVER_KEY", "freeda_secret")
+    ran = run_command(monkeypatch, capsys, ("--server", "http://127.0.0.1:1", "jobs", "list"))
+    assert ran.code == 1
+    assert ran.err.startswith("Error: http://127.0.0.1:1 cannot be reached")
+    shown = run_command(monkeypatch, capsys, ("config",))
+    assert "freeda_secret" not in ran.err + shown.out
+    assert not (tmp_path / "home").exists()
+
+
+def test_interrupted_upload_or_waiting_says_how_to_go_on(
+    there: Freeda, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("freeda_svc.cli.backends.remote.RemoteBackend.item_states", interrupt)
+    ran = there("segment", "photos", "-c", WORDS, "--out", "masks", "--quiet")
+    job = there("jobs", "list", "--limit", 1, "--json").json[0]["id"]
+    assert ran.code == 130
+    assert f"job {job} goes on: the same command with --resume takes its results" in ran.err
