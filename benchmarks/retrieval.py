@@ -28,8 +28,7 @@ from benchmarks.synthetic_bank.footprint import Footprint, forget_cached_pages, 
 from benchmarks.synthetic_bank.keys import DECAYING, ISOTROPIC, THREADS, SyntheticKeys, shape_of
 from freeda_svc.bank import QdrantStore, open_folder
 from freeda_svc.bank.class_prototypes import ClassPrototypes, Retrieval
-from freeda_svc.bank.search_modes import Approximate
-from freeda_svc.bank.store import Neighbours
+from freeda_svc.bank.store import Approximate, Neighbours
 
 MILLION = 1_000_000
 DECAYING_KEYS = 200_000

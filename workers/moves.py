@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from freeda_svc.bank.names import BankName, split_bank_name
+from freeda_svc.bank.banks import BankName, split_bank_name
 from freeda_svc.errors import FreedaError, InputError, NotFoundError
 from freeda_svc.input_files import check_place
 from freeda_svc.jobs import JobKind, Move

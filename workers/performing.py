@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from freeda_svc.bank.names import BankName
+from freeda_svc.bank.banks import BankName
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.jobs import MOVES, JobKind
 from freeda_svc.jobs.banks import bank_of_job

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from freeda_svc.bank.names import DEFAULT_BANK, BankName
+from freeda_svc.bank.banks import DEFAULT_BANK, BankName
 from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError, UnavailableError
 from freeda_svc.jobs import JobKind
 from freeda_svc.jobs.banks import open_banks

@@ -14,7 +14,7 @@ from benchmarks.synthetic_bank.categories import OF_EACH_KIND, Embeddings, K, dr
 from benchmarks.synthetic_bank.flat_baseline import FlatBaseline
 from benchmarks.synthetic_bank.keys import SyntheticKeys
 from freeda_svc.bank import QdrantStore, open_folder
-from freeda_svc.bank.search_modes import Approximate
+from freeda_svc.bank.store import Approximate
 
 EXACT, FULL, ONE_BYTE = "exact", "graph", "graph_one_byte"
 """Ways of searching: the bank's own; a graph of full keys; one of keys of one byte a value, rescored by full ones."""

@@ -11,7 +11,7 @@ from freeda_svc.api.context import ServerContext
 from freeda_svc.api.hidden import without_server
 from freeda_svc.api.pages import Cursor, Page, number_after
 from freeda_svc.api.problems import problems
-from freeda_svc.bank.names import BankName, split_bank_name
+from freeda_svc.bank.banks import BankName, split_bank_name
 from freeda_svc.counts import count_by_size
 from freeda_svc.errors import InputError
 from freeda_svc.packs import read_pack_parameters

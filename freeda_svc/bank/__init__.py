@@ -5,10 +5,9 @@ The engine is imported when it is first asked for: who only names banks does wit
 
 from typing import TYPE_CHECKING
 
-from freeda_svc.bank.banks import Banks, BankSummary
+from freeda_svc.bank.banks import DEFAULT_BANK, BankName, Banks, BankSummary
 from freeda_svc.bank.class_prototypes import ClassPrototypes, Retrieval, class_prototypes
 from freeda_svc.bank.manifest import Manifest, read_manifest
-from freeda_svc.bank.names import DEFAULT_BANK, BankName
 from freeda_svc.bank.points import point_id
 from freeda_svc.bank.store import ALL, BankStats, Neighbours, Payload, PrototypeStore, Selection, Version
 from freeda_svc.lazy_names import names_from

@@ -1,12 +1,56 @@
-"""What every place of banks offers: several banks side by side, each in versions of which one is current."""
+"""Banks side by side: names, versions of which one is current, and what every place of banks offers."""
 
-from collections.abc import Sequence
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Self
 
-from freeda_svc.bank.names import DEFAULT_BANK, BankName
+from freeda_svc.bank.manifest import Manifest
 from freeda_svc.bank.store import PrototypeStore
-from freeda_svc.errors import NotFoundError
+from freeda_svc.errors import FreedaError, InputError, NotFoundError
+
+DEFAULT_BANK = "default"
+
+_PATTERN = re.compile(r"([a-z0-9][a-z0-9_-]{0,62})(?:@([1-9][0-9]{0,8}))?")
+
+
+@dataclass(frozen=True, order=True)
+class BankName:
+    """One version of a bank, as people and jobs write it: ``animals@2``."""
+
+    name: str
+    version: int
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a name that has its version.
+
+        Raises:
+            InputError: it is no name of a bank, or has no version.
+        """
+        name, version = split_bank_name(text)
+        if version is None:
+            raise InputError(f"the bank {text!r} has no version here: write it as {text}@1")
+        return cls(name, version)
+
+
+def split_bank_name(text: str) -> tuple[str, int | None]:
+    """Read a bank's name and its version; None where the text leaves the version open.
+
+    Raises:
+        InputError: it is no name of a bank.
+    """
+    found = _PATTERN.fullmatch(text)
+    if found is None:
+        raise InputError(
+            f"{text!r} is no name of a bank: use up to 63 lower-case letters, digits, - and _, beginning with a letter "
+            "or digit, and @ with a number for one of its versions, such as animals or animals@2"
+        )
+    return found[1], int(found[2]) if found[2] else None
 
 
 @dataclass(frozen=True)
@@ -34,22 +78,14 @@ class BankSummary:
     fault: str = ""
 
 
-def missing_bank(name: str, known: Sequence[str]) -> NotFoundError:
-    """The error for a bank that is not there, which says what to do.
+class Banks(ABC):
+    """The banks of one installation: each in versions of which one is current.
 
-    Args:
-        name: of the bank, without a version.
-        known: names of the banks that are there.
+    A place of banks makes, opens and closes them, and does the few things at the end, each in its own way; what these
+    raise is what the methods that use them raise.
     """
-    if name == DEFAULT_BANK:
-        return NotFoundError(f"there is no bank {name} yet: run `freeda ingest FILE` first")
-    there = f"there are {', '.join(known)}" if known else "there are none yet"
-    return NotFoundError(f"there is no bank {name}, {there}: make it with `freeda bank create {name}`")
 
-
-class Banks(Protocol):
-    """The banks of one installation."""
-
+    @abstractmethod
     def create(self, bank: BankName, pack: str, key_dimension: int, vector_dimension: int) -> None:
         """Make an empty version of a bank; the first version of a name becomes current at once, a later one does not.
 
@@ -71,7 +107,19 @@ class Banks(Protocol):
             InputError: it is no name of a bank.
             NotFoundError: there is no such bank or version; says which there are.
         """
+        name, version = split_bank_name(text)
+        known = self._versions()
+        if name not in known:
+            raise _missing_bank(name, sorted(known))
+        bank = BankName(name, self._current(name, known[name]) if version is None else version)
+        if bank.version not in known[name]:
+            there = ", ".join(f"{name}@{number}" for number in known[name])
+            raise NotFoundError(
+                f"there is no bank {bank}, only {there}: name one of them, or make it with `freeda bank create {bank}`"
+            )
+        return bank
 
+    @abstractmethod
     def open(self, bank: BankName) -> PrototypeStore:
         """Open a version.
 
@@ -84,6 +132,15 @@ class Banks(Protocol):
 
     def summaries(self) -> list[BankSummary]:
         """All versions of all banks, by name and version."""
+        summaries = []
+        for name, versions in sorted(self._versions().items()):
+            current = self._current(name, versions)
+            for version in versions:
+                try:
+                    summaries.append(self._summary(BankName(name, version), version == current))
+                except NotFoundError:
+                    continue  # another process has just dropped it
+        return summaries
 
     def switch(self, bank: BankName) -> None:
         """Make a version the current one, at once and for everybody.
@@ -91,15 +148,76 @@ class Banks(Protocol):
         Raises:
             NotFoundError: it is not there.
         """
+        self.resolve(str(bank))
+        self._set_current(bank)
 
     def drop(self, bank: BankName) -> None:
-        """Remove a version with all of its prototypes.
+        """Remove a version with all of its prototypes, even one that cannot be opened.
 
         Raises:
             NotFoundError: it is not there.
             InputError: it is current and the bank has other versions: switch first.
             BusyError: a process has it open.
         """
+        self.resolve(str(bank))
+        versions = self._versions().get(bank.name, [])
+        others = [version for version in versions if version != bank.version]
+        if others and self._current(bank.name, versions) == bank.version:
+            raise InputError(
+                f"{bank} is the current version of {bank.name}: "
+                f"make another one current first, such as with `freeda bank switch {bank.name}@{others[-1]}`"
+            )
+        self._remove(bank, is_last=not others)
 
+    @abstractmethod
     def close(self) -> None:
         """Release what is held; stores that were opened stay open. Closing again does nothing."""
+
+    def _summary(self, bank: BankName, current: bool) -> BankSummary:
+        prototypes = self._count(bank)
+        try:
+            manifest = self._manifest(bank)
+        except NotFoundError:
+            raise
+        except FreedaError as error:
+            return BankSummary(bank, current, prototypes, "", 0, 0, "", fault=str(error))
+        return BankSummary(
+            bank=bank,
+            current=current,
+            prototypes=prototypes,
+            pack=manifest.pack,
+            key_dimension=manifest.key_dimension,
+            vector_dimension=manifest.vector_dimension,
+            created=manifest.created,
+        )
+
+    @abstractmethod
+    def _versions(self) -> Mapping[str, Sequence[int]]:
+        """The numbers of all versions that are there, rising, damaged ones too, by the name of their bank."""
+
+    @abstractmethod
+    def _current(self, name: str, versions: Sequence[int]) -> int:
+        """Which of a bank's versions, at least one, is current; the first where nothing says so."""
+
+    @abstractmethod
+    def _set_current(self, bank: BankName) -> None:
+        """Make a version that is there the current one."""
+
+    @abstractmethod
+    def _count(self, bank: BankName) -> int:
+        """How many prototypes a version holds, without opening it."""
+
+    @abstractmethod
+    def _manifest(self, bank: BankName) -> Manifest:
+        """What a version was made for, without opening it."""
+
+    @abstractmethod
+    def _remove(self, bank: BankName, *, is_last: bool) -> None:
+        """Remove a version, the last of its bank or not the current one."""
+
+
+def _missing_bank(name: str, known: Sequence[str]) -> NotFoundError:
+    if name == DEFAULT_BANK:
+        return NotFoundError(f"there is no bank {name} yet: run `freeda ingest FILE` first")
+    there = f"there are {', '.join(known)}" if known else "there are none yet"
+    return NotFoundError(f"there is no bank {name}, {there}: make it with `freeda bank create {name}`")

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.errors import UnavailableError
+from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.loggers import logger
 
 if TYPE_CHECKING:
-    from freeda_svc.bank.search_modes import Approximate
     from freeda_svc.prototypes import Prototype
 
 log = logger(__name__)
@@ -105,6 +104,27 @@ class BankStats:
     bytes_on_disk: int
 
 
+@dataclass(frozen=True)
+class Approximate:
+    """Search over a graph of the keys (HNSW), which misses some of the nearest.
+
+    Keys of one noun crowd together, and graphs have trouble with that: measure the recall on the bank in question
+    before relying on it.
+
+    Attributes:
+        depth: how many candidates a search keeps while it walks (HNSW's ``ef``), at least 1; deeper is slower and
+            misses less. Less than k counts as k.
+        quantized: whether candidates are compared by keys of one byte a value first and by the full keys afterwards.
+    """
+
+    depth: int
+    quantized: bool = False
+
+    def __post_init__(self) -> None:
+        if self.depth < 1:
+            raise InputError(f"the depth of an approximate search must be at least 1, got {self.depth}")
+
+
 class PrototypeStore(Protocol):
     """Keeps prototypes under their keys and finds the nearest, exactly unless asked otherwise."""
 
@@ -162,7 +182,7 @@ class PrototypeStore(Protocol):
         """
 
     def nearest_prototypes(
-        self, vectors: npt.NDArray[np.float32], k: int, *, approximate: "Approximate | None" = None
+        self, vectors: npt.NDArray[np.float32], k: int, *, approximate: Approximate | None = None
     ) -> list[Neighbours]:
         """The k prototypes that have the largest inner product with each vector; outliers are left out.
 

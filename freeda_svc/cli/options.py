@@ -42,7 +42,7 @@ def checked_by(check: Callable[[str], object]) -> Callable[[click.Context, click
 
 
 def _check_bank(name: str) -> None:
-    from freeda_svc.bank.names import split_bank_name  # noqa: PLC0415 - its room brings numpy
+    from freeda_svc.bank.banks import split_bank_name  # noqa: PLC0415 - its room brings numpy
 
     split_bank_name(name)
 

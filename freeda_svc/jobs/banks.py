@@ -2,9 +2,8 @@
 
 from contextlib import closing
 
-from freeda_svc.bank.banks import Banks
-from freeda_svc.bank.names import DEFAULT_BANK, BankName, split_bank_name
-from freeda_svc.bank.search_modes import Approximate
+from freeda_svc.bank.banks import DEFAULT_BANK, BankName, Banks, split_bank_name
+from freeda_svc.bank.store import Approximate
 from freeda_svc.errors import NotFoundError
 from freeda_svc.settings import Settings
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from freeda_svc.bank.names import BankName
+from freeda_svc.bank.banks import BankName
 from freeda_svc.batches import digest_of_request
 from freeda_svc.jobs.banks import bank_of_new_job
 from freeda_svc.packs import PackDescription, read_pack_parameters

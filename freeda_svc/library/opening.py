@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from freeda_svc.bank import BankName, Banks, EmbeddedBanks, PrototypeStore, make_or_open_folder, open_folder
+from freeda_svc.bank.banks import split_bank_name
 from freeda_svc.bank.manifest import has_manifest
-from freeda_svc.bank.names import split_bank_name
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs.banks import open_banks
 from freeda_svc.library.arguments import described, is_path, to_path

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.shell_completion import ShellComplete
 
-from freeda_svc.bank.names import BankName
+from freeda_svc.bank.banks import BankName
 from freeda_svc.cli.completion import VARIABLE
 from freeda_svc.cli.main import COMMANDS, freeda
 from freeda_svc.jobs.banks import open_banks

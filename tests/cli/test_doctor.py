@@ -17,7 +17,7 @@ import pytest
 import redis
 from sqlalchemy import update
 
-from freeda_svc.bank.names import BankName
+from freeda_svc.bank.banks import BankName
 from freeda_svc.cli import doctor as doctor_package
 from freeda_svc.cli.doctor import CHECKS, installed, models, places, services
 from freeda_svc.cli.doctor.findings import Check, Finding, Verdict, ok, run_checks

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from freeda_svc.bank import EmbeddedBanks
-from freeda_svc.bank.names import BankName
+from freeda_svc.bank.banks import BankName
 from freeda_svc.cli.doctor import models, places, services
 from freeda_svc.cli.doctor.findings import Check, Finding, Verdict, run_checks
 from freeda_svc.cli.doctor.working import look_at_metrics_port

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from freeda_svc.bank.names import BankName
+from freeda_svc.bank.banks import BankName
 from freeda_svc.cli import top as top_module
 from freeda_svc.cli.snapshots import Snapshot, take_snapshot
 from freeda_svc.cli.top_view import render, share_rows

@@ -177,7 +177,7 @@ def _check_bank(found: Outcome, undisturbed: Outcome, captions: set[str]) -> Non
 def copied_bank(settings: Settings, folder: Path) -> PrototypeStore:
     """Open the bank; a copy where it is an embedded one, since its worker does not let go of it."""
     from freeda_svc.bank import EmbeddedBanks  # noqa: PLC0415
-    from freeda_svc.bank.names import BankName  # noqa: PLC0415
+    from freeda_svc.bank.banks import BankName  # noqa: PLC0415
 
     if not settings.embedded_bank:
         return open_banks(settings).open(BankName("default", 1))

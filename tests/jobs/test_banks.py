@@ -1,4 +1,4 @@
-from freeda_svc.bank.names import BankName
+from freeda_svc.bank.banks import BankName
 from freeda_svc.jobs.banks import bank_created, open_banks
 from freeda_svc.settings import Settings
 

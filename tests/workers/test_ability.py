@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from freeda_svc.bank.names import BankName
+from freeda_svc.bank.banks import BankName
 from freeda_svc.bank.qdrant.lock import FolderLock
 from freeda_svc.captions.caption import Caption
 from freeda_svc.errors import UnavailableError

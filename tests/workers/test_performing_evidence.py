@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from freeda_svc.bank.names import BankName
+from freeda_svc.bank.banks import BankName
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs.claims import Claim
 from freeda_svc.jobs.results import colours_of, result_folder

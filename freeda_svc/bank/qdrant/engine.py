@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.bank.search_modes import Approximate
+from freeda_svc.bank.store import Approximate
 
 Vectors = Mapping[str, npt.NDArray[np.float32]]
 T = TypeVar("T")

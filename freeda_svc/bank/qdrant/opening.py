@@ -11,7 +11,7 @@ from freeda_svc.bank.qdrant.edge import EdgeEngine, create_shard
 from freeda_svc.bank.qdrant.folder import check_room, folder_in_the_making
 from freeda_svc.bank.qdrant.lock import FolderLock
 from freeda_svc.bank.qdrant.store import QdrantStore
-from freeda_svc.bank.search_modes import Approximate
+from freeda_svc.bank.store import Approximate
 
 
 @dataclass

@@ -27,8 +27,7 @@ from freeda_svc.bank.qdrant.layout import (
     vector_of,
 )
 from freeda_svc.bank.qdrant.ranking import rank
-from freeda_svc.bank.search_modes import Approximate
-from freeda_svc.bank.store import ALL, BankStats, Neighbours, Payload, Selection, Version
+from freeda_svc.bank.store import ALL, Approximate, BankStats, Neighbours, Payload, Selection, Version
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from freeda_svc.bank.names import split_bank_name
+from freeda_svc.bank.banks import split_bank_name
 from freeda_svc.cli.bank.contents import row_name
 from freeda_svc.cli.console import print_json, print_table
 from freeda_svc.cli.options import bank_option, json_option

@@ -2,7 +2,7 @@
 
 import click
 
-from freeda_svc.bank.names import BankName, split_bank_name
+from freeda_svc.bank.banks import BankName, split_bank_name
 from freeda_svc.cli.backends import open_backend
 from freeda_svc.cli.completion import complete_banks
 from freeda_svc.cli.console import confirm, print_json, print_table, size_text

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from freeda_svc.bank import Neighbours, QdrantStore, make_or_open_folder, open_folder, point_id
-from freeda_svc.bank.search_modes import Approximate
+from freeda_svc.bank.store import Approximate
 from freeda_svc.errors import UnavailableError
 from freeda_svc.prototypes.record import Prototype
 

@@ -11,7 +11,7 @@ from freeda_svc.bank import ALL, BankName, QdrantStore, Selection, point_id
 from freeda_svc.bank.qdrant import server
 from freeda_svc.bank.qdrant.connection import connect
 from freeda_svc.bank.qdrant.server_banks import ServerBanks
-from freeda_svc.bank.search_modes import Approximate
+from freeda_svc.bank.store import Approximate
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError
 from freeda_svc.prototypes.record import Prototype
 from tests.bank.conftest import LocalConnection

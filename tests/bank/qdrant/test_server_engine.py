@@ -15,7 +15,7 @@ from freeda_svc.bank.qdrant.changes import Changes
 from freeda_svc.bank.qdrant.layout import INDEXES
 from freeda_svc.bank.qdrant.server import ServerEngine, complete_collection, create_collection
 from freeda_svc.bank.qdrant.server_banks import ServerBanks
-from freeda_svc.bank.search_modes import Approximate
+from freeda_svc.bank.store import Approximate
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.prototypes.record import Prototype
 from tests.bank.conftest import LocalConnection
