@@ -163,7 +163,7 @@ def list_nouns(
     bank: BankPath,
     *,
     prefix: Annotated[str, Query(description="only nouns that begin so, in any case", max_length=LONGEST_TEXT)] = "",
-    limit: Annotated[int, Query(ge=1, le=MOST_NOUNS)] = 50,
+    limit: Annotated[int, Query(description="how many at most", ge=1, le=MOST_NOUNS)] = 50,
     after: Cursor = "",
 ) -> Page[Noun]:
     """List nouns page by page, those with most prototypes first; quick enough to complete words while typing."""

@@ -135,10 +135,12 @@ def list_all_jobs(
     kind: Annotated[list[JobKind], Query(description="only jobs of some of these kinds")] = [],  # noqa: B006
     source: Annotated[str, Query(description="only jobs whose source contains this text", max_length=1000)] = "",
     since: Annotated[str, Query(description="only jobs submitted so lately: 2d, 12h or 45m", max_length=50)] = "",
-    limit: Annotated[int, Query(ge=1, le=MOST_JOBS)] = 20,
+    limit: Annotated[int, Query(description="how many at most", ge=1, le=MOST_JOBS)] = 20,
     after: Cursor = "",
 ) -> Page[Job]:
     """List jobs page by page, with how far each is."""
+    if "\0" in source:  # no source has one, and PostgreSQL takes none
+        return Page(items=[], next=None)
     wanted = JobFilter(
         states=frozenset(one for name in state for one in _states_named(name)),
         kinds=frozenset(kind),
@@ -179,7 +181,7 @@ def list_items(
     _access: Reader,
     job_id: JobId,
     state: Annotated[list[ItemState], Query(description="only items in some of these states")] = [],  # noqa: B006
-    limit: Annotated[int, Query(ge=1, le=MOST_ITEMS)] = 100,
+    limit: Annotated[int, Query(description="how many at most", ge=1, le=MOST_ITEMS)] = 100,
     after: Cursor = "",
 ) -> Page[Item]:
     """List the items of a job in their order, page by page."""
@@ -263,6 +265,7 @@ def _read_cursor(cursor: str) -> tuple[datetime, str] | None:
         return None
     moment, _, job_id = cursor.partition("-")
     try:
+        int(job_id, base=16)
         whole, part = divmod(number_after(moment), 1_000_000)
         return datetime.fromtimestamp(whole, UTC).replace(microsecond=part), job_id
     except (InputError, OverflowError, ValueError, OSError) as error:

@@ -119,7 +119,7 @@ def search(
     _access: Reader,
     bank: BankPath,
     text: Annotated[str, Query(description="as a category would be called", max_length=LONGEST_TEXT)],
-    limit: Annotated[int, Query(ge=1, le=MOST_FOUND)] = 10,
+    limit: Annotated[int, Query(description="how many at most", ge=1, le=MOST_FOUND)] = 10,
 ) -> FoundPrototypes:
     """Find the prototypes whose keys are nearest to a text: those that a category of that name is compared with."""
     named = checked_bank(bank)
@@ -133,12 +133,12 @@ def list_prototypes(
     _access: Reader,
     bank: BankPath,
     *,
-    noun: Annotated[str | None, Query(max_length=LONGEST_TEXT)] = None,
-    job: Annotated[str | None, Query(max_length=100)] = None,
-    caption: Annotated[str | None, Query(max_length=LONGEST_TEXT)] = None,
-    origin: Annotated[Origin | None, Query()] = None,
+    noun: Annotated[str | None, Query(description="of this noun", max_length=LONGEST_TEXT)] = None,
+    job: Annotated[str | None, Query(description="that this job made", max_length=100)] = None,
+    caption: Annotated[str | None, Query(description="of the caption of this id", max_length=LONGEST_TEXT)] = None,
+    origin: Annotated[Origin | None, Query(description="of this origin")] = None,
     outlier: Annotated[bool | None, Query(description="only those that are marked, or only those that are not")] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_PROTOTYPES)] = 50,
+    limit: Annotated[int, Query(description="how many at most", ge=1, le=MOST_PROTOTYPES)] = 50,
     after: Cursor = "",
 ) -> Page[Prototype]:
     """List the prototypes of a noun, a job, a caption or an origin, or the outliers, in the order of their ids."""

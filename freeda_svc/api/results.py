@@ -77,7 +77,7 @@ def list_results(
     context: ServerContext,
     _access: Reader,
     job_id: JobId,
-    limit: Annotated[int, Query(ge=1, le=MOST_RESULTS)] = 100,
+    limit: Annotated[int, Query(description="how many at most", ge=1, le=MOST_RESULTS)] = 100,
     after: Cursor = "",
 ) -> JobResults:
     """List what came out of each image, page by page; while the job is open, what is done so far."""
