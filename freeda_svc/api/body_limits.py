@@ -2,11 +2,12 @@
 
 import asyncio
 import time
+from contextlib import suppress
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from freeda_svc.api.problems import ProblemError, problem
+from freeda_svc.api.problems import ProblemError, refuse
 from freeda_svc.settings import Settings
 
 IDLE_SECONDS = 30.0
@@ -14,7 +15,7 @@ IDLE_SECONDS = 30.0
 GRACE_SECONDS, SLOWEST_BYTES_PER_SECOND = 60.0, 1024
 """After the first minute so much must come on average."""
 DRAIN_SECONDS, DRAIN_BYTES = 3.0, 64 << 20
-"""So much of a refused body is still taken: a connection that is closed with data in it can lose the answer."""
+"""So much of a body that nobody reads is still taken."""
 
 
 class BodyLimits:
@@ -42,7 +43,7 @@ class BodyLimits:
         body = _Body(receive, self._most, self._idle_seconds, self._grace_seconds)
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdecimal() and int(declared) > self._most:
-            await _refuse(_too_large(self._most), scope, body, send)
+            await refuse(_too_large(self._most), scope, receive, send)
             return
         begun = False
 
@@ -59,7 +60,7 @@ class BodyLimits:
             if body.error is None or begun:
                 raise
         if body.error is not None and not begun:
-            await _refuse(body.error, scope, body, send)
+            await refuse(body.error, scope, receive, send)
 
 
 class _Body:
@@ -96,18 +97,6 @@ class _Body:
             raise self.error
         return message
 
-    async def drain(self) -> None:
-        """Take what still comes, for a moment."""
-        taken = 0
-        try:
-            async with asyncio.timeout(DRAIN_SECONDS):
-                while not self.ended and taken < DRAIN_BYTES:
-                    message = await self._receive()
-                    taken += len(message.get("body", b""))
-                    self.ended = message["type"] == "http.disconnect" or not message.get("more_body", False)
-        except TimeoutError:
-            pass
-
 
 def _too_large(most: int) -> ProblemError:
     return ProblemError(
@@ -117,15 +106,40 @@ def _too_large(most: int) -> ProblemError:
     )
 
 
-async def _refuse(error: ProblemError, scope: Scope, body: _Body, send: Send) -> None:
-    """Answer with an error, and end the answer only when the rest of the body has come or takes too long."""
+class Drained:
+    """Takes the rest of a body that nobody has read, before an answer ends and the connection is closed.
 
-    async def send_open(message: Message) -> None:
-        if message["type"] == "http.response.body":
-            message = {**message, "more_body": True}
-        await send(message)
+    A connection that is closed with data in it is reset, and the client then cannot read the answer.
+    """
 
-    await problem(error.status, str(error), error.headers)(scope, body.receive, send_open)
-    if error.status != 408:  # noqa: PLR2004 - Request Timeout: nothing more is waited for
-        await body.drain()
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+    def __init__(self, application: ASGIApp) -> None:
+        """Stand before an application."""
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        headers = Headers(scope=scope) if scope["type"] == "http" else {}
+        if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+            await self._application(scope, receive, send)
+            return
+        ended = False
+
+        async def receive_noted() -> Message:
+            nonlocal ended
+            message = await receive()
+            ended = ended or message["type"] == "http.disconnect" or not message.get("more_body", False)
+            return message
+
+        async def send_last(message: Message) -> None:
+            if message["type"] != "http.response.body" or message.get("more_body", False) or ended:
+                await send(message)
+                return
+            await send({**message, "more_body": True})
+            taken = 0
+            with suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_SECONDS):
+                    while not ended and taken < DRAIN_BYTES:
+                        taken += len((await receive_noted()).get("body", b""))
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+        await self._application(scope, receive_noted, send_last)

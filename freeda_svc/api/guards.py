@@ -5,9 +5,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from freeda_svc.api.access import ACCESS, access_of, missing_key
-from freeda_svc.api.body_limits import BodyLimits
+from freeda_svc.api.body_limits import BodyLimits, Drained
 from freeda_svc.api.own_names import OwnNames
-from freeda_svc.api.problems import ProblemError, problem, status_of
+from freeda_svc.api.problems import ProblemError, refuse
 from freeda_svc.api.request_logs import RequestLogs
 from freeda_svc.errors import FreedaError
 from freeda_svc.settings import Settings
@@ -43,7 +43,7 @@ def guarded(application: ASGIApp, settings: Settings) -> ASGIApp:
     guard = Authenticated(guard, settings)
     guard = NotMisled(guard, settings)
     guard = Bounded(guard, settings.api_max_requests)
-    return RequestLogs(WithHeaders(guard))
+    return Drained(RequestLogs(WithHeaders(guard)))
 
 
 class WithHeaders:
@@ -136,7 +136,10 @@ class Authenticated:
             return
         try:
             authorization = Headers(scope=scope).get("authorization")
-            access = await to_thread.run_sync(access_of, self._settings, authorization)
+            if authorization is None:  # nothing is looked up
+                access = access_of(self._settings, None)
+            else:
+                access = await to_thread.run_sync(access_of, self._settings, authorization)
             if access is None and scope["method"] not in SAFE_METHODS:
                 raise missing_key()
         except FreedaError as error:
@@ -144,9 +147,3 @@ class Authenticated:
             return
         scope.setdefault("state", {})[ACCESS] = access
         await self._application(scope, receive, send)
-
-
-async def refuse(error: FreedaError, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with an error as problem+json."""
-    headers = error.headers if isinstance(error, ProblemError) else None
-    await problem(status_of(error), str(error), headers)(scope, receive, send)

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from freeda_svc.api.context import context_of
 from freeda_svc.api.hidden import without_ip_addresses, without_server
@@ -72,6 +73,12 @@ def status_of(error: FreedaError) -> int:
     if isinstance(error, ProblemError):
         return error.status
     return next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
+
+
+async def refuse(error: FreedaError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request with an error, outside of routes."""
+    headers = error.headers if isinstance(error, ProblemError) else None
+    await problem(status_of(error), str(error), headers)(scope, receive, send)
 
 
 def answer_with_problems(application: FastAPI) -> None:
