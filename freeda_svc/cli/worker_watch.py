@@ -24,7 +24,7 @@ def note_missing_worker(settings: Settings) -> None:
 def missing_worker(settings: Settings) -> str:
     """Return a line that says why no item is done on this home, and what to do; empty where that is not known.
 
-    Of a broker of one's own nothing is known, as its workers run elsewhere.
+    Of a broker server nothing is known, as its workers run elsewhere.
     """
     from freeda_svc.workers import worker_fault, worker_is_running  # noqa: PLC0415 - only a command that waits needs it
 
@@ -40,7 +40,7 @@ class WorkerWatch:
     """Says in one line that a command waits for a worker that is not there; it is called at every look at a job.
 
     At the first look the worker of a home may be missing, later it may have stopped: that is said after a moment, in
-    which it may start again. Workers on a broker of one's own are missing when nothing begins for a while.
+    which it may start again. Workers of a broker server are missing when no item begins for a while.
     """
 
     def __init__(

@@ -161,7 +161,7 @@ def _runs(segmentation: dict[str, Any], height: int, width: int) -> npt.NDArray[
     lengths = np.asarray(counts, dtype=np.int64)
     if lengths.sum() != height * width:
         raise InputError(
-            f"the run lengths of its segmentation sum up to {lengths.sum()} pixels, expected {height} x {width}"
+            f"the run lengths of its segmentation sum up to {lengths.sum()}, expected {height} x {width} pixels"
         )
     # packed again by pycocotools, so that its parser never reads a string from outside
     rle = pycocotools_mask.frPyObjects({"size": [height, width], "counts": lengths}, height, width)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from freeda_svc.counts import counted
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.outputs.blending import mean_colours, reduce_to
 from freeda_svc.outputs.differences import GREY
@@ -74,8 +75,8 @@ def write_evidence_page(
     check_labels(labels, len(names))
     if image.shape != (*labels.shape, 3) or image.dtype != np.uint8 or len(colours) < len(names):
         raise InputError(
-            f"the image must be (H, W, 3) uint8 like the labels {labels.shape}, with a colour for each of {len(names)} "
-            f"names, not {image.shape} {image.dtype} with {len(colours)} colours"
+            f"the image must be (H, W, 3) uint8 like the labels {labels.shape}, with a colour for each name, "
+            f"{len(names)}, not {image.shape} {image.dtype} with {counted(len(colours), 'colour')}"
         )
     shown, of_shown = reduce_to(MOST_SIDE, image, labels)
     under = np.nan_to_num(mean_colours(shown, of_shown, len(names)), nan=GREY)

@@ -105,7 +105,7 @@ def draw_overlay(
         InputError: shapes do not fit together, or a label has no name or no colour.
     """
     if len(palette) < len(names):
-        raise InputError(f"{len(names)} categories need as many colours, not {len(palette)}")
+        raise InputError(f"expected a colour for each category, {len(names)}, not {len(palette)}")
     check_labels(labels, len(names))
     image = load_image(image)
     if image.shape[:2] != labels.shape:

@@ -253,7 +253,7 @@ def test_the_script_shows_the_region_under_the_pointer(tmp_path: Path) -> None:
     assert shown["held"]["title"] == shown["first"]["title"]  # the pointer moved on
     assert shown["second"]["title"] == "Region 1: unknown"
     assert shown["second"]["rows"][0] == ["sky", "0.4000", "0.5000", "not known", ""]
-    assert shown["legend"] == [f"{HOSTILE}  50.0 %  sure 0.76", "unknown 50.0 %", "not found: 1 of 2"]
+    assert shown["legend"] == [f"{HOSTILE}  50.0 %  confidence 0.76", "unknown 50.0 %", "not found: 1 of 2"]
     under, unknown = image()[:2].mean(axis=(0, 1)).round(), image()[2:].mean(axis=(0, 1)).round()
     for told, over, below in zip(shown["swatches"], (palette(1)[0], 128), (under, unknown), strict=True):
         mixed = np.array([int(channel) for channel in told[4:-1].split()])

@@ -179,7 +179,7 @@ def test_it_is_written_as_png(tmp_path: Path) -> None:
         (grey()[:0], halves(), NAMES, 256, r"an image array must be \(H, W\)"),
         (grey(), halves(), NAMES[:1], 256, "to 0, one a colour, not from 0 to 1"),
         (grey(), halves() - 2, NAMES, 256, "not from -2"),
-        (grey(), halves(), NAMES, 2, "3 categories need as many colours, not 2"),
+        (grey(), halves(), NAMES, 2, "expected a colour for each category, 3, not 2"),
         (grey().astype(np.float32), halves(), NAMES, 256, "an image array must be .* uint8"),
     ],
 )
