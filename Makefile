@@ -6,10 +6,10 @@ STAMP := $(VENV)/installed.stamp
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test soak bench lint docs format miniature clean
+.PHONY: help install demo test soak label-studio bench lint docs format miniature clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml constraints.txt deploy/noun-model.txt deploy/label-studio.txt
 	@echo "installing into $(VENV) (a minute or two the first time)"
@@ -34,6 +34,9 @@ soak: $(STAMP) ## kill banks FREEDA_SOAK_KILLS (200) times, then disturb jobs fo
 	FREEDA_SOAK_KILLS=$${FREEDA_SOAK_KILLS:-200} $(BIN)/python -m pytest tests/bank/qdrant/test_killed_process.py -k random -x --timeout=0
 	$(BIN)/python -m pytest tests/durability/soak.py -s -x --timeout=0
 
+label-studio: $(STAMP) ## a real Label Studio beside freeda, in .venv-label-studio, with a project that has predictions
+	$(BIN)/python -m tests.annotation_tools.real_label_studio
+
 bench: $(STAMP) ## run every benchmark; writes benchmarks/results/
 	$(BIN)/python -m benchmarks
 
@@ -54,4 +57,4 @@ miniature: $(STAMP) ## train the miniature pack anew (resumes; about an hour on 
 	$(BIN)/python -m freeda_svc.miniature.training
 
 clean: ## remove what the targets above have made, except the weights
-	rm -rf $(VENV) build demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .venv-label-studio build demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -20,6 +20,7 @@ _ENCODE = "in user and password write / ? # @ : ; and % as %2F %3F %23 %40 %3A %
 _BROKER_FORMS = "redis://:PASSWORD@HOST:6379/0, rediss:// for TLS, or unix:///PATH?db=0"
 _DATABASE_FORMS = "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE, or sqlite:////PATH"
 _SERVER_FORMS = "http://HOST:PORT or https://HOST, such as http://127.0.0.1:8470"
+_LABEL_STUDIO_FORMS = "http://HOST:8080 or https://HOST"
 _BANK_FORMS = "http://HOST:PORT or https://HOST:PORT, such as http://localhost:6333"
 _TLS_OPTIONS = {
     "ssl_cert_reqs": r"none|optional|required",
@@ -173,6 +174,17 @@ def check_access_key(key: str) -> str:
             "`freeda keys create` printed it"
         )
     return text
+
+
+def check_label_studio_address(address: str) -> str:
+    """Return the address of a Label Studio server, without a slash at its end.
+
+    Raises:
+        InputError: it is no such address, or holds a user, password or token. It is not shown.
+    """
+    about = "the address of the Label Studio server (label_studio_url)"
+    parts = _http_parts(about, address, _LABEL_STUDIO_FORMS, key="label_studio_token")
+    return f"{parts.scheme}://{parts.netloc.rstrip(':')}{parts.path.rstrip('/')}"
 
 
 def check_path(about: str, path: str) -> str:

@@ -11,6 +11,10 @@ from freeda_svc.outputs.masks import UNKNOWN
 from freeda_svc.outputs.pieces import Piece
 
 _OUTSIDE = UNKNOWN - 1
+_LEAST_OFF = 0.75
+"""Pixels; the corners of pixels along a slanting border are 0.71 off it."""
+_OFF_SHARE = 1000
+_TRIANGLE = 3
 
 PIXELS = (
     'ENGCRS["image pixels",EDATUM["upper left corner of the image"],CS[Cartesian,2],'
@@ -107,6 +111,24 @@ def one_ring(polygon: shapely.Polygon) -> npt.NDArray[np.int64]:
         foot = np.array([[begins[edge, 0], y]])
         ring = np.concatenate((ring[: edge + 1], foot, around, around[:1], foot, ring[edge + 1 :]))
     return np.asarray(ring)
+
+
+def outline_of(piece: Piece, size: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    """Draw a piece as one polygon with few corners, for people who move these; holes are reached by cuts without width.
+
+    Args:
+        piece: of an image.
+        size: the image's height and width.
+
+    Returns:
+        (n, 2) float64, x and y of the corners in pixels from the image's corner, not closed; at most 0.75 pixels off
+            the border, or a thousandth of the image's longer side.
+    """
+    ring = one_ring(trace_piece(piece))
+    off = max(_LEAST_OFF, max(size) / _OFF_SHARE)
+    simple = shapely.get_coordinates(shapely.simplify(shapely.linestrings(ring), off, preserve_topology=False))
+    corners = simple if len(simple) > _TRIANGLE else ring
+    return np.add(corners[:-1], (piece.left, piece.top), dtype=np.float64)
 
 
 def _rings(polygon: shapely.Polygon) -> list[list[list[int]]]:

@@ -14,6 +14,7 @@ from freeda_svc.addresses import (
     check_bank_address,
     check_broker_address,
     check_database_address,
+    check_label_studio_address,
     check_path,
     check_server_address,
 )
@@ -26,7 +27,7 @@ DEFAULT_HOME = Path("~/.freeda")
 ENVIRONMENT_PREFIX = "FREEDA_"
 ARTIFACTS = "artifacts"
 PACKS = "packs"
-SECRETS = ("broker_url", "database_url", "qdrant_api_key", "callback_secret", "server_key")
+SECRETS = ("broker_url", "database_url", "qdrant_api_key", "callback_secret", "label_studio_token", "server_key")
 """Settings that hold passwords: never printed, and readable from a file that ``FREEDA_<NAME>_FILE`` names."""
 
 SHORTEST_SECRET = 16
@@ -83,6 +84,11 @@ class Settings(BaseModel):
             as in ``hooks.example.org:8443``. Private addresses only with a port. Empty means none.
         callback_secret: from which the secrets that sign callbacks are derived; needed for callbacks.
         image_hosts: hosts, written as above, that images may be fetched from which a request names by URL.
+        label_studio_url: address of the Label Studio server whose tasks are predicted, where it serves their images.
+        label_studio_token: of a user there; sent to that server only.
+        label_studio_files: the folder that Label Studio serves as its local files, where this server sees it, too;
+            images are then read from there.
+        label_studio_teaches: whether what annotators draw in Label Studio is added to the bank.
         lease_seconds: how long a worker may be silent before its item is given to another.
         item_time_limit_seconds: an item that takes longer is stopped and tried again.
         stop_grace_seconds: how long a stopping worker waits for the current item before it hands it back.
@@ -123,6 +129,10 @@ class Settings(BaseModel):
     image_hosts: str = ""
     server: str = ""
     server_key: Annotated[str, Field(repr=False, json_schema_extra=_SECRET)] = ""
+    label_studio_url: str = ""
+    label_studio_token: Annotated[str, Field(repr=False, json_schema_extra=_SECRET)] = ""
+    label_studio_files: str = ""
+    label_studio_teaches: bool = False
     device: Annotated[str, Field(pattern=r"^(cpu|auto|mps|cuda(:\d+)?)$", json_schema_extra=_DEVICE)] = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     captions_per_item: Annotated[int, Field(ge=1, le=4096)] = 8
@@ -154,16 +164,20 @@ class Settings(BaseModel):
         checked = (_checked(check_path, "input_roots", root) for root in roots.split(os.pathsep) if root)
         return os.pathsep.join(str(absolute_path(Path(root))) for root in checked)
 
-    @field_validator("packs", "artifacts")
+    @field_validator("packs", "artifacts", "label_studio_files")
     @classmethod
     def _absolute_folder(cls, folder: str, given: ValidationInfo) -> str:
         return folder and str(absolute_path(Path(_checked(check_path, str(given.field_name), folder))))
 
-    @field_validator("broker_url", "database_url", "qdrant_url")
+    @field_validator("broker_url", "database_url", "qdrant_url", "label_studio_url")
     @classmethod
     def _understood_address(cls, address: str, given: ValidationInfo) -> str:
         """What no library below would take is refused here, before anything is accepted."""
-        checks = {"broker_url": check_broker_address, "database_url": check_database_address}
+        checks = {
+            "broker_url": check_broker_address,
+            "database_url": check_database_address,
+            "label_studio_url": check_label_studio_address,
+        }
         check = checks.get(str(given.field_name), check_bank_address)
         return _checked(check, address.strip()) if address.strip() else ""
 

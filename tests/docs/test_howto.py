@@ -42,7 +42,7 @@ def _labels(path: Path) -> np.ndarray:
 def test_every_howto_is_linked_and_tested() -> None:
     readme = (ROOT / "README.md").read_text()
     names = {path.stem for path in HOWTO.glob("*.md")}
-    assert names == {"label-studio", "five-pictures", "gpu-and-laptop", "three-machines", "wrong-mask"}
+    assert names == {"label-studio", "cvat", "five-pictures", "gpu-and-laptop", "three-machines", "wrong-mask"}
     assert all(f"docs/howto/{name}.md" in readme for name in names)
 
 
