@@ -289,7 +289,14 @@ def recorded(target: str, file: Path | None) -> Iterator[str]:
 
 def without_secrets(value: object) -> object:
     """Replace what is secret or of one person in recorded requests."""
-    replaced = {"access_token": "0" * 40, "email": EMAIL, "first_name": "", "last_name": "", "avatar": None}
+    replaced = {
+        "access_token": "0" * 40,
+        "token": "0" * 40,
+        "email": EMAIL,
+        "first_name": "",
+        "last_name": "",
+        "avatar": None,
+    }
     if isinstance(value, dict):
         return {name: replaced.get(name, without_secrets(one)) for name, one in value.items()}
     return [without_secrets(one) for one in value] if isinstance(value, list) else value

@@ -169,7 +169,7 @@ def test_parameters_of_a_project_hold_for_its_predictions(service: Service, tmp_
     (tmp_path / "a.png").write_bytes(png(scene(5)))
     config = CONFIG.replace("<Image", '<Image freeda_k="7"')
     with backend(service.settings, label_studio_files=str(tmp_path)) as client:
-        for given, background in (('{"background": "road, sand", "k": 9}', True), (None, False)):
+        for given, background in (('{"background": "road, wall", "k": 9}', True), (None, False)):
             client.post(f"{URL}/setup", json={"project": "1.17", "schema": config, "extra_params": given})
             assert predict(client, "/data/local-files/?d=a.png", config=config).status_code == 200
             parameters = job_summary(service.settings, list_jobs(service.settings)[0].id).parameters
