@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 
 from freeda_svc.annotation_tools import LabelledImage
 from freeda_svc.api.access import Access, own_idempotency_key
+from freeda_svc.api.bank_nouns import ask
 from freeda_svc.api.context import Context
 from freeda_svc.api.fields import read_fields
 from freeda_svc.api.hidden import without_server
@@ -44,7 +45,7 @@ from freeda_svc.loggers import logger
 from freeda_svc.packs import read_pack_parameters
 from freeda_svc.settings import Settings
 from freeda_svc.vocabularies import ChosenCategories
-from freeda_svc.workers import CeleryDispatcher, bank_version
+from freeda_svc.workers import CeleryDispatcher
 
 WAIT_SECONDS = 90.0
 """Label Studio itself waits for 100 (``ML_TIMEOUT_PREDICT``)."""
@@ -156,7 +157,7 @@ def model_version(settings: Settings, requests: Sequence[ImageRequest]) -> str:
     """
     banks = list(dict.fromkeys(request.checked(settings).bank for request in requests))
     pack = read_pack_parameters(settings.pack, settings.packs_folder).fingerprint
-    return " + ".join(_version_of(pack, str(bank), bank_version(settings, str(bank))) for bank in banks)
+    return " + ".join(_version_of(pack, str(bank), ask(settings, "bank_version", bank=str(bank))) for bank in banks)
 
 
 def _version_of(pack: str, bank: str | BankName, revision: Mapping[str, Any]) -> str:
