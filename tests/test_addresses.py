@@ -12,6 +12,7 @@ from freeda_svc.addresses import (
     check_bank_address,
     check_broker_address,
     check_database_address,
+    check_label_studio_address,
     check_path,
     hide_in_text,
     secrets_of_address,
@@ -218,3 +219,24 @@ def test_however_it_is_written_a_password_is_not_shown(
 def test_addresses_in_a_text_are_shown_as_they_are_by_themselves() -> None:
     text = "cannot reach 'redis://:a/b@host:1/0' (http://host/x?api-key=y), nor http://host:6333/z."
     assert hide_in_text(text) == ("cannot reach 'redis://***' (http://host/x?api-key=***), nor http://host:6333/z.")
+
+
+@pytest.mark.parametrize(
+    ("written", "address"),
+    [
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("https://labels.example.org/", "https://labels.example.org"),
+        ("https://example.org/labels/", "https://example.org/labels"),
+    ],
+)
+def test_a_label_studio_server_is_named_without_a_slash_at_its_end(written: str, address: str) -> None:
+    assert check_label_studio_address(written) == address
+
+
+@pytest.mark.parametrize(
+    "written", ["labels.example.org", "ftp://example.org", "http://me:SECRET@example.org", "http://"]
+)
+def test_what_is_no_label_studio_server_is_refused_without_being_shown(written: str) -> None:
+    with pytest.raises(InputError, match="label_studio_url") as raised:
+        check_label_studio_address(written)
+    assert "SECRET" not in str(raised.value)
