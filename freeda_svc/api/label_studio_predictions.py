@@ -24,7 +24,6 @@ from freeda_svc.api.segmentations import SegmentationFields
 from freeda_svc.api.task_images import TaskImages
 from freeda_svc.api.uploads import Uploads
 from freeda_svc.api.waiting import wait_for_end
-from freeda_svc.bank.names import BankName
 from freeda_svc.batches import InputImage, check_image, distinct_stems
 from freeda_svc.errors import FreedaError, InputError, UnavailableError, one_line
 from freeda_svc.jobs import (
@@ -160,7 +159,7 @@ def model_version(settings: Settings, requests: Sequence[ImageRequest]) -> str:
     return " + ".join(_version_of(pack, str(bank), ask(settings, "bank_version", bank=str(bank))) for bank in banks)
 
 
-def _version_of(pack: str, bank: str | BankName, revision: Mapping[str, Any]) -> str:
+def _version_of(pack: str, bank: str, revision: Mapping[str, Any]) -> str:
     removals = hashlib.sha256(str(revision["removals"]).encode()).hexdigest()[:8]
     return f"freeda {pack[:_VERSION_DIGITS]} {bank} {revision['additions']}.{removals}"
 
