@@ -151,10 +151,14 @@ def segment(
             work, propose_for_all(asked, found.images, manifest, resume=resume, keep_older=keep_older, quiet=quiet)
         )
     if out is None and not wait:
-        job_id = work.request.submit(work.images)
-        print_json({"job": job_id, "refused": work.problems}) if as_json else click.echo(job_id)
+        accepted = list(work.request.submit(work.images))
+        several = {"jobs": accepted} if len(accepted) > 1 else {}
+        if as_json:
+            print_json({"job": accepted[0], **several, "refused": work.problems})
+        else:
+            click.echo("\n".join(accepted))
         if not quiet:
-            note_waiting_job(backend, job_id)
+            note_waiting_job(backend, accepted[-1])
         context.exit(EXIT_PARTLY if work.problems else 0)
     target = None
     if out is not None and manifest is not None:
@@ -229,15 +233,15 @@ def _check_use(given: Mapping[str, Any]) -> None:
 
 
 def _segment(asked: Request, plan: Plan, target: ResultsFolder | None, *, quiet: bool) -> tuple[str | None, Outcome]:
-    """Submit what is left and wait for it; return the new job, if any, and how everything ended."""
+    """Submit what is left and wait for it; return the first new job, if any, and how all ended."""
     job_id = None
     submitted = list(plan.submitted)
-    if plan.left:
-        job_id = asked.submit(plan.left)
-        submitted += asked.backend.submitted_images(job_id)
+    for accepted in asked.submit(plan.left) if plan.left else ():
+        job_id = accepted if job_id is None else job_id
+        submitted += asked.backend.submitted_images(accepted)
         if target is not None:
-            asked.backend.continue_colours(job_id, [job for jobs in target.manifest.jobs.values() for job in jobs])
-            target.manifest.note_job(target.request, job_id)
+            asked.backend.continue_colours(accepted, [job for jobs in target.manifest.jobs.values() for job in jobs])
+            target.manifest.note_job(target.request, accepted)
     try:
         return job_id, follow_images(asked.backend, submitted, target, quiet=quiet)
     except KeyboardInterrupt:

@@ -89,10 +89,10 @@ def propose_for_all(
     under_way = found.keys() | {image.stem for image in waiting}
     left = [image for image in images if image.stem not in under_way]
     if left:
-        job = proposing.submit(left)
-        waiting += asked.backend.submitted_images(job)
-        if manifest is not None:
-            manifest.note_job(request, job)
+        for job in proposing.submit(left):
+            waiting += asked.backend.submitted_images(job)
+            if manifest is not None:
+                manifest.note_job(request, job)
     errors = _follow(asked.backend, waiting, found, quiet=quiet, resumable=manifest is not None)
     usable = [replace(image, proposals=found[image.stem]) for image in images if image.stem in found]
     if not usable:

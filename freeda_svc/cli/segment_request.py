@@ -1,6 +1,7 @@
 """What is asked of all images of one command, and submitting them."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -34,13 +35,15 @@ class Request:
     idempotency_key: str
     only_propose: bool = False
 
-    def submit(self, images: Sequence[InputImage]) -> str:
-        """Submit images; return the id of their job.
+    def submit(self, images: Sequence[InputImage]) -> Iterator[str]:
+        """Submit images; yield the id of their job, or of several as soon as each is accepted: a server limits one.
 
         Raises:
             FreedaError: as ``submit_segment`` does.
         """
-        return self.backend.submit_segment(self._asked, images, priority=self.priority, key=self.idempotency_key)
+        for number, part in enumerate(self.backend.parts_of(images)):
+            key = _key_of_part(self.idempotency_key, number)
+            yield self.backend.submit_segment(self._asked, part, priority=self.priority, key=key)
 
     def digest(self) -> str:
         """Equal for requests of which one image gets equal results, as long as nothing changes in the bank."""
@@ -65,3 +68,8 @@ class Request:
     @cached_property
     def _checked(self) -> CheckedSegmentation:
         return self.backend.checked(self._asked)
+
+
+def _key_of_part(key: str, number: int) -> str:
+    """A key for one of the jobs of a request, which follows from that of the whole request."""
+    return f"part {number} {hashlib.sha256(key.encode()).hexdigest()}" if key and number else key

@@ -234,3 +234,23 @@ def test_interrupted_upload_or_waiting_says_how_to_go_on(
     job = there("jobs", "list", "--limit", 1, "--json").json[0]["id"]
     assert ran.code == 130
     assert f"job {job} goes on: the same command with --resume takes its results" in ran.err
+
+
+def test_more_images_than_a_request_takes_become_several_jobs(
+    there: Freeda, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("freeda_svc.cli.backends.remote.FEW_IMAGES", 1)
+    monkeypatch.setattr(
+        "freeda_svc.client.Jobs.installation",
+        lambda _self, bank="": {
+            "most_images": 2,
+            "max_body_bytes": 1 << 30,
+            "bank": {"bank": bank or "default@1"},
+            "pack": {},
+        },
+    )
+    ran = there("segment", "photos", "-r", "-c", WORDS, "--json", "--idempotency-key", "many")
+    assert len(ran.json["jobs"]) == 2
+    assert there("segment", "photos", "-r", "-c", WORDS, "--json", "--idempotency-key", "many").json == ran.json
+    out = there("segment", "photos", "-r", "-c", WORDS, "--out", "masks", "--format", "coco", "--json").json
+    assert [image["name"] for image in out["images"]] == ["a.png", "b.png", "more/a.png"]

@@ -78,6 +78,10 @@ class LocalBackend:
         """See ``Backend``."""
         return LocalRequest(self.settings, asked)
 
+    def parts_of(self, images: "Sequence[InputImage]") -> "Iterable[Sequence[InputImage]]":
+        """See ``Backend``."""
+        return [images]
+
     def submit_segment(
         self, asked: AskedSegmentation, images: "Sequence[InputImage]", *, priority: Priority, key: str
     ) -> str:

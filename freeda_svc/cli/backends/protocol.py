@@ -79,6 +79,9 @@ class Backend(Protocol):
     def checked(self, asked: AskedSegmentation) -> CheckedSegmentation:
         """Check what is asked of all images."""
 
+    def parts_of(self, images: "Sequence[InputImage]") -> "Iterable[Sequence[InputImage]]":
+        """Cut images into as many as one job takes."""
+
     def submit_segment(
         self, asked: AskedSegmentation, images: "Sequence[InputImage]", *, priority: Priority, key: str
     ) -> str:

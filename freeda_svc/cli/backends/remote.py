@@ -51,6 +51,10 @@ PATIENCE_SECONDS = 10.0
 WAITING_PATIENCE_SECONDS = 120.0
 """The same while a job is followed, which goes on meanwhile: a server may be restarted."""
 LOOK_TIMEOUT_SECONDS = 5.0
+FEW_IMAGES, FEW_BYTES = 50, 50 << 20
+"""So much is submitted without asking what a server takes at once."""
+PART_BYTES, ROOM_BYTES = 1024, 1 << 20
+"""What a form says beside an image, and beside all of them, bytes at most."""
 OPEN = (ItemState.QUEUED, ItemState.RUNNING)
 LOST = (ItemState.FAILED, ItemState.CANCELLED)
 
@@ -78,6 +82,15 @@ class RemoteBackend:
     def checked(self, asked: AskedSegmentation) -> RemoteRequest:
         """See ``Backend``."""
         return RemoteRequest(self._jobs, asked)
+
+    def parts_of(self, images: "Sequence[InputImage]") -> "Iterable[Sequence[InputImage]]":
+        """See ``Backend``."""
+        sizes = [_size(image.path) for image in images]
+        if len(images) <= FEW_IMAGES and sum(sizes) <= FEW_BYTES:
+            return [images]
+        limits = self._jobs.installation()
+        most, most_bytes = int(limits["most_images"]), int(limits["max_body_bytes"]) - ROOM_BYTES
+        return cut_parts(images, sizes, most=most, most_bytes=most_bytes)
 
     def submit_segment(
         self, asked: AskedSegmentation, images: "Sequence[InputImage]", *, priority: Priority, key: str
@@ -305,6 +318,34 @@ class RemoteBackend:
             )
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise other_version(self.place, "another kind of job") from error
+
+
+def cut_parts(
+    images: "Sequence[InputImage]", sizes: Sequence[int], *, most: int, most_bytes: int
+) -> "list[Sequence[InputImage]]":
+    """Cut images into parts of so many images and bytes at most; one that is larger by itself is a part by itself.
+
+    Args:
+        images: in order.
+        sizes: of their files, bytes.
+        most: images in a part.
+        most_bytes: in a part, with ``PART_BYTES`` for what a form says of each image.
+    """
+    parts: list[Sequence[InputImage]] = []
+    start = total = 0
+    for number, size in enumerate(sizes):
+        if number > start and (number - start == most or total + size + PART_BYTES > most_bytes):
+            parts.append(images[start:number])
+            start, total = number, 0
+        total += size + PART_BYTES
+    return [*parts, images[start:]]
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # sending it says why
+        return 0
 
 
 def _moment(text: object) -> datetime | None:
