@@ -6,6 +6,7 @@ from dataclasses import asdict
 import click
 
 from freeda_svc.cli.console import print_json
+from freeda_svc.cli.doctor.api import look_at_api
 from freeda_svc.cli.doctor.findings import Check, Finding, Verdict, run_checks, wrong
 from freeda_svc.cli.doctor.installed import look_at_packages, look_at_python, look_at_settings
 from freeda_svc.cli.doctor.models import look_at_bank, look_at_device, look_at_pack
@@ -30,6 +31,7 @@ CHECKS = (
     Check("clock", look_at_clock, "", ("database", "broker")),
     Check("worker", look_at_worker, "", ("home", "database", "broker")),
     Check("metrics", look_at_metrics_port),
+    Check("api", look_at_api, "", ("home", "database")),
     Check("models", look_at_pack),
     Check("bank", look_at_bank, "", ("home",)),
     Check("device", look_at_device, "", ("models",)),
@@ -43,9 +45,9 @@ _COLOURS = {Verdict.OK: "green", Verdict.NOTE: "yellow", Verdict.WRONG: "red"}
 def doctor(context: click.Context, *, as_json: bool) -> None:
     """Check every part of the installation, and suggest fixes.
 
-    Versions, settings, home, disk, database, broker, clocks, worker, ports, models, bank and device are looked at: a
-    database is read through, a bank opened and searched, the models compute one small image. Nothing is changed. The
-    exit code is 1 when something is wrong; a note is worth knowing and does no harm now.
+    Versions, settings, home, disk, database, broker, clocks, worker, ports, API, models, bank and device are looked
+    at: a database is read through, a bank opened and searched, the models compute one small image. Nothing is changed.
+    The exit code is 1 when something is wrong; a note is worth knowing and does no harm now.
 
     \b
     Examples:
