@@ -23,9 +23,8 @@ from freeda_svc.jobs import (
     ItemState,
     JobState,
     SubmittedImage,
-    job_items,
-    job_summary,
     pictures_of,
+    segmented_items,
     submitted_images,
 )
 from freeda_svc.settings import Settings
@@ -99,31 +98,27 @@ def results_of_job(settings: Settings, job_id: str, *, limit: int = MOST_RESULTS
     """
     from freeda_svc.outputs import ENDINGS, EVIDENCE_FORMATS  # noqa: PLC0415 - brings numpy and Pillow
 
-    job = job_summary(settings, job_id)
-    images = {image.number: image for image in submitted_images(settings, job.id, after=after, limit=limit)}
-    found = job_items(settings, job.id, limit=limit + 1, after=after)
-    shown = found[:limit]
+    job = segmented_items(settings, job_id, limit=limit + 1, after=after)
     formats = [name for name in ENDINGS if job.parameters.get("explain") or name not in EVIDENCE_FORMATS]
     items = []
-    for item in shown:
-        base = f"/v1/jobs/{job.id}/results/{item.number}."
+    for image, item in job.items[:limit]:
+        base = f"/v1/jobs/{job.job}/results/{item.number}."
         has_files = item.state is ItemState.DONE and not job.parameters.get("only_propose")
         files = {name: f"{base}{ENDINGS[name][1:]}" for name in formats} if has_files else {}
         items.append(
             ResultItem(
                 number=item.number,
                 name=source_name(item.name),
-                stem=images[item.number].stem,
-                sha256=images[item.number].content,
+                stem=image.stem,
+                sha256=image.content,
                 state=item.state,
                 error=without_server(item.error, settings),
                 summary=item.result if item.state is ItemState.DONE else None,
                 files={**files, IMAGE: f"{base}{IMAGE}"},
             )
         )
-    return JobResults(
-        job=job.id, state=job.state, items=items, next=str(shown[-1].number) if len(found) > limit else None
-    )
+    following = str(items[-1].number) if len(job.items) > limit else None
+    return JobResults(job=job.job, state=job.state, items=items, next=following)
 
 
 @router.get(

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from freeda_svc.jobs.queues import QueueState, RunningItem, queue_state
     from freeda_svc.jobs.results import (
         ExportedImage,
+        SegmentedItems,
         SubmittedImage,
         continue_colours,
         export_pictures,
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
         item_states,
         pictures_of,
         proposals_of,
+        segmented_items,
         submitted_images,
         why_no_results,
     )
@@ -151,6 +153,8 @@ __all__ = [
     "is_kept",
     "version_in",
     "version_of",
+    "SegmentedItems",
+    "segmented_items",
     "SubmittedImage",
     "continue_colours",
     "failure_reasons",
@@ -273,6 +277,7 @@ __getattr__ = names_from(
         ),
         "freeda_svc.jobs.results": (
             "ExportedImage",
+            "SegmentedItems",
             "SubmittedImage",
             "continue_colours",
             "export_pictures",
@@ -281,6 +286,7 @@ __getattr__ = names_from(
             "item_states",
             "pictures_of",
             "proposals_of",
+            "segmented_items",
             "submitted_images",
             "why_no_results",
         ),

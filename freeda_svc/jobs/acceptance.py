@@ -7,11 +7,12 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
 
-from sqlalchemy import insert, select
+from sqlalchemy import Table, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from freeda_svc.batching import batched
 from freeda_svc.counts import counted
@@ -23,6 +24,11 @@ from freeda_svc.jobs.tables import Job, WorkItem
 from freeda_svc.jobs.transitions import record_event
 from freeda_svc.settings import Settings, prepare_home
 
+_jobs, _items = cast("Table", Job.__table__), cast("Table", WorkItem.__table__)
+_INSERT_JOB, _INSERT_ITEM = insert(_jobs), insert(_items)
+_FIRST_ITEMS = (
+    select(_items.c.id).where(_items.c.job_id == bindparam("the_job")).order_by(_items.c.number).limit(MOST_MISSING)
+)
 _begun: dict[str, bool] = {}  # ids of the jobs that this process writes or wrote; True for those that are accepted
 
 ROWS_AT_ONCE = 1000
@@ -128,7 +134,7 @@ def accept_job(
     job.idempotency_key = key or None
     job.request_digest = digest
     try:
-        _write(settings, job, inputs)
+        item_ids = _write(settings, job, inputs)
     except IntegrityError:  # another client has just used the key
         _begun.pop(job.id, None)
         earlier = _job_with_key(settings, key, digest) if key else None
@@ -145,25 +151,31 @@ def accept_job(
             raise UnavailableError(f"{error}; {advice}") from error
         if not was_written:
             raise
+        with reading(settings) as session:
+            item_ids = _first_items(session, job.id)
     _begun[job.id] = True
-    with reading(settings) as session:
-        items = select(WorkItem.id).where(WorkItem.job_id == job.id).order_by(WorkItem.number).limit(MOST_MISSING)
-        item_ids = session.scalars(items).all()
     send_job(settings, dispatcher, job.id, JobKind(job.kind), item_ids)
     return job.id
 
 
-def _write(settings: Settings, job: Job, inputs: Iterable[dict[str, Any]]) -> None:
+def _write(settings: Settings, job: Job, inputs: Iterable[dict[str, Any]]) -> Sequence[int]:
+    """Write a job and its items; return the ids of as many of these as get messages now."""
+    columns = {column.key: getattr(job, column.key) for column in _jobs.columns}
     with writing(settings) as session:
-        session.add(job)
-        session.flush()
+        session.execute(_INSERT_JOB, {name: value for name, value in columns.items() if value is not None})
         shared = {"job_id": job.id, "kind": job.kind, "priority": job.priority, "state": ItemState.QUEUED}
         count = 0
         for part in batched(enumerate(inputs, start=1), ROWS_AT_ONCE):
-            session.execute(insert(WorkItem), [{**shared, "number": number, "input": given} for number, given in part])
+            session.execute(_INSERT_ITEM, [{**shared, "number": number, "input": given} for number, given in part])
             count += len(part)
         record_event(session, job.id, EventKind.SUBMITTED, f"{counted(count, 'item')} from {job.source}")
+        item_ids = _first_items(session, job.id)
         _begun[job.id] = False  # from here on only the database knows
+    return item_ids
+
+
+def _first_items(session: Session, job_id: str) -> Sequence[int]:
+    return session.execute(_FIRST_ITEMS, {"the_job": job_id}).scalars().all()
 
 
 def _was_written(settings: Settings, job_id: str) -> bool | None:

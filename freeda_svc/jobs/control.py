@@ -21,11 +21,20 @@ def find_job(settings: Settings, job_id: str) -> str:
     Raises:
         NotFoundError: no job begins so, or several do.
     """
+    with reading(settings) as session:
+        return find_job_in(session, job_id)
+
+
+def find_job_in(session: Session, job_id: str) -> str:
+    """Return the full id of a job named by its id or by the beginning of it.
+
+    Raises:
+        NotFoundError: no job begins so, or several do.
+    """
     wanted = job_id.strip().lower()
     if not wanted or len(wanted) > ID_LENGTH or set(wanted) - set("0123456789abcdef"):
         raise NotFoundError(f"there is no job {job_id!r}; `freeda jobs list` shows them")
-    with reading(settings) as session:
-        found = session.scalars(select(Job.id).where(Job.id.startswith(wanted)).limit(2)).all()
+    found = session.scalars(select(Job.id).where(Job.id.startswith(wanted)).limit(2)).all()
     if not found:
         raise NotFoundError(f"there is no job {job_id!r}; `freeda jobs list` shows them")
     if len(found) > 1:

@@ -10,7 +10,7 @@ from typing import Protocol
 from sqlalchemy import or_, select, update
 
 from freeda_svc.errors import UnavailableError
-from freeda_svc.jobs.database import reading, writing
+from freeda_svc.jobs.database import noting, reading
 from freeda_svc.jobs.states import ItemState, JobKind, JobState
 from freeda_svc.jobs.tables import Job, WorkItem, now
 from freeda_svc.jobs.transitions import changed_rows
@@ -72,7 +72,7 @@ def send_job(settings: Settings, dispatcher: Dispatcher, job_id: str, kind: JobK
     """Send the messages of a job that was just accepted, and note that this is done."""
     sent = send_items(dispatcher, kind, item_ids)
     if sent:
-        with writing(settings) as session:
+        with noting(settings) as session:  # where it is forgotten, messages are sent again, which does no harm
             changed_rows(session, update(Job).where(Job.id == job_id).values(sent_at=now(), updated_at=Job.updated_at))
     return sent
 

@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from freeda_svc.batches import distinct_stems
 from freeda_svc.errors import InputError, NotFoundError
-from freeda_svc.jobs.control import find_job, get_job
+from freeda_svc.jobs.control import find_job_in, get_job
 from freeda_svc.jobs.database import reading
 from freeda_svc.jobs.progress import ItemSummary, JobSummary
 from freeda_svc.jobs.segmentation_requests import ONLY_PROPOSE
 from freeda_svc.jobs.states import ItemState, JobKind, JobState
-from freeda_svc.jobs.tables import WorkItem
+from freeda_svc.jobs.tables import Job, WorkItem
+from freeda_svc.jobs.units import item_name
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,6 +73,23 @@ class SubmittedImage:
         return Path(self.kept).stem
 
 
+@dataclass(frozen=True)
+class SegmentedItems:
+    """A segmentation job and some of its images.
+
+    Attributes:
+        job: its id.
+        state: its state.
+        parameters: what holds for all images.
+        items: the images and how far each is, in the order of submission.
+    """
+
+    job: str
+    state: JobState
+    parameters: Mapping[str, Any]
+    items: list[tuple[SubmittedImage, ItemSummary]]
+
+
 def results_of_job(settings: Settings, job_id: str) -> Path:
     """Return the folder with the results of a job's items."""
     return settings.artifacts_folder / RESULTS / job_id
@@ -107,25 +126,44 @@ def submitted_images(
         NotFoundError: there is no such job.
         InputError: it is not a segmentation job.
     """
-    full_id = find_job(settings, job_id)
+    return [image for image, _ in segmented_items(settings, job_id, after=after, limit=limit).items]
+
+
+def segmented_items(settings: Settings, job_id: str, *, after: int = 0, limit: int | None = None) -> SegmentedItems:
+    """Return a segmentation job with some of its images, from one look at the database.
+
+    Args:
+        settings: the installation.
+        job_id: the job's id, or the beginning of it.
+        after: only images with a higher number.
+        limit: how many at most; all when None.
+
+    Raises:
+        NotFoundError: there is no such job.
+        InputError: it is not a segmentation job.
+    """
+    columns = WorkItem.number, WorkItem.input, WorkItem.state, WorkItem.attempts, WorkItem.error, WorkItem.result
     with reading(settings) as session:
-        if get_job(session, full_id).kind != JobKind.SEGMENT:
+        full_id = find_job_in(session, job_id)
+        job = session.execute(select(Job.kind, Job.state, Job.parameters).where(Job.id == full_id)).one()
+        if job.kind != JobKind.SEGMENT:
             raise InputError(f"job {full_id} adds to the bank; only segmentation jobs have results to export")
-        of_job = select(WorkItem.number, WorkItem.state, WorkItem.input).where(WorkItem.job_id == full_id)
-        numbered = of_job.where(WorkItem.number > after).order_by(WorkItem.number).limit(limit)
-        rows = session.execute(numbered).all()
-        stems: dict[int, str] = {}
-        if not all("stem" in given for _, _, given in rows):  # of jobs that were submitted without
-            named = [(number, str(given["name"])) for number, _, given in session.execute(of_job)]
-            named.sort()
-            numbers, names = zip(*named, strict=True)
-            stems = dict(zip(numbers, distinct_stems(names), strict=True))
-    return [
-        SubmittedImage(
-            full_id, number, ItemState(state), given["image"], given["name"], given.get("stem") or stems[number]
-        )
-        for number, state, given in rows
-    ]
+        numbered = select(*columns).where(WorkItem.job_id == full_id, WorkItem.number > after)
+        rows = session.execute(numbered.order_by(WorkItem.number).limit(limit)).all()
+        stems = {} if all("stem" in row.input for row in rows) else _missing_stems(session, full_id)
+    items = []
+    for number, given, state, attempts, error, result in rows:
+        stem = given.get("stem") or stems[number]
+        image = SubmittedImage(full_id, number, ItemState(state), given["image"], given["name"], stem)
+        items.append((image, ItemSummary(number, item_name(given), image.state, attempts, error, result)))
+    return SegmentedItems(full_id, JobState(job.state), job.parameters, items)
+
+
+def _missing_stems(session: Session, job_id: str) -> dict[int, str]:
+    """Return the stems of a job's images by their numbers, where it was submitted without."""
+    of_job = select(WorkItem.number, WorkItem.input).where(WorkItem.job_id == job_id).order_by(WorkItem.number)
+    names = {number: str(given["name"]) for number, given in session.execute(of_job)}
+    return dict(zip(names, distinct_stems(list(names.values())), strict=True))
 
 
 def item_states(settings: Settings, job_id: str) -> dict[int, ItemState]:

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,10 +49,15 @@ def keep_result(
     assert scores is not None
     assert regions is not None
     folder.mkdir(parents=True, exist_ok=True)
-    write_mask(folder / MASK, segmentation.labels, colours)
-    keep_scores(folder / SCORES, scores)
-    write_score_arrays(folder / REGIONS, {"regions": regions.map, "region_scores": regions.scores})
-    write_summary(folder / SUMMARY, segmentation, proposals)
+    writes = (
+        partial(write_mask, folder / MASK, segmentation.labels, colours),
+        partial(keep_scores, folder / SCORES, scores),
+        partial(write_score_arrays, folder / REGIONS, {"regions": regions.map, "region_scores": regions.scores}),
+        partial(write_summary, folder / SUMMARY, segmentation, proposals),
+    )
+    with ThreadPoolExecutor(len(writes)) as pool:  # together they wait for the disk once, not four times
+        for written in [pool.submit(write) for write in writes]:
+            written.result()
 
 
 class KeptResult:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from freeda_svc.errors import NotFoundError
@@ -133,6 +133,20 @@ def read_pack_parameters(name_or_path: str, folder: Path | None = None) -> PackD
         InputError: its ``pack.toml`` is not valid; the message names the file and the key.
     """
     place, recipe = find_pack(name_or_path, folder)
+    try:
+        found = (place / MANIFEST).stat()
+    except OSError:  # which reading says in its own words
+        return _read_description(place, recipe)
+    return _remembered_description(place, recipe, (found.st_mtime_ns, found.st_size, found.st_ino))
+
+
+@lru_cache(maxsize=8)
+def _remembered_description(place: Path, recipe: str, _state: tuple[int, int, int]) -> PackDescription:
+    """Read a description again only where its file has changed: a server needs it at every request."""
+    return _read_description(place, recipe)
+
+
+def _read_description(place: Path, recipe: str) -> PackDescription:
     path = place / MANIFEST
     read = PackFile.read(read_toml(path), where=str(path))
     remedy = {"remedy": f"run: freeda packs fetch {recipe}"} if recipe else {}
