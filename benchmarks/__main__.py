@@ -25,6 +25,7 @@ NAMES = (
     "scaling",
     "queue",
     "commands",
+    "api",
 )
 
 

@@ -60,7 +60,7 @@ def run(against: str = AGAINST, rounds: int = ROUNDS, starts: int = STARTS) -> l
     busy, own, began = busy_seconds(), _own_seconds(), time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         folder = Path(scratch)
-        _paint(folder / "one.png")
+        paint(folder / "one.png")
         earlier = State(EARLIER, stack.enter_context(worktree_of(against, folder / "tree")), folder / "home-earlier")
         now = State("now", REPOSITORY, folder / "home-now")
         for state in (earlier, now):
@@ -132,7 +132,8 @@ def _forget(folder: Path) -> None:
         file.rmdir() if file.is_dir() else file.unlink()
 
 
-def _paint(path: Path) -> None:
+def paint(path: Path) -> None:
+    """Write a picture of 64 x 64 pixels: sky, grass and a ball."""
     picture = np.zeros((64, 64, 3), dtype=np.uint8)
     picture[:32], picture[32:], picture[36:52, 20:40] = (90, 160, 230), (60, 150, 60), (200, 40, 40)
     noise = np.random.default_rng(0).integers(-8, 9, picture.shape)

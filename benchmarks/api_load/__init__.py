@@ -1,0 +1,1 @@
+"""What `benchmarks.api` measures with: a running service, its clients, and the memory of its server."""
