@@ -145,7 +145,9 @@ def segmented_items(settings: Settings, job_id: str, *, after: int = 0, limit: i
     columns = WorkItem.number, WorkItem.input, WorkItem.state, WorkItem.attempts, WorkItem.error, WorkItem.result
     with reading(settings) as session:
         full_id = find_job_in(session, job_id)
-        job = session.execute(select(Job.kind, Job.state, Job.parameters).where(Job.id == full_id)).one()
+        job = session.execute(select(Job.kind, Job.state, Job.parameters).where(Job.id == full_id)).one_or_none()
+        if job is None:
+            raise NotFoundError(f"there is no job {full_id!r} any more; `freeda jobs list` shows them")
         if job.kind != JobKind.SEGMENT:
             raise InputError(f"job {full_id} adds to the bank; only segmentation jobs have results to export")
         numbered = select(*columns).where(WorkItem.job_id == full_id, WorkItem.number > after)
