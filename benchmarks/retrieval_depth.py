@@ -3,13 +3,15 @@
 Keys of a realistic shape (`synthetic_bank.keys`) are searched by the engine's graph (HNSW), with full keys and with
 keys of one byte a value, one category at a time, for nouns that the bank knows well, rare and unknown ones. The bank's
 exact search stands beside them; all return prototypes. Quality is that of the miniature pack on its validation scenes.
-The plot is docs/retrieval.png.
+The plot is docs/retrieval.png. ``python -m benchmarks.retrieval_depth --keys 10000 --plot FILE`` tries it on fewer
+keys, and writes nothing but that plot.
 """
 
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import click
 import torch
 
 from benchmarks.depth_plot import write_plot
@@ -54,11 +56,29 @@ def _results(curves: Curves, quality: Mapping[int, float]) -> list[Result]:
     return [*results, *(Result(f"miniature_mean_iou_k_{k}", iou, "IoU") for k, iou in quality.items())]
 
 
-def run() -> list[Result]:
-    """Measure both, and draw them."""
+def run(keys: int = KEYS, plot: Path = PLOT) -> list[Result]:
+    """Measure both, and draw them.
+
+    Args:
+        keys: how many are searched, a multiple of 5,000.
+        plot: the PNG to write.
+    """
+    torch.set_num_threads(THREADS)
+    curves = measure_depths(SyntheticKeys(shape_of(keys)), DEPTHS)
     torch.set_num_threads(1)
     quality = measure_quality()
-    torch.set_num_threads(THREADS)
-    curves = measure_depths(SyntheticKeys(shape_of(KEYS)), DEPTHS)
-    write_plot(PLOT, curves, KEYS, quality, load_pack("miniature").parameters.segmentation.k)
+    write_plot(plot, curves, keys, quality, load_pack("miniature").parameters.segmentation.k)
     return _results(curves, quality)
+
+
+@click.command()
+@click.option("--keys", default=KEYS, show_default=True, help="How many keys.")
+@click.option("--plot", type=click.Path(path_type=Path), required=True, help="The PNG to write.")
+def _try(keys: int, plot: Path) -> None:
+    """Measure and draw, and print the results without writing them."""
+    for result in run(keys, plot):
+        click.echo(f"  {result.name:60s} {result.value:12.4f} {result.unit}")
+
+
+if __name__ == "__main__":
+    _try()

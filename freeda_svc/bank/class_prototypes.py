@@ -123,18 +123,11 @@ class ClassPrototypes:
     ) -> Iterator[RetrievedPrototypes]:
         """The prototypes themselves of which class prototypes are the mean, text by text.
 
-        Vectors are read from the bank each time, those of a few texts at once.
-
-        Args:
-            texts: C names of categories.
-            embed: as for `fetch`, and the others, too.
-            retrieval: as above.
-            templates: as above.
+        Vectors are read from the bank each time, those of a few texts at once. Arguments and errors are
+        those of `fetch`.
 
         Raises:
-            InputError: the bank is empty, nothing in it is to be retrieved, or an embedding is not usable.
             NotFoundError: prototypes are removed faster than they can be read.
-            UnavailableError: the engine does not answer.
         """
         for start in range(0, len(texts), _QUERIES_AT_ONCE):
             part = texts[start : start + _QUERIES_AT_ONCE]
@@ -154,15 +147,7 @@ class ClassPrototypes:
     ) -> list[tuple[str, ...]]:
         """The nouns of the prototypes that texts retrieve, one a prototype, those of the nearest keys first.
 
-        Args:
-            texts: C names of categories.
-            embed: as for `fetch`, and the others, too.
-            retrieval: as above.
-            templates: as above.
-
-        Raises:
-            InputError: the bank is empty, nothing in it is to be retrieved, or an embedding is not usable.
-            UnavailableError: the engine does not answer.
+        Arguments and errors are those of `fetch`.
         """
         return [tuple(entry.ranking.nouns) for entry in self._retrieved(texts, embed, retrieval, templates)]
 
@@ -274,7 +259,7 @@ def class_prototypes(store: PrototypeStore, queries: npt.NDArray[np.float32], k:
     """Mean of the k prototypes whose keys are nearest to each query (eq. 4), without keeping anything.
 
     The mean is taken over raw vectors; prototypes with a value that is not finite are left out, as in the released
-    code.
+    code. Errors are those of `ClassPrototypes.fetch`.
 
     Args:
         store: the bank.
@@ -283,10 +268,6 @@ def class_prototypes(store: PrototypeStore, queries: npt.NDArray[np.float32], k:
 
     Returns:
         (C, Dv) float32, not normalised.
-
-    Raises:
-        InputError: the bank is empty, all of it is marked as outliers, the queries or k are not usable, or no
-            retrieved prototype is finite.
     """
     texts = [str(number) for number in range(len(queries))]
     return ClassPrototypes(store, entries=0).fetch(texts, lambda _: queries, Retrieval(k), templates=())
