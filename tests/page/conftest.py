@@ -15,7 +15,7 @@ from tests.api.conftest import Service
 from tests.api.conftest import service as service  # noqa: PLC0414 - a fixture of its own here: pages change the bank
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
 CHROMIUM = "chromium"
 WAIT_MS = 120_000
@@ -52,19 +52,18 @@ def open_page(browser: "Browser", service: Service) -> "Iterator[Callable[..., P
         context.set_default_timeout(WAIT_MS)
         contexts.append(context)
         page = context.new_page()
+
+        def note_said(said: "ConsoleMessage") -> None:
+            if said.type in {"error", "warning"} and not any(part in said.text for part in expected):
+                wrong.append(said.text)
+
+        def note_asked(asked: "Request") -> None:
+            if not asked.url.startswith((f"{address}/", "blob:", "data:")):
+                wrong.append(asked.url)
+
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-        page.on(
-            "console",
-            lambda said: (
-                None
-                if said.type not in {"error", "warning"} or (expected and expected in said.text)
-                else wrong.append(said.text)
-            ),
-        )
-        page.on(
-            "request",
-            lambda asked: None if asked.url.startswith((f"{address}/", "blob:", "data:")) else wrong.append(asked.url),
-        )
+        page.on("console", note_said)
+        page.on("request", note_asked)
         page.goto(path)
         return page
 

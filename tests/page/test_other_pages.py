@@ -221,7 +221,8 @@ def test_a_key_is_asked_for_kept_in_the_tab_and_sent(
     open_page: "Callable[..., Page]", service: Service, locked: str, segmented: str
 ) -> None:
     _, secret = create_key(service.settings, "page", Scope.READ)
-    page = open_page(f"/?job={segmented}", address=locked, expected="401")
+    expected = ("401", "404")  # pictures of a noun that was forgotten are gone
+    page = open_page(f"/?job={segmented}", address=locked, expected=expected)
     dialog = page.get_by_role("dialog", name="Key of this server")
     dialog.wait_for()
     dialog.get_by_label("Key", exact=True).fill("wrong")

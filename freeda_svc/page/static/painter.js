@@ -8,6 +8,7 @@ const FILL = `rgb(${COLOUR.join(" ")})`;
 const UNDO_BYTES = 200e6;
 const CLOSE = 0.02;
 const STEPS = 60;
+const SHARP_SIDE = 800;
 const TOOLS = { brush: "Brush", eraser: "Eraser", polygon: "Polygon", region: "Region" };
 
 const HELP = {
@@ -64,7 +65,9 @@ export class Painter {
       throw new Error(`${file.name} cannot be shown by this browser; save it as PNG, JPEG or WebP first`);
     });
     [this.width, this.height] = [bitmap.width, bitmap.height];
-    for (const canvas of [this.picture, this.paint, this.marks]) [canvas.width, canvas.height] = [this.width, this.height];
+    for (const canvas of [this.picture, this.paint]) [canvas.width, canvas.height] = [this.width, this.height];
+    this.markScale = Math.max(1, SHARP_SIDE / Math.max(this.width, this.height)); // marks on small pictures are sharp
+    [this.marks.width, this.marks.height] = [this.width, this.height].map((side) => Math.round(side * this.markScale));
     this.size = Math.max(1, Math.round(Math.max(this.width, this.height) / 16));
     this.cursor = { x: this.width / 2, y: this.height / 2 };
     this.picture.getContext("2d").drawImage(bitmap, 0, 0);
@@ -259,6 +262,7 @@ export class Painter {
 
   #drawMarks() {
     const context = this.marks.getContext("2d");
+    context.setTransform(this.markScale, 0, 0, this.markScale, 0, 0);
     context.clearRect(0, 0, this.width, this.height);
     const thin = Math.max(this.width, this.height) / 500;
     for (const [colour, thick] of [["black", 3], ["white", 1.4]]) {

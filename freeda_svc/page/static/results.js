@@ -241,7 +241,7 @@ export class JobResults {
       ${open ? html`<progress max=${total} value=${ended} aria-label="Pictures that are done"></progress>` : nothing}
       ${this.shown ? this.#view() : nothing}
       ${job.parameters.only_propose ? html`<p class="soft">This job only proposed words; a later one segmented the pictures.</p>` : nothing}
-      ${items.length > 1 || !this.shown ? this.#strip() : nothing}`;
+      ${this.shown ? nothing : this.#strip()}`;
   }
 
   #downloads() {
@@ -258,6 +258,7 @@ export class JobResults {
         <p class="unseen" id="stage-help">Arrow keys move a mark, shift makes smaller steps; what is below it is told beneath the picture.</p>
         ${this.#controls()}
         <div class="readout" aria-live="polite">${this.#readout()}</div>
+        ${this.items.length > 1 ? this.#strip() : nothing}
       </div>
       <div class="panel">
         <h3 class="unseen">Legend</h3>
