@@ -169,6 +169,8 @@ def _standing(job: JobSummary) -> StreamedProgress:
 
 def _event_bytes(settings: Settings, job: JobSummary, event: JobEvent) -> bytes:
     message = event.message.replace(job.source, source_name(job.source)) if job.source else event.message
+    if event.kind is EventKind.BEGUN:
+        message = message.partition("@")[0]  # of the worker only its name, not its machine and home
     shown = StreamedEvent(
         id=event.id,
         item=event.item,

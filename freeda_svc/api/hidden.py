@@ -8,6 +8,8 @@ from freeda_svc.addresses import shown_address
 from freeda_svc.settings import Settings
 
 _PATH = re.compile(r"(?<![\w./~-])/(?!/)(?:[^/\s'\",;:()<>`]+/)*([^/\s'\",;:()<>`]+)/?")
+_WORKER = re.compile(r"([\w.-]+)@[\w.-]+:/\S*")
+"""As the database knows a worker: its name, its machine and its home; only the name is shown."""
 _HOST = "its host"
 _IP_ADDRESS = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?(?![\w.])")
 
@@ -40,9 +42,12 @@ def without_server(text: str, settings: Settings) -> str:
         text: of an error, or of a job's event.
         settings: the installation, whose folders and addresses are hidden also where their names have spaces.
     """
+    own_worker = rf"([\w.-]+)@[\w.-]+:{re.escape(str(settings.home))}(?![\w.-])"
+    text = _WORKER.sub(r"\1", re.sub(own_worker, r"\1", text))
     folders = {"artifacts": settings.artifacts_folder, "packs": settings.packs_folder, "home": settings.home}
     for name, folder in folders.items():
-        text = text.replace(f"{folder}/", "/").replace(str(folder), f"the server's {name}")
+        text = text.replace(f"{folder}/", "/")
+        text = re.sub(rf"{re.escape(str(folder))}(?![\w.-])", f"the server's {name}", text)
     for address in (settings.broker_url, settings.database_url, settings.qdrant_url):
         if address:
             text = text.replace(f" {shown_address(address)}", "")

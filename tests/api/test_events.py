@@ -44,7 +44,7 @@ def ended_job(settings: Settings, described_pack: str) -> str:
     mine = load_settings(home=settings.home, pack=described_pack, captions_per_item=1)
     captions = [make_caption(f"a cat on hill {number}") for number in range(3)]
     job = submit_ingest(mine, captions, source="/home/me/my captions.txt", dispatcher=CeleryDispatcher(mine))
-    while (claim := claim_next(mine, "worker")) is not None:
+    while (claim := claim_next(mine, "gpu-1@node7:/srv/my home")) is not None:
         finish_item(mine, claim, {"prototypes": 1})
     return job
 
@@ -64,6 +64,8 @@ def test_a_job_that_has_ended_is_told_from_the_beginning(
         "message": "3 items from my captions.txt",
         "at": wanted[0].at.isoformat(),
     }
+    assert events[1]["data"]["message"] == "gpu-1"
+    assert not any("node7" in part["data"]["message"] or "/srv" in part["data"]["message"] for part in events)
     assert (progress["event"], end["event"]) == ("progress", "end")
     assert (end["data"]["state"], end["data"]["progress"]["done"]) == ("done", 3)
 

@@ -52,6 +52,9 @@ def test_folders_and_addresses_of_the_installation_are_hidden(tmp_path: Path) ->
         without_server("the bank at http://10.1.2.3:6333 does not answer", settings),
         without_ip_addresses("connecting to 10.9.8.7:5432 failed, tried version 1.2.3"),
     ]
+    assert without_server(f"gpu-1@node7.internal:{home}", settings) == "gpu-1"
+    assert without_server("gpu-1@node7:/srv/freeda fell silent", settings) == "gpu-1 fell silent"
+    assert without_server(f"{home}2/x and {home}", settings) == "my home2/x and the server's home"
     assert found[0] == "the result mask.png is gone"
     assert found[1] == "no worker serves the server's home: start one"
     assert found[2] == "the broker does not answer: its host"
