@@ -106,6 +106,19 @@ class Jobs:
         """Say how large a bank is; the server's usual one when empty."""
         return dict(self._connection.ask("GET", _of_bank(self.usual_bank(bank))))
 
+    def create_bank(self, bank: str) -> str:
+        """Make an empty bank, or an empty version of one; return its name and version."""
+        made = self._connection.ask("POST", "/v1/banks", body=lambda: {"json": {"bank": bank}})
+        return str(entry_of(made, "bank", str, self._address))
+
+    def switch_bank(self, bank: str) -> str:
+        """Make a version of a bank the current one; return its name and version."""
+        return str(entry_of(self._connection.ask("POST", f"{_of_bank(bank)}/switch"), "bank", str, self._address))
+
+    def drop_bank(self, bank: str) -> str:
+        """Remove a version of a bank; return its name and version."""
+        return str(entry_of(self._connection.ask("DELETE", _of_bank(bank)), "bank", str, self._address))
+
     def bank_version(self, bank: str) -> dict[str, Any]:
         """Say what is in a bank now."""
         return dict(self._connection.ask("GET", f"{_of_bank(bank)}/revision"))

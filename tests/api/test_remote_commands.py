@@ -177,6 +177,19 @@ def test_banks_are_the_same(there: Freeda, here: Freeda, photos: Path) -> None:
     ]
 
 
+def test_banks_are_made_switched_and_dropped(there: Freeda, here: Freeda) -> None:
+    assert there("bank", "create", "changing") == Ran(0, "changing@1\n", "")
+    assert there("bank", "create", "changing@2", "--json").json == {"bank": "changing@2"}
+    switched = there("bank", "switch", "changing@2")
+    assert (switched.code, switched.out) == (0, "changing@2 is current\n")
+    assert "changing@2 is empty" in switched.err
+    current = {entry["bank"]: entry["current"] for entry in here("bank", "list", "--json").json}
+    assert (current["changing@1"], current["changing@2"]) == (False, True)
+    assert there("bank", "drop", "changing@1", "--yes", "--json").json == {"bank": "changing@1", "prototypes": 0}
+    assert there("bank", "drop", "changing@1", "--yes") == here("bank", "drop", "changing@1", "--yes")
+    assert there("bank", "drop", "changing@2", "--yes").code == 0
+
+
 def test_results_that_are_older_than_the_bank_are_made_again(there: Freeda, here: Freeda, photos: Path) -> None:
     assert here("bank", "create", "older").code == 0
     (photos.parent / "one.txt").write_text("a ball on the grass\n")

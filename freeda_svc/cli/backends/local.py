@@ -225,6 +225,23 @@ class LocalBackend:
 
         return cast("list[dict[str, Any]]", ask_bank(self.settings, "list_banks"))
 
+    def create_bank(self, bank: str) -> str:
+        """See ``Backend``."""
+        return self._change_bank("create_bank", bank)
+
+    def switch_bank(self, bank: str) -> str:
+        """See ``Backend``."""
+        return self._change_bank("switch_bank", bank)
+
+    def drop_bank(self, bank: str) -> str:
+        """See ``Backend``."""
+        return self._change_bank("drop_bank", bank)
+
+    def _change_bank(self, question: str, bank: str) -> str:
+        from freeda_svc.workers import ask_bank  # noqa: PLC0415 - as above
+
+        return str(ask_bank(self.settings, question, bank=bank))
+
     def bank_stats(self, bank: str) -> dict[str, Any]:
         """See ``Backend``."""
         from freeda_svc.workers import bank_stats  # noqa: PLC0415 - as above

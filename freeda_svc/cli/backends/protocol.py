@@ -171,6 +171,15 @@ class Backend(Protocol):
     def list_banks(self) -> list[dict[str, Any]]:
         """List all banks with their versions."""
 
+    def create_bank(self, bank: str) -> str:
+        """Make an empty bank, or an empty version of one; return its name and version."""
+
+    def switch_bank(self, bank: str) -> str:
+        """Make a version the current one; return its name and version."""
+
+    def drop_bank(self, bank: str) -> str:
+        """Remove a version with all its prototypes; return its name and version."""
+
     def bank_stats(self, bank: str) -> dict[str, Any]:
         """Say how large a bank is."""
 

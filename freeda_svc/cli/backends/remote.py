@@ -278,6 +278,18 @@ class RemoteBackend:
         """See ``Backend``."""
         return self._jobs.banks()
 
+    def create_bank(self, bank: str) -> str:
+        """See ``Backend``."""
+        return self._jobs.create_bank(bank)
+
+    def switch_bank(self, bank: str) -> str:
+        """See ``Backend``."""
+        return self._jobs.switch_bank(bank)
+
+    def drop_bank(self, bank: str) -> str:
+        """See ``Backend``."""
+        return self._jobs.drop_bank(bank)
+
     def bank_stats(self, bank: str) -> dict[str, Any]:
         """See ``Backend``."""
         return self._jobs.bank(bank)

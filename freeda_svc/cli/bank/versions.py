@@ -9,7 +9,7 @@ from freeda_svc.cli.console import confirm, print_json, print_table, size_text
 from freeda_svc.cli.options import bank_option, checked_by, json_option, outcome_option
 from freeda_svc.cli.session import read_settings
 from freeda_svc.counts import counted
-from freeda_svc.workers import ask_bank, bank_stats
+from freeda_svc.workers import ask_bank
 
 PACKING_SECONDS = 3600.0
 """Time-out of packing a bank, seconds."""
@@ -56,7 +56,7 @@ def create(context: click.Context, name: str, *, as_json: bool) -> None:
       freeda bank create animals
       freeda bank create animals@2
     """
-    made = ask_bank(read_settings(context), "create_bank", bank=name)
+    made = open_backend(context).create_bank(name)
     print_json({"bank": made}) if as_json else click.echo(made)
 
 
@@ -73,9 +73,9 @@ def switch(context: click.Context, name: str, *, as_json: bool) -> None:
     Example:
       freeda bank switch animals@2
     """
-    settings = read_settings(context)
-    chosen = ask_bank(settings, "switch_bank", bank=name)
-    if not bank_stats(settings, chosen)["prototypes"]:
+    backend = open_backend(context)
+    chosen = backend.switch_bank(name)
+    if not backend.bank_stats(chosen)["prototypes"]:
         click.echo(f"{chosen} is empty: nothing can be segmented with it before `freeda ingest FILE`", err=True)
     print_json({"bank": chosen, "current": True}) if as_json else click.echo(f"{chosen} is current")
 
@@ -94,13 +94,13 @@ def drop(context: click.Context, name: str, *, yes: bool, as_json: bool) -> None
     Example:
       freeda bank drop animals@1 --yes
     """
-    settings = read_settings(context)
+    backend = open_backend(context)
     # Not asked of the bank itself: one that cannot be opened can be dropped.
-    listed = {entry["bank"]: entry["prototypes"] for entry in ask_bank(settings, "list_banks")}
+    listed = {entry["bank"]: entry["prototypes"] for entry in backend.list_banks()}
     count = listed.get(name, 0)
     if name in listed:  # for others, the answer says what is wrong
         confirm(f"drop {name} with {counted(count, 'prototype')} for good", yes=yes)
-    dropped = ask_bank(settings, "drop_bank", bank=name)
+    dropped = backend.drop_bank(name)
     print_json({"bank": dropped, "prototypes": count}) if as_json else click.echo(f"{dropped} dropped")
 
 
