@@ -59,7 +59,7 @@ def get_archive(
 ) -> Response:
     """Get the files of all images that are done, as `freeda jobs export` writes them.
 
-    The archive is made while it is sent, so its size is not known before. What could not be made is told in
+    The archive is made while it is sent, so its size is not known before. What could not be made is listed in
     `errors.txt` in it.
     """
     from freeda_svc.outputs import check_formats, check_one_list  # noqa: PLC0415 - brings numpy
