@@ -76,8 +76,8 @@ def create(
     checked = SegmentationOverrides.read(parameters).given()
     server = server or os.environ.get(SERVER, "")
     if server:
-        client = _client(server, key or os.environ.get(KEY, ""))
-        segment = _by_server(client, categories, background=words, bank=bank, **checked)
+        open_client = _client(server, key or os.environ.get(KEY, ""))
+        segment = _by_server(open_client, categories, background=words, bank=bank, **checked)
     elif bank:
         segment = _in_process(bank, categories, words, checked)
     else:
@@ -165,15 +165,21 @@ class Detector:
         return cvataa.mask(number, encode_mask(whole))
 
 
-def _client(address: str, key: str) -> "Client":
+def _client(address: str, key: str) -> "Callable[[], Client]":
+    """Return what opens a client; address and key are checked now."""
     from freeda_svc.client import Client  # noqa: PLC0415 - only with a server
 
-    return Client(address, key=key or None)
+    def opened() -> Client:
+        return Client(address, key=key or None)
+
+    opened().close()
+    return opened
 
 
-def _by_server(client: "Client", categories: list[Category], **asked: Any) -> Segment:  # noqa: ANN401 - its own
+def _by_server(open_client: "Callable[[], Client]", categories: list[Category], **asked: Any) -> Segment:  # noqa: ANN401
     def segment(image: PIL.Image.Image) -> Result:
-        [result] = client.segment(_plain(image), categories, **asked)
+        with open_client() as client:  # for each image: an agent calls it in processes that it ends at any time
+            [result] = client.segment(_plain(image), categories, **asked)
         return result
 
     return segment

@@ -10,7 +10,6 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from freeda_svc.captions import make_caption
 from freeda_svc.errors import FreedaError, InputError
 from freeda_svc.library import Bank, open_bank
 from freeda_svc.miniature import NOUNS
@@ -36,11 +35,13 @@ class Context(cvataa.DetectionFunctionContext):
 
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The folder of a bank that knows a few captions."""
+    """The folder of a bank that knows the things of a few pictures."""
     folder = tmp_path_factory.mktemp("bank") / "bank"
     opened: Bank = open_bank(folder)
-    captions = [make_caption(paint_scene((11, number), EASY).caption) for number in range(8)]
-    opened.add_captions([caption.text for caption in captions if caption is not None], progress=False)
+    for number in range(8):
+        painted = paint_scene((11, number), EASY)
+        for noun in painted.nouns:
+            opened.add_exemplar(noun, painted.image, painted.labels == NOUNS.index(noun))
     opened.close()
     return str(folder)
 
