@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
 CHROMIUM = "chromium"
+NEEDS_CHROMIUM = pytest.mark.skipif(
+    shutil.which(CHROMIUM) is None, reason=f"there is no {CHROMIUM} here; Debian's package of that name has it"
+)
 WAIT_MS = 120_000
 """Until something appears: machines that run tests are slow at times."""
 
@@ -25,15 +28,14 @@ WAIT_MS = 120_000
 @pytest.fixture(scope="session")
 def browser() -> "Iterator[Browser]":
     """Debian's Chromium, driven by Playwright."""
-    program = shutil.which(CHROMIUM)
-    if program is None:
-        pytest.skip(f"there is no {CHROMIUM} here; Debian's package of that name has it")
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="the extra dev has playwright, which drives Chromium"
     )
     with playwright.sync_playwright() as driver:
         # a container's root has no sandbox, and its /dev/shm is small
-        opened = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        opened = driver.chromium.launch(
+            executable_path=shutil.which(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
         yield opened
         opened.close()
 

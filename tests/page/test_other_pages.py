@@ -13,12 +13,12 @@ from freeda_svc.api import api_beside
 from freeda_svc.jobs import Scope, create_key
 from freeda_svc.miniature.scenes import EASY, paint_scene
 from tests.api.conftest import Service, _wait_for, free_port
-from tests.page.conftest import WAIT_MS, axe_script
+from tests.page.conftest import NEEDS_CHROMIUM, WAIT_MS, axe_script
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, NEEDS_CHROMIUM]
 
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 

@@ -13,11 +13,12 @@ import pytest
 from PIL import Image
 
 from tests.api.conftest import Service
+from tests.page.conftest import NEEDS_CHROMIUM
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, NEEDS_CHROMIUM]
 
 NAMES = ["ball", "sky", "كرة", "כדור", "天空", "<b>grass</b>"]
 CANVAS = """(canvas) => {
