@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import threading
 import uuid
 from pathlib import Path
@@ -63,7 +64,7 @@ def inputs(settings: Settings, job: str) -> list[dict[str, Any]]:
 def nothing_left(settings: Settings) -> bool:
     """See that nothing is left of an upload, which is removed without the answer waiting for it."""
     for _ in range(200):
-        if not [path for path in settings.uploads_folder.rglob("*") if path.is_file()]:
+        if not [name for _, _, names in os.walk(settings.uploads_folder) for name in names]:  # also while it goes
             return True
         threading.Event().wait(0.05)
     return False

@@ -101,3 +101,11 @@ def test_no_log_file_is_kept_where_none_is_wanted(
     structlog.get_logger("freeda").info("begun", broker=settings.broker_url)
     assert json.loads(capsys.readouterr().err)["event"] == "begun"
     assert not settings.log_file.exists()
+
+
+def test_keys_of_the_api_are_hidden_wherever_they_stand(secretive: Settings) -> None:
+    key = f"freeda_0123abcd_{'aB3-_' * 8}xyz"
+    hidden = Redactor(secretive).text(f"Bearer {key}, /v1/jobs?key={key} and freeda_0123abcd")
+    assert key not in hidden
+    assert "aB3" not in hidden
+    assert hidden.endswith("freeda_0123abcd")
