@@ -122,7 +122,7 @@ def test_a_home_that_cannot_be_written_is_reported_once(
     found = freeda("doctor", "--json").json["findings"]
     told = [(finding["part"], finding["found"]) for finding in found if finding["verdict"] == "wrong"]
     assert told == [("home", f"{home} cannot be written: its file system is mounted read-only")]
-    assert "database, broker, worker, bank" in found[-1]["found"]
+    assert "database, broker, worker, api, bank" in found[-1]["found"]
 
 
 def test_what_belongs_to_somebody_else_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
