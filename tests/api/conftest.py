@@ -1,5 +1,4 @@
 import os
-import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from freeda_svc.jobs import JobState, follow_job, submit_ingest
 from freeda_svc.miniature.scenes import EASY, paint_scene
 from freeda_svc.settings import Settings, load_settings, prepare_home
 from freeda_svc.workers import CeleryDispatcher, background_stack
+from tests.free_ports import free_port
 
 CAPTIONS = 12
 START_SECONDS = 120.0
@@ -68,13 +68,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             address = f"http://127.0.0.1:{settings.api_port}"
             _wait_for(f"{address}/health/ready")
             yield Service(settings, address, _fill_bank(settings))
-
-
-def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])
 
 
 def _wait_for(url: str) -> None:

@@ -32,8 +32,8 @@ from freeda_svc.jobs import (
 )
 from freeda_svc.settings import Settings
 from freeda_svc.workers import CeleryDispatcher
-from tests.api.conftest import free_port
 from tests.api.receiver import Receiver, is_signed, receiving
+from tests.free_ports import free_port
 
 
 @pytest.fixture

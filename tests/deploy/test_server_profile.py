@@ -9,7 +9,6 @@ a stand-in speaks its protocol over HTTP and asks for the key (tests/bank/qdrant
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -37,6 +36,7 @@ from freeda_svc.workers.broker import answers
 from tests.bank.conftest import LocalConnection
 from tests.bank.qdrant.stub_server import API_KEY, StubServer
 from tests.deploy.documents import COMPOSE, DEPLOY, read_compose, seconds
+from tests.free_ports import free_port
 from tests.postgresql import PostgresServer
 from tests.tcp_broker import tcp_broker
 
@@ -44,12 +44,6 @@ pytestmark = pytest.mark.end_to_end
 SERVICES = read_compose(COMPOSE)["services"]
 START_SECONDS = 300.0
 SERVER_URL = os.environ.get("FREEDA_TEST_QDRANT_URL", "")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -77,7 +71,7 @@ class Deployment:
             assert "/run/" not in given[name]
         given |= {"FREEDA_PACK": str(self.pack), "FREEDA_QDRANT_URL": self.qdrant_url, "FREEDA_DEVICE": "cpu"}
         if "FREEDA_METRICS_PORT" in given:
-            self.ports.setdefault(service, _free_port())
+            self.ports.setdefault(service, free_port())
             given |= {"FREEDA_METRICS_PORT": str(self.ports[service]), "FREEDA_METRICS_HOST": "127.0.0.1"}
         if "FREEDA_INPUT_ROOTS" in given:
             given["FREEDA_INPUT_ROOTS"] = str(self.folder / "inputs")

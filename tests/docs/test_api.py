@@ -11,9 +11,9 @@ from PIL import Image
 
 from freeda_svc.api import make_application
 from freeda_svc.settings import load_settings
-from tests.api.conftest import free_port
 from tests.docs.conftest import shorten_samples
 from tests.docs.terminal import ROOT, Terminal, fenced_commands
+from tests.free_ports import free_port
 
 DOCUMENT = ROOT / "docs" / "api.md"
 

@@ -24,8 +24,8 @@ from freeda_svc.jobs import (
 )
 from freeda_svc.settings import Settings, load_settings
 from freeda_svc.workers import CeleryDispatcher
-from tests.api.conftest import free_port
 from tests.docs.terminal import ROOT
+from tests.free_ports import free_port
 
 DOCUMENT = ROOT / "docs" / "callbacks.md"
 

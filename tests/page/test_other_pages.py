@@ -12,7 +12,8 @@ from PIL import Image
 from freeda_svc.api import api_beside
 from freeda_svc.jobs import Scope, create_key
 from freeda_svc.miniature.scenes import EASY, paint_scene
-from tests.api.conftest import Service, _wait_for, free_port
+from tests.api.conftest import Service, _wait_for
+from tests.free_ports import free_port
 from tests.page.conftest import NEEDS_CHROMIUM, WAIT_MS, axe_script
 
 if TYPE_CHECKING:

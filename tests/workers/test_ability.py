@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -33,16 +32,11 @@ from freeda_svc.workers.ability import (
 from freeda_svc.workers.locks import worker_lock
 from freeda_svc.workers.resources import Resources
 from freeda_svc.workers.trial import try_parts
+from tests.free_ports import free_port
 from tests.workers.conftest import UNTRIED
 
 Captions = Callable[..., list[Caption]]
 Eventually = Callable[..., None]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_all_parts_of_a_good_installation_work(make_settings: Callable[..., Settings], tiny_pack_folder: Path) -> None:
@@ -134,7 +128,7 @@ def test_a_worker_whose_folder_goes_is_not_ready_and_goes_on_when_it_is_back(
     make_settings: Callable[..., Settings], tiny_pack_folder: Path, captions: Captions, tmp_path: Path,
     eventually: Eventually,
 ) -> None:  # fmt: skip
-    settings = make_settings(pack=str(tiny_pack_folder), metrics_port=_free_port(), artifacts=str(tmp_path / "share"))
+    settings = make_settings(pack=str(tiny_pack_folder), metrics_port=free_port(), artifacts=str(tmp_path / "share"))
     health = f"http://127.0.0.1:{settings.metrics_port}/health/ready"
     image = tmp_path / "photo.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (48, 72, 3), dtype=np.uint8)).save(image)

@@ -33,16 +33,11 @@ from freeda_svc.workers.metrics_reports import (
 )
 from freeda_svc.workers.metrics_server import measuring
 from freeda_svc.workers.metrics_state import GAUGES, StateWatch, look
+from tests.free_ports import free_port
 from tests.workers.conftest import UNTRIED
 
 Eventually = Callable[..., None]
 Scraped = dict[tuple[str, tuple[tuple[str, str], ...]], float]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _sample(registry: CollectorRegistry, name: str, **labels: str) -> float | None:

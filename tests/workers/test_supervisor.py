@@ -24,6 +24,7 @@ from freeda_svc.workers import (
 )
 from freeda_svc.workers.broker import broker_process
 from freeda_svc.workers.broker_server import start_broker
+from tests.free_ports import free_port
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.usefixtures("untried")]
 Captions = Callable[..., list[Caption]]
@@ -204,16 +205,17 @@ def test_a_stack_stops_with_its_broker_though_that_is_frozen(
     assert broker_process(settings) is None
 
 
-def test_people_are_reported_that_it_is_ready_and_what_to_type_next(
+def test_people_read_that_it_is_ready_where_the_page_is_and_what_to_type_next(
     make_settings: Callable[..., Settings], described_pack: str, eventually: Callable[..., None]
 ) -> None:
-    settings = make_settings(pack=described_pack)
+    settings = make_settings(pack=described_pack, api_port=free_port())
     with _up(settings) as process:
         eventually(lambda: ready_worker(settings) == process.pid)
         process.terminate()
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0
     assert f"Ready, with the pack {described_pack} and the home {settings.home}. Ctrl-C stops it.\n" in out
+    assert f"In a browser: http://127.0.0.1:{settings.api_port}/\n" in out
     assert f"  freeda --home {settings.home} logs --follow\n" in out
     assert "Connected to" not in err
 
