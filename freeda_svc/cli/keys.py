@@ -97,10 +97,11 @@ def revoke(context: click.Context, name: str, *, as_json: bool) -> None:
 @outcome_option
 @click.pass_context
 def callback_secret(context: click.Context, name: str, *, as_json: bool) -> None:
-    """Print the secret that signs the callbacks of a key, named by its name or id.
+    """Print the secret that signs the callbacks of a key.
 
-    Without a name it is the secret for jobs that were submitted without a key. Whoever receives callbacks checks their
-    signatures with it, as the Standard Webhooks specification says. It changes with the setting callback_secret.
+    NAME is the key's name or id. Without it, the secret is that of jobs that were submitted without a key. Whoever
+    receives callbacks checks their signatures with it, as the Standard Webhooks specification says. It changes with
+    the setting callback_secret.
 
     \b
     Example:

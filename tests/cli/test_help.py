@@ -11,7 +11,7 @@ from freeda_svc.cli import bank, jobs, main
 from freeda_svc.cli.main import freeda
 from freeda_svc.cli.reference import commands
 
-FOREGROUND = {"freeda up", "freeda worker"}
+FOREGROUND = {"freeda up", "freeda worker", "freeda serve"}
 """They run until they are stopped, and tell what happens in their log."""
 SCRIPTS = {"freeda completion"}
 

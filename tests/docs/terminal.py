@@ -21,7 +21,7 @@ LIVE = re.compile(r"freeda (top|logs --follow)\b")
 def indented_commands(path: Path, heading: str) -> list[str]:
     """The commands in the indented blocks of a section and not of those below it."""
     section = path.read_text(encoding="utf-8").partition(f"\n{heading}\n")[2].partition("\n##")[0]
-    return [line.strip() for line in section.splitlines() if line.startswith("    freeda ")]
+    return [line.strip() for line in section.splitlines() if line.startswith(("    freeda ", "    curl "))]
 
 
 def fenced_commands(path: Path) -> list[str]:

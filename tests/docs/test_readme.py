@@ -1,5 +1,6 @@
 """README's commands work when they are typed in order, and its example of the library runs."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from PIL import Image
 from freeda_svc.demo.samples import write_samples
 from tests.docs.conftest import shorten_samples
 from tests.docs.terminal import ROOT, Terminal, indented_commands
+from tests.free_ports import free_port
 
 pytestmark = pytest.mark.end_to_end
 
@@ -20,6 +22,8 @@ def test_every_line_of_use_it_works_in_order(terminal: Terminal) -> None:
     assert {"freeda up", "freeda top"} <= {command.partition("  ")[0] for command in commands}
     assert len(commands) > 20
     out: dict[str, str] = {}
+    port = free_port()
+    terminal.variables["FREEDA_API_PORT"] = str(port)
     for command in commands:
         out[command.partition("  ")[0]] = terminal.type(command, answer="y\n")
         if command.startswith("freeda samples"):
@@ -32,6 +36,9 @@ def test_every_line_of_use_it_works_in_order(terminal: Terminal) -> None:
     assert "sky" in out["freeda bank nouns"]
     assert "segment" in out["freeda jobs list"]
     assert "1 prototype" in out["freeda bank forget --noun moon"]
+    (ask,) = indented_commands(ROOT / "README.md", "### In a browser, and over HTTP")
+    answer = json.loads(terminal.type(ask.replace("curl ", "curl -sS ").replace(":8470", f":{port}")))
+    assert [item["state"] for item in answer["items"]] == ["done"]
     banks = terminal.type("freeda bank list")
     assert all(name in banks for name in ("default", "night", "copy"))
     assert (terminal.folder / "saved").is_dir()
@@ -43,6 +50,7 @@ def test_the_library_s_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     write_samples(tmp_path / "samples")
     shorten_samples(tmp_path / "samples")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FREEDA_HOME", str(tmp_path / "home"))
     namespace: dict[str, Any] = {}
     exec(example[1], namespace)
     namespace["bank"].close()
