@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from freeda_svc.cli.backends.local import LocalBackend
 from freeda_svc.cli.following import follow_job
 from freeda_svc.demo.run import prepare_folder, run_demo
 from freeda_svc.demo.world import DemoPlan
@@ -24,7 +25,7 @@ PLAN = DemoPlan(captions=160, extension_captions=24, scenes=40)
 
 
 def _follow(settings: Settings, job_id: str, label: str) -> JobSummary:
-    return follow_job(settings, job_id, label, quiet=True)
+    return follow_job(LocalBackend(settings), job_id, label, quiet=True)
 
 
 @pytest.fixture(scope="module")

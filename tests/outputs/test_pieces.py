@@ -60,7 +60,7 @@ def test_it_is_reported_what_was_asked_for() -> None:
     assert (
         as_text(PieceParameters(least_area=5, fill_holes=True)) == "connected pieces of at least 5 pixels, holes filled"
     )
-    assert as_text(PieceParameters()) == "connected pieces of at least 1 pixels, holes kept"
+    assert as_text(PieceParameters()) == "connected pieces of at least 1 pixel, holes kept"
 
 
 @settings(derandomize=True, deadline=None, max_examples=100)
