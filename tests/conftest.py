@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import structlog
+from hypothesis import settings
 
 import freeda_svc.torchvision_operators  # noqa: F401
 from freeda_svc import migrations
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from freeda_svc.packs import Pack
     from tests.postgresql import PostgresServer
+
+settings.register_profile("steady", deadline=None, derandomize=True)  # a busy machine must not fail a test
+settings.load_profile("steady")
 
 
 @pytest.fixture(autouse=True)

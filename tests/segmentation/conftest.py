@@ -5,15 +5,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 import torch
-from hypothesis import settings
 from torch.nn import functional
 
 from freeda_svc.bank import QdrantStore
 from freeda_svc.packs import Pack
 from tests.segmentation.toy_bank import fill_bank
-
-settings.register_profile("steady", deadline=None, derandomize=True)  # a busy machine must not fail a test
-settings.load_profile("steady")
 
 
 def _dense_masks(superpixels: np.ndarray, grid: tuple[int, int]) -> torch.Tensor:
