@@ -11,7 +11,6 @@ from freeda_svc import jobs
 from freeda_svc.cli.backends.protocol import AskedSegmentation, Changes
 from freeda_svc.cli.session import open_dispatcher
 from freeda_svc.jobs.states import ItemState, Priority
-from freeda_svc.parameters import SegmentationParameters
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
         SubmittedImage,
     )
     from freeda_svc.outputs import Picture
+    from freeda_svc.parameters import SegmentationParameters
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class LocalBackend:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    def pack_parameters(self) -> SegmentationParameters:
+    def pack_parameters(self) -> "SegmentationParameters":
         """See ``Backend``."""
         from freeda_svc.packs.description import read_pack_parameters  # noqa: PLC0415 - only segmenting does
 

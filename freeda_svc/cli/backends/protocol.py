@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from freeda_svc.jobs.states import ItemState, Priority
-from freeda_svc.parameters import Category, CategoryChoice, Colour, SegmentationParameters
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from freeda_svc.cli.worker_watch import WorkerWatch
     from freeda_svc.jobs import ExportedImage, ItemError, ItemSummary, JobFilter, JobSummary, SubmittedImage
     from freeda_svc.outputs import Picture
+    from freeda_svc.parameters import Category, CategoryChoice, Colour, SegmentationParameters
 
 
 class Changes(Protocol):
@@ -39,9 +39,9 @@ class AskedSegmentation:
         only_propose: whether categories are proposed and nothing is segmented.
     """
 
-    categories: tuple[Category, ...] | None
-    colours: tuple[Colour, ...]
-    choice: CategoryChoice | None
+    categories: "tuple[Category, ...] | None"
+    colours: "tuple[Colour, ...]"
+    choice: "CategoryChoice | None"
     overrides: Mapping[str, Any]
     bank: str
     explain: bool
@@ -73,7 +73,7 @@ class Backend(Protocol):
     def place(self) -> str:
         """Where it is, for messages; empty on this machine."""
 
-    def pack_parameters(self) -> SegmentationParameters | None:
+    def pack_parameters(self) -> "SegmentationParameters | None":
         """Return how the pack segments; None where only a server knows."""
 
     def checked(self, asked: AskedSegmentation) -> CheckedSegmentation:
