@@ -75,6 +75,11 @@ class KeptNouns:
             nouns.lock.release()
         return nouns.ranked
 
+    def note_change(self) -> None:
+        """Ask again at the next question: this server itself has changed a bank."""
+        with self._lock:
+            self._banks.clear()
+
 
 def _look_again(settings: Settings, bank: str, nouns: _Nouns) -> None:
     named = ask(settings, "resolve_bank", bank=bank)
@@ -86,3 +91,6 @@ def _look_again(settings: Settings, bank: str, nouns: _Nouns) -> None:
         nouns.ranked = [(noun, fold_text(noun), count) for noun, count in ranked]
         nouns.bank, nouns.version = named, version
     nouns.looked = time.monotonic()
+
+
+kept_nouns = KeptNouns()

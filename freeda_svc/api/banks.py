@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from freeda_svc.api.access import Administrator, Reader
-from freeda_svc.api.bank_nouns import KeptNouns, ask
+from freeda_svc.api.bank_nouns import ask, kept_nouns
 from freeda_svc.api.context import ServerContext
 from freeda_svc.api.hidden import without_server
 from freeda_svc.api.pages import Cursor, Page, number_after
@@ -17,7 +17,6 @@ from freeda_svc.errors import InputError
 from freeda_svc.packs import read_pack_parameters
 from freeda_svc.parameters import fold_text
 
-_kept_nouns = KeptNouns()
 MOST_NOUNS, MOST_WORDS = 1000, 50
 LONGEST_TEXT = 1000
 
@@ -173,7 +172,7 @@ def list_nouns(
     rest = (-number_after(count), last) if after else None
     ranked = [
         (noun, number)
-        for noun, folded, number in _kept_nouns.ranked(settings, checked_bank(bank))
+        for noun, folded, number in kept_nouns.ranked(settings, checked_bank(bank))
         if folded.startswith(begins) and (rest is None or (-number, noun) > rest)
     ]
     known = read_pack_parameters(settings.pack, settings.packs_folder).nouns

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from freeda_svc.api.access import Administrator, Reader
-from freeda_svc.api.bank_nouns import ask
+from freeda_svc.api.bank_nouns import ask, kept_nouns
 from freeda_svc.api.banks import ASKED, LONGEST_TEXT, BankPath, checked_bank
 from freeda_svc.api.context import ServerContext
 from freeda_svc.api.pages import Cursor, Page
@@ -211,6 +211,7 @@ def forget_one(context: ServerContext, _access: Administrator, bank: BankPath, p
     settings = context.settings
     named = ask(settings, "resolve_bank", bank=checked_bank(bank))
     removed = ask(settings, "forget_prototypes", seconds=None, bank=named, ids=[prototype])
+    kept_nouns.note_change()
     return Forgotten(bank=named, found=1, removed=removed)
 
 
@@ -225,6 +226,7 @@ def forget(context: ServerContext, _access: Administrator, bank: BankPath, body:
     count = ask(settings, "count_selected", bank=named, selection=selection)
     is_done = count and not body.dry_run
     removed = ask(settings, "forget", seconds=None, bank=named, selection=selection) if is_done else 0
+    kept_nouns.note_change()
     return Forgotten(bank=named, found=count, removed=removed)
 
 
