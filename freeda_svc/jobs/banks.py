@@ -45,8 +45,10 @@ def bank_of_new_job(settings: Settings, text: str) -> BankName:
         return banks.resolve(text)
     except NotFoundError:
         name, version = split_bank_name(text)
-        if name != DEFAULT_BANK or version not in {None, 1} or any(b.bank.name == name for b in banks.summaries()):
+        if name != DEFAULT_BANK or version not in {None, 1}:
             raise
+        if any(summary.bank.name == name for summary in banks.summaries()):
+            return banks.resolve(text)  # other versions, or a worker has made it since it was looked for
         return BankName(DEFAULT_BANK, 1)
     finally:
         banks.close()

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from http import HTTPStatus
 
 from qdrant_client import models
+from qdrant_client.http.exceptions import UnexpectedResponse
 
 from freeda_svc.bank.banks import BankName, Banks
 from freeda_svc.bank.manifest import Manifest, new_manifest
@@ -45,13 +47,18 @@ class ServerBanks(Banks):
         with self._asking(f"the bank {bank}"):
             present = self._collections()
             if collection in present:
-                raise InputError(f"there is a bank {bank} already: give another name, or the next version")
+                raise _there_already(bank)
             if alias in present:
                 raise InputError(
                     f"the server {self._connection.address} has a collection {alias} of something else: "
                     "give the bank another name"
                 )
-            create_collection(self._client, collection, manifest)
+            try:
+                create_collection(self._client, collection, manifest)
+            except UnexpectedResponse as error:
+                if error.status_code == HTTPStatus.CONFLICT:  # somebody made it after the list was read
+                    raise _there_already(bank) from error
+                raise
             complete_collection(self._client, collection)
             if bank.name not in self._versions_among(present):
                 self._client.update_collection_aliases([_lead(alias, collection)])
@@ -129,6 +136,10 @@ class ServerBanks(Banks):
 
     def _asking(self, about: str) -> AbstractContextManager[None]:
         return asking(self._connection.address, about)
+
+
+def _there_already(bank: BankName) -> InputError:
+    return InputError(f"there is a bank {bank} already: give another name, or the next version")
 
 
 def _lead(alias: str, collection: str) -> models.CreateAliasOperation:

@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -151,7 +152,10 @@ def _plain(result: object) -> object:
 def _create(stub: StubServer, name: str, given: dict[str, Any]) -> bool:
     wanted = models.CreateCollection(**given)
     assert wanted.shard_number == 1  # an operation is whole in one shard only
-    stub.client.create_collection(name, vectors_config=wanted.vectors, metadata=wanted.metadata)
+    try:
+        stub.client.create_collection(name, vectors_config=wanted.vectors, metadata=wanted.metadata)
+    except ValueError as error:  # by another request, after the one that asks has read the list
+        raise Refused(HTTPStatus.CONFLICT, f"Wrong input: Collection `{name}` already exists!") from error
     stub.indexed[name] = {}
     return True
 

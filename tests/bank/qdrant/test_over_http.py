@@ -68,6 +68,24 @@ def test_a_bank_works_the_same_over_http(
     assert local.count() == store.count() == 30
 
 
+def test_of_two_that_make_the_same_bank_at_once_one_hears_that_it_is_there(
+    banks: ServerBanks, stub_server: StubServer
+) -> None:
+    second = BankName("animals", 2)
+
+    def another_is_faster(method: str, path: str, content: bytes) -> Answer:  # noqa: ARG001 - as the server's hook
+        if (method, path) == ("PUT", "/collections/freeda-animals.v2"):
+            stub_server.refuse = lambda method, path, content: None
+            ServerBanks(stub_server.connection()).create(second, PACK, 5, 7)
+        return None
+
+    stub_server.refuse = another_is_faster
+    with pytest.raises(InputError, match="there is a bank animals@2 already"):
+        banks.create(second, PACK, 5, 7)
+    with banks.open(second) as store:
+        assert store.count() == 0
+
+
 def test_a_large_batch_goes_in_requests_of_moderate_size(
     banks: ServerBanks, stub_server: StubServer, make_prototypes: MakePrototypes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
