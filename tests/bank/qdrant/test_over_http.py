@@ -73,7 +73,7 @@ def test_of_two_that_make_the_same_bank_at_once_one_hears_that_it_is_there(
 ) -> None:
     second = BankName("animals", 2)
 
-    def another_is_faster(method: str, path: str, content: bytes) -> Answer:  # noqa: ARG001 - as the server's hook
+    def another_is_faster(method: str, path: str, content: bytes) -> Answer:
         if (method, path) == ("PUT", "/collections/freeda-animals.v2"):
             stub_server.refuse = lambda method, path, content: None
             ServerBanks(stub_server.connection()).create(second, PACK, 5, 7)
