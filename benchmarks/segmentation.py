@@ -23,7 +23,6 @@ from benchmarks.segmentation_load.footprint import CATEGORIES, SMALL_PHOTOS, THR
 from benchmarks.segmentation_load.growth import PHOTO, Growth, measure_growth, write_plot
 from benchmarks.segmentation_load.models import fill_bank, names_of_categories, random_pack
 from benchmarks.segmentation_load.photos import photo
-from benchmarks.segmentation_load.precision import measure_bfloat16
 from benchmarks.segmentation_load.windows import dense_region_step, region_step, window_of_a_photo
 from freeda_svc.packs import Pack
 from freeda_svc.segmentation import (
@@ -166,7 +165,7 @@ def _measure(rounds: int) -> tuple[list[Result], Growth]:
     results = _region_step(rounds)
     of_photos, own = _photos(rounds)
     growth = measure_growth(1000 * own, rounds)
-    return [*results, *_superpixels(rounds), *of_photos, *_memory(), *measure_bfloat16()], growth
+    return [*results, *_superpixels(rounds), *of_photos, *_memory()], growth
 
 
 def run() -> list[Result]:

@@ -10,7 +10,7 @@ from freeda_svc.bank.banks import DEFAULT_BANK, BankName
 from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError, UnavailableError
 from freeda_svc.jobs import JobKind
 from freeda_svc.jobs.banks import open_banks
-from freeda_svc.settings import Settings
+from freeda_svc.settings import Settings, load_pack_of
 from freeda_svc.workers.changes import ChangeNotifier
 
 if TYPE_CHECKING:
@@ -44,10 +44,7 @@ class Resources:
     @cached_property
     def pack(self) -> "Pack":
         """The pack, whose models are read when they are first used."""
-        from freeda_svc.packs import load_pack  # noqa: PLC0415 - the parent process needs no models
-
-        settings = self.settings
-        return load_pack(settings.pack, settings.device, settings.precision, folder=settings.packs_folder)
+        return load_pack_of(self.settings)
 
     @cached_property
     def builder(self) -> "PrototypeBuilder":

@@ -13,7 +13,7 @@ from transformers import Dinov2Config, Dinov2Model
 
 from freeda_svc.bank import QdrantStore, make_or_open_folder
 from freeda_svc.encoders import DenseBackbone, ImageTextModel
-from freeda_svc.packs import Pack, PackDescription, choose_computing, read_recipe
+from freeda_svc.packs import Pack, PackDescription, Precision, Runtime, choose_computing, encoder_compiler, read_recipe
 from freeda_svc.prototypes import Prototype
 
 RECIPE = "freeda-vit-b"
@@ -23,11 +23,16 @@ _IMAGE_TEXT_SIDE = 224
 _IMAGE_TEXT = "ViT-B-16-quickgelu"
 
 
-def random_pack() -> Pack:
+def random_pack(precision: Precision = "auto", runtime: Runtime = "torch", device: str = "cpu") -> Pack:
     """Return a pack with DINOv2 ViT-B/14 and CLIP ViT-B/16, the same in every run.
 
     Its parameters are the recipe's, but one prototype a category: what is fetched is kept from call to call, so that
     more would change nothing but make all categories of a small bank alike.
+
+    Args:
+        precision: of the encoders.
+        runtime: that computes them.
+        device: on which they compute.
     """
     torch.manual_seed(0)
     recipe = read_recipe(RECIPE)
@@ -40,15 +45,22 @@ def random_pack() -> Pack:
         sources={},
         files={},
     )
-    pack = Pack(description, choose_computing("cpu", "auto"))
+    computing = choose_computing(device, precision, runtime)
+    pack = Pack(description, computing)
+    weights, compiler = getattr(torch, computing.weights), encoder_compiler(computing)
     dense = Dinov2Model(Dinov2Config(image_size=_DENSE_SIDE, patch_size=_DENSE_PATCH))
-    pack.backbone = DenseBackbone(dense, _DENSE_SIDE)
+    pack.backbone = DenseBackbone(dense.to(device=device, dtype=weights), _DENSE_SIDE, compiler=compiler)
     logging.disable(logging.WARNING)  # that weights are random is what is wanted
     image_text = open_clip.create_model(_IMAGE_TEXT)
     logging.disable(logging.NOTSET)
     constants = open_clip.get_model_preprocess_cfg(image_text)
     pack.image_text = ImageTextModel(
-        image_text, open_clip.get_tokenizer(_IMAGE_TEXT), _IMAGE_TEXT_SIDE, constants["mean"], constants["std"]
+        image_text.to(device=device, dtype=weights),
+        open_clip.get_tokenizer(_IMAGE_TEXT),
+        _IMAGE_TEXT_SIDE,
+        constants["mean"],
+        constants["std"],
+        compiler=compiler,
     )
     return pack
 

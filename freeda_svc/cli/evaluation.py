@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from freeda_svc.cli.evaluation_miniature import miniature
+from freeda_svc.cli.evaluation_precision import precision
 from freeda_svc.cli.evaluation_run import evaluation_options, read_run, run_evaluation
 from freeda_svc.cli.session import read_settings
 from freeda_svc.evaluation import PROTOCOLS, Dataset, folder_dataset, load_protocol
@@ -92,3 +93,4 @@ def folder(
 
 
 evaluation.add_command(miniature)
+evaluation.add_command(precision)

@@ -17,9 +17,9 @@ from freeda_svc.cli.segment_parameters import parameter_options, read_overrides
 from freeda_svc.errors import BusyError
 from freeda_svc.evaluation import Dataset, KeptCounts, evaluate, look_through
 from freeda_svc.jobs import open_banks
-from freeda_svc.packs.description import read_pack_parameters
+from freeda_svc.packs import describe_encoders, read_pack_parameters
 from freeda_svc.parameters import SegmentationOverrides, SegmentationParameters
-from freeda_svc.settings import Settings
+from freeda_svc.settings import Settings, load_pack_of
 
 if TYPE_CHECKING:
     from freeda_svc.bank import BankName, PrototypeStore
@@ -121,8 +121,7 @@ def run_evaluation(settings: Settings, open_dataset: Callable[[], Dataset], adju
         BusyError: a worker, or another process, holds the bank.
         FreedaError: something is missing or not usable, or cannot be written.
     """
-    from freeda_svc.packs import load_pack  # noqa: PLC0415 - brings the models
-    from freeda_svc.segmentation import Segmenter  # noqa: PLC0415 - as above
+    from freeda_svc.segmentation import Segmenter  # noqa: PLC0415 - brings the models
 
     described = read_pack_parameters(settings.pack, settings.packs_folder)
     with option_value("--set"):
@@ -135,12 +134,13 @@ def run_evaluation(settings: Settings, open_dataset: Callable[[], Dataset], adju
     remark = true.remark(dataset)
     if true.ignored and remark and not run.quiet:  # perhaps values mean something else than was said
         click.echo(f"{dataset.name}: {remark}", err=True)
-    pack = load_pack(settings.pack, settings.device, settings.precision, folder=settings.packs_folder)
+    pack = load_pack_of(settings)
     with _opened_bank(settings, run.bank) as (name, store):
         identity = {
             "dataset": dataset.name,
             "classes": list(dataset.classes),
             "pack": pack.fingerprint,
+            "encoders": describe_encoders(pack.computing),
             "bank": str(name),
             "bank_version": asdict(store.version()),
             "parameters": parameters.model_dump(),

@@ -81,6 +81,7 @@ def _segmentation(
         parameters=SegmentationParameters.read(summary["parameters"]),
         pack=summary["pack"],
         timings=summary["timings_seconds"],
+        encoders=summary.get("encoders", {}),
         bank=summary["bank"],
         bank_version=None if version is None else Version(**version),
         words=tuple(tuple(_word(word) for word in entry["words"]) for entry in found),

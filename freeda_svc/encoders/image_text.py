@@ -8,7 +8,15 @@ import torch
 from open_clip.transformer import TextTransformer
 from torch.nn import functional
 
-from freeda_svc.encoders.images import Interpolation, channel_constants, check_images, check_size, squash
+from freeda_svc.encoders.images import (
+    Compiler,
+    Forward,
+    Interpolation,
+    channel_constants,
+    check_images,
+    check_size,
+    squash,
+)
 from freeda_svc.encoders.templates import TEMPLATES, fill
 from freeda_svc.errors import InputError
 
@@ -39,7 +47,23 @@ class ImageTextModel:
         std: Sequence[float],
         *,
         interpolation: Interpolation = "bicubic",
+        compiler: Compiler | None = None,
     ) -> None:
+        """Take a model.
+
+        Args:
+            model: where and in which precision it computes.
+            tokenizer: from texts to token ids (N, L).
+            size: side, in pixels, to which every image is squashed.
+            mean: of the colour channels, 0 to 1, as the model was trained.
+            std: their standard deviation.
+            interpolation: of squashing, as the model was trained.
+            compiler: makes another forward pass of the image encoder, on the processor in float32; torch's own when
+                None. The model's own image encoder is dropped then.
+
+        Raises:
+            InputError: the size is no multiple of the model's patches.
+        """
         check_size("image_text_size", size, patch_side(model), "image-text model")
         self._model = model.eval()
         self._tokenizer = tokenizer
@@ -47,6 +71,10 @@ class ImageTextModel:
         self._parameter = next(self._model.parameters())
         self._mean = channel_constants(mean).to(self._parameter.device)
         self._std = channel_constants(std).to(self._parameter.device)
+        self._compiled: Forward | None = None
+        if compiler is not None:
+            self._compiled = compiler(_Image(self._model), size)
+            del self._model.visual
         self._nouns: dict[str, torch.Tensor] = {}
         self.mean_colour = tuple(mean)
         self.size = size
@@ -123,7 +151,8 @@ class ImageTextModel:
         check_images(images)
         images = images.to(device=self._parameter.device, dtype=torch.float32)
         pixels = (squash(images, self.size, self._interpolation) - self._mean) / self._std
-        embedded: torch.Tensor = self._model.encode_image(pixels.to(self._parameter.dtype))
+        encode: Forward = self._compiled or self._model.encode_image
+        embedded = encode(pixels.to(self._parameter.dtype))
         return embedded.to(device="cpu", dtype=torch.float32)
 
     def embed_nouns(self, nouns: Sequence[str]) -> torch.Tensor:
@@ -151,6 +180,18 @@ class ImageTextModel:
                 del self._nouns[noun]  # what the device got wrong once is not what it will say the next time
         while len(self._nouns) > _NOUNS_KEPT:  # the oldest go first
             del self._nouns[next(iter(self._nouns))]
+        return embedded
+
+
+class _Image(torch.nn.Module):
+    """The image encoder alone: images (B, 3, H, W) to embeddings (B, Dt)."""
+
+    def __init__(self, model: open_clip.CLIP | open_clip.CustomTextCLIP) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        embedded: torch.Tensor = self.model.encode_image(pixels)
         return embedded
 
 

@@ -1,7 +1,7 @@
 """What both encoders do to an image before they see it."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias
 
 import torch
 from torch.nn import functional
@@ -9,6 +9,10 @@ from torch.nn import functional
 from freeda_svc.errors import InputError
 
 Interpolation = Literal["bilinear", "bicubic"]
+Forward: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
+"""From images (B, 3, H, W) of one size to what a model makes of them."""
+Compiler: TypeAlias = Callable[[torch.nn.Module, int], Forward]
+"""From a model and the side of its images, pixels, to its forward pass."""
 
 RGB_CHANNELS = 3
 

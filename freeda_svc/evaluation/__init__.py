@@ -6,12 +6,14 @@ from freeda_svc.lazy_names import names_from
 
 if TYPE_CHECKING:
     from freeda_svc.evaluation.ablation import Ablated, Variant, ablate, list_variants
+    from freeda_svc.evaluation.agreement import MOST_POINTS, Agreement, measure_agreement
     from freeda_svc.evaluation.datasets import Dataset, LabelledImage
     from freeda_svc.evaluation.encoder_cache import with_encoder_cache
     from freeda_svc.evaluation.evaluating import ClassScore, Evaluation, evaluate
     from freeda_svc.evaluation.kept_counts import KeptCounts
     from freeda_svc.evaluation.metrics import ConfusionMatrix
     from freeda_svc.evaluation.miniature_world import (
+        SCENES,
         SUPERPIXEL_NUMBERS,
         VALIDATION_SPLIT,
         fill_bank,
@@ -25,14 +27,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Ablated",
+    "Agreement",
     "ClassScore",
     "ConfusionMatrix",
     "Dataset",
     "Evaluation",
     "KeptCounts",
     "LabelledImage",
+    "MOST_POINTS",
     "PROTOCOLS",
     "Protocol",
+    "SCENES",
     "SUPERPIXEL_NUMBERS",
     "TruePixels",
     "VALIDATION_SPLIT",
@@ -44,6 +49,7 @@ __all__ = [
     "list_variants",
     "load_protocol",
     "look_through",
+    "measure_agreement",
     "validation_captions",
     "validation_scenes",
     "with_encoder_cache",
@@ -54,6 +60,7 @@ __getattr__ = names_from(
     __name__,
     {
         "freeda_svc.evaluation.ablation": ("Ablated", "Variant", "ablate", "list_variants"),
+        "freeda_svc.evaluation.agreement": ("MOST_POINTS", "Agreement", "measure_agreement"),
         "freeda_svc.evaluation.datasets": ("Dataset", "LabelledImage"),
         "freeda_svc.evaluation.encoder_cache": ("with_encoder_cache",),
         "freeda_svc.evaluation.evaluating": ("ClassScore", "Evaluation", "evaluate"),
@@ -61,6 +68,7 @@ __getattr__ = names_from(
         "freeda_svc.evaluation.kept_counts": ("KeptCounts",),
         "freeda_svc.evaluation.metrics": ("ConfusionMatrix",),
         "freeda_svc.evaluation.miniature_world": (
+            "SCENES",
             "SUPERPIXEL_NUMBERS",
             "VALIDATION_SPLIT",
             "fill_bank",

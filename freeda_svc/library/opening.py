@@ -12,8 +12,8 @@ from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs.banks import open_banks
 from freeda_svc.library.arguments import described, is_path, to_path
 from freeda_svc.library.bank import Bank, Opened
-from freeda_svc.packs import PRECISIONS, Pack, Precision, load_pack
-from freeda_svc.settings import Settings, load_settings, prepare_home
+from freeda_svc.packs import PRECISIONS, Pack, Precision
+from freeda_svc.settings import Settings, load_pack_of, load_settings, prepare_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,12 +86,8 @@ def _find_pack(
             raise InputError(f"the {name} is a text such as 'auto', not {described(value)}")
     if precision is not None and precision not in PRECISIONS:
         raise InputError(f"the precision is one of {', '.join(PRECISIONS)}, not {precision!r}")
-    chosen = load_pack(
-        settings.pack if pack is None else os.fspath(pack),
-        device or settings.device,
-        precision or settings.precision,
-        folder=settings.packs_folder,
-    )
+    named = None if pack is None else os.fspath(pack)
+    chosen = load_pack_of(settings, pack=named, device=device, precision=precision)
     description, computing = chosen.description, chosen.computing
     key = str(description.folder), description.fingerprint, computing.device, repr(computing)
     return _packs.setdefault(key, chosen)

@@ -48,6 +48,7 @@ def summarise(segmentation: "Segmentation", proposals: Mapping[str, Any] | None 
         "windows": segmentation.windows,
         "parameters": segmentation.parameters.model_dump(),
         "pack": segmentation.pack,
+        "encoders": dict(segmentation.encoders),
         "bank": segmentation.bank,
         "bank_version": None if segmentation.bank_version is None else asdict(segmentation.bank_version),
         "timings_seconds": {step: round(seconds, 6) for step, seconds in segmentation.timings.items()},

@@ -12,7 +12,7 @@ from transformers import Dinov2Model, Dinov2WithRegistersModel, DINOv3ViTModel
 from freeda_svc.encoders import IMAGENET_MEAN, IMAGENET_STD, DenseBackbone
 from freeda_svc.errors import InputError
 from freeda_svc.packs.model_files import check_tensors, in_one_line, read_json
-from freeda_svc.packs.precision import Computing
+from freeda_svc.packs.precision import Computing, encoder_compiler
 
 _BACKBONES: dict[str, Any] = {
     "dinov2": Dinov2Model,
@@ -38,13 +38,13 @@ def read_backbone(folder: Path, size: int, computing: Computing) -> DenseBackbon
     mean, std = _read_normalisation(folder / _NORMALISATION)
     model, info = _BACKBONES[kind].from_pretrained(
         str(folder),
-        dtype=getattr(torch, computing.encoders),
+        dtype=getattr(torch, computing.weights),
         use_safetensors=True,
         local_files_only=True,
         output_loading_info=True,
     )
     check_tensors(folder, info)
-    return DenseBackbone(model.to(computing.device), size, mean, std)
+    return DenseBackbone(model.to(computing.device), size, mean, std, encoder_compiler(computing))
 
 
 def _read_normalisation(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:

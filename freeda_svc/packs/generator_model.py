@@ -22,6 +22,7 @@ from freeda_svc.packs.precision import Computing
 from freeda_svc.parameters import GenerationParameters
 
 _COMPONENT = re.compile(r"unet|transformer|vae|text_encoder(_\d)?")
+_CONVOLUTIONAL = frozenset({"unet", "vae"})
 _UNUSED = ("safety_checker", "feature_extractor", "image_encoder")
 _SPARED = ("text_encoder_3", "tokenizer_3")
 
@@ -51,7 +52,11 @@ def read_generator(folder: Path, parameters: GenerationParameters, computing: Co
     for name, part in pipeline.components.items():
         if name.startswith("tokenizer") and part is not None:
             check_words(folder / name, getattr(part, "tokenizer", part))  # or a processor that has one
-    return Generator(pipeline.to(computing.device), parameters)
+    pipeline = pipeline.to(computing.device)
+    if computing.channels_last:
+        for name in _CONVOLUTIONAL & pipeline.components.keys():
+            getattr(pipeline, name).to(memory_format=torch.channels_last)
+    return Generator(pipeline, parameters)
 
 
 def _components(folder: Path, index: Mapping[str, object]) -> Iterator[tuple[str, object, bool]]:

@@ -16,7 +16,7 @@ from safetensors import safe_open
 from freeda_svc.encoders import ImageTextModel, Interpolation
 from freeda_svc.errors import InputError
 from freeda_svc.packs.model_files import check_words, in_one_line, read_json
-from freeda_svc.packs.precision import Computing
+from freeda_svc.packs.precision import Computing, encoder_compiler
 from freeda_svc.parameters import Source
 
 _SETTINGS = "open_clip_config.json"
@@ -51,9 +51,15 @@ def read_image_text(folder: Path, size: int, computing: Computing, source: Sourc
     _check_shapes(folder / _WEIGHTS, model)
     preprocessing = open_clip.get_model_preprocess_cfg(model)
     interpolation: Interpolation = "bilinear" if preprocessing.get("interpolation") == "bilinear" else "bicubic"
-    model = model.to(device=computing.device, dtype=getattr(torch, computing.encoders))
+    model = model.to(device=computing.device, dtype=getattr(torch, computing.weights))
     return ImageTextModel(
-        model, tokenizer, size, preprocessing["mean"], preprocessing["std"], interpolation=interpolation
+        model,
+        tokenizer,
+        size,
+        preprocessing["mean"],
+        preprocessing["std"],
+        interpolation=interpolation,
+        compiler=encoder_compiler(computing),
     )
 
 

@@ -1,5 +1,6 @@
 """Loading a pack: each of its models is verified and read at its first use."""
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 from freeda_svc.errors import InputError
 from freeda_svc.packs.description import PackDescription, read_pack_parameters
 from freeda_svc.packs.manifest import check_files, verify_part
-from freeda_svc.packs.precision import Computing, Precision, choose_computing
+from freeda_svc.packs.precision import Computing, Precision, Runtime, choose_computing
 from freeda_svc.parameters import PackParameters
 
 if TYPE_CHECKING:
@@ -114,7 +115,14 @@ class Pack:
 
 
 def load_pack(
-    name_or_path: str, device: str = "cpu", precision: Precision = "auto", *, folder: Path | None = None
+    name_or_path: str,
+    device: str = "cpu",
+    precision: Precision = "auto",
+    *,
+    folder: Path | None = None,
+    runtime: Runtime = "torch",
+    channels_last: bool = False,
+    windows_at_once: int = 0,
 ) -> Pack:
     """Open a pack.
 
@@ -124,13 +132,17 @@ def load_pack(
         device: ``auto``, or torch's name of a device, such as ``cpu`` or ``cuda``.
         precision: ``auto``, or that of all the models: ``float32``, ``bfloat16`` or ``float16``.
         folder: holds the packs that were fetched; None when there is none.
+        runtime: ``torch``, or ``openvino`` for the encoders on a processor.
+        channels_last: whether convolutions of the generator read pixels before channels.
+        windows_at_once: how many windows go through the encoders together; 0 is by their sizes and the device.
 
     Returns:
         The pack; its models are read, after their checksums, when they are first asked for.
 
     Raises:
         NotFoundError: there is no such pack, or it was not fetched yet.
-        InputError: its ``pack.toml`` is not valid, or the device or precision cannot be used here.
+        InputError: its ``pack.toml`` is not valid, or device, precision or runtime cannot be used here.
     """
     description = read_pack_parameters(name_or_path, folder)
-    return Pack(description, choose_computing(device, precision))
+    computing = choose_computing(device, precision, runtime)
+    return Pack(description, replace(computing, channels_last=channels_last, windows_at_once=windows_at_once))

@@ -1,13 +1,21 @@
 """Where models compute and in which precision: as asked, or as the machine allows."""
 
 import os
+import re
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
 
 from freeda_svc.errors import InputError
 
+if TYPE_CHECKING:
+    from freeda_svc.encoders import Compiler
+
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 PRECISIONS: tuple[Precision, ...] = ("auto", "float32", "bfloat16", "float16")
+Runtime = Literal["torch", "openvino"]
+RUNTIMES: tuple[Runtime, ...] = ("torch", "openvino")
 
 
 @dataclass(frozen=True)
@@ -17,15 +25,26 @@ class Computing:
     Attributes:
         device: torch's name of a device.
         generator: torch's name of the text-to-image model's precision.
-        encoders: that of the backbone and the image-text model.
+        encoders: that of the backbone and the image-text model; by OpenVINO, of what they do with images only.
+        runtime: what computes the encoders' forward passes over images.
+        channels_last: whether convolutions of the generator read pixels before channels.
+        windows_at_once: how many windows go through the encoders together; 0 is by their sizes and the device.
     """
 
     device: str
     generator: str
     encoders: str
+    runtime: Runtime = "torch"
+    channels_last: bool = False
+    windows_at_once: int = 0
+
+    @property
+    def weights(self) -> str:
+        """Torch's name of the precision in which the encoders' weights are read; OpenVINO rounds them itself."""
+        return self.encoders if self.runtime == "torch" else "float32"
 
 
-def choose_computing(device: str, precision: str) -> Computing:
+def choose_computing(device: str, precision: str, runtime: str = "torch") -> Computing:
     """Choose device and precision.
 
     By themselves, a GPU generates in bfloat16 (float16 where it lacks that), as the fifty steps cost most and
@@ -35,10 +54,14 @@ def choose_computing(device: str, precision: str) -> Computing:
     Args:
         device: ``auto`` or torch's name, such as ``cpu``, ``cuda:1`` or ``mps``.
         precision: one of ``PRECISIONS``; one that is named holds for all models.
+        runtime: one of ``RUNTIMES``; OpenVINO computes on processors only, in float32 or bfloat16.
 
     Raises:
-        InputError: the device cannot be used here, or the precision is none or not the device's.
+        InputError: the device cannot be used here, the precision is none or not the device's, or the runtime is none
+            or does not go with them.
     """
+    if runtime not in RUNTIMES:
+        raise InputError(f"the runtime of the encoders must be one of {', '.join(RUNTIMES)}, not '{runtime}'")
     if precision not in PRECISIONS:
         raise InputError(f"the precision must be one of {', '.join(PRECISIONS)}, not '{precision}'")
     if device == "auto":
@@ -48,7 +71,27 @@ def choose_computing(device: str, precision: str) -> Computing:
         chosen = "float32" if device == "cpu" else _half(device)
     if device != "cpu" or precision != "auto":
         check_device(device, chosen)
-    return Computing(device=device, generator=chosen, encoders="float32" if precision == "auto" else precision)
+    encoders = "float32" if precision == "auto" else precision
+    if runtime == "openvino" and (device != "cpu" or encoders not in {"float32", "bfloat16"}):
+        raise InputError(
+            f"OpenVINO computes on the device cpu in float32 or bfloat16, not on {device} in {encoders}: "
+            "set encoder_runtime to torch, or device and precision to these"
+        )
+    return Computing(device=device, generator=chosen, encoders=encoders, runtime=runtime)
+
+
+def describe_encoders(computing: Computing) -> dict[str, str]:
+    """What results say of how their features were computed: ``device``, ``precision`` and ``runtime``."""
+    return {"device": computing.device, "precision": computing.encoders, "runtime": computing.runtime}
+
+
+def encoder_compiler(computing: Computing) -> "Compiler | None":
+    """What compiles the encoders' forward passes over images; None where torch computes them as they are."""
+    if computing.runtime == "torch":
+        return None
+    from freeda_svc.encoders.openvino_runtime import CompiledPrecision, compile_encoder  # noqa: PLC0415 - brings torch
+
+    return partial(compile_encoder, precision=cast("CompiledPrecision", computing.encoders))
 
 
 def describe_computing(computing: Computing) -> str:
@@ -60,7 +103,8 @@ def describe_computing(computing: Computing) -> str:
         hardware = f", {torch.cuda.get_device_name(torch.device(computing.device))}"
     elif computing.device == "cpu":
         hardware = f", {os.cpu_count()} cores"
-    return f"{computing.device}{hardware}; generator in {computing.generator}, encoders in {computing.encoders}"
+    by = " by OpenVINO" if computing.runtime == "openvino" else ""
+    return f"{computing.device}{hardware}; generator in {computing.generator}, encoders in {computing.encoders}{by}"
 
 
 def _best_device() -> str:
@@ -77,6 +121,18 @@ def _half(device: str) -> str:
     if device.startswith("cuda") and torch.cuda.is_available() and torch.cuda.is_bf16_supported():
         return "bfloat16"
     return "float16"
+
+
+def processor_rounds_to_bfloat16(facts: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this processor has instructions for bfloat16 (AVX-512 BF16 or AMX); False where that is not known.
+
+    Args:
+        facts: what Linux says of the processor.
+    """
+    try:
+        return re.search(r"\b(avx512_bf16|amx_bf16)\b", facts.read_text()) is not None
+    except OSError:
+        return False
 
 
 def check_device(device: str, precision: str) -> None:

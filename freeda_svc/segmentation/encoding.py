@@ -50,6 +50,8 @@ class EncodedWindow:
 
 def windows_at_once(pack: Pack) -> int:
     """Return how many windows go through the models of a pack together, at least one."""
+    if pack.computing.windows_at_once:
+        return pack.computing.windows_at_once
     pixels = PIXELS_AT_ONCE if pack.device == "cpu" else PIXELS_AT_ONCE_ELSEWHERE
     size = pack.parameters.backbone_size**2 + pack.parameters.image_text_size**2
     return min(max(1, pixels // size), MOST_WINDOWS_AT_ONCE)

@@ -13,7 +13,7 @@ from freeda_svc.bank.class_prototypes import ClassPrototypes
 from freeda_svc.bank.store import PrototypeStore, Version
 from freeda_svc.errors import InputError
 from freeda_svc.images import ImageSource, each_image, load_visible
-from freeda_svc.packs import Pack
+from freeda_svc.packs import Pack, describe_encoders
 from freeda_svc.parameters import Category, ProposalParameters, SegmentationParameters, check_categories
 from freeda_svc.segmentation.aggregation import TextPrototypes
 from freeda_svc.segmentation.decision import Decision
@@ -281,6 +281,7 @@ class Segmenter:
             windows=len(image.windows),
             parameters=parameters,
             pack=self.pack.fingerprint,
+            encoders=describe_encoders(self.pack.computing),
             timings=image.watch.seconds,
             bank=self.bank,
             bank_version=image.version,

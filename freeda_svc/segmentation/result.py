@@ -1,7 +1,7 @@
 """The result of a segmentation."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,7 @@ class Segmentation:
         parameters: that it was made with.
         pack: fingerprint of the model pack it was made with.
         timings: seconds of each step, in order.
+        encoders: how its features were computed: ``device``, ``precision`` and ``runtime``; empty when unknown.
         bank: name and version of the bank whose prototypes were used; empty when unknown.
         bank_version: its version when the image was segmented, which changes whenever the bank does.
         words: what the bank knew of the words of each category, in the same order; empty when the bank was not asked.
@@ -68,6 +69,7 @@ class Segmentation:
     parameters: SegmentationParameters
     pack: str
     timings: Mapping[str, float]
+    encoders: Mapping[str, str] = field(default_factory=dict)
     bank: str = ""
     bank_version: Version | None = None
     words: tuple[tuple[KnownWord, ...], ...] = ()

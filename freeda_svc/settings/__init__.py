@@ -14,9 +14,11 @@ from freeda_svc.settings.loading import (
     setting_sources,
 )
 from freeda_svc.settings.model import DEFAULT_HOME, ENVIRONMENT_PREFIX, SECRETS, Settings
+from freeda_svc.settings.packs import load_pack_of
 
 __all__ = [
     "Settings",
+    "load_pack_of",
     "load_settings",
     "prepare_home",
     "GivenValueError",

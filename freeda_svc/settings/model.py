@@ -66,6 +66,10 @@ class Settings(BaseModel):
         server_key: that the server asks for; it is sent to it only.
         device: ``auto`` (a GPU where there is one), or a torch device such as ``cpu`` or ``cuda:1``.
         precision: ``auto`` (the generator in half precision on a GPU), or that of all models.
+        encoder_runtime: ``torch``, or ``openvino``, which computes the encoders faster on processors.
+        channels_last: whether the generator's convolutions read pixels before channels, which some GPUs prefer.
+        windows_at_once: how many windows of images go through the encoders together; 0 is by their sizes and the
+            device.
         captions_per_item: how many captions make one work item.
         max_attempts: how often an item is tried before it counts as failed.
         artifacts: the folder of inputs and results, which all workers and clients share; empty means ``artifacts`` in
@@ -135,6 +139,9 @@ class Settings(BaseModel):
     label_studio_teaches: bool = False
     device: Annotated[str, Field(pattern=r"^(cpu|auto|mps|cuda(:\d+)?)$", json_schema_extra=_DEVICE)] = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    encoder_runtime: Literal["torch", "openvino"] = "torch"
+    channels_last: bool = False
+    windows_at_once: Annotated[int, Field(ge=0, le=1024)] = 0
     captions_per_item: Annotated[int, Field(ge=1, le=4096)] = 8
     max_attempts: Annotated[int, Field(ge=1)] = 3
     lease_seconds: Annotated[float, Field(gt=0)] = 60.0

@@ -29,7 +29,7 @@ from freeda_svc.jobs.claims import claim_next
 from freeda_svc.jobs.database import writing
 from freeda_svc.jobs.tables import WorkItem, now
 from freeda_svc.migrations import HEAD
-from freeda_svc.packs import manifest
+from freeda_svc.packs import Computing, Runtime, manifest
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.settings import Settings, load_settings, prepare_home
 from freeda_svc.workers.ability import Ability, begin_ability, write_ability
@@ -305,6 +305,26 @@ def test_a_worker_that_runs_is_asked_about_its_device_without_importing_torch(
         printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.startswith(f"{verdict} False ")
     assert found in printed
+
+
+@pytest.mark.parametrize(
+    ("precision", "runtime", "rounds", "expected"),
+    [
+        ("float32", "torch", True, (Verdict.OK, "FREEDA_ENCODER_RUNTIME=openvino")),
+        ("bfloat16", "openvino", True, None),
+        ("float32", "torch", False, None),
+        ("bfloat16", "torch", False, (Verdict.NOTE, "no instructions for bfloat16, so bfloat16 is slower")),
+    ],
+)
+def test_what_the_processor_could_do_faster(
+    precision: str, runtime: Runtime, expected: tuple[Verdict, str] | None, *, rounds: bool
+) -> None:
+    found = list(models.precision_findings(Computing("cpu", precision, precision, runtime), rounds=rounds))
+    assert [(finding.verdict, expected[1] in finding.found) for finding in found if expected] == (
+        [(expected[0], True)] if expected else []
+    )
+    assert bool(found) is (expected is not None)
+    assert not list(models.precision_findings(Computing("cuda", precision, precision), rounds=rounds))
 
 
 def test_items_that_nobody_works_on(freeda: Freeda, home: Path, inputs: Path) -> None:

@@ -35,6 +35,7 @@ SEGMENTATION = Segmentation(
     ),
     pack="0123456789abcdef",
     timings={"encoders": 1.25, "scores": 0.5},
+    encoders={"device": "cpu", "precision": "float32", "runtime": "torch"},
     bank="default@1",
     bank_version=Version(additions=3, removals="none"),
     words=(
@@ -91,6 +92,7 @@ def test_a_summary_says_what_was_asked_found_and_used(tmp_path: Path) -> None:
         "windows": 2,
         "parameters": json.loads(json.dumps(SEGMENTATION.parameters.model_dump())),
         "pack": "0123456789abcdef",
+        "encoders": {"device": "cpu", "precision": "float32", "runtime": "torch"},
         "bank": "default@1",
         "bank_version": {"additions": 3, "removals": "none"},
         "timings_seconds": {"encoders": 1.25, "scores": 0.5},

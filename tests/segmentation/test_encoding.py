@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from freeda_svc.errors import InputError
-from freeda_svc.packs import Pack
+from freeda_svc.packs import Computing, Pack
 from freeda_svc.parameters import SuperpixelParameters
 from freeda_svc.segmentation import encoding
 from freeda_svc.segmentation.encoding import Crop, encode_windows, windows_at_once
@@ -108,7 +109,10 @@ def test_an_error_of_the_superpixels_is_not_swallowed(pack: Pack, monkeypatch: p
 )
 def test_larger_models_see_fewer_windows_at_once(device: str, dense: int, image_text: int, expected: int) -> None:
     parameters = SimpleNamespace(backbone_size=dense, image_text_size=image_text)
-    assert windows_at_once(SimpleNamespace(device=device, parameters=parameters)) == expected
+    computing = Computing(device, "float32", "float32")
+    assert windows_at_once(SimpleNamespace(device=device, parameters=parameters, computing=computing)) == expected
+    chosen = replace(computing, windows_at_once=5)
+    assert windows_at_once(SimpleNamespace(device=device, parameters=parameters, computing=chosen)) == 5
 
 
 @pytest.mark.parametrize(("model", "method"), [("backbone", "features"), ("image_text", "embed_images")])

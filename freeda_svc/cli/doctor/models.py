@@ -14,7 +14,14 @@ from freeda_svc.cli.doctor.findings import Finding, note, ok, wrong
 from freeda_svc.counts import counted
 from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError, UnavailableError, one_line
 from freeda_svc.jobs import open_banks
-from freeda_svc.packs import check_files, choose_computing, describe_computing, read_pack_parameters
+from freeda_svc.packs import (
+    Computing,
+    check_files,
+    choose_computing,
+    describe_computing,
+    processor_rounds_to_bfloat16,
+    read_pack_parameters,
+)
 from freeda_svc.settings import Settings
 from freeda_svc.workers import ask_bank, running_ability, try_parts, worker_pid
 
@@ -151,13 +158,16 @@ def look_at_device(settings: Settings) -> Iterator[Finding]:
     else:
         yield ok("device", f"{ability.device}, as the worker says")
         yield from _unused_card(settings, ability.device)
+        encoders = "float32" if settings.precision == "auto" else settings.precision
+        computing = Computing(used, encoders, encoders, settings.encoder_runtime)
+        yield from precision_findings(computing, rounds=processor_rounds_to_bfloat16())
 
 
 def _try_device(settings: Settings) -> Iterator[Finding]:
     """Try it here: a card may not hold two of the models, so only where no worker runs."""
     import torch  # noqa: PLC0415 - takes seconds
 
-    computing = choose_computing(settings.device, settings.precision)
+    computing = choose_computing(settings.device, settings.precision, settings.encoder_runtime)
     for tried in try_parts(settings):
         if tried.part in {"models", "device"} and not tried.works:
             yield wrong("device", tried.message, "see whether driver, torch and memory fit, or set another device")
@@ -167,7 +177,32 @@ def _try_device(settings: Settings) -> Iterator[Finding]:
         free, total = torch.cuda.mem_get_info(torch.device(computing.device))
         memory = f"; {size_text(free)} of {size_text(total)} free"
     yield ok("device", f"{describe_computing(computing)}{memory}")
+    yield from precision_findings(computing, rounds=processor_rounds_to_bfloat16())
     yield from _unused_card(settings, computing.device)
+
+
+def precision_findings(computing: Computing, *, rounds: bool) -> Iterator[Finding]:
+    """What the processor could do faster, or does slowly.
+
+    Args:
+        computing: how the models compute.
+        rounds: whether the processor has instructions for bfloat16.
+    """
+    if computing.device != "cpu":
+        return
+    if computing.encoders in {"bfloat16", "float16"} and not rounds:
+        yield note(
+            "precision",
+            f"this processor has no instructions for bfloat16, so {computing.encoders} is slower than float32",
+            "set precision to float32",
+        )
+    elif rounds and (computing.encoders, computing.runtime) == ("float32", "torch"):
+        yield ok(
+            "precision",
+            "float32; this processor has instructions for bfloat16: with FREEDA_PRECISION=bfloat16 and "
+            "FREEDA_ENCODER_RUNTIME=openvino encoders take less than half the time, and masks differ a little "
+            "(`freeda eval precision` says how much)",
+        )
 
 
 def _unused_card(settings: Settings, device: str) -> Iterator[Finding]:
