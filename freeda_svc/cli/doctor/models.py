@@ -192,13 +192,13 @@ def precision_findings(computing: Computing, *, rounds: bool) -> Iterator[Findin
         return
     if computing.encoders in {"bfloat16", "float16"} and not rounds:
         yield note(
-            "precision",
+            "device",
             f"this processor has no instructions for bfloat16, so {computing.encoders} is slower than float32",
             "set precision to float32",
         )
     elif rounds and (computing.encoders, computing.runtime) == ("float32", "torch"):
         yield ok(
-            "precision",
+            "device",
             "float32; this processor has instructions for bfloat16: with FREEDA_PRECISION=bfloat16 and "
             "FREEDA_ENCODER_RUNTIME=openvino encoders take less than half the time, and masks differ a little "
             "(`freeda eval precision` says how much)",
