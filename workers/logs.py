@@ -31,6 +31,8 @@ _QUIET = (
     "celery.worker.consumer.connection",
 )
 """Libraries that log too much; our own messages cover items and the broker."""
+_FILE_ONLY = frozenset({"freeda_svc.api.request_logs"})
+"""Loggers of which people see warnings only, where a file keeps the rest: one writes a line for each request."""
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +73,8 @@ def configure_logs(settings: Settings, *, to_file: bool = True) -> None:
         file = SharedLogFile(settings.log_file)
         file.setFormatter(_json_formatter(shared, redactor))
         handlers.append(file)
+        if not is_json:  # machines read all of it
+            console.addFilter(_is_for_people)
     root = logging.getLogger()
     for handler in list(root.handlers):
         root.removeHandler(handler)
@@ -127,6 +131,10 @@ def _tell_uncaught(kind: type[BaseException], error: BaseException | None, trace
 def _tells_enough(record: logging.LogRecord) -> bool:
     """Drop what libraries log at the root logger below a warning while they load a model."""
     return record.name != "root" or record.levelno >= logging.WARNING
+
+
+def _is_for_people(record: logging.LogRecord) -> bool:
+    return record.name not in _FILE_ONLY or record.levelno >= logging.WARNING
 
 
 def _json_formatter(shared: list[Processor], redactor: Redactor) -> logging.Formatter:

@@ -103,6 +103,34 @@ def test_no_log_file_is_kept_where_none_is_wanted(
     assert not settings.log_file.exists()
 
 
+@pytest.mark.parametrize(
+    ("given", "on_console"),
+    [
+        ({"log_format": "console"}, ["full", "begun"]),
+        ({"log_format": "console", "keep_log": False}, ["request", "full", "begun"]),
+        ({"log_format": "json"}, ["request", "full", "begun"]),
+    ],
+)
+def test_people_see_no_line_for_each_request_where_a_file_has_it(
+    secretive: Settings,
+    capsys: pytest.CaptureFixture[str],
+    logging_as_before: None,
+    given: dict[str, object],
+    on_console: list[str],
+) -> None:
+    settings = secretive.model_copy(update=given)
+    configure_logs(settings)
+    requests = structlog.get_logger("freeda_svc.api.request_logs")
+    requests.info("request", path="/v1/jobs")
+    requests.warning("full")
+    structlog.get_logger("freeda_svc.api.problems").info("begun")
+    said = capsys.readouterr().err
+    events = ["request", "full", "begun"]
+    assert [event for event in events if f"{event} " in said or f'"event": "{event}"' in said] == on_console
+    if settings.keep_log:
+        assert [json.loads(line)["event"] for line in settings.log_file.read_text().splitlines()] == events
+
+
 def test_keys_of_the_api_are_hidden_wherever_they_stand(secretive: Settings) -> None:
     key = f"freeda_0123abcd_{'aB3-_' * 8}xyz"
     hidden = Redactor(secretive).text(f"Bearer {key}, /v1/jobs?key={key} and freeda_0123abcd")
