@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from freeda_svc.api.access import Reader
 from freeda_svc.api.context import ServerContext
-from freeda_svc.api.hidden import without_server
+from freeda_svc.api.hidden import client_text
 from freeda_svc.api.jobs import JobId
 from freeda_svc.api.problems import ProblemError, problems
 from freeda_svc.api.streams import stream_zip
@@ -99,7 +99,7 @@ def _files(
                 try:
                     written = write_image_files(picture, folder, [one]).values()
                 except FreedaError as error:
-                    errors.append(f"{picture.file}: {without_server(str(error), settings)}")
+                    errors.append(f"{picture.file}: {client_text(str(error), settings)}")
                     continue
                 for path in written:
                     yield path.relative_to(folder).as_posix(), path
@@ -109,7 +109,7 @@ def _files(
             try:
                 collected = write_collections(whole, folder, [one], **options)
             except FreedaError as error:
-                errors.append(f"{one}: {without_server(str(error), settings)}")
+                errors.append(f"{one}: {client_text(str(error), settings)}")
                 continue
             for path in collected:
                 yield path.relative_to(folder).as_posix(), path

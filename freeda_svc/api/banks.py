@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from freeda_svc.api.access import Administrator, Reader
 from freeda_svc.api.bank_nouns import ask, kept_nouns
 from freeda_svc.api.context import ServerContext
-from freeda_svc.api.hidden import without_server
+from freeda_svc.api.hidden import client_text
 from freeda_svc.api.pages import Cursor, Page, number_after
 from freeda_svc.api.problems import problems
 from freeda_svc.bank.banks import BankName, split_bank_name
@@ -118,7 +118,7 @@ class KnownWords(BaseModel):
 def list_banks(context: ServerContext, _access: Reader) -> Page[Bank]:
     """List all versions of all banks."""
     found = ask(context.settings, "list_banks")
-    banks = [Bank(**{**bank, "fault": without_server(bank["fault"], context.settings)}) for bank in found]
+    banks = [Bank(**{**bank, "fault": client_text(bank["fault"], context.settings)}) for bank in found]
     return Page(items=banks, next=None)
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from freeda_svc.api.access import Reader
 from freeda_svc.api.context import Context, ServerContext
-from freeda_svc.api.hidden import source_name, without_server
+from freeda_svc.api.hidden import client_text, source_name
 from freeda_svc.api.jobs import JobId, JobProgress
 from freeda_svc.api.pages import Moment, number_after
 from freeda_svc.api.problems import problems
@@ -176,7 +176,7 @@ def _event_bytes(settings: Settings, job: JobSummary, event: JobEvent) -> bytes:
         item=event.item,
         attempt=event.attempt,
         kind=event.kind,
-        message=without_server(message, settings),
+        message=client_text(message, settings),
         at=event.at,
     )
     return format_sse_event(event="event", data_str=shown.model_dump_json(), id=str(event.id))

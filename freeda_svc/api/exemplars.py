@@ -10,10 +10,11 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from freeda_svc.api.access import Access, Submitter, own_idempotency_key
+from freeda_svc.api.advice import words_for_http
 from freeda_svc.api.bodies import documented_body
 from freeda_svc.api.context import ServerContext
 from freeda_svc.api.fields import SubmissionFields, read_fields
-from freeda_svc.api.ingestion import AcceptedIngest, Ingest, IngestDetails, answer_ingest, fields_for_options
+from freeda_svc.api.ingestion import AcceptedIngest, Ingest, IngestDetails, answer_ingest
 from freeda_svc.api.multipart import UploadedFile
 from freeda_svc.api.problems import problems
 from freeda_svc.api.submitting import IdempotencyKey, Prefer, seconds_to_wait, submitted
@@ -115,7 +116,7 @@ async def add_exemplars(
 
 def _submit(settings: Settings, upload: Upload, access: Access, key: str) -> Ingest:
     tally, doubts = AnnotationTally(), list[str]()
-    with upload.called_by_name(), fields_for_options():
+    with upload.called_by_name():
         fields = read_fields(ExemplarFields, upload.fields)
         rules = settings.input_rules.anywhere()
         images, masks, annotations = (
@@ -134,7 +135,7 @@ def _submit(settings: Settings, upload: Upload, access: Access, key: str) -> Ing
             uploaded=True,
         )
         job_id = submitted(settings, access, fields.callback, submit)
-    warnings = tuple(upload.with_names(line) for line in (*doubts, *tally.lines()))
+    warnings = tuple(words_for_http(upload.with_names(line)) for line in (*doubts, *tally.lines()))
     return Ingest(job_id, dict(tally.left_out), warnings)
 
 

@@ -5,6 +5,7 @@ from pathlib import PurePath
 from urllib.parse import urlsplit
 
 from freeda_svc.addresses import shown_address
+from freeda_svc.api.advice import words_for_http
 from freeda_svc.settings import Settings
 
 _PATH = re.compile(r"(?<![\w./~-])/(?!/)(?:[^/\s'\",;:()<>`]+/)*([^/\s'\",;:()<>`]+)/?")
@@ -54,6 +55,16 @@ def without_server(text: str, settings: Settings) -> str:
             host = urlsplit(address).hostname
             text = re.sub(rf"(?<![\w.]){re.escape(host)}(?::\d+)?(?![\w.])", _HOST, text) if host else text
     return file_names(text)
+
+
+def client_text(text: str, settings: Settings) -> str:
+    """Return a text that is kept, such as an item's error, as clients see it: nothing of the server, and no commands.
+
+    Args:
+        text: see ``without_server``.
+        settings: see ``without_server``.
+    """
+    return words_for_http(without_server(text, settings))
 
 
 def without_ip_addresses(text: str) -> str:

@@ -1,9 +1,7 @@
 """Submitting captions, whose prototypes are added to a bank."""
 
 import json
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
@@ -44,7 +42,6 @@ from freeda_svc.workers import CeleryDispatcher
 
 MOST_FILES = 100
 _JSON, _LINES = ".json", ".jsonl"
-_OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)")
 
 BODIES = AcceptedBodies(
     fields=("file",),
@@ -165,18 +162,9 @@ async def answer_ingest(
     )
 
 
-@contextmanager
-def fields_for_options() -> Iterator[None]:
-    """Call the command line's options in errors as the fields are called."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(_OPTION.sub(lambda found: found[1].replace("-", "_"), str(error))) from error
-
-
 def _submit(settings: Settings, upload: Upload, access: Access, key: str) -> Ingest:
     tally = CaptionTally()
-    with upload.called_by_name(), fields_for_options():
+    with upload.called_by_name():
         fields = read_fields(CaptionFields, upload.fields)
         check_separator(fields.separator)
         if not upload.files and not fields.captions:

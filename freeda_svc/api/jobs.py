@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from freeda_svc.api.access import Reader, Submitter
 from freeda_svc.api.context import ServerContext
-from freeda_svc.api.hidden import source_name, without_server
+from freeda_svc.api.hidden import client_text, source_name, without_server
 from freeda_svc.api.pages import Cursor, Moment, Page, number_after
 from freeda_svc.api.problems import ProblemError, problems
 from freeda_svc.errors import InputError
@@ -167,7 +167,7 @@ def show_job(context: ServerContext, _access: Reader, job_id: JobId) -> JobDetai
             number=error.number,
             name=source_name(error.name),
             attempts=error.attempts,
-            error=without_server(error.error, settings),
+            error=client_text(error.error, settings),
             at=error.at,
         )
         for error in errors
@@ -193,7 +193,7 @@ def list_items(
             **{
                 **asdict(item),
                 "name": source_name(item.name),
-                "error": without_server(item.error, settings),
+                "error": client_text(item.error, settings),
                 "result": _shown_result(settings, item.result),
             }
         )

@@ -19,7 +19,7 @@ from freeda_svc.api.access import Access, own_idempotency_key
 from freeda_svc.api.bank_nouns import ask
 from freeda_svc.api.context import Context
 from freeda_svc.api.fields import read_fields
-from freeda_svc.api.hidden import without_server
+from freeda_svc.api.hidden import client_text
 from freeda_svc.api.segmentations import SegmentationFields
 from freeda_svc.api.task_images import TaskImages
 from freeda_svc.api.uploads import Uploads
@@ -314,4 +314,4 @@ def _collect(settings: Settings, job: str, asked: ImageRequest, outcomes: Sequen
 
 
 def _reason(settings: Settings, image: SubmittedImage) -> str:
-    return without_server(one_line(failure_reasons(partial(job_items, settings), [image])[0]), settings)
+    return client_text(one_line(failure_reasons(partial(job_items, settings), [image])[0]), settings)

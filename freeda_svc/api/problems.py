@@ -1,4 +1,4 @@
-"""Errors as problem+json (RFC 9457), with the same sentence that the command line prints."""
+"""Errors as problem+json (RFC 9457), with the sentence that the command line prints, or one that fits over HTTP."""
 
 import http
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
+from freeda_svc.api.advice import words_for_http
 from freeda_svc.api.context import context_of
 from freeda_svc.api.hidden import without_ip_addresses, without_server
 from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError, UnavailableError, one_line
@@ -36,6 +37,9 @@ class Problem(BaseModel):
     title: str = Field(description="the status in words")
     status: int = Field(description="the HTTP status", ge=400, le=599)
     detail: str = Field(description="one sentence: what was wrong, what was expected, what to do")
+    command_line: str | None = Field(
+        None, description="the sentence with the advice of the command line, where it has other words for it"
+    )
 
 
 class ProblemError(FreedaError):
@@ -61,11 +65,19 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """Return an error as an answer."""
-    content = Problem(type="about:blank", title=http.HTTPStatus(status).phrase, status=status, detail=one_line(detail))
+    sentence = one_line(detail)
+    said = words_for_http(sentence)
+    content = Problem(
+        type="about:blank",
+        title=http.HTTPStatus(status).phrase,
+        status=status,
+        detail=said,
+        command_line=None if said == sentence else sentence,
+    )
     kept = dict(headers or {})
     if status == http.HTTPStatus.SERVICE_UNAVAILABLE:
         kept.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
-    return JSONResponse(content.model_dump(), status, kept, MEDIA_TYPE)
+    return JSONResponse(content.model_dump(exclude_none=True), status, kept, MEDIA_TYPE)
 
 
 def status_of(error: FreedaError) -> int:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from freeda_svc.api.access import Reader
 from freeda_svc.api.context import ServerContext
-from freeda_svc.api.hidden import source_name, without_server
+from freeda_svc.api.hidden import client_text, source_name, without_server
 from freeda_svc.api.jobs import JobId
 from freeda_svc.api.pages import Cursor, number_after
 from freeda_svc.api.problems import ProblemError, problems
@@ -112,7 +112,7 @@ def results_of_job(settings: Settings, job_id: str, *, limit: int = MOST_RESULTS
                 stem=image.stem,
                 sha256=image.content,
                 state=item.state,
-                error=without_server(item.error, settings),
+                error=client_text(item.error, settings),
                 summary=item.result if item.state is ItemState.DONE else None,
                 files={**files, IMAGE: f"{base}{IMAGE}"},
             )

@@ -118,7 +118,8 @@ def _detail(response: httpx.Response) -> str | None:
         found = response.json()
     except ValueError:
         return None
-    detail = found.get("detail") or found.get("title") if isinstance(found, dict) else None
+    names = ("command_line", "detail", "title")  # who has this client has the command line, too
+    detail = next(filter(None, map(found.get, names)), None) if isinstance(found, dict) else None
     return one_line(detail)[:_LONGEST_DETAIL] if isinstance(detail, str) and detail.strip() else None
 
 

@@ -64,7 +64,7 @@ def predict(client: TestClient | httpx.Client, *images: str, config: str = CONFI
 def test_without_a_worker_label_studio_is_told_that_the_backend_is_away(client: TestClient) -> None:
     for answer in (client.get(f"{URL}/"), client.get(f"{URL}/health")):
         assert answer.status_code == 503
-        assert "freeda up" in answer.json()["detail"]
+        assert "there is no worker" in answer.json()["detail"]
     assert client.get(f"{URL}/metrics").json() == {"waiting": 0, "running": 0}
 
 

@@ -227,7 +227,7 @@ def test_before_an_image_is_done_there_are_no_files(
     archive = client.get(f"/v1/jobs/{job}/results.zip")
     assert (archive.status_code, archive.json()["detail"]) == (
         409,
-        f"no image of job {job} is done yet; `freeda jobs watch {job}` follows it",
+        f"no image of job {job} is done yet",
     )
 
 

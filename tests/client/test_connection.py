@@ -50,6 +50,17 @@ def test_problem_is_the_error_that_it_stands_for_with_its_own_sentence(status: s
         assert type(raised.value) is kind
 
 
+def test_the_sentence_of_the_command_line_comes_first() -> None:
+    sentences = {"detail": "the list of jobs shows them", "command_line": "`freeda jobs list` shows them"}
+    found = answer("404 Not Found", json.dumps(sentences).encode(), PROBLEM)
+    with (
+        broken_server(sends(found)) as server,
+        connected(server.address) as connection,
+        pytest.raises(NotFoundError, match=r"^`freeda jobs list` shows them$"),
+    ):
+        connection.ask("GET", "/v1/jobs/zzz")
+
+
 def test_nobody_there_is_said_at_once_and_names_the_address() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
