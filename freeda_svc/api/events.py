@@ -122,7 +122,10 @@ class _Look:
 def _look(settings: Settings, job_id: str, after: int, progress_only: bool) -> _Look:
     began = time.monotonic()
     job = job_summary(settings, job_id)
-    events = [] if progress_only else job_events(settings, job_id, after=after, limit=EVENTS_AT_ONCE)
+    has_ended = job.progress.ended == job.progress.total
+    events = (
+        [] if progress_only else job_events(settings, job_id, after=after, limit=EVENTS_AT_ONCE, has_ended=has_ended)
+    )
     seen = events[-1].id if events else after
     return _Look(job, events, seen, len(events) == EVENTS_AT_ONCE, time.monotonic() - began)
 
