@@ -51,7 +51,6 @@ if TYPE_CHECKING:
         job_values,
         list_jobs,
         parse_age,
-        result_totals,
     )
     from freeda_svc.jobs.pruning import Pruned, PrunedJob, prune_jobs
     from freeda_svc.jobs.queues import QueueState, RunningItem, queue_state
@@ -93,6 +92,7 @@ if TYPE_CHECKING:
         Priority,
     )
     from freeda_svc.jobs.submission import submit_exemplars, submit_ingest, submit_segment
+    from freeda_svc.jobs.totals import result_totals
 
 __all__ = [
     "submit_ingest",
@@ -263,7 +263,6 @@ __getattr__ = names_from(
             "job_values",
             "list_jobs",
             "parse_age",
-            "result_totals",
         ),
         "freeda_svc.jobs.pruning": (
             "Pruned",
@@ -307,5 +306,6 @@ __getattr__ = names_from(
             "submit_ingest",
             "submit_segment",
         ),
+        "freeda_svc.jobs.totals": ("result_totals",),
     },
 )

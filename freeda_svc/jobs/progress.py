@@ -1,8 +1,7 @@
 """What a person sees of jobs: lists, counts, time left, what failed and what came out."""
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -256,27 +255,6 @@ def job_items(
             )
             for item in session.scalars(query)
         ]
-
-
-def result_totals(settings: Settings, job_id: str) -> dict[str, int]:
-    """Add up the counts that the done items of a job reported, such as ``prototypes`` and ``images``.
-
-    Raises:
-        NotFoundError: there is no such job.
-    """
-    full_id = find_job(settings, job_id)
-    query = select(WorkItem.result).where(WorkItem.job_id == full_id, WorkItem.state == ItemState.DONE)
-    with reading(settings) as session:
-        return _added_up(session.scalars(query))
-
-
-def _added_up(results: Iterable[dict[str, Any] | None]) -> dict[str, int]:
-    totals: Counter[str] = Counter()
-    for result in results:
-        for key, value in (result or {}).items():
-            if isinstance(value, int) and not isinstance(value, bool):
-                totals[key] += value
-    return dict(totals)
 
 
 def _summary(session: Session, job: Job) -> JobSummary:
