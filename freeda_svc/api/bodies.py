@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from freeda_svc.api.fields import REQUEST
-from freeda_svc.api.uploads import FORM, AcceptedBodies
+from freeda_svc.api.uploads import FORM, JSON, AcceptedBodies
 from freeda_svc.parameters import Model
 
 _FILE = {"type": "string", "format": "binary"}
@@ -40,7 +40,7 @@ def documented_body(
     content = {
         FORM: {"schema": form, "encoding": {REQUEST: {"contentType": "application/json"}}},
         **{kind: {"schema": _FILE} for kind in bodies.content_types},
-        **({"application/json": {"schema": schema}} if fields_as_json else {}),
+        **({JSON: {"schema": schema}} if fields_as_json else {}),
     }
     parameters = [
         {
@@ -51,7 +51,7 @@ def documented_body(
             "description": f"Where the body is one file: {field.get('description', '')}",
         }
         for name, field in fields.items()
-        if bodies.content_types
+        if set(bodies.content_types) - {JSON}
     ]
     return {"requestBody": {"required": True, "content": content}, "parameters": parameters}
 

@@ -13,12 +13,13 @@ from freeda_svc.api.access import Access, Submitter, own_idempotency_key
 from freeda_svc.api.advice import words_for_http
 from freeda_svc.api.bodies import documented_body
 from freeda_svc.api.context import ServerContext
-from freeda_svc.api.fields import SubmissionFields, read_fields
+from freeda_svc.api.fields import ImageFields, read_fields
+from freeda_svc.api.image_urls import with_fetched
 from freeda_svc.api.ingestion import AcceptedIngest, Ingest, IngestDetails, answer_ingest
 from freeda_svc.api.multipart import UploadedFile
 from freeda_svc.api.problems import problems
 from freeda_svc.api.submitting import IdempotencyKey, Prefer, seconds_to_wait, submitted
-from freeda_svc.api.uploads import AcceptedBodies, Upload, received
+from freeda_svc.api.uploads import JSON, AcceptedBodies, Upload, received, with_json
 from freeda_svc.errors import InputError
 from freeda_svc.input_files import InputRules
 from freeda_svc.jobs import submit_exemplars
@@ -38,9 +39,9 @@ IMAGE, MASK, ANNOTATIONS = "image", "mask", "annotations"
 
 BODIES = AcceptedBodies(
     fields=(IMAGE, MASK, ANNOTATIONS),
-    content_types={},
+    content_types={JSON: ".json"},
     most_files=MOST_FILES,
-    expected="multipart/form-data with files called image and mask",
+    expected="multipart/form-data with files called image and mask, or JSON that names urls",
 )
 
 router = APIRouter(tags=["ingestion"])
@@ -55,7 +56,7 @@ class MarkedObject(Model):
     caption: str = Field(default="", description="A sentence about the image; that of the form when empty.")
 
 
-class ExemplarFields(SubmissionFields):
+class ExemplarFields(ImageFields):
     """What images show, and where."""
 
     noun: str = Field(default="", description="What is marked in the images.")
@@ -93,6 +94,7 @@ class ExemplarFields(SubmissionFields):
             ANNOTATIONS: "In place of masks: one COCO file whose categories and segmentations are taken, of images by "
             "their file names.",
         },
+        fields_as_json=True,
     ),
 )
 async def add_exemplars(
@@ -106,6 +108,7 @@ async def add_exemplars(
 ) -> IngestDetails | AcceptedIngest:
     """Teach a bank a noun by images and what is marked in them: by masks, segmentations, or a COCO file.
 
+    Images are files of the form, or `urls` in a form or in JSON names them; then each is called as its URL ends.
     Answers 202 with the job; with `Prefer: wait=N` it answers 200 with the job if that ends in time.
     """
     seconds = seconds_to_wait(prefer)
@@ -116,8 +119,10 @@ async def add_exemplars(
 
 def _submit(settings: Settings, upload: Upload, access: Access, key: str) -> Ingest:
     tally, doubts = AnnotationTally(), list[str]()
+    upload = with_json(upload)
+    fields = read_fields(ExemplarFields, upload.fields)
+    upload = with_fetched(settings, upload, fields.urls, MOST_FILES, IMAGE)
     with upload.called_by_name():
-        fields = read_fields(ExemplarFields, upload.fields)
         rules = settings.input_rules.anywhere()
         images, masks, annotations = (
             [file for file in upload.files if file.field == field] for field in (IMAGE, MASK, ANNOTATIONS)

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field
 
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import Priority
-from freeda_svc.parameters import CALLED, Model, field_schema
+from freeda_svc.parameters import CALLED, EXPECTED, Model, field_schema
 
 REQUEST = "request"
 """The field of a form that holds all others as one JSON object."""
@@ -44,6 +44,18 @@ class SubmissionFields(Model):
     def rank(self) -> Priority:
         """The priority as jobs have it."""
         return Priority[self.priority.upper()]
+
+
+class ImageFields(SubmissionFields):
+    """What every submission of images may say."""
+
+    urls: tuple[str, ...] = Field(
+        default=(),
+        strict=False,
+        json_schema_extra={SEPARATOR: "\n", EXPECTED: "a list of addresses"},
+        description="Addresses of further images, which the server fetches; their hosts must be ones it lists. "
+        "In a form JSON, or lines.",
+    )
 
 
 def read_fields(model: type[Fields], texts: Mapping[str, str], more: Mapping[str, Any] | None = None) -> Fields:

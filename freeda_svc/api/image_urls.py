@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
 import httpx
 
+from freeda_svc.api.multipart import UploadedFile
 from freeda_svc.api.outgoing import HostRule, Target, answer_of, check_url
+from freeda_svc.api.problems import ProblemError
+from freeda_svc.api.uploads import Upload
 from freeda_svc.counts import counted
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.settings import Settings
@@ -73,6 +77,29 @@ def fetch_images(settings: Settings, urls: Sequence[str], folder: Path, *, secon
 
     asyncio.run(fetch())
     return files
+
+
+def with_fetched(settings: Settings, upload: Upload, urls: Sequence[str], most: int, field: str = "") -> Upload:
+    """Fetch images and put them behind those that came with the request.
+
+    Args:
+        settings: the installation.
+        upload: the request's files.
+        urls: http or https addresses on hosts that are listed.
+        most: images in a request.
+        field: of the form, to which they are added.
+
+    Raises:
+        ProblemError: there are too many.
+        InputError: one of them cannot be fetched.
+        UnavailableError: a host does not answer.
+    """
+    if not urls:
+        return upload
+    if len(upload.files) + len(urls) > most:
+        raise ProblemError(413, f"more than {most:,} images; name them in several requests")
+    files = fetch_images(settings, urls, upload.folder / "fetched")
+    return replace(upload, files=[*upload.files, *(UploadedFile(field, file.name, "", file) for file in files)])
 
 
 def url_name(url: httpx.URL | str) -> str:

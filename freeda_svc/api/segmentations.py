@@ -1,7 +1,5 @@
 """Submitting images to be segmented."""
 
-from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,10 +10,9 @@ from pydantic import Field
 from freeda_svc.api.access import Access, Submitter, own_idempotency_key
 from freeda_svc.api.bodies import documented_body
 from freeda_svc.api.context import ServerContext
-from freeda_svc.api.fields import REQUEST, SEPARATOR, SubmissionFields, read_fields
-from freeda_svc.api.image_urls import fetch_images
-from freeda_svc.api.multipart import UploadedFile
-from freeda_svc.api.problems import ProblemError, problems
+from freeda_svc.api.fields import ImageFields, read_fields
+from freeda_svc.api.image_urls import with_fetched
+from freeda_svc.api.problems import problems
 from freeda_svc.api.results import JobResults, results_of_job
 from freeda_svc.api.submitting import (
     Accepted,
@@ -25,17 +22,15 @@ from freeda_svc.api.submitting import (
     seconds_to_wait,
     submitted,
 )
-from freeda_svc.api.uploads import ANY_IMAGE, AcceptedBodies, Upload, received
+from freeda_svc.api.uploads import ANY_IMAGE, JSON, AcceptedBodies, Upload, received, with_json
 from freeda_svc.batches import InputImage, distinct_stems
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import submit_segment
-from freeda_svc.parameters import CALLED, EXPECTED, PLACES, CategoryChoice, SegmentationOverrides
+from freeda_svc.parameters import CALLED, PLACES, CategoryChoice, SegmentationOverrides
 from freeda_svc.settings import Settings
 from freeda_svc.vocabularies import ChosenCategories, choose_categories
 from freeda_svc.workers import CeleryDispatcher
 
-JSON = "application/json"
-MOST_JSON_BYTES = 1 << 20
 MOST_IMAGES = 1000
 MOST_CATEGORIES = 2000
 
@@ -50,16 +45,9 @@ BODIES = AcceptedBodies(
 router = APIRouter(tags=["segmentations"])
 
 
-class SegmentationFields(SubmissionFields, CategoryChoice, SegmentationOverrides, json_schema_extra={CALLED: "field"}):
+class SegmentationFields(ImageFields, CategoryChoice, SegmentationOverrides, json_schema_extra={CALLED: "field"}):
     """What is asked of all images of a segmentation; parameters that are not given are the pack's."""
 
-    urls: tuple[str, ...] = Field(
-        default=(),
-        strict=False,
-        json_schema_extra={SEPARATOR: "\n", EXPECTED: "a list of addresses"},
-        description="Addresses of further images, which the server fetches; their hosts must be ones it lists. "
-        "In a form JSON, or lines.",
-    )
     auto: bool = Field(
         default=False, description="Name no categories: the bank proposes some for each image, a list of its own."
     )
@@ -133,10 +121,10 @@ async def segment(
 
 
 def _submit(settings: Settings, upload: Upload, access: Access, key: str) -> str:
-    upload = _with_json(upload)
+    upload = with_json(upload)
     fields = read_fields(SegmentationFields, upload.fields)
     chosen = fields.choose()
-    upload = _with_fetched(settings, upload, fields.urls)
+    upload = with_fetched(settings, upload, fields.urls, MOST_IMAGES)
     names = [file.name for file in upload.files]
     images = [
         InputImage(file.path, file.name, stem) for file, stem in zip(upload.files, distinct_stems(names), strict=True)
@@ -161,39 +149,3 @@ def _submit(settings: Settings, upload: Upload, access: Access, key: str) -> str
 
     with upload.called_by_name():
         return submitted(settings, access, fields.callback, submit)
-
-
-def _with_json(upload: Upload) -> Upload:
-    """Take a body of JSON for the fields that it holds.
-
-    Raises:
-        ProblemError: it is too large.
-        InputError: it is not UTF-8.
-    """
-    body = next((file for file in upload.files if not file.field and file.content_type == JSON), None)
-    if body is None:
-        return upload
-    content = body.path.read_bytes()
-    if len(content) > MOST_JSON_BYTES:
-        raise ProblemError(413, f"the JSON has more than {MOST_JSON_BYTES:,} bytes; send images in a form")
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        raise InputError("the JSON is not UTF-8 text; send it as UTF-8") from error
-    return replace(upload, fields={**upload.fields, REQUEST: text}, files=[])
-
-
-def _with_fetched(settings: Settings, upload: Upload, urls: Sequence[str]) -> Upload:
-    """Fetch images and put them behind those that came with the request.
-
-    Raises:
-        ProblemError: there are too many.
-        InputError: one of them cannot be fetched.
-        UnavailableError: a host does not answer.
-    """
-    if not urls:
-        return upload
-    if len(upload.files) + len(urls) > MOST_IMAGES:
-        raise ProblemError(413, f"more than {MOST_IMAGES:,} images; name them in several requests")
-    files = fetch_images(settings, urls, upload.folder / "fetched")
-    return replace(upload, files=[*upload.files, *(UploadedFile("", file.name, "", file) for file in files)])

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from anyio import to_thread
@@ -16,14 +16,16 @@ from fastapi import Request
 from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect
 
+from freeda_svc.api.fields import REQUEST
 from freeda_svc.api.multipart import FileReader, FormReader, Reader, UploadedFile, not_kept, plain_name
 from freeda_svc.api.problems import ProblemError
-from freeda_svc.errors import FreedaError
+from freeda_svc.errors import FreedaError, InputError
 from freeda_svc.file_locks import try_lock
 from freeda_svc.private_folders import make_private_folder
 from freeda_svc.settings import Settings
 
-FORM, ANY_IMAGE = "multipart/form-data", "image/*"
+FORM, ANY_IMAGE, JSON = "multipart/form-data", "image/*", "application/json"
+MOST_JSON_BYTES = 1 << 20
 WRITE_BYTES = 1 << 20
 """So much of a body is kept in memory before it is written."""
 LONGEST_SHOWN = 40
@@ -182,6 +184,26 @@ async def received(request: Request, accepted: AcceptedBodies) -> AsyncIterator[
         yield Upload({name: value for name, value in reader.fields.items() if value.strip()}, reader.files, folder)
     finally:  # without waiting for it, so that nothing can cancel it
         asyncio.get_running_loop().run_in_executor(None, _remove, folder)
+
+
+def with_json(upload: Upload) -> Upload:
+    """Take a body of JSON for the fields that it holds.
+
+    Raises:
+        ProblemError: it is too large.
+        InputError: it is not UTF-8.
+    """
+    body = next((file for file in upload.files if not file.field and file.content_type == JSON), None)
+    if body is None:
+        return upload
+    content = body.path.read_bytes()
+    if len(content) > MOST_JSON_BYTES:
+        raise ProblemError(413, f"the JSON has more than {MOST_JSON_BYTES:,} bytes; send images in a form")
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise InputError("the JSON is not UTF-8 text; send it as UTF-8") from error
+    return replace(upload, fields={**upload.fields, REQUEST: text}, files=[])
 
 
 def _reader(request: Request, folder: Path, accepted: AcceptedBodies) -> Reader:

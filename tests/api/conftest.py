@@ -14,6 +14,7 @@ from freeda_svc.jobs import JobState, follow_job, submit_ingest
 from freeda_svc.miniature.scenes import EASY, paint_scene
 from freeda_svc.settings import Settings, load_settings, prepare_home
 from freeda_svc.workers import CeleryDispatcher, background_stack
+from tests.api.image_host import Host, hosting
 from tests.free_ports import free_port
 
 CAPTIONS = 12
@@ -31,6 +32,13 @@ def client(settings: Settings) -> Iterator[TestClient]:
     application = make_application(settings)
     with TestClient(application, base_url="http://127.0.0.1:8470", raise_server_exceptions=False) as asking:
         yield asking
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    """A server from which images are fetched."""
+    with hosting() as found:
+        yield found
 
 
 @dataclass(frozen=True)

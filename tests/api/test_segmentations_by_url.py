@@ -10,14 +10,8 @@ from freeda_svc.api import make_application
 from freeda_svc.api.segmentations import MOST_IMAGES
 from freeda_svc.jobs import callback_of, job_summary
 from freeda_svc.settings import Settings
-from tests.api.image_host import Host, hosting
+from tests.api.image_host import Host
 from tests.api.test_segmentations import URL, files, inputs, nothing_left, png, refused
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    with hosting() as found:
-        yield found
 
 
 @pytest.fixture
