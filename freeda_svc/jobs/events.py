@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, select, text
+from sqlalchemy import Executable, Row, select, text
 
 from freeda_svc.jobs.control import find_job
 from freeda_svc.jobs.database import reading
@@ -93,7 +93,7 @@ def job_events(
     ]
 
 
-def _read(settings: Settings, query: "Select[Any]") -> "list[Row[Any]]":
+def _read(settings: Settings, query: Executable) -> list[Row[*tuple[Any, ...]]]:
     with reading(settings) as session:
         return list(session.execute(query))
 
