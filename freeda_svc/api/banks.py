@@ -1,6 +1,6 @@
 """Banks: their versions, what they hold, and what they know of words. A worker answers; without one that is a 503."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
@@ -9,7 +9,7 @@ from freeda_svc.api.access import Administrator, Reader
 from freeda_svc.api.bank_nouns import ask, kept_nouns
 from freeda_svc.api.context import ServerContext
 from freeda_svc.api.hidden import client_text
-from freeda_svc.api.pages import Cursor, Page, number_after
+from freeda_svc.api.pages import CURSOR, MOST_DIGITS, Page, number_after
 from freeda_svc.api.problems import problems
 from freeda_svc.bank.banks import BankName, split_bank_name
 from freeda_svc.counts import count_by_size
@@ -19,10 +19,27 @@ from freeda_svc.parameters import fold_text
 
 MOST_NOUNS, MOST_WORDS = 1000, 50
 LONGEST_TEXT = 1000
+TEXT: dict[str, Any] = {"max_length": LONGEST_TEXT, "json_schema_extra": {"pattern": r"\S"}}
+"""Of a text that is not blank."""
 
 router = APIRouter(tags=["banks"])
 
-BankPath = Annotated[str, Path(description="a bank, such as animals, or a version of it, animals@2", max_length=100)]
+NAME, VERSION = "[a-z0-9][a-z0-9_-]{0,62}", "@[1-9][0-9]{0,8}"
+BANK: dict[str, Any] = {
+    "description": "a bank, such as animals, or a version of it, animals@2",
+    "max_length": 100,
+    "json_schema_extra": {"pattern": f"^{NAME}({VERSION})?$"},
+}
+BankPath = Annotated[str, Path(**BANK)]
+VersionPath = Annotated[
+    str,
+    Path(
+        description="a version of a bank, animals@2",
+        max_length=100,
+        json_schema_extra={"pattern": f"^{NAME}{VERSION}$"},
+    ),
+]
+NounCursor = Annotated[str, Query(**CURSOR, json_schema_extra={"pattern": f"^([0-9]{{1,{MOST_DIGITS}}}(-.*)?)?$"})]
 ASKED = problems(404, 409, 422, 503)
 
 
@@ -63,7 +80,9 @@ class BankStatistics(BaseModel):
 class NewBank(BaseModel):
     """The bank that is to be made."""
 
-    bank: str = Field(description="its name, or a version of it: animals, animals@2", max_length=100)
+    bank: str = Field(
+        description=BANK["description"], max_length=BANK["max_length"], json_schema_extra=BANK["json_schema_extra"]
+    )
 
 
 class NamedBank(BaseModel):
@@ -140,7 +159,7 @@ def bank_stats(context: ServerContext, _access: Reader, bank: BankPath) -> BankS
 
 
 @router.delete("/v1/banks/{bank}", summary="Drop a version of a bank", responses=ASKED)
-def drop_bank(context: ServerContext, _access: Administrator, bank: BankPath) -> DroppedBank:
+def drop_bank(context: ServerContext, _access: Administrator, bank: VersionPath) -> DroppedBank:
     """Remove a version, such as animals@1, with all its prototypes; the current one only when it is the last."""
     settings, name = context.settings, str(BankName.parse(bank))
     listed = {entry["bank"]: entry["prototypes"] for entry in ask(settings, "list_banks")}
@@ -149,7 +168,7 @@ def drop_bank(context: ServerContext, _access: Administrator, bank: BankPath) ->
 
 
 @router.post("/v1/banks/{bank}/switch", summary="Make a version the current one", responses=ASKED)
-def switch_bank(context: ServerContext, _access: Administrator, bank: BankPath) -> CurrentBank:
+def switch_bank(context: ServerContext, _access: Administrator, bank: VersionPath) -> CurrentBank:
     """Let a bank's name mean this version from now on; jobs that were accepted before go on with theirs."""
     name = str(BankName.parse(bank))
     return CurrentBank(bank=ask(context.settings, "switch_bank", seconds=None, bank=name), current=True)
@@ -163,7 +182,7 @@ def list_nouns(
     *,
     prefix: Annotated[str, Query(description="only nouns that begin so, in any case", max_length=LONGEST_TEXT)] = "",
     limit: Annotated[int, Query(description="how many at most", ge=1, le=MOST_NOUNS)] = 50,
-    after: Cursor = "",
+    after: NounCursor = "",
 ) -> Page[Noun]:
     """List nouns page by page, those with most prototypes first; quick enough to complete words while typing."""
     settings = context.settings

@@ -3,11 +3,12 @@
 from importlib import metadata
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from freeda_svc.api.access import Reader
 from freeda_svc.api.bank_nouns import ask
+from freeda_svc.api.banks import NAME, VERSION, BankPath
 from freeda_svc.api.context import ServerContext
 from freeda_svc.api.hidden import source_name
 from freeda_svc.api.problems import problems
@@ -55,7 +56,7 @@ class Revision(BaseModel):
 def show_revision(
     context: ServerContext,
     _access: Reader,
-    bank: Annotated[str, Path(description="a bank, such as animals, or a version of it, animals@2", max_length=100)],
+    bank: BankPath,
 ) -> Revision:
     """Say which revision a bank has now; the `bank_version` of a result's summary is that which it was made from."""
     return Revision(**ask(context.settings, "bank_version", bank=bank))
@@ -66,7 +67,12 @@ def show_installation(
     context: ServerContext,
     _access: Reader,
     bank: Annotated[
-        str, Query(description="whose version is asked for; the server's usual one when empty", max_length=100)
+        str,
+        Query(
+            description="whose version is asked for; the server's usual one when empty",
+            max_length=100,
+            json_schema_extra={"pattern": f"^({NAME}({VERSION})?)?$"},
+        ),
     ] = "",
 ) -> Installation:
     """Say which models, parameters and bank a request meets here."""

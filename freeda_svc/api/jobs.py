@@ -1,5 +1,6 @@
 """Jobs: what was submitted, how far it is and what failed; cancelling, and trying again."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from pydantic import BaseModel, Field
 from freeda_svc.api.access import Reader, Submitter
 from freeda_svc.api.context import ServerContext
 from freeda_svc.api.hidden import client_text, source_name, without_server
-from freeda_svc.api.pages import Cursor, Moment, Page, number_after
+from freeda_svc.api.pages import CURSOR, Moment, NumberCursor, Page, number_after
 from freeda_svc.api.problems import ProblemError, problems
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import (
@@ -40,6 +41,8 @@ ERRORS_SHOWN = 50
 
 router = APIRouter(tags=["jobs"])
 
+_CURSOR = re.compile(r"([0-9]{1,16})-([0-9a-f]{12})")
+JobCursor = Annotated[str, Query(**CURSOR, json_schema_extra={"pattern": f"^({_CURSOR.pattern})?$"})]
 JobId = Annotated[str, Path(description="the job's id, or the beginning of it", examples=["3f2a90c41e77"])]
 NO_JOB = problems(404, 422, 503)
 
@@ -134,9 +137,16 @@ def list_all_jobs(
     ] = [],  # noqa: B006 - FastAPI copies defaults
     kind: Annotated[list[JobKind], Query(description="only jobs of some of these kinds")] = [],  # noqa: B006
     source: Annotated[str, Query(description="only jobs whose source contains this text", max_length=1000)] = "",
-    since: Annotated[str, Query(description="only jobs submitted so lately: 2d, 12h or 45m", max_length=50)] = "",
+    since: Annotated[
+        str,
+        Query(
+            description="only jobs submitted so lately: 2d, 12h or 45m",
+            max_length=50,
+            json_schema_extra={"pattern": "^([0-9]{1,4}[dhms])?$"},
+        ),
+    ] = "",
     limit: Annotated[int, Query(description="how many at most", ge=1, le=MOST_JOBS)] = 20,
-    after: Cursor = "",
+    after: JobCursor = "",
 ) -> Page[Job]:
     """List jobs page by page, with how far each is."""
     if "\0" in source:  # no source has one, and PostgreSQL takes none
@@ -182,7 +192,7 @@ def list_items(
     job_id: JobId,
     state: Annotated[list[ItemState], Query(description="only items in some of these states")] = [],  # noqa: B006
     limit: Annotated[int, Query(description="how many at most", ge=1, le=MOST_ITEMS)] = 100,
-    after: Cursor = "",
+    after: NumberCursor = "",
 ) -> Page[Item]:
     """List the items of a job in their order, page by page."""
     settings = context.settings
@@ -263,10 +273,8 @@ def _microseconds(moment: datetime) -> int:
 def _read_cursor(cursor: str) -> tuple[datetime, str] | None:
     if not cursor:
         return None
-    moment, _, job_id = cursor.partition("-")
-    try:
-        int(job_id, base=16)
-        whole, part = divmod(number_after(moment), 1_000_000)
-        return datetime.fromtimestamp(whole, UTC).replace(microsecond=part), job_id
-    except (InputError, OverflowError, ValueError, OSError) as error:
-        raise InputError(f"after is {cursor!r}, which is no `next` of a page") from error
+    found = _CURSOR.fullmatch(cursor)
+    if found is None:
+        raise InputError(f"after is {cursor!r}, which is no `next` of a page")
+    whole, part = divmod(int(found[1]), 1_000_000)
+    return datetime.fromtimestamp(whole, UTC).replace(microsecond=part), found[2]

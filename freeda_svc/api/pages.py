@@ -1,7 +1,7 @@
 """Lists that are asked for page by page: ``limit`` entries of them, then those ``after`` the last one."""
 
 from datetime import datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel, Field, PlainSerializer
@@ -15,7 +15,9 @@ MOST_DIGITS = 18
 Moment = Annotated[datetime, PlainSerializer(datetime.isoformat, return_type=str, when_used="json")]
 """A time in UTC, written as the command line writes it."""
 
-Cursor = Annotated[str, Query(description="go on after a page: its `next`", max_length=200)]
+CURSOR: dict[str, Any] = {"description": "go on after a page: its `next`", "max_length": 200}
+Cursor = Annotated[str, Query(**CURSOR)]
+NumberCursor = Annotated[str, Query(**CURSOR, json_schema_extra={"pattern": f"^[0-9]{{0,{MOST_DIGITS}}}$"})]
 
 
 class Page(BaseModel, Generic[Entry]):

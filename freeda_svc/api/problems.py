@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from freeda_svc.api.advice import words_for_http
@@ -19,6 +20,7 @@ from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError,
 from freeda_svc.loggers import logger
 
 MEDIA_TYPE = "application/problem+json"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 RETRY_AFTER_SECONDS = 5
 STATUSES: tuple[tuple[type[FreedaError], int], ...] = (
     (InputError, 422),
@@ -131,11 +133,22 @@ def sentence_of_request(found: Sequence[Mapping[str, Any]]) -> str:
 async def _of_the_framework(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     detail = str(error.detail)
+    headers = dict(error.headers or {})
     if error.status_code == http.HTTPStatus.NOT_FOUND:
         detail = f"there is nothing at {request.url.path}; /openapi.json says what there is"
     elif error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
         detail = f"{request.url.path} cannot be asked with {request.method}; /openapi.json says what it takes"
-    return problem(error.status_code, detail, error.headers)
+        headers["Allow"] = ", ".join(_methods_of(request))  # the framework names those of the first route of the path
+    return problem(error.status_code, detail, headers)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """Return the methods with which the path of a request can be asked."""
+    return [
+        method
+        for method in METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
 
 
 async def _ended_early(_request: Request, _error: Exception) -> JSONResponse:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from freeda_svc.api.access import Administrator, Reader
 from freeda_svc.api.bank_nouns import ask, kept_nouns
-from freeda_svc.api.banks import ASKED, LONGEST_TEXT, BankPath, checked_bank
+from freeda_svc.api.banks import ASKED, LONGEST_TEXT, TEXT, BankPath, checked_bank
 from freeda_svc.api.context import ServerContext
 from freeda_svc.api.pages import Cursor, Page
 from freeda_svc.api.problems import problems
@@ -118,7 +118,7 @@ def search(
     context: ServerContext,
     _access: Reader,
     bank: BankPath,
-    text: Annotated[str, Query(description="as a category would be called", max_length=LONGEST_TEXT)],
+    text: Annotated[str, Query(description="as a category would be called", **TEXT)],
     limit: Annotated[int, Query(description="how many at most", ge=1, le=MOST_FOUND)] = 10,
 ) -> FoundPrototypes:
     """Find the prototypes whose keys are nearest to a text: those that a category of that name is compared with."""
@@ -133,9 +133,9 @@ def list_prototypes(
     _access: Reader,
     bank: BankPath,
     *,
-    noun: Annotated[str | None, Query(description="of this noun", max_length=LONGEST_TEXT)] = None,
+    noun: Annotated[str | None, Query(description="of this noun", **TEXT)] = None,
     job: Annotated[str | None, Query(description="that this job made", max_length=100)] = None,
-    caption: Annotated[str | None, Query(description="of the caption of this id", max_length=LONGEST_TEXT)] = None,
+    caption: Annotated[str | None, Query(description="of the caption of this id", **TEXT)] = None,
     origin: Annotated[Origin | None, Query(description="of this origin")] = None,
     outlier: Annotated[bool | None, Query(description="only those that are marked, or only those that are not")] = None,
     limit: Annotated[int, Query(description="how many at most", ge=1, le=MOST_PROTOTYPES)] = 50,

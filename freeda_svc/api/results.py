@@ -15,7 +15,7 @@ from freeda_svc.api.access import Reader
 from freeda_svc.api.context import ServerContext
 from freeda_svc.api.hidden import client_text, source_name, without_server
 from freeda_svc.api.jobs import JobId
-from freeda_svc.api.pages import Cursor, number_after
+from freeda_svc.api.pages import NumberCursor, number_after
 from freeda_svc.api.problems import ProblemError, problems
 from freeda_svc.api.streams import answer_file
 from freeda_svc.errors import NotFoundError
@@ -41,6 +41,18 @@ PAGE_POLICY = (
     "sandbox allow-scripts; default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 )
 """A page of evidence is read by itself: its scripts are none of this server's, and can ask it nothing."""
+_CONTENT: dict[str, Any] = {
+    kind: {}
+    for kind in (
+        "image/*",
+        "application/json",
+        "application/geo+json",
+        "application/zip",
+        "text/html",
+        "application/octet-stream",
+    )
+}
+"""Of files, for the description of the API."""
 _TYPES = {".geojson": "application/geo+json", ".npz": "application/zip", ".json": "application/json"}
 
 router = APIRouter(tags=["results"])
@@ -77,7 +89,7 @@ def list_results(
     _access: Reader,
     job_id: JobId,
     limit: Annotated[int, Query(description="how many at most", ge=1, le=MOST_RESULTS)] = 100,
-    after: Cursor = "",
+    after: NumberCursor = "",
 ) -> JobResults:
     """List what came out of each image, page by page; while the job is open, what is done so far."""
     return results_of_job(context.settings, job_id, limit=limit, after=number_after(after))
@@ -126,8 +138,8 @@ def results_of_job(settings: Settings, job_id: str, *, limit: int = MOST_RESULTS
     summary="Get a file of a result",
     response_class=Response,
     responses={
-        200: {"description": "the file", "content": {"application/octet-stream": {}}},
-        206: {"description": "the part that `Range` asks for"},
+        200: {"description": "the file", "content": _CONTENT},
+        206: {"description": "the part that `Range` asks for", "content": {**_CONTENT, "multipart/byteranges": {}}},
         304: {"description": "the client has it: `If-None-Match` named its `ETag`"},
         **problems(404, 410, 416, 422, 503),
     },

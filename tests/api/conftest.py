@@ -1,6 +1,7 @@
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,11 +66,18 @@ class Service:
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The stack of `freeda up` on the miniature pack; see `Service`."""
+    with running_service(tmp_path_factory.mktemp("service") / "home") as found:
+        yield found
+
+
+@contextmanager
+def running_service(home: Path) -> Iterator[Service]:
+    """Run such a stack; most tests share one."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("FREEDA_")]:
             patch.delenv(name)
         patch.setenv("OMP_NUM_THREADS", "1")
-        settings = load_settings(home=tmp_path_factory.mktemp("service") / "home", api_port=free_port())
+        settings = load_settings(home=home, api_port=free_port())
         prepare_home(settings)
         with background_stack(settings), api_beside(settings) as is_run:
             assert is_run

@@ -39,6 +39,20 @@ def test_a_wrong_method_is_a_problem(client: TestClient) -> None:
     assert answer.json()["detail"].startswith("/health/live cannot be asked with POST")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/v1/jobs/abc", "GET, DELETE"),
+        ("POST", "/v1/banks/animals/prototypes/9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d/outlier", "PUT, DELETE"),
+        ("OPTIONS", "/v1/banks", "GET, POST"),
+        ("DELETE", "/v1/jobs/abc/results.zip", "GET, HEAD"),
+    ],
+)
+def test_every_method_of_a_path_is_allowed(client: TestClient, method: str, path: str, allowed: str) -> None:
+    answer = client.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
 def test_without_a_worker_the_server_lives_and_is_not_ready(client: TestClient) -> None:
     assert client.get("/health/live").json() == {"status": "ok"}
     answer = client.get("/health/ready")
