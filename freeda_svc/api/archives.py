@@ -20,7 +20,7 @@ from freeda_svc.parameters import PieceParameters
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
-    from freeda_svc.outputs import Picture
+    from freeda_svc.outputs import SegmentedImage
 
 ERRORS = "errors.txt"
 """In the archive where files of some images could not be made: a line for each."""
@@ -86,7 +86,7 @@ router.head("/v1/jobs/{job_id}/results.zip", include_in_schema=False)(get_archiv
 
 
 def _files(
-    settings: Settings, pictures: Sequence["Picture"], formats: Sequence[str], options: dict[str, Any]
+    settings: Settings, pictures: Sequence["SegmentedImage"], formats: Sequence[str], options: dict[str, Any]
 ) -> Iterator[tuple[str, Path | bytes]]:
     """Make files one image after another, and those for all images at the end; each goes when the next is asked for."""
     from freeda_svc.outputs import write_collections, write_image_files  # noqa: PLC0415 - as above
@@ -99,7 +99,7 @@ def _files(
                 try:
                     written = write_image_files(picture, folder, [one]).values()
                 except FreedaError as error:
-                    errors.append(f"{picture.file}: {client_text(str(error), settings)}")
+                    errors.append(f"{picture.image.name}: {client_text(str(error), settings)}")
                     continue
                 for path in written:
                     yield path.relative_to(folder).as_posix(), path

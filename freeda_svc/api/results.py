@@ -30,7 +30,7 @@ from freeda_svc.jobs import (
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
-    from freeda_svc.outputs import Picture
+    from freeda_svc.outputs import SegmentedImage
 
 MOST_RESULTS = 1000
 MADE_AT_ONCE = 4
@@ -212,7 +212,7 @@ def _format_of(ending: str) -> str:
     return formats[ending]
 
 
-def _make(picture: "Picture", name: str, folder: Path) -> Path:
+def _make(picture: "SegmentedImage", name: str, folder: Path) -> Path:
     from freeda_svc.outputs import write_image_files  # noqa: PLC0415 - as above
 
     if name == IMAGE_PNG:

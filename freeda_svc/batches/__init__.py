@@ -25,9 +25,9 @@ from freeda_svc.lazy_names import names_from
 if TYPE_CHECKING:
     from freeda_svc.batches.bank_age import BankAge, BankVersion
     from freeda_svc.batches.evidence_files import keep_evidence
-    from freeda_svc.batches.images import InputImage, Stems, check_image, check_images, distinct_stems, name_images
+    from freeda_svc.batches.images import ImageOutcome, check_image, check_images
     from freeda_svc.batches.inputs import FoundImages, find_images
-    from freeda_svc.batches.manifest import ResultsManifest, WrittenImage, digest_of_file, digest_of_request
+    from freeda_svc.batches.manifest import ManifestEntry, ResultsManifest, digest_of_file, digest_of_request
     from freeda_svc.batches.reports import (
         ShownCategory,
         UnknownWord,
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
         unknown_words,
     )
     from freeda_svc.batches.results_folder import ResultsFolder, check_writable
-    from freeda_svc.batches.segmenting import ImageOutcome, segment_images
+    from freeda_svc.batches.segmenting import segment_images
+    from freeda_svc.outputs import InputImage, Stems, distinct_stems, name_images
 
 __all__ = [
     "segment_images",
@@ -53,7 +54,7 @@ __all__ = [
     "ResultsFolder",
     "check_writable",
     "ResultsManifest",
-    "WrittenImage",
+    "ManifestEntry",
     "digest_of_file",
     "digest_of_request",
     "BankAge",
@@ -72,16 +73,9 @@ __getattr__ = names_from(
     {
         "freeda_svc.batches.bank_age": ("BankAge", "BankVersion"),
         "freeda_svc.batches.evidence_files": ("keep_evidence",),
-        "freeda_svc.batches.images": (
-            "InputImage",
-            "Stems",
-            "check_image",
-            "check_images",
-            "distinct_stems",
-            "name_images",
-        ),
+        "freeda_svc.batches.images": ("ImageOutcome", "check_image", "check_images"),
         "freeda_svc.batches.inputs": ("FoundImages", "find_images"),
-        "freeda_svc.batches.manifest": ("ResultsManifest", "WrittenImage", "digest_of_file", "digest_of_request"),
+        "freeda_svc.batches.manifest": ("ResultsManifest", "ManifestEntry", "digest_of_file", "digest_of_request"),
         "freeda_svc.batches.reports": (
             "ShownCategory",
             "UnknownWord",
@@ -91,6 +85,7 @@ __getattr__ = names_from(
             "unknown_words",
         ),
         "freeda_svc.batches.results_folder": ("ResultsFolder", "check_writable"),
-        "freeda_svc.batches.segmenting": ("ImageOutcome", "segment_images"),
+        "freeda_svc.batches.segmenting": ("segment_images",),
+        "freeda_svc.outputs": ("InputImage", "Stems", "distinct_stems", "name_images"),
     },
 )

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from freeda_svc.batches.images import InputImage, check_image, distinct_stems
+from freeda_svc.batches.images import check_image
 from freeda_svc.errors import InputError
 from freeda_svc.input_files import ANYWHERE, InputRules, check_place, open_input
+from freeda_svc.outputs import InputImage, distinct_stems
 from freeda_svc.text_files import decode_text, without_mark
 
 EXPORTED = ".freeda-files.json"

@@ -20,8 +20,8 @@ NAME = ".freeda-segment.jsonl"
 
 
 @dataclass(frozen=True)
-class WrittenImage:
-    """An image whose files were written.
+class ManifestEntry:
+    """The line about one image whose files were written.
 
     Attributes:
         stem: what they are called, without their endings.
@@ -72,7 +72,7 @@ class ResultsManifest:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.jobs: dict[str, list[str]] = {}
-        self.images: dict[str, WrittenImage] = {}
+        self.images: dict[str, ManifestEntry] = {}
         self.lists: dict[str, list[str]] = {}
         self.damaged = 0
         for line in self._lines():
@@ -102,7 +102,7 @@ class ResultsManifest:
         """
         self._append({"request": request, "categories": list(categories)})
 
-    def note_image(self, image: WrittenImage) -> None:
+    def note_image(self, image: ManifestEntry) -> None:
         """Record that an image's files were written; earlier files of the same image and request still count.
 
         Raises:
@@ -132,7 +132,7 @@ class ResultsManifest:
 
     def _take(self, entry: Mapping[str, Any]) -> None:
         if "stem" in entry:
-            image = WrittenImage(**entry)
+            image = ManifestEntry(**entry)
             self.images[image.stem] = image
             return
         request, job, names = entry["request"], entry.get("job", ""), entry.get("categories", [])

@@ -7,11 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from freeda_svc.batches.manifest import ResultsManifest, WrittenImage, digest_of_file
+from freeda_svc.batches.manifest import ManifestEntry, ResultsManifest, digest_of_file
 from freeda_svc.errors import InputError
 
 if TYPE_CHECKING:
-    from freeda_svc.outputs import Picture
+    from freeda_svc.outputs import SegmentedImage
 
 
 def check_writable(folder: Path) -> None:
@@ -80,7 +80,7 @@ class ResultsFolder:
         written = self.manifest.images.get(stem)
         return written is not None and written.image == content and written.request != self.request
 
-    def write(self, picture: "Picture", content: str, *, job: str = "", number: int = 0) -> dict[str, Path]:
+    def write(self, picture: "SegmentedImage", content: str, *, job: str = "", number: int = 0) -> dict[str, Path]:
         """Write the files of one image, each whole, and note them in the manifest.
 
         Args:
@@ -103,11 +103,11 @@ class ResultsFolder:
         digests = {path.relative_to(self.path).as_posix(): digest_of_file(path) for path in files.values()}
         version = picture.result.summary.get("bank_version")
         self.manifest.note_image(
-            WrittenImage(picture.stem, content, self.request, job, number, files=digests, bank_version=version)
+            ManifestEntry(picture.stem, content, self.request, job, number, files=digests, bank_version=version)
         )
         return files
 
-    def write_for_all(self, pictures: "Sequence[Picture]") -> list[Path]:
+    def write_for_all(self, pictures: "Sequence[SegmentedImage]") -> list[Path]:
         """Write the files that hold the results of all images; return them.
 
         Raises:

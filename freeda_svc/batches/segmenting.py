@@ -4,7 +4,7 @@ import hashlib
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from freeda_svc.batches.bank_age import BankAge
 from freeda_svc.batches.evidence_files import keep_evidence
-from freeda_svc.batches.images import InputImage
+from freeda_svc.batches.images import ImageOutcome
 from freeda_svc.batches.manifest import ResultsManifest, digest_of_file, digest_of_request
 from freeda_svc.batches.results_folder import ResultsFolder, check_writable
 from freeda_svc.errors import InputError, NotFoundError
@@ -21,8 +21,9 @@ from freeda_svc.images import LoadedImage, load_visible
 from freeda_svc.input_files import ANYWHERE, InputRules
 from freeda_svc.outputs import (
     EVIDENCE_FORMATS,
+    InputImage,
     KeptResult,
-    Picture,
+    SegmentedImage,
     check_formats,
     extend_colours,
     keep_result,
@@ -38,31 +39,6 @@ _DIGITS = 32
 
 Progress = Callable[[int, int], None]
 """Is called with the number of images that are finished, and of all."""
-
-
-@dataclass(frozen=True)
-class ImageOutcome:
-    """What became of one image.
-
-    Attributes:
-        image: the image.
-        segmentation: its result; None when its files were there already, or when it failed.
-        loaded: the image that was segmented; None where ``segmentation`` is.
-        files: its files, by format; empty when none are written.
-        was_done: whether its files were there already.
-        was_older: whether the bank has changed since an earlier run wrote files of it by this request.
-        was_otherwise: whether earlier files of it were made by another request, and were replaced.
-        error: why it was not segmented, or its files not written; empty when all went well.
-    """
-
-    image: InputImage
-    segmentation: Segmentation | None = None
-    loaded: LoadedImage | None = None
-    files: Mapping[str, Path] = field(default_factory=dict)
-    was_done: bool = False
-    was_older: bool = False
-    was_otherwise: bool = False
-    error: str = ""
 
 
 def segment_images(
@@ -262,9 +238,9 @@ class _Batch:
             _remove(_kept(folder, before.request, before.image))
         return task.outcome(segmentation=segmentation, loaded=loaded, files=files)
 
-    def _picture(self, folder: ResultsFolder, task: _Task) -> Picture:
+    def _picture(self, folder: ResultsFolder, task: _Task) -> SegmentedImage:
         kept = KeptResult(_kept(folder, folder.request, task.content))
-        return Picture(task.image.stem, task.image.name, task.image.path, kept, self.colours)
+        return SegmentedImage(task.image, kept, self.colours)
 
 
 def _kept(folder: ResultsFolder, request: str, content: str) -> Path:

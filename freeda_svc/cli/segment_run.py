@@ -14,7 +14,7 @@ from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs import OPEN_ITEM_STATES, ItemState, SubmittedImage
 
 if TYPE_CHECKING:
-    from freeda_svc.outputs import Picture
+    from freeda_svc.outputs import SegmentedImage
 
 _LOOKS_A_PAUSE = 4  # after a query it pauses at least so many times as long as that took
 
@@ -30,7 +30,7 @@ class Outcome:
         files: how many files were written.
     """
 
-    done: "list[tuple[SubmittedImage, Picture]]" = field(default_factory=list)
+    done: "list[tuple[SubmittedImage, SegmentedImage]]" = field(default_factory=list)
     failed: list[SubmittedImage] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     files: int = 0
@@ -99,7 +99,7 @@ def follow_images(
 
 
 def _end(
-    outcome: Outcome, image: SubmittedImage, picture: "Picture", state: ItemState, target: ResultsFolder | None
+    outcome: Outcome, image: SubmittedImage, picture: "SegmentedImage", state: ItemState, target: ResultsFolder | None
 ) -> None:
     if state != ItemState.DONE:
         outcome.failed.append(image)

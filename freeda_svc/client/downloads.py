@@ -15,7 +15,7 @@ from freeda_svc.jobs import ItemState, JobKind, SubmittedImage, export_pictures
 from freeda_svc.jobs.results import colours_of
 from freeda_svc.jobs.segmentation_requests import ONLY_PROPOSE
 from freeda_svc.library.arguments import read_formats
-from freeda_svc.outputs import Picture, check_formats, make_folder
+from freeda_svc.outputs import InputImage, SegmentedImage, check_formats, make_folder
 from freeda_svc.parameters import PieceParameters
 
 _WITHOUT_PIXELS = frozenset(
@@ -73,7 +73,7 @@ class RemoteImages:
 
     def pictures(
         self, images: Sequence[SubmittedImage], formats: Iterable[str], here: Mapping[str, Path] | None = None
-    ) -> list[Picture]:
+    ) -> list[SegmentedImage]:
         """Return what the files of images are made of, in their order.
 
         Args:
@@ -84,12 +84,10 @@ class RemoteImages:
         needed = not set(formats) <= _WITHOUT_PIXELS
         colours = {job: colours_of(self.parameters(job)) for job in {image.job for image in images}}
         return [
-            Picture(
-                stem=image.stem,
-                file=image.name,
-                image=self._image(image, here or {}, needed=needed),
-                result=self.result(image),
-                colours=colours[image.job],
+            SegmentedImage(
+                InputImage(self._image(image, here or {}, needed=needed), image.name, image.stem),
+                self.result(image),
+                colours[image.job],
             )
             for image in images
         ]
@@ -144,11 +142,11 @@ def download_job(
             raise InputError(f"no image of job {job['id']} is done; it is {job['state']}")
         pictures = images.pictures(done, chosen)
         pieces = PieceParameters(instances=instances)
-        exported, collected = export_pictures(done, pictures, out, chosen, pieces=pieces)
-    broken = [image for image in exported if image.error]
-    if broken:
-        raise InputError(f"{broken[0].name}: {broken[0].error}")
-    return [*(path for image in exported for path in image.files.values()), *collected]
+        exported, collected = export_pictures(pictures, out, chosen, pieces=pieces)
+    for outcome in exported:
+        if outcome.error:
+            raise InputError(f"{outcome.image.name}: {outcome.error}")
+    return [*(path for outcome in exported for path in outcome.files.values()), *collected]
 
 
 def check_segments(job: str, parameters: Mapping[str, Any]) -> None:

@@ -68,7 +68,7 @@ class _Demonstration:
         )
         self._finish(job_id, name)
         exported = export_results(self.settings, job_id, self.out / "masks" / name.replace(" ", "-"))
-        return [image.files["mask"] for image in exported]
+        return [outcome.files["mask"] for outcome in exported]
 
     def generated_examples(self) -> list[GeneratedExample]:
         """Return, for some nouns, a generated image and where the noun was found in it."""

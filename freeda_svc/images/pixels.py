@@ -1,7 +1,7 @@
 """Images, whatever their file format and pixel format, as eight-bit RGB."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
@@ -32,10 +32,12 @@ class LoadedImage:
     Attributes:
         pixels: (H, W, 3) uint8, RGB.
         visible: (H, W) bool, false where the image is more transparent than opaque; None where it is so nowhere.
+        name: of the file that it was read from; empty where there is none.
     """
 
     pixels: npt.NDArray[np.uint8]
     visible: npt.NDArray[np.bool_] | None = None
+    name: str = ""
 
 
 ImageSource = Union[npt.NDArray[np.generic], "torch.Tensor", Image.Image, "os.PathLike[str]", str, LoadedImage]
@@ -99,7 +101,7 @@ def load_visible(source: ImageSource, fill: str = "", rules: InputRules = ANYWHE
         path = Path(source)
         upright = open_upright(path, rules)
         try:
-            return _to_rgb(upright, fill)
+            return replace(_to_rgb(upright, fill), name=path.name)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
     if isinstance(source, Image.Image):

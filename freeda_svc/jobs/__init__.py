@@ -55,7 +55,6 @@ if TYPE_CHECKING:
     from freeda_svc.jobs.pruning import Pruned, PrunedJob, prune_jobs
     from freeda_svc.jobs.queues import QueueState, RunningItem, queue_state
     from freeda_svc.jobs.results import (
-        ExportedImage,
         SegmentedItems,
         SubmittedImage,
         continue_colours,
@@ -131,7 +130,6 @@ __all__ = [
     "retry_failed_items",
     "export_results",
     "export_pictures",
-    "ExportedImage",
     "InputImage",
     "JobKind",
     "MOVES",
@@ -275,7 +273,6 @@ __getattr__ = names_from(
             "queue_state",
         ),
         "freeda_svc.jobs.results": (
-            "ExportedImage",
             "SegmentedItems",
             "SubmittedImage",
             "continue_colours",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from freeda_svc.batches import distinct_stems
+from freeda_svc.batches import ImageOutcome, distinct_stems
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs.control import find_job_in, get_job
 from freeda_svc.jobs.database import reading
@@ -23,28 +23,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from freeda_svc.outputs import KeptResult, Picture
+    from freeda_svc.outputs import SegmentedImage
 
 RESULTS = "results"
-
-
-@dataclass(frozen=True)
-class ExportedImage:
-    """The files of one segmented image.
-
-    Attributes:
-        number: of the item within its job.
-        name: the image's name when it was submitted.
-        files: the files that belong to it alone, by format.
-        result: what they were made of.
-        error: why they could not be written, where they could not.
-    """
-
-    number: int
-    name: str
-    files: Mapping[str, Path]
-    result: "KeptResult"
-    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -212,18 +193,16 @@ def proposals_of(settings: Settings, job_id: str) -> dict[int, Mapping[str, Any]
         return {number: result for number, result in rows if result is not None}
 
 
-def pictures_of(settings: Settings, images: Sequence[SubmittedImage]) -> "list[Picture]":
+def pictures_of(settings: Settings, images: Sequence[SubmittedImage]) -> "list[SegmentedImage]":
     """Return what the files of images are made of, in their order; they may belong to several jobs."""
-    from freeda_svc.outputs import KeptResult, Picture  # noqa: PLC0415 - listing jobs does without it
+    from freeda_svc.outputs import InputImage, KeptResult, SegmentedImage  # noqa: PLC0415 - listing jobs does without it
 
     colours = {job: _colours_of_job(settings, job) for job in {image.job for image in images}}
     return [
-        Picture(
-            stem=image.stem,
-            file=image.name,
-            image=settings.artifacts_folder / image.kept,
-            result=KeptResult(result_folder(settings, image.job, image.number)),
-            colours=colours[image.job],
+        SegmentedImage(
+            InputImage(settings.artifacts_folder / image.kept, image.name, image.stem),
+            KeptResult(result_folder(settings, image.job, image.number)),
+            colours[image.job],
         )
         for image in images
     ]
@@ -265,7 +244,7 @@ def export_results(
     out: Path,
     formats: Iterable[str] = (),
     **options: Any,  # noqa: ANN401
-) -> list[ExportedImage]:
+) -> list[ImageOutcome]:
     """Write the results of a segmentation job's done items to a folder, each file whole.
 
     Files are called after the image: ``cat.mask.png``, ``cat.overlay.png``, ``cat.json``; further images of the same
@@ -295,21 +274,19 @@ def export_results(
             "these together, see `freeda jobs list`"
         )
     done = [image for image in images if image.state == ItemState.DONE]
-    return export_pictures(done, pictures_of(settings, done), out, check_formats(formats), **options)[0]
+    return export_pictures(pictures_of(settings, done), out, check_formats(formats), **options)[0]
 
 
 def export_pictures(
-    images: "Sequence[SubmittedImage]",
-    pictures: "Sequence[Picture]",
+    pictures: "Sequence[SegmentedImage]",
     out: Path,
     formats: Sequence[str],
     **options: Any,  # noqa: ANN401 - as above
-) -> tuple[list[ExportedImage], list[Path]]:
+) -> tuple[list[ImageOutcome], list[Path]]:
     """Write the files of images to a folder, each whole.
 
     Args:
-        images: those that are done.
-        pictures: what their files are made of, in the same order.
+        pictures: the images, with what is kept of their segmentation.
         out: the folder; is made when it is not there.
         formats: as ``check_formats`` returns them.
         options: of formats for all images, as ``write_collections`` takes them.
@@ -324,13 +301,12 @@ def export_pictures(
     from freeda_svc.outputs import write_collections, write_image_files  # noqa: PLC0415 - as above
 
     exported = []
-    for image, picture in zip(images, pictures, strict=True):
-        files: Mapping[str, Path] = {}
-        error = ""
+    for picture in pictures:
         try:
             files = write_image_files(picture, out, formats)
-        except (InputError, NotFoundError) as problem:
-            error = str(problem)
-        exported.append(ExportedImage(image.number, image.name, files, picture.result, error))
+        except (InputError, NotFoundError) as error:
+            exported.append(ImageOutcome(picture.image, error=str(error)))
+        else:
+            exported.append(ImageOutcome(picture.image, files=files))
     whole = [picture for picture in pictures if picture.result.whole]
     return exported, write_collections(whole, out, formats, **options)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from freeda_svc.batches import BankAge, BankVersion, InputImage, ResultsFolder, WrittenImage, digest_of_file
+from freeda_svc.batches import BankAge, BankVersion, InputImage, ManifestEntry, ResultsFolder, digest_of_file
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.input_files import ANYWHERE, InputRules
 from freeda_svc.jobs.results import SubmittedImage, result_folder
@@ -195,7 +195,7 @@ def _is_usable(earlier_jobs: EarlierJobs, image: SubmittedImage) -> bool:
     return image.state in OPEN_ITEM_STATES or (image.state == ItemState.DONE and earlier_jobs.is_kept(image))
 
 
-def _made_from(earlier_jobs: EarlierJobs, image: SubmittedImage, written: WrittenImage | None) -> BankVersion | None:
+def _made_from(earlier_jobs: EarlierJobs, image: SubmittedImage, written: ManifestEntry | None) -> BankVersion | None:
     """What was in the bank when an image was segmented; None where that is not known any more."""
     if written is not None and (written.bank_version is not None or not written.job):
         return written.bank_version

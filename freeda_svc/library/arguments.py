@@ -4,7 +4,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Set, Sized
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,19 +26,6 @@ UNNAMED = "image"
 """What an image is called that came without a file name."""
 
 _SHOWN = 40
-
-
-@dataclass(frozen=True, eq=False)
-class NamedImage:
-    """An image as models see it, and what its results are called.
-
-    Attributes:
-        image: the pixels, upright.
-        name: the file's name; empty where there is none.
-    """
-
-    image: LoadedImage
-    name: str
 
 
 def described(value: object) -> str:
@@ -66,7 +53,7 @@ def to_path(value: "str | os.PathLike[str]") -> Path:
     return Path(value).expanduser()
 
 
-def read_image(value: ImageLike, fill: str = "", *, many: str = "") -> NamedImage:
+def read_image(value: ImageLike, fill: str = "", *, many: str = "") -> LoadedImage:
     """Read an image that was passed to the library.
 
     Args:
@@ -82,15 +69,15 @@ def read_image(value: ImageLike, fill: str = "", *, many: str = "") -> NamedImag
         path = to_path(value)
         if path.is_dir():
             raise InputError(f"expected an image, not the folder {path}{hint}")
-        return NamedImage(load_visible(path, fill), path.name)
+        return load_visible(path, fill)
     if isinstance(value, bytes | bytearray | memoryview):
         with _as_file(bytes(value), "the image given as bytes") as path:
-            return NamedImage(load_visible(path, fill), "")
+            return replace(load_visible(path, fill), name="")
     if isinstance(value, Image.Image):
         name = Path(str(getattr(value, "filename", "") or "")).name
-        return NamedImage(load_visible(_upright(value, "the image"), fill), name)
+        return replace(load_visible(_upright(value, "the image"), fill), name=name)
     try:
-        return NamedImage(load_visible(value, fill), "")
+        return load_visible(value, fill)
     except InputError as error:
         several = isinstance(value, list | tuple | Iterator)
         raise InputError(f"{error}{hint if several else ''}") from error

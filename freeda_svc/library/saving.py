@@ -17,8 +17,9 @@ from freeda_svc.library.arguments import described, is_path, read_formats, to_pa
 from freeda_svc.outputs import (
     EVIDENCE_FORMATS,
     FORMATS,
+    InputImage,
     KeptResult,
-    Picture,
+    SegmentedImage,
     check_formats,
     files_for_all,
     keep_result,
@@ -89,7 +90,7 @@ def save_results(
     chosen = check_files(formats)
     collections = [name for name in chosen if files_for_all([name])]
     written: list[Path] = []
-    pictures: list[Picture] = []
+    pictures: list[SegmentedImage] = []
     stems = Stems()
     with TemporaryDirectory(prefix="freeda-") as kept:
         for number, result in enumerate(results):
@@ -103,7 +104,7 @@ def save_results(
                 continue
             written += write_image_files(picture, out, chosen).values()
         if collections and pictures:
-            noted = _check_own(out, collections, [picture.file for picture in pictures])
+            noted = _check_own(out, collections, [picture.image.name for picture in pictures])
             for picture in pictures:
                 written += write_image_files(picture, out, chosen).values()
             written += write_collections(pictures, out, chosen, pieces=PieceParameters(instances=instances))
@@ -129,7 +130,7 @@ def _check_evidence(result: Savable, formats: Sequence[str]) -> None:
         raise InputError(f"the format {wanted[0]!r} needs evidence: save what Segmenter.explain(result) returns")
 
 
-def _keep(result: Savable, place: Path, stems: Stems) -> Picture:
+def _keep(result: Savable, place: Path, stems: Stems) -> SegmentedImage:
     """Write what formats are made of to a folder."""
     colours = palette(len(result.segmentation.categories))
     keep_result(place, result.segmentation, colours)
@@ -143,9 +144,9 @@ def _keep(result: Savable, place: Path, stems: Stems) -> Picture:
             artifacts=result.artifacts or place,
             title=result.name,
         )
-    image = place / "image.png"
-    Image.fromarray(result.image).save(image, compress_level=1)
-    return Picture(stems.take(result.name), Path(result.name).as_posix(), image, KeptResult(place), colours)
+    image = InputImage(place / "image.png", Path(result.name).as_posix(), stems.take(result.name))
+    Image.fromarray(result.image).save(image.path, compress_level=1)
+    return SegmentedImage(image, KeptResult(place), colours)
 
 
 def _check_own(out: Path, collections: Sequence[str], files: Sequence[str]) -> dict[str, list[str]]:

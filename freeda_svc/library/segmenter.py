@@ -16,7 +16,6 @@ from freeda_svc.images import LoadedImage, each_image
 from freeda_svc.library.arguments import (
     CategoriesLike,
     ImageLike,
-    NamedImage,
     described,
     read_categories,
     read_image,
@@ -97,7 +96,7 @@ class Segmenter:
         numbers = self._parameters(parameters, changes)
         checked = read_categories(categories)
         read = read_image(image, numbers.fill_transparent, many="segment_many")
-        return self._result(self._open().segment(read.image, checked, numbers), read.image.pixels, read.name)
+        return self._result(self._open().segment(read, checked, numbers), read.pixels, read.name)
 
     def propose(
         self,
@@ -130,7 +129,7 @@ class Segmenter:
         proposing = ProposalParameters.read(of_proposals)
         numbers = self._parameters(parameters, changes)
         read = read_image(image, numbers.fill_transparent)
-        return self._open().propose(read.image, numbers, proposing)
+        return self._open().propose(read, numbers, proposing)
 
     def explain(self, result: Result, *, prototypes: int = 12, categories: int = 6) -> Result:
         """Find out why an image was segmented as it was, for which it goes through the dense backbone again.
@@ -238,13 +237,13 @@ class Segmenter:
         progress: bool,
         skip: bool,
     ) -> Iterator[Result]:
-        waiting: deque[NamedImage] = deque()
+        waiting: deque[LoadedImage] = deque()
         with progress_bar("segment", total, "image", shown=progress) as advance:
             loaded = _read_ahead(images, waiting, numbers.fill_transparent, on_broken=advance if skip else None)
             for segmentation in predictor.segment_many(loaded, categories, numbers):
                 advance()
                 read = waiting.popleft()
-                yield self._result(segmentation, read.image.pixels, read.name)
+                yield self._result(segmentation, read.pixels, read.name)
 
     def _from_files(
         self,
@@ -313,7 +312,7 @@ def _paths(images: str | os.PathLike[str] | Iterable[ImageLike]) -> list[Path]:
 
 
 def _read_ahead(
-    images: Iterator[ImageLike], waiting: deque[NamedImage], fill: str, on_broken: Advance | None
+    images: Iterator[ImageLike], waiting: deque[LoadedImage], fill: str, on_broken: Advance | None
 ) -> Iterator[LoadedImage]:
     """Read images as they are wanted, and put each among those waiting for their result.
 
@@ -328,12 +327,12 @@ def _read_ahead(
     """
     for image in images:
         try:
-            named = read_image(image, fill)
+            loaded = read_image(image, fill)
         except InputError as error:
             if on_broken is None:
                 raise
             warnings.warn(f"left out: {error}", stacklevel=2)
             on_broken()
             continue
-        waiting.append(named)
-        yield named.image
+        waiting.append(loaded)
+        yield loaded

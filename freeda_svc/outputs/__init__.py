@@ -20,8 +20,9 @@ if TYPE_CHECKING:
         write_collections,
         write_image_files,
     )
+    from freeda_svc.outputs.image_names import InputImage, Stems, distinct_stems, name_images
     from freeda_svc.outputs.job_colours import COLOURS_FILE, shown_colours
-    from freeda_svc.outputs.kept import EVIDENCE, EVIDENCE_PAGE, KeptResult, Picture, keep_result
+    from freeda_svc.outputs.kept import EVIDENCE, EVIDENCE_PAGE, KeptResult, SegmentedImage, keep_result
     from freeda_svc.outputs.masks import UNKNOWN, read_labels, write_mask
     from freeda_svc.outputs.overlays import draw_overlay, write_overlay
     from freeda_svc.outputs.palettes import MOST_COLOURS, UNKNOWN_COLOUR, extend_colours, palette
@@ -35,16 +36,19 @@ __all__ = [
     "EVIDENCE_FORMATS",
     "EVIDENCE_PAGE",
     "FORMATS",
+    "InputImage",
     "KeptResult",
     "MOST_COLOURS",
     "COLOURS_FILE",
-    "Picture",
+    "SegmentedImage",
+    "Stems",
     "UNKNOWN",
     "UNKNOWN_COLOUR",
     "check_formats",
     "check_one_list",
     "compose_prototype",
     "copy_whole",
+    "distinct_stems",
     "draw_overlay",
     "extend_colours",
     "files_for_all",
@@ -53,6 +57,7 @@ __all__ = [
     "heat",
     "keep_result",
     "make_folder",
+    "name_images",
     "palette",
     "read_labels",
     "read_thumbnail",
@@ -86,7 +91,8 @@ __getattr__ = names_from(
             "write_collections",
             "write_image_files",
         ),
-        "freeda_svc.outputs.kept": ("EVIDENCE", "EVIDENCE_PAGE", "KeptResult", "Picture", "keep_result"),
+        "freeda_svc.outputs.image_names": ("InputImage", "Stems", "distinct_stems", "name_images"),
+        "freeda_svc.outputs.kept": ("EVIDENCE", "EVIDENCE_PAGE", "KeptResult", "SegmentedImage", "keep_result"),
         "freeda_svc.outputs.masks": ("UNKNOWN", "read_labels", "write_mask"),
         "freeda_svc.outputs.overlays": ("draw_overlay", "write_overlay"),
         "freeda_svc.outputs.palettes": ("MOST_COLOURS", "UNKNOWN_COLOUR", "extend_colours", "palette"),

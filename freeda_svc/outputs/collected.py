@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from freeda_svc.outputs.coco import FIRST_ID, CategoryMask, coco_categories, coco_masks, coco_result, piece_mask
 from freeda_svc.outputs.files import not_written, write_whole
-from freeda_svc.outputs.kept import Picture
+from freeda_svc.outputs.kept import SegmentedImage
 from freeda_svc.outputs.label_studio import label_studio_configuration, label_studio_task
 from freeda_svc.outputs.pieces import find_pieces, join_pieces
 from freeda_svc.parameters import PieceParameters
@@ -49,7 +49,7 @@ def _text_file(path: Path) -> Iterator[TextIOWrapper]:
 
 def write_coco(
     out: Path,
-    pictures: Sequence[Picture],
+    pictures: Sequence[SegmentedImage],
     *,
     pieces: PieceParameters,
     **_options: Any,  # noqa: ANN401 - of other formats
@@ -86,7 +86,7 @@ def write_coco(
         for image_id, picture in enumerate(pictures, start=FIRST_ID):
             labels = picture.result.labels
             height, width = labels.shape
-            images.append({"id": image_id, "file_name": picture.file, "height": height, "width": width})
+            images.append({"id": image_id, "file_name": picture.image.name, "height": height, "width": width})
             for mask, score in _masks(picture, labels, pieces):
                 result = coco_result(mask, score, image_id)
                 of_results.add(result)
@@ -99,7 +99,7 @@ def write_coco(
 
 
 def _masks(
-    picture: Picture, labels: npt.NDArray[np.int32], parameters: PieceParameters
+    picture: SegmentedImage, labels: npt.NDArray[np.int32], parameters: PieceParameters
 ) -> Iterator[tuple[CategoryMask, float | None]]:
     """Make the masks of an image, each with its mean score."""
     if not parameters.instances and not parameters.changes_masks:
@@ -115,7 +115,7 @@ def _masks(
 
 def write_label_studio(
     out: Path,
-    pictures: Sequence[Picture],
+    pictures: Sequence[SegmentedImage],
     *,
     image_prefix: str,
     **_options: Any,  # noqa: ANN401 - of other formats
@@ -146,7 +146,7 @@ def write_label_studio(
                     result.labels,
                     names,
                     result.category_scores,
-                    file=picture.file,
+                    file=picture.image.name,
                     prefix=image_prefix,
                     model=f"freeda {str(result.summary['pack'])[:12]}",
                 )

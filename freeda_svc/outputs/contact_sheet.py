@@ -17,7 +17,7 @@ from PIL import Image
 from freeda_svc.outputs.blending import blend, reduce_to, shown_means
 from freeda_svc.outputs.dataset_folders import DatasetFolder
 from freeda_svc.outputs.files import content_digest, page_part, write_whole
-from freeda_svc.outputs.kept import Picture
+from freeda_svc.outputs.kept import SegmentedImage
 from freeda_svc.outputs.legends import UNKNOWN_NAME, percent
 from freeda_svc.outputs.masks import UNKNOWN, pixels_by_label
 from freeda_svc.outputs.names import flat_names, plain_name
@@ -47,7 +47,7 @@ _FILES = {
 
 def write_index(
     out: Path,
-    pictures: Sequence[Picture],
+    pictures: Sequence[SegmentedImage],
     **_options: Any,  # noqa: ANN401 - of other formats
 ) -> list[Path]:
     """Write a page that shows all images with what they show, and links to their files.
@@ -64,7 +64,7 @@ def write_index(
         NotFoundError: what was kept of a result is gone.
         UnavailableError: the folder cannot be written.
     """
-    small = [f"{_FOLDER}/{name}.jpg" for name in flat_names([picture.stem for picture in pictures])]
+    small = [f"{_FOLDER}/{name}.jpg" for name in flat_names([picture.image.stem for picture in pictures])]
     folder = DatasetFolder(out, [*small, INDEX])
     images = [_show(picture, out, file, folder.path(file)) for picture, file in zip(pictures, small, strict=True)]
     showing = Counter(name for image in images for name in {part.name for part in image.parts if part.known})
@@ -125,7 +125,7 @@ class _Image:
         )
 
 
-def _show(picture: Picture, out: Path, small: str, path: Path) -> _Image:
+def _show(picture: SegmentedImage, out: Path, small: str, path: Path) -> _Image:
     """Write the small picture of an image, under its colours, and return what it shows."""
     labels, names = picture.result.labels, picture.result.names
     image, reduced = reduce_to(_SIDE, picture.pixels(), labels)
@@ -142,9 +142,9 @@ def _show(picture: Picture, out: Path, small: str, path: Path) -> _Image:
         red, green, blue = (int(channel) for channel in np.round(colour[label]))
         name = UNKNOWN_NAME if label == UNKNOWN else plain_name(names[label])
         parts.append(_Part(name, label != UNKNOWN, (red, green, blue), count / labels.size))
-    files = {word: f"{picture.stem}{ending}" for word, ending in _FILES.items()}
+    files = {word: f"{picture.image.stem}{ending}" for word, ending in _FILES.items()}
     there = {word: file for word, file in files.items() if os.path.isfile(out / file)}  # noqa: PTH113 - or a name is too long
-    return _Image(plain_name(picture.file), small, (image.shape[1], image.shape[0]), parts, there)
+    return _Image(plain_name(picture.image.name), small, (image.shape[1], image.shape[0]), parts, there)
 
 
 def _escaped(text: str) -> str:

@@ -11,7 +11,7 @@ from freeda_svc.errors import InputError
 from freeda_svc.images import opened_image
 from freeda_svc.input_files import KEPT
 from freeda_svc.outputs.files import copy_whole, make_folder, write_whole
-from freeda_svc.outputs.kept import Picture
+from freeda_svc.outputs.kept import SegmentedImage
 
 NOTES = ".freeda-files.json"
 """The names of the files that were written, so that they can be replaced by others."""
@@ -90,7 +90,7 @@ def is_plain_jpeg(path: Path) -> bool:
         return image.format == "JPEG" and image.mode in {"L", "RGB"}
 
 
-def write_image(picture: Picture, path: Path, *, as_it_is: bool) -> None:
+def write_image(picture: SegmentedImage, path: Path, *, as_it_is: bool) -> None:
     """Write a copy of an image's file, or the pixels that were segmented, as PNG, or as JPEG of high quality.
 
     Args:
@@ -104,7 +104,7 @@ def write_image(picture: Picture, path: Path, *, as_it_is: bool) -> None:
         UnavailableError: the file cannot be written.
     """
     if as_it_is:
-        copy_whole(picture.image, path)
+        copy_whole(picture.image.path, path)
         return
     content = BytesIO()
     pixels = Image.fromarray(picture.pixels())

@@ -11,7 +11,7 @@ from freeda_svc.errors import InputError
 from freeda_svc.outputs.collected import COCO, LABEL_STUDIO, write_coco, write_label_studio
 from freeda_svc.outputs.contact_sheet import INDEX, write_index
 from freeda_svc.outputs.files import copy_whole, make_folder, write_whole
-from freeda_svc.outputs.kept import EVIDENCE, EVIDENCE_PAGE, MASK, SUMMARY, Picture
+from freeda_svc.outputs.kept import EVIDENCE, EVIDENCE_PAGE, MASK, SUMMARY, SegmentedImage
 from freeda_svc.outputs.label_studio import LOCAL_FILES
 from freeda_svc.outputs.overlays import write_overlay
 from freeda_svc.outputs.polygons import feature_collection
@@ -23,45 +23,45 @@ from freeda_svc.outputs.yolo import write_yolo
 from freeda_svc.parameters import PieceParameters
 
 
-def _write_mask(path: Path, picture: Picture) -> None:
+def _write_mask(path: Path, picture: SegmentedImage) -> None:
     copy_whole(picture.result.path(MASK), path)
 
 
-def _write_summary(path: Path, picture: Picture) -> None:
+def _write_summary(path: Path, picture: SegmentedImage) -> None:
     copy_whole(picture.result.path(SUMMARY), path)
 
 
-def _write_overlay(path: Path, picture: Picture) -> None:
+def _write_overlay(path: Path, picture: SegmentedImage) -> None:
     result = picture.result
     labels, names = result.labels, result.names
     write_overlay(path, picture.pixels(), labels, names, picture.shown_colours(labels))
 
 
-def _write_score_image(path: Path, picture: Picture) -> None:
+def _write_score_image(path: Path, picture: SegmentedImage) -> None:
     write_score_image(path, picture.result.scores())
 
 
-def _write_score_arrays(path: Path, picture: Picture) -> None:
+def _write_score_arrays(path: Path, picture: SegmentedImage) -> None:
     result = picture.result
     arrays = {"scores": result.scores(), "labels": result.labels, "categories": np.array(result.names)}
     write_score_arrays(path, {**arrays, **result.regions()})
 
 
-def _write_polygons(path: Path, picture: Picture) -> None:
+def _write_polygons(path: Path, picture: SegmentedImage) -> None:
     result = picture.result
-    collection = feature_collection(result.labels, result.names, result.category_scores, picture.file)
+    collection = feature_collection(result.labels, result.names, result.category_scores, picture.image.name)
     write_whole(path, json.dumps(collection, ensure_ascii=False, allow_nan=False).encode() + b"\n")
 
 
-def _write_evidence(path: Path, picture: Picture) -> None:
+def _write_evidence(path: Path, picture: SegmentedImage) -> None:
     copy_whole(picture.result.evidence(EVIDENCE), path)
 
 
-def _write_evidence_page(path: Path, picture: Picture) -> None:
+def _write_evidence_page(path: Path, picture: SegmentedImage) -> None:
     copy_whole(picture.result.evidence(EVIDENCE_PAGE), path)
 
 
-_PER_IMAGE: Mapping[str, tuple[str, Callable[[Path, Picture], None]]] = {
+_PER_IMAGE: Mapping[str, tuple[str, Callable[[Path, SegmentedImage], None]]] = {
     "mask": (".mask.png", _write_mask),
     "overlay": (".overlay.png", _write_overlay),
     "summary": (".json", _write_summary),
@@ -140,7 +140,7 @@ def formats_of_one_list(formats: Iterable[str]) -> list[str]:
     return [name for name in formats if name in _COLLECTIONS and _COLLECTIONS[name].one_list]
 
 
-def write_image_files(picture: Picture, out: Path, formats: Iterable[str]) -> dict[str, Path]:
+def write_image_files(picture: SegmentedImage, out: Path, formats: Iterable[str]) -> dict[str, Path]:
     """Write the files that belong to one image, each whole.
 
     Args:
@@ -157,7 +157,7 @@ def write_image_files(picture: Picture, out: Path, formats: Iterable[str]) -> di
         UnavailableError: the folder cannot be written.
     """
     written = {}
-    for name, file in files_of_image(picture.stem, formats).items():
+    for name, file in files_of_image(picture.image.stem, formats).items():
         path = out / file
         make_folder(path.parent)
         _PER_IMAGE[name][1](path, picture)
@@ -166,7 +166,7 @@ def write_image_files(picture: Picture, out: Path, formats: Iterable[str]) -> di
 
 
 def write_collections(
-    pictures: Sequence[Picture],
+    pictures: Sequence[SegmentedImage],
     out: Path,
     formats: Iterable[str],
     *,
@@ -202,7 +202,7 @@ def write_collections(
     return written
 
 
-def check_one_list(pictures: Sequence[Picture], formats: Iterable[str]) -> None:
+def check_one_list(pictures: Sequence[SegmentedImage], formats: Iterable[str]) -> None:
     """See that images have the same categories, where files for all of them need that.
 
     Raises:

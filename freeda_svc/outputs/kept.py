@@ -14,6 +14,7 @@ import numpy.typing as npt
 from freeda_svc.errors import NotFoundError
 from freeda_svc.images import PAPER, load_visible
 from freeda_svc.input_files import KEPT
+from freeda_svc.outputs.image_names import InputImage
 from freeda_svc.outputs.job_colours import noted_colours, shown_colours
 from freeda_svc.outputs.masks import read_labels, write_mask
 from freeda_svc.outputs.scores import keep_scores, read_kept_scores, write_score_arrays
@@ -129,20 +130,16 @@ class KeptResult:
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
-    """A segmented image that is to be exported.
+class SegmentedImage:
+    """An image with what is kept of its segmentation, from which the files of every format are made.
 
     Attributes:
-        stem: what its files are called, without their endings: a path relative to the folder they go to.
-        file: the image's own name, perhaps with folders, as it is written into files for other programs.
-        image: where its pixels are.
+        image: the image.
         result: what is kept of its segmentation.
         colours: (N, 3) uint8, RGB, one a category, as masks have them.
     """
 
-    stem: str
-    file: str
-    image: Path
+    image: InputImage
     result: KeptResult
     colours: npt.NDArray[np.uint8]
 
@@ -154,7 +151,7 @@ class Picture:
             NotFoundError: what was kept of the result is gone.
         """
         fill = self.result.summary.get("parameters", {}).get("fill_transparent", "")
-        return load_visible(self.image, fill or PAPER, KEPT).pixels
+        return load_visible(self.image.path, fill or PAPER, KEPT).pixels
 
     def shown_colours(self, labels: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
         """Return the (N, 3) uint8 colours in which to show its (H, W) labels, as in the job's other pictures."""

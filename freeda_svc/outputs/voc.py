@@ -14,7 +14,7 @@ from freeda_svc.images import is_upright, voc_colours
 from freeda_svc.input_files import KEPT
 from freeda_svc.outputs.dataset_folders import DatasetFolder, is_plain_jpeg, write_image
 from freeda_svc.outputs.files import write_whole
-from freeda_svc.outputs.kept import Picture
+from freeda_svc.outputs.kept import SegmentedImage
 from freeda_svc.outputs.names import flat_names, plain_name
 from freeda_svc.outputs.pieces import Piece, find_pieces
 from freeda_svc.parameters import PieceParameters
@@ -30,7 +30,7 @@ _LISTS = ("ImageSets/Segmentation/train.txt", "ImageSets/Segmentation/trainval.t
 
 def write_voc(
     root: Path,
-    pictures: Sequence[Picture],
+    pictures: Sequence[SegmentedImage],
     *,
     pieces: PieceParameters,
     **_options: Any,  # noqa: ANN401 - of other formats
@@ -53,13 +53,13 @@ def write_voc(
         UnavailableError: the folder cannot be written.
     """
     values = class_values(pictures[0].result.names)
-    names = flat_names([picture.stem for picture in pictures])
+    names = flat_names([picture.image.stem for picture in pictures])
     files = [
         (f"JPEGImages/{name}.jpg", f"SegmentationClass/{name}.png", f"SegmentationObject/{name}.png") for name in names
     ]
     folder = DatasetFolder(root, [*(file for of_picture in files for file in of_picture), *_LISTS, FILE])
     for picture, (image, classes, objects) in zip(pictures, files, strict=True):
-        as_it_is = is_plain_jpeg(picture.image) and is_upright(picture.image, KEPT)
+        as_it_is = is_plain_jpeg(picture.image.path) and is_upright(picture.image.path, KEPT)
         write_image(picture, folder.path(image), as_it_is=as_it_is)
         labels = picture.result.labels
         of_classes, of_objects = paint(find_pieces(labels, pieces), values, labels.shape)

@@ -16,7 +16,7 @@ from freeda_svc.images import is_upright
 from freeda_svc.input_files import KEPT
 from freeda_svc.outputs.dataset_folders import DatasetFolder, write_image
 from freeda_svc.outputs.files import write_whole
-from freeda_svc.outputs.kept import Picture
+from freeda_svc.outputs.kept import SegmentedImage
 from freeda_svc.outputs.names import flat_names, plain_name
 from freeda_svc.outputs.pieces import Piece, as_text, find_pieces
 from freeda_svc.outputs.polygons import one_ring, trace_piece
@@ -29,7 +29,7 @@ _DIGITS = 6
 
 def write_yolo(
     root: Path,
-    pictures: Sequence[Picture],
+    pictures: Sequence[SegmentedImage],
     *,
     pieces: PieceParameters,
     **_options: Any,  # noqa: ANN401 - of other formats
@@ -48,12 +48,13 @@ def write_yolo(
         InputError: files of others are in the way.
         UnavailableError: the folder cannot be written.
     """
-    names = flat_names([picture.stem for picture in pictures])
+    names = flat_names([picture.image.stem for picture in pictures])
     as_they_are = [
-        picture.image.suffix.lower() in _READ_AS_THEY_ARE and is_upright(picture.image, KEPT) for picture in pictures
+        picture.image.path.suffix.lower() in _READ_AS_THEY_ARE and is_upright(picture.image.path, KEPT)
+        for picture in pictures
     ]
     images = [
-        f"images/{name}{picture.image.suffix.lower() if as_it_is else '.png'}"
+        f"images/{name}{picture.image.path.suffix.lower() if as_it_is else '.png'}"
         for picture, name, as_it_is in zip(pictures, names, as_they_are, strict=True)
     ]
     labels = [f"labels/{name}.txt" for name in names]

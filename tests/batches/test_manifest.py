@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from freeda_svc.batches.manifest import NAME, ResultsManifest, WrittenImage, digest_of_file
+from freeda_svc.batches.manifest import NAME, ManifestEntry, ResultsManifest, digest_of_file
 from freeda_svc.errors import InputError, UnavailableError
 
 FILES = {"mask": "a/x.mask.png", "summary": "a/x.json"}
@@ -19,7 +19,7 @@ def out(tmp_path: Path) -> Path:
     manifest = ResultsManifest(out)
     manifest.note_job("request", "job-1")
     digests = {name: digest_of_file(out / name) for name in FILES.values()}
-    manifest.note_image(WrittenImage("a/x", "image", "request", "job-1", 1, digests))
+    manifest.note_image(ManifestEntry("a/x", "image", "request", "job-1", 1, digests))
     return out
 
 
@@ -56,9 +56,9 @@ def test_files_that_are_gone_or_changed_do_not_hold(out: Path) -> None:
 def test_further_files_of_the_same_result_are_added(out: Path) -> None:
     (out / "a/x.geojson").write_text("{}")
     more = {"a/x.geojson": digest_of_file(out / "a/x.geojson")}
-    ResultsManifest(out).note_image(WrittenImage("a/x", "image", "request", "job-1", 1, more))
+    ResultsManifest(out).note_image(ManifestEntry("a/x", "image", "request", "job-1", 1, more))
     assert ResultsManifest(out).holds("a/x", "image", "request", {**FILES, "polygons": "a/x.geojson"})
-    ResultsManifest(out).note_image(WrittenImage("a/x", "image", "another request", "job-2", 1, more))
+    ResultsManifest(out).note_image(ManifestEntry("a/x", "image", "another request", "job-2", 1, more))
     assert not ResultsManifest(out).holds("a/x", "image", "another request", FILES)
 
 

@@ -58,7 +58,7 @@ def job_id(settings: Settings, outbox: "Outbox", image_file: Callable[..., Path]
 def test_done_images_are_written_under_their_names(settings: Settings, job_id: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     exported = export_results(settings, job_id[:8], out)
-    assert [(image.number, image.name) for image in exported] == [(1, "cat.png"), (3, "dog.png")]
+    assert [outcome.image.name for outcome in exported] == ["cat.png", "dog.png"]
     assert exported[0].files == {
         "mask": out / "cat.mask.png",
         "overlay": out / "cat.overlay.png",

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from freeda_svc.outputs import KeptResult, Picture, palette, write_mask
+from freeda_svc.outputs import InputImage, KeptResult, SegmentedImage, palette, write_mask
 from freeda_svc.outputs.scores import keep_scores
 
 
@@ -20,7 +20,7 @@ def make_picture(
     suffix: str = ".png",
     number: int = 1,
     scores: np.ndarray | None = None,
-) -> Picture:
+) -> SegmentedImage:
     """Keep the result of an image of random pixels below a folder."""
     kept = folder / "results" / "job" / str(number)
     kept.mkdir(parents=True)
@@ -36,4 +36,4 @@ def make_picture(
     image = folder / f"{number}{suffix}"
     pixels = np.random.default_rng(number).integers(0, 256, (*labels.shape, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(image)
-    return Picture(stem, f"{stem}{suffix}", image, KeptResult(kept), colours)
+    return SegmentedImage(InputImage(image, f"{stem}{suffix}", stem), KeptResult(kept), colours)

@@ -12,7 +12,7 @@ from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs.claims import Claim
 from freeda_svc.jobs.results import colours_of, result_folder
 from freeda_svc.jobs.states import JobKind
-from freeda_svc.outputs import KeptResult, Picture, write_collections, write_image_files
+from freeda_svc.outputs import InputImage, KeptResult, SegmentedImage, write_collections, write_image_files
 from freeda_svc.settings import Settings
 from freeda_svc.workers.performing import perform
 from freeda_svc.workers.resources import Resources
@@ -66,11 +66,9 @@ def claim(resources: Resources, categories: list[dict[str, Any]] | None, **param
     )
 
 
-def picture(resources: Resources, asked: Claim, stem: str = "a") -> Picture:
-    return Picture(
-        stem,
-        "a.png",
-        resources.settings.artifacts_folder / "a.png",
+def picture(resources: Resources, asked: Claim, stem: str = "a") -> SegmentedImage:
+    return SegmentedImage(
+        InputImage(resources.settings.artifacts_folder / "a.png", "a.png", stem),
         KeptResult(result_folder(resources.settings, asked.job_id, asked.number)),
         colours_of(asked.parameters),
     )

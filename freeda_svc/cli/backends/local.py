@@ -14,19 +14,18 @@ from freeda_svc.jobs.states import ItemState, Priority
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
-    from freeda_svc.batches import BankVersion, InputImage
+    from freeda_svc.batches import BankVersion, ImageOutcome, InputImage
     from freeda_svc.captions import Caption, CaptionTally
     from freeda_svc.cli.worker_watch import WorkerWatch
     from freeda_svc.jobs import (
         CheckedRequest,
-        ExportedImage,
         ItemError,
         ItemSummary,
         JobFilter,
         JobSummary,
         SubmittedImage,
     )
-    from freeda_svc.outputs import Picture
+    from freeda_svc.outputs import SegmentedImage
     from freeda_svc.parameters import SegmentationParameters
 
 
@@ -183,7 +182,7 @@ class LocalBackend:
         """See ``Backend``."""
         return jobs.item_states(self.settings, job_id)
 
-    def pictures_of(self, images: "Sequence[SubmittedImage]", formats: Iterable[str]) -> "list[Picture]":  # noqa: ARG002
+    def pictures_of(self, images: "Sequence[SubmittedImage]", formats: Iterable[str]) -> "list[SegmentedImage]":  # noqa: ARG002
         """See ``Backend``."""
         return jobs.pictures_of(self.settings, images)
 
@@ -193,7 +192,7 @@ class LocalBackend:
         out: Path,
         formats: Sequence[str],
         **options: Any,  # noqa: ANN401 - of formats for all images
-    ) -> "list[ExportedImage]":
+    ) -> "list[ImageOutcome]":
         """See ``Backend``."""
         return jobs.export_results(self.settings, job_id, out, formats, **options)
 

@@ -10,11 +10,11 @@ from freeda_svc.jobs.states import ItemState, Priority
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
-    from freeda_svc.batches import BankVersion, InputImage
+    from freeda_svc.batches import BankVersion, ImageOutcome, InputImage
     from freeda_svc.captions import Caption, CaptionTally
     from freeda_svc.cli.worker_watch import WorkerWatch
-    from freeda_svc.jobs import ExportedImage, ItemError, ItemSummary, JobFilter, JobSummary, SubmittedImage
-    from freeda_svc.outputs import Picture
+    from freeda_svc.jobs import ItemError, ItemSummary, JobFilter, JobSummary, SubmittedImage
+    from freeda_svc.outputs import SegmentedImage
     from freeda_svc.parameters import Category, CategoryChoice, Colour, SegmentationParameters
 
 
@@ -141,7 +141,7 @@ class Backend(Protocol):
     def item_states(self, job_id: str) -> dict[int, ItemState]:
         """Return the states of a job's items by their numbers."""
 
-    def pictures_of(self, images: "Sequence[SubmittedImage]", formats: Iterable[str]) -> "list[Picture]":
+    def pictures_of(self, images: "Sequence[SubmittedImage]", formats: Iterable[str]) -> "list[SegmentedImage]":
         """Return what the files of images are made of, in their order."""
 
     def export_results(
@@ -150,7 +150,7 @@ class Backend(Protocol):
         out: Path,
         formats: Sequence[str],
         **options: Any,  # noqa: ANN401 - of formats for all images
-    ) -> "list[ExportedImage]":
+    ) -> "list[ImageOutcome]":
         """Write the results of a job's done items to a folder."""
 
     def continue_colours(self, job_id: str, earlier: Sequence[str]) -> None:

@@ -40,11 +40,11 @@ from freeda_svc.jobs.units import Units
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
-    from freeda_svc.batches import BankVersion, InputImage
+    from freeda_svc.batches import BankVersion, ImageOutcome, InputImage
     from freeda_svc.captions import Caption, CaptionTally
     from freeda_svc.cli.worker_watch import WorkerWatch
-    from freeda_svc.jobs import ExportedImage, JobFilter
-    from freeda_svc.outputs import Picture
+    from freeda_svc.jobs import JobFilter
+    from freeda_svc.outputs import SegmentedImage
 
 PATIENCE_SECONDS = 10.0
 """For so long a server that is overloaded or away is asked again."""
@@ -236,7 +236,7 @@ class RemoteBackend:
         lost = {item.number: item.state for item in self.job_items(job_id, *LOST)}
         return {**dict.fromkeys(range(1, total + 1), ItemState.DONE), **lost, **still}
 
-    def pictures_of(self, images: Sequence[SubmittedImage], formats: Iterable[str]) -> "list[Picture]":
+    def pictures_of(self, images: Sequence[SubmittedImage], formats: Iterable[str]) -> "list[SegmentedImage]":
         """See ``Backend``."""
         return self._images.pictures(images, formats, self._here)
 
@@ -246,14 +246,14 @@ class RemoteBackend:
         out: Path,
         formats: Sequence[str],
         **options: Any,  # noqa: ANN401 - of formats for all images
-    ) -> "list[ExportedImage]":
+    ) -> "list[ImageOutcome]":
         """See ``Backend``."""
         from freeda_svc.outputs import check_formats  # noqa: PLC0415 - only exporting does
 
         done = [image for image in self.submitted_images(job_id) if image.state == ItemState.DONE]
         check_segments(job_id, self._images.parameters(job_id))
         chosen = check_formats(formats)
-        return export_pictures(done, self.pictures_of(done, chosen), out, chosen, **options)[0]
+        return export_pictures(self.pictures_of(done, chosen), out, chosen, **options)[0]
 
     def continue_colours(self, job_id: str, earlier: Sequence[str]) -> None:
         """Nothing: all pictures of a command are drawn here, in colours that go together."""

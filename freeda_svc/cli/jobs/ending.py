@@ -75,10 +75,10 @@ def export(
     backend = open_backend(context)
     job = backend.job_summary(job_id)
     exported = backend.export_results(job.id, out, chosen, **read_collecting(image_prefix, pieces, chosen))
-    files = [str(file) for image in exported for file in image.files.values()]
+    files = [str(file) for outcome in exported for file in outcome.files.values()]
     left = job.progress.total - len(exported)
-    errors = [f"{image.name}: {image.error}" for image in exported if image.error]
-    written = [image for image in exported if not image.error]
+    errors = [f"{outcome.image.name}: {outcome.error}" for outcome in exported if outcome.error]
+    written = [outcome for outcome in exported if not outcome.error]
     show_unknown_words(unknown_words(image.result.summary for image in written[:LINES_SHOWN]))
     if as_json:
         print_json({"job": job.id, "images": len(written), "left_out": left, "files": files, "errors": errors})
