@@ -41,21 +41,13 @@ __all__ = [
 if not TYPE_CHECKING:  # a type checker would take any name for one of these
 
     def __getattr__(name: str) -> object:
-        from freeda_svc.lazy_names import names_from  # noqa: PLC0415 - only this module's importers pay for it
+        from freeda_svc.lazy_names import shown_names  # noqa: PLC0415 - only this module's importers pay for it
 
         if name == "__version__":
             from importlib.metadata import version  # noqa: PLC0415 - takes longer than all of this module
 
             return version("freeda-svc")
-        return names_from(
-            __name__,
-            {
-                "freeda_svc.client": ("Client",),
-                "freeda_svc.errors": ("BusyError", "FreedaError", "InputError", "NotFoundError", "UnavailableError"),
-                "freeda_svc.library": ("Added", "Bank", "Result", "Segmenter", "open_bank", "save_results"),
-                "freeda_svc.segmentation": ("Category", "Evidence", "Proposals"),
-            },
-        )(name)
+        return shown_names(__name__, __file__)[0](name)
 
     def __dir__() -> list[str]:
         return sorted(__all__)

@@ -1,5 +1,6 @@
 """Rooms show their names without importing what is behind them."""
 
+import ast
 import subprocess
 import sys
 from importlib import import_module
@@ -12,7 +13,7 @@ from freeda_svc.lazy_names import names_from
 
 ROOMS = (
     *("batches", "captions", "demo", "encoders", "evaluation", "images", "jobs", "miniature", "outputs", "packs"),
-    *("parameters", "prototypes", "segmentation", "vocabularies"),
+    *("annotation_tools", "api", "client", "library", "parameters", "prototypes", "segmentation", "vocabularies"),
 )
 SQL, SETTINGS, IMAGES = {"sqlalchemy", "alembic"}, {"pydantic", "structlog"}, {"PIL", "skimage", "scipy"}
 MODELS, QUEUE = {"torch", "transformers", "open_clip", "diffusers", "spacy", "numba"}, {"redis", "celery", "kombu"}
@@ -30,6 +31,19 @@ def test_every_name_that_a_room_shows_is_there(room: str) -> None:
         assert getattr(module, name) is not None
         # a module of that name, once imported, would take the name's place
         assert find_spec(f"{room}.{name}") is None, name
+
+
+@pytest.mark.parametrize("room", [*(f"freeda_svc.{room}" for room in ROOMS), "freeda_svc.workers"])
+def test_a_room_shows_just_what_it_imports_for_type_checkers(room: str) -> None:
+    module = import_module(room)
+    assert module.__file__ is not None
+    (block,) = (node for node in ast.parse(Path(module.__file__).read_text()).body if isinstance(node, ast.If))
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    names = {alias.name: node.module for node in imports for alias in node.names}
+    assert len(imports) == len(block.body)
+    assert sorted(module.__all__) == sorted(names)
+    for name, place in names.items():
+        assert getattr(module, name) is getattr(import_module(str(place)), name)
 
 
 def test_a_name_that_is_not_there_is_reported_with_its_room() -> None:

@@ -4,20 +4,13 @@
 module for ``cvat-cli --function-module``; it is imported by its own name, because it needs the extra ``cvat``.
 """
 
+# mypy: implicit-reexport
 from typing import TYPE_CHECKING
 
-from freeda_svc.lazy_names import names_from
+from freeda_svc.lazy_names import shown_names
 
 if TYPE_CHECKING:
     from freeda_svc.annotation_tools.drawn_marks import DrawnMarks, read_marks
     from freeda_svc.annotation_tools.label_config import LabelledImage, read_label_config
-
-__all__ = ["DrawnMarks", "LabelledImage", "read_label_config", "read_marks"]
-
-__getattr__ = names_from(
-    __name__,
-    {
-        "freeda_svc.annotation_tools.drawn_marks": ("DrawnMarks", "read_marks"),
-        "freeda_svc.annotation_tools.label_config": ("LabelledImage", "read_label_config"),
-    },
-)
+else:
+    __getattr__, __all__ = shown_names(__name__, __file__)

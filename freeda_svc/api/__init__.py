@@ -4,24 +4,15 @@ It takes no models and opens no bank: like the command line it writes jobs and a
 behind a balancer; the database is the truth.
 """
 
+# mypy: implicit-reexport
 from typing import TYPE_CHECKING
 
-from freeda_svc.lazy_names import names_from
+from freeda_svc.lazy_names import shown_names
 
 if TYPE_CHECKING:
     from freeda_svc.api.access import check_access
     from freeda_svc.api.application import make_application
     from freeda_svc.api.beside import api_beside
     from freeda_svc.api.server import serve_api
-
-__all__ = ["make_application", "serve_api", "api_beside", "check_access"]
-
-__getattr__ = names_from(
-    __name__,
-    {
-        "freeda_svc.api.access": ("check_access",),
-        "freeda_svc.api.application": ("make_application",),
-        "freeda_svc.api.beside": ("api_beside",),
-        "freeda_svc.api.server": ("serve_api",),
-    },
-)
+else:
+    __getattr__, __all__ = shown_names(__name__, __file__)

@@ -18,9 +18,10 @@ same call goes on with what is left. Files for all images (``coco``, ``index`` .
 ``progress=lambda done, total: ...``. Without ``out`` nothing is written.
 """
 
+# mypy: implicit-reexport
 from typing import TYPE_CHECKING
 
-from freeda_svc.lazy_names import names_from
+from freeda_svc.lazy_names import shown_names
 
 if TYPE_CHECKING:
     from freeda_svc.batches.bank_age import BankAge, BankVersion
@@ -39,53 +40,5 @@ if TYPE_CHECKING:
     from freeda_svc.batches.results_folder import ResultsFolder, check_writable
     from freeda_svc.batches.segmenting import segment_images
     from freeda_svc.outputs import InputImage, Stems, distinct_stems, name_images
-
-__all__ = [
-    "segment_images",
-    "ImageOutcome",
-    "find_images",
-    "FoundImages",
-    "InputImage",
-    "name_images",
-    "distinct_stems",
-    "Stems",
-    "check_image",
-    "check_images",
-    "ResultsFolder",
-    "check_writable",
-    "ResultsManifest",
-    "ManifestEntry",
-    "digest_of_file",
-    "digest_of_request",
-    "BankAge",
-    "BankVersion",
-    "shown_categories",
-    "ShownCategory",
-    "unknown_words",
-    "UnknownWord",
-    "drawable_words",
-    "labels_every_pixel",
-    "keep_evidence",
-]
-
-__getattr__ = names_from(
-    __name__,
-    {
-        "freeda_svc.batches.bank_age": ("BankAge", "BankVersion"),
-        "freeda_svc.batches.evidence_files": ("keep_evidence",),
-        "freeda_svc.batches.images": ("ImageOutcome", "check_image", "check_images"),
-        "freeda_svc.batches.inputs": ("FoundImages", "find_images"),
-        "freeda_svc.batches.manifest": ("ResultsManifest", "ManifestEntry", "digest_of_file", "digest_of_request"),
-        "freeda_svc.batches.reports": (
-            "ShownCategory",
-            "UnknownWord",
-            "drawable_words",
-            "labels_every_pixel",
-            "shown_categories",
-            "unknown_words",
-        ),
-        "freeda_svc.batches.results_folder": ("ResultsFolder", "check_writable"),
-        "freeda_svc.batches.segmenting": ("segment_images",),
-        "freeda_svc.outputs": ("InputImage", "Stems", "distinct_stems", "name_images"),
-    },
-)
+else:
+    __getattr__, __all__ = shown_names(__name__, __file__)

@@ -3,9 +3,10 @@
 It asks over the network only: no database, no broker, no models are needed where it runs.
 """
 
+# mypy: implicit-reexport
 from typing import TYPE_CHECKING
 
-from freeda_svc.lazy_names import names_from
+from freeda_svc.lazy_names import shown_names
 
 if TYPE_CHECKING:
     from freeda_svc.client.changes import JobChanges, watched_jobs
@@ -15,29 +16,5 @@ if TYPE_CHECKING:
     from freeda_svc.client.jobs import Jobs
     from freeda_svc.client.submissions import submit_captions, submit_images
     from freeda_svc.client.uploads import Upload
-
-__all__ = [
-    "Client",
-    "Connection",
-    "JobChanges",
-    "Jobs",
-    "RemoteImages",
-    "Upload",
-    "check_segments",
-    "submit_captions",
-    "submit_images",
-    "watched_jobs",
-]
-
-__getattr__ = names_from(
-    __name__,
-    {
-        "freeda_svc.client.changes": ("JobChanges", "watched_jobs"),
-        "freeda_svc.client.client": ("Client",),
-        "freeda_svc.client.connection": ("Connection",),
-        "freeda_svc.client.downloads": ("RemoteImages", "check_segments"),
-        "freeda_svc.client.jobs": ("Jobs",),
-        "freeda_svc.client.submissions": ("submit_captions", "submit_images"),
-        "freeda_svc.client.uploads": ("Upload",),
-    },
-)
+else:
+    __getattr__, __all__ = shown_names(__name__, __file__)

@@ -1,6 +1,6 @@
 """Images from captions, and where in them the captions' nouns were drawn."""
 
-import freeda_svc.torchvision_operators  # noqa: F401  (before diffusers)
+import freeda_svc.torchvision_operators  # before diffusers
 from freeda_svc.diffusion.attribution import AttentionRecorder
 from freeda_svc.diffusion.columns import TokenColumns, find_shared_token_columns, find_token_columns
 from freeda_svc.diffusion.decoding import Unusable, is_flat

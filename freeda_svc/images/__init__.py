@@ -1,8 +1,9 @@
 """Images and masks from files of any kind: read once, in one way, for segmentation and for exemplars."""
 
+# mypy: implicit-reexport
 from typing import TYPE_CHECKING
 
-from freeda_svc.lazy_names import names_from
+from freeda_svc.lazy_names import shown_names
 
 if TYPE_CHECKING:
     from freeda_svc.images.arrays import each_image
@@ -20,54 +21,5 @@ if TYPE_CHECKING:
         load_visible,
         read_image,
     )
-
-__all__ = [
-    "DrawnOn",
-    "HEIF_ENDINGS",
-    "HEIF_HINT",
-    "ImageSource",
-    "LoadedImage",
-    "MOST_COCO_PIXELS",
-    "MaskSource",
-    "PAPER",
-    "check_image_file",
-    "check_lossless",
-    "coco_mask",
-    "doubt_about_mask",
-    "each_image",
-    "image_endings",
-    "is_drawn_on_stored",
-    "is_upright",
-    "load_image",
-    "load_mask",
-    "load_visible",
-    "opened_image",
-    "read_frame",
-    "read_image",
-    "read_mask",
-    "stray_polygons",
-    "turn_upright",
-    "voc_colours",
-    "whole_number",
-]
-
-__getattr__ = names_from(
-    __name__,
-    {
-        "freeda_svc.images.arrays": ("each_image",),
-        "freeda_svc.images.coco_masks": ("MOST_COCO_PIXELS", "coco_mask", "stray_polygons", "whole_number"),
-        "freeda_svc.images.compression": ("check_lossless",),
-        "freeda_svc.images.files": ("check_image_file", "opened_image", "turn_upright"),
-        "freeda_svc.images.formats": ("HEIF_ENDINGS", "HEIF_HINT", "image_endings"),
-        "freeda_svc.images.masks": ("MaskSource", "doubt_about_mask", "load_mask", "read_mask", "voc_colours"),
-        "freeda_svc.images.orientation": ("DrawnOn", "is_drawn_on_stored", "is_upright", "read_frame"),
-        "freeda_svc.images.pixels": (
-            "ImageSource",
-            "LoadedImage",
-            "PAPER",
-            "load_image",
-            "load_visible",
-            "read_image",
-        ),
-    },
-)
+else:
+    __getattr__, __all__ = shown_names(__name__, __file__)

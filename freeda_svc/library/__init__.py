@@ -4,9 +4,10 @@ A thin layer: models come from packs, prototypes from the builders, masks from t
 What this room adds is the checking of arguments that a person types in a notebook, and results that show themselves.
 """
 
+# mypy: implicit-reexport
 from typing import TYPE_CHECKING
 
-from freeda_svc.lazy_names import names_from
+from freeda_svc.lazy_names import shown_names
 
 if TYPE_CHECKING:
     from freeda_svc.library.bank import Added, Bank
@@ -14,16 +15,5 @@ if TYPE_CHECKING:
     from freeda_svc.library.result import Result
     from freeda_svc.library.saving import save_results
     from freeda_svc.library.segmenter import Segmenter
-
-__all__ = ["Added", "Bank", "Result", "Segmenter", "open_bank", "save_results"]
-
-__getattr__ = names_from(
-    __name__,
-    {
-        "freeda_svc.library.bank": ("Added", "Bank"),
-        "freeda_svc.library.opening": ("open_bank",),
-        "freeda_svc.library.result": ("Result",),
-        "freeda_svc.library.saving": ("save_results",),
-        "freeda_svc.library.segmenter": ("Segmenter",),
-    },
-)
+else:
+    __getattr__, __all__ = shown_names(__name__, __file__)

@@ -3,9 +3,10 @@
 Reading a description imports no model library; models are read when they are first asked for.
 """
 
+# mypy: implicit-reexport
 from typing import TYPE_CHECKING
 
-from freeda_svc.lazy_names import names_from
+from freeda_svc.lazy_names import shown_names
 
 if TYPE_CHECKING:
     from freeda_svc.packs.description import PackDescription, find_pack, read_pack_parameters
@@ -26,65 +27,5 @@ if TYPE_CHECKING:
         processor_rounds_to_bfloat16,
     )
     from freeda_svc.packs.recipes import BUNDLED, MANIFEST, PackRecipe, bundled_recipes, is_recipe, read_recipe
-
-__all__ = [
-    "BUNDLED",
-    "Computing",
-    "MANIFEST",
-    "PRECISIONS",
-    "Pack",
-    "PackDescription",
-    "PackRecipe",
-    "Precision",
-    "RUNTIMES",
-    "Runtime",
-    "bundled_recipes",
-    "check_files",
-    "choose_computing",
-    "describe_computing",
-    "describe_encoders",
-    "describe_pack",
-    "describe_pack_shortly",
-    "encoder_compiler",
-    "fetch_pack",
-    "find_pack",
-    "is_recipe",
-    "load_pack",
-    "pack_names",
-    "processor_rounds_to_bfloat16",
-    "read_pack_parameters",
-    "read_recipe",
-    "verify_part",
-    "write_pack_manifest",
-]
-
-__getattr__ = names_from(
-    __name__,
-    {
-        "freeda_svc.packs.description": ("PackDescription", "find_pack", "read_pack_parameters"),
-        "freeda_svc.packs.fetching": ("fetch_pack",),
-        "freeda_svc.packs.listing": ("describe_pack", "describe_pack_shortly", "pack_names"),
-        "freeda_svc.packs.loading": ("Pack", "load_pack"),
-        "freeda_svc.packs.manifest": ("check_files", "verify_part", "write_pack_manifest"),
-        "freeda_svc.packs.precision": (
-            "PRECISIONS",
-            "RUNTIMES",
-            "Computing",
-            "Precision",
-            "Runtime",
-            "choose_computing",
-            "describe_computing",
-            "describe_encoders",
-            "encoder_compiler",
-            "processor_rounds_to_bfloat16",
-        ),
-        "freeda_svc.packs.recipes": (
-            "BUNDLED",
-            "MANIFEST",
-            "PackRecipe",
-            "bundled_recipes",
-            "is_recipe",
-            "read_recipe",
-        ),
-    },
-)
+else:
+    __getattr__, __all__ = shown_names(__name__, __file__)

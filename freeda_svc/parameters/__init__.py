@@ -24,7 +24,7 @@ what they are given before any model library is imported.
 
 from typing import TYPE_CHECKING
 
-from freeda_svc.lazy_names import names_from
+from freeda_svc.lazy_names import shown_names
 
 if TYPE_CHECKING:
     from freeda_svc.parameters.categories import (
@@ -89,6 +89,8 @@ if TYPE_CHECKING:
         unknown_name,
         wrong_value,
     )
+else:
+    __getattr__ = shown_names(__name__, __file__)[0]
 
 __all__ = [
     "CALLED",
@@ -146,78 +148,3 @@ __all__ = [
     "unknown_name",
     "wrong_value",
 ]
-
-__getattr__ = names_from(
-    __name__,
-    {
-        "freeda_svc.parameters.categories": (
-            "LONGEST_TEXT",
-            "MOST_TEXTS",
-            "Category",
-            "CategoryChoice",
-            "CategoryChoice",
-            "background_category",
-            "check_categories",
-            "fold_text",
-            "parse_categories",
-            "parse_category",
-            "read_category",
-        ),
-        "freeda_svc.parameters.choices": (
-            "Activation",
-            "Aggregation",
-            "AttributionMethod",
-            "CommercialUse",
-            "LocalSimilarity",
-            "Origin",
-            "RefinementWay",
-            "SuperpixelAlgorithm",
-            "SynonymWay",
-            "UnknownWay",
-            "VocabularyName",
-            "WindowWay",
-        ),
-        "freeda_svc.parameters.model": ("Model",),
-        "freeda_svc.parameters.overrides": (
-            "PLACES",
-            "SegmentationOverrides",
-        ),
-        "freeda_svc.parameters.packs": (
-            "NOT_ESTIMATED",
-            "PARTS",
-            "AttributionParameters",
-            "GenerationParameters",
-            "GpuMemory",
-            "HubSource",
-            "PackFile",
-            "PackParameters",
-            "PrototypeParameters",
-            "RecipeFile",
-            "Source",
-        ),
-        "freeda_svc.parameters.requests": (
-            "Colour",
-            "SegmentationRequest",
-        ),
-        "freeda_svc.parameters.segmentation": (
-            "PieceParameters",
-            "ProposalParameters",
-            "RefinementParameters",
-            "SegmentationParameters",
-            "SuperpixelParameters",
-            "UnknownParameters",
-        ),
-        "freeda_svc.parameters.sentences": (
-            "CALLED",
-            "EXPECTED",
-            "WRITE_ONLY",
-            "expectation",
-            "field_schema",
-            "first_of",
-            "limits",
-            "sentence_of",
-            "unknown_name",
-            "wrong_value",
-        ),
-    },
-)

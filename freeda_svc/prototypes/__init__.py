@@ -1,8 +1,9 @@
 """Prototypes and their keys: pooled from generated images of captions, or from a person's own images and masks."""
 
+# mypy: implicit-reexport
 from typing import TYPE_CHECKING
 
-from freeda_svc.lazy_names import names_from
+from freeda_svc.lazy_names import shown_names
 
 if TYPE_CHECKING:
     from freeda_svc.prototypes.annotated_images import read_annotated_images
@@ -23,54 +24,5 @@ if TYPE_CHECKING:
         is_storable,
         is_unit,
     )
-
-__all__ = [
-    "Prototype",
-    "ORIGINS",
-    "EXEMPLAR",
-    "IMPORTED",
-    "LARGEST_VALUE",
-    "is_storable",
-    "is_unit",
-    "pool_prototype",
-    "make_keys",
-    "PrototypeBuilder",
-    "BuildResult",
-    "Region",
-    "embed_regions",
-    "Exemplar",
-    "make_exemplar",
-    "tidy_noun",
-    "ExemplarBuilder",
-    "MarkedImage",
-    "read_marked_images",
-    "read_segmented_image",
-    "read_annotated_images",
-    "AnnotationTally",
-    "make_photo",
-    "window_around",
-]
-
-__getattr__ = names_from(
-    __name__,
-    {
-        "freeda_svc.prototypes.annotated_images": ["read_annotated_images"],
-        "freeda_svc.prototypes.annotations": ["AnnotationTally"],
-        "freeda_svc.prototypes.appearance": ["Region", "embed_regions"],
-        "freeda_svc.prototypes.builder": ["BuildResult", "PrototypeBuilder"],
-        "freeda_svc.prototypes.equations": ["make_keys", "pool_prototype"],
-        "freeda_svc.prototypes.exemplar_builder": ["ExemplarBuilder"],
-        "freeda_svc.prototypes.exemplar_files": ["MarkedImage", "read_marked_images", "read_segmented_image"],
-        "freeda_svc.prototypes.exemplars": ["Exemplar", "make_exemplar", "tidy_noun"],
-        "freeda_svc.prototypes.object_windows": ["make_photo", "window_around"],
-        "freeda_svc.prototypes.record": [
-            "EXEMPLAR",
-            "IMPORTED",
-            "LARGEST_VALUE",
-            "ORIGINS",
-            "Prototype",
-            "is_storable",
-            "is_unit",
-        ],
-    },
-)
+else:
+    __getattr__, __all__ = shown_names(__name__, __file__)

@@ -1,3 +1,3 @@
 """The recipe that trains the miniature pack's models, one module a model."""
 
-import freeda_svc.torchvision_operators  # noqa: F401
+import freeda_svc.torchvision_operators
