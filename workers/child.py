@@ -62,7 +62,8 @@ def _begin(**_given: Any) -> None:  # noqa: ANN401 - Celery's interface
     become_able(resources_of_this_process(current_app), current_app.conf[WORKER_PID_KEY], segments=segments)
 
 
-def _end(**_given: Any) -> None:  # noqa: ANN401 - Celery's interface
+def end_process(**_given: Any) -> None:  # noqa: ANN401 - Celery's interface
+    """Release what this process holds: leases, models, banks, connections."""
     while _keepers:
         _keepers.pop().stop()
     while _held:
@@ -72,4 +73,4 @@ def _end(**_given: Any) -> None:  # noqa: ANN401 - Celery's interface
 
 signals.setup_logging.connect(_leave_logging_alone)
 signals.worker_process_init.connect(_begin)
-signals.worker_process_shutdown.connect(_end)
+signals.worker_process_shutdown.connect(end_process)

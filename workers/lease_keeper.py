@@ -33,6 +33,12 @@ class LeaseKeeper:
         self._ended.set()
         self._thread.join()
 
+    @property
+    def claim(self) -> Claim | None:
+        """Whose lease is renewed; None between items, and when the lease was lost."""
+        kept = self._kept
+        return None if kept is None else kept[0]
+
     @contextmanager
     def keeping(self, claim: Claim, report: Report) -> Iterator[None]:
         """Renew a lease until the block ends, and count it; one that is lost meanwhile is not taken again."""

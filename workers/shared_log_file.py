@@ -39,14 +39,14 @@ class SharedLogFile(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Append a record; a file that cannot be written is no reason to stop working."""
         try:
-            if self._append(f"{self.format(record)}\n".encode("utf-8", "backslashreplace")) >= self._largest:
+            if self.append(f"{self.format(record)}\n".encode("utf-8", "backslashreplace")) >= self._largest:
                 self._rotate()
         except OSError as error:
             self._complain(error)
         except Exception:  # noqa: BLE001 - what cannot be formatted, as logging handles it
             self.handleError(record)
 
-    def _append(self, line: bytes) -> int:
+    def append(self, line: bytes) -> int:
         """Write a line; gives the size of the file after it."""
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _PRIVATE)
         try:

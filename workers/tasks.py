@@ -59,7 +59,7 @@ log = structlog.get_logger(__name__)
 _patience = Backoff()  # of this process: what one item could not reach, the next one will not reach either
 
 
-def _run_item(task: "Task", _item_id: int) -> None:
+def run_waiting_items(task: "Task", _item_id: int) -> None:
     """Do what is to be done next: a message says that something waits, and the database says what.
 
     Where items are short one message is enough for several: handing a message over costs more than they do.
@@ -98,7 +98,7 @@ def _do_next(resources: Resources, worker: str, kinds: Sequence[JobKind], report
     return report.outcome == DONE
 
 
-run_item = shared_task(name=RUN_ITEM, bind=True)(_run_item)
+run_item = shared_task(name=RUN_ITEM, bind=True)(run_waiting_items)
 ask_bank = shared_task(name=ASK_BANK, bind=True, acks_late=False)(answer_task)
 
 

@@ -90,8 +90,8 @@ class NounParser:
             raise UnavailableError(
                 f"no English language package of spaCy is installed; install one of {', '.join(LANGUAGE_PACKAGES)}"
             )
-        self._language = importlib.import_module(package).load(exclude=["parser", "ner"])
-        self._lemmatizer = self._language.get_pipe("lemmatizer")
+        self.language = importlib.import_module(package).load(exclude=["parser", "ner"])
+        self._lemmatizer = self.language.get_pipe("lemmatizer")
         self._dictionary = WordDictionary(self._lemmatizer.lookups)
 
     def parse(self, texts: Sequence[str]) -> list[tuple[Noun, ...]]:
@@ -111,8 +111,8 @@ class NounParser:
             For each caption its nouns in the order of their first mention, lower case and singular, each once with
             the character ranges of all its mentions.
         """
-        with self._language.memory_zone():  # words never seen before are forgotten again, so memory does not grow
-            documents = self._language.pipe([_lower(text) for text in texts], batch_size=CAPTIONS_AT_ONCE)
+        with self.language.memory_zone():  # words never seen before are forgotten again, so memory does not grow
+            documents = self.language.pipe([_lower(text) for text in texts], batch_size=CAPTIONS_AT_ONCE)
             return [self._nouns_of(document, text) for document, text in zip(documents, texts, strict=True)]
 
     def _nouns_of(self, document: Any, text: str) -> tuple[Noun, ...]:  # noqa: ANN401  (spaCy has no types here)

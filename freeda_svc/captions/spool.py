@@ -14,11 +14,16 @@ CACHE_KIBIBYTES = 8192
 class CaptionSpool:
     """Distinct captions in the order they came, in a temporary file that vanishes with it."""
 
-    def __init__(self) -> None:
-        """Open an empty one."""
+    def __init__(self, *, most_pages: int = 0) -> None:
+        """Open an empty one.
+
+        Args:
+            most_pages: of 4 KiB that the file may have; as many as the disk has when 0.
+        """
         self._database = sqlite3.connect("", isolation_level=None)  # no name: a temporary file
         self._database.execute("PRAGMA journal_mode = OFF")
         self._database.execute("PRAGMA synchronous = OFF")
+        self._database.execute(f"PRAGMA max_page_count = {most_pages}")  # 0 changes nothing
         self._database.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
         self._database.execute("CREATE TABLE captions (number INTEGER PRIMARY KEY, id INTEGER UNIQUE, text TEXT)")
         self._database.execute("BEGIN")

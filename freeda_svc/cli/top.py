@@ -17,7 +17,7 @@ from freeda_svc.cli.console import print_json, print_plain
 from freeda_svc.cli.interrupts import remembered_interrupts
 from freeda_svc.cli.options import json_option
 from freeda_svc.cli.session import read_settings
-from freeda_svc.cli.snapshots import take_snapshot
+from freeda_svc.cli.snapshots import Snapshot, take_snapshot
 from freeda_svc.cli.top_view import render
 from freeda_svc.errors import UnavailableError
 from freeda_svc.settings import Settings
@@ -53,15 +53,21 @@ def top(context: click.Context, interval: float, *, once: bool, as_json: bool) -
     elif once or not sys.stdout.isatty():
         print_plain(render(settings, take_snapshot(settings)))
     else:
-        _watch(settings, interval)
+        watch_service(settings, interval)
 
 
-def _watch(settings: Settings, interval: float) -> None:
-    """Show snapshots until a key ends it; a database that is away for a while is reported and waited for."""
+def watch_service(settings: Settings, interval: float, take: Callable[[Settings], Snapshot] = take_snapshot) -> None:
+    """Show snapshots until a key ends it; a database that is away for a while is reported and waited for.
+
+    Args:
+        settings: the installation.
+        interval: seconds between two snapshots.
+        take: takes a snapshot.
+    """
     console = Console()
 
     def look() -> RenderableType:
-        return render(settings, take_snapshot(settings), width=console.width, height=console.height)
+        return render(settings, take(settings), width=console.width, height=console.height)
 
     shown = look()
     with (
@@ -70,7 +76,7 @@ def _watch(settings: Settings, interval: float) -> None:
         Live(shown, console=console, screen=True, auto_refresh=False) as live,
     ):
         live.refresh()
-        while not _ends(pressed, interval):
+        while not end_requested(pressed, interval):
             try:
                 shown = look()
                 live.update(shown, refresh=True)
@@ -79,7 +85,7 @@ def _watch(settings: Settings, interval: float) -> None:
             raise_if_interrupted()
 
 
-def _ends(pressed: Callable[[float], str], interval: float) -> bool:
+def end_requested(pressed: Callable[[float], str], interval: float) -> bool:
     """Wait for the next look; True when q was pressed meanwhile."""
     until = time.monotonic() + interval
     while (left := until - time.monotonic()) > 0:

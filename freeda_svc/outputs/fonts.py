@@ -86,7 +86,7 @@ def is_readable(text: str, size: int) -> bool:
 
 def _set(text: str, size: int) -> Lettering | None:
     runs: list[tuple[Font, str]] = []
-    for cluster in _clusters(text):
+    for cluster in clusters(text):
         font = _font_for(cluster, text, size, before=runs[-1][0] if runs else None)
         if font is None:
             return None
@@ -109,7 +109,7 @@ def _measured(runs: Sequence[tuple[Font, str]], size: int) -> Lettering:
     return Lettering(tuple(runs), width, above, max(0, below), max(1, round(size / _OUTLINES_A_SIZE)))
 
 
-def _clusters(text: str) -> Iterator[str]:
+def clusters(text: str) -> Iterator[str]:
     """Cut a text into characters, each with the marks and joined characters that follow it."""
     cluster = ""
     for character in text:
@@ -130,7 +130,7 @@ def _font_for(cluster: str, text: str, size: int, before: Font | None) -> Font |
         return None  # without it such text would come out backwards
     if before is not None and not first.isalnum() and _has_all(before, cluster):
         return before
-    for face in _faces(_east_asian_place(text)):
+    for face in font_files(_east_asian_place(text)):
         font = _load(face, size)
         if font is not None and _has_all(font, cluster):
             return font
@@ -145,23 +145,30 @@ def _east_asian_place(text: str) -> int:
 
 
 @dataclass(frozen=True)
-class _Face:
+class Face:
+    """A font in a file, at a place of it, in a weight; an empty file means the font that comes with Pillow."""
+
     file: str
     place: int = 0
     weight: int | None = None
 
 
 @lru_cache(maxsize=8)
-def _faces(east_asian_place: int) -> tuple[_Face, ...]:
+def font_files(east_asian_place: int) -> tuple[Face, ...]:
+    """Return the fonts in which characters are looked for, in this order; the packages are searched once.
+
+    Args:
+        east_asian_place: of the language in the file of East Asian fonts.
+    """
     packaged = _files(_PACKAGE)
-    first = [_Face(packaged[_LATIN])] if _LATIN in packaged else []
-    last = [_Face(packaged[name]) for name in _LAST if name in packaged]
-    scripts = [_Face(file) for name, file in packaged.items() if name not in {_LATIN, *_LAST, *_LEFT_OUT}]
+    first = [Face(packaged[_LATIN])] if _LATIN in packaged else []
+    last = [Face(packaged[name]) for name in _LAST if name in packaged]
+    scripts = [Face(file) for name, file in packaged.items() if name not in {_LATIN, *_LAST, *_LEFT_OUT}]
     east_asian = _files(_EAST_ASIAN_PACKAGE)
     if _EAST_ASIAN_FILE in east_asian:
-        scripts.append(_Face(east_asian[_EAST_ASIAN_FILE], east_asian_place, _REGULAR))
-    machine = [_Face(name) for name in _OF_THE_MACHINE]
-    return (*first, *scripts, *machine, _Face(""), *last)
+        scripts.append(Face(east_asian[_EAST_ASIAN_FILE], east_asian_place, _REGULAR))
+    machine = [Face(name) for name in _OF_THE_MACHINE]
+    return (*first, *scripts, *machine, Face(""), *last)
 
 
 def _files(package: str) -> dict[str, str]:
@@ -175,7 +182,7 @@ def _files(package: str) -> dict[str, str]:
 
 
 @lru_cache(maxsize=256)
-def _load(face: _Face, size: int) -> Font | None:
+def _load(face: Face, size: int) -> Font | None:
     if not face.file:
         return ImageFont.load_default(size)
     try:

@@ -51,7 +51,8 @@ def choose_colours(colours: int = MOST_COLOURS) -> npt.NDArray[np.uint8]:
 
 
 @lru_cache(maxsize=1)
-def _all_colours() -> npt.NDArray[np.uint8]:
+def all_colours() -> npt.NDArray[np.uint8]:
+    """Return the (``MOST_COLOURS``, 3) uint8 colours of the palette's file, which is read once."""
     lines = resources.files("freeda_svc.outputs").joinpath("data", _FILE).read_text(encoding="ascii").splitlines()
     return np.array([line.split(",") for line in lines[1:]], dtype=np.uint8)
 
@@ -70,7 +71,7 @@ def palette(colours: int = MOST_COLOURS) -> npt.NDArray[np.uint8]:
     """
     if colours < 1:
         raise InputError(f"a palette has at least one colour, not {colours}")
-    return _all_colours()[np.arange(colours) % MOST_COLOURS]
+    return all_colours()[np.arange(colours) % MOST_COLOURS]
 
 
 def extend_colours(given: npt.NDArray[np.uint8], colours: int) -> npt.NDArray[np.uint8]:

@@ -76,7 +76,7 @@ def encode_windows(
     """
     cutters = max(1, (os.cpu_count() or 1) // 2)
     with ThreadPoolExecutor(cutters, thread_name_prefix="superpixels") as threads:
-        for batch in _batches(crops, windows_at_once(pack)):
+        for batch in same_size_batches(crops, windows_at_once(pack)):
             cutting = [threads.submit(cut_superpixels, crop, superpixels) for crop in batch]
             try:
                 yield from _encode(pack, batch, cutting, embed=embed)
@@ -117,8 +117,13 @@ def _check_finite(values: torch.Tensor, model: str) -> None:
         )
 
 
-def _batches(crops: Iterable[Crop], most: int) -> Iterator[list[Crop]]:
-    """Put neighbours of one size together; an error in reading the crops comes after those before it."""
+def same_size_batches(crops: Iterable[Crop], most: int) -> Iterator[list[Crop]]:
+    """Put neighbours of one size together, at most so many; an error in reading the crops comes after those before it.
+
+    Args:
+        crops: (H, W, 3) uint8.
+        most: how many a batch has.
+    """
     batch: list[Crop] = []
     reading = iter(crops)
     while True:

@@ -58,7 +58,7 @@ def _coarse(cost: float) -> int:
     return int(np.float64(cost).view(np.int64)) >> (52 - _FRACTION_BITS)
 
 
-def _compiled(function: Function) -> Function:
+def compiled(function: Function) -> Function:
     """Compile when it is first called, and keep that for other processes where there is a place to keep it."""
     try:
         return cast("Function", njit(nogil=True, cache=True)(function))
@@ -66,7 +66,7 @@ def _compiled(function: Function) -> Function:
         return cast("Function", njit(nogil=True)(function))
 
 
-@_compiled
+@compiled
 def _difference(image: npt.NDArray[np.float64], y: int, x: int, below: int, beside: int) -> float:
     """The Euclidean distance of two pixels' colours; negative where the second is outside of the image."""
     if below >= image.shape[0] or beside < 0 or beside >= image.shape[1]:
@@ -77,7 +77,7 @@ def _difference(image: npt.NDArray[np.float64], y: int, x: int, below: int, besi
     return math.sqrt(red * red + green * green + blue * blue)
 
 
-@_compiled
+@compiled
 def _compare_neighbours(image: npt.NDArray[np.float64], costs: npt.NDArray[np.float64]) -> None:
     """The costs of the edges of each pixel: to the right, downwards, to the lower right, to the lower left."""
     height, width = image.shape[:2]
@@ -91,7 +91,7 @@ def _compare_neighbours(image: npt.NDArray[np.float64], costs: npt.NDArray[np.fl
             edge += 4
 
 
-@_compiled
+@compiled
 def _sort_coarsely(
     bits: npt.NDArray[np.int64], edges: npt.NDArray[np.int32], lowest: int, groups: int
 ) -> npt.NDArray[np.int32]:
@@ -119,7 +119,7 @@ def _sort_coarsely(
     return starts
 
 
-@_compiled
+@compiled
 def _root(parents: npt.NDArray[np.int32], pixel: int) -> int:
     while parents[pixel] != pixel:
         parents[pixel] = parents[parents[pixel]]
@@ -127,14 +127,14 @@ def _root(parents: npt.NDArray[np.int32], pixel: int) -> int:
     return pixel
 
 
-@_compiled
+@compiled
 def _shorten(parents: npt.NDArray[np.int32]) -> None:
     """Let every pixel point to its root, which is never behind it."""
     for pixel in range(len(parents)):
         parents[pixel] = parents[parents[pixel]]
 
 
-@_compiled
+@compiled
 def _merge(  # noqa: PLR0917 - compiled functions know no keywords
     costs: npt.NDArray[np.float64],
     ends: npt.NDArray[np.int64],
@@ -164,8 +164,8 @@ def _merge(  # noqa: PLR0917 - compiled functions know no keywords
         place += 1
 
 
-@_compiled
-def _sort(
+@compiled
+def sort_nearly_sorted(
     costs: npt.NDArray[np.float64],
     ends: npt.NDArray[np.int64],
     count: int,
@@ -188,7 +188,7 @@ def _sort(
         run *= 2
 
 
-@_compiled
+@compiled
 def _join_pixels(
     starts: npt.NDArray[np.int32],
     edges: npt.NDArray[np.int32],
@@ -228,7 +228,7 @@ def _join_pixels(
                 found[count] = (np.int64(one) << _END_BITS) | other
                 found_costs[count] = costs[edge]
                 count += 1
-        _sort(found_costs, found, count, costs_aside, found_aside)
+        sort_nearly_sorted(found_costs, found, count, costs_aside, found_aside)
         for position in range(count):
             cost, both = found_costs[position], found[position]
             one, other = _root(parents, both >> _END_BITS), _root(parents, both & _END_MASK)
@@ -249,7 +249,7 @@ def _join_pixels(
     return parents, sizes, parting[:apart]
 
 
-@_compiled
+@compiled
 def _join_small_regions(
     parents: npt.NDArray[np.int32], sizes: npt.NDArray[np.int32], parting: npt.NDArray[np.int64], min_size: int
 ) -> None:
@@ -261,7 +261,7 @@ def _join_small_regions(
             sizes[first] += sizes[second]
 
 
-@_compiled
+@compiled
 def _numbered(parents: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     """Number regions in the order of their first pixels, which are their roots."""
     labels = np.empty(len(parents), dtype=np.int32)

@@ -83,7 +83,7 @@ class Proposals:
 
 
 @dataclass(frozen=True, eq=False)
-class _Candidates:
+class Candidates:
     """Categories that may be proposed: groups of nouns.
 
     Attributes:
@@ -129,7 +129,7 @@ def propose(
     vectors = torch.from_numpy(centres.vectors[usable])
     windows = _seen_parts(pack, image, segmentation, visible)
     chosen = [usable[place] for place in _shortlist(windows, vectors, parameters)]
-    candidates = _group(pack, centres, chosen, parameters)
+    candidates = group_nouns(pack, centres, chosen, parameters)
     return Proposals(_decide(windows, candidates, centres, segmentation, parameters), len(usable))
 
 
@@ -160,7 +160,7 @@ def _shortlist(windows: Sequence[Parts], vectors: torch.Tensor, parameters: Prop
     return [place for place in order[: parameters.shortlist] if votes[place] > 0]
 
 
-def _group(pack: Pack, centres: NounCentres, chosen: Sequence[int], parameters: ProposalParameters) -> _Candidates:
+def group_nouns(pack: Pack, centres: NounCentres, chosen: Sequence[int], parameters: ProposalParameters) -> Candidates:
     """Put near-synonyms together; each group is named by its most frequent noun, which all others are near to."""
     frequent = sorted(chosen, key=lambda index: (-int(centres.counts[index]), centres.nouns[index]))
     texts = pack.image_text.embed_nouns([centres.nouns[index] for index in frequent])
@@ -176,12 +176,12 @@ def _group(pack: Pack, centres: NounCentres, chosen: Sequence[int], parameters: 
         else:
             groups.append([place])
     order = [place for group in groups for place in group]
-    return _Candidates([[frequent[place] for place in group] for group in groups], vectors[order], texts[order])
+    return Candidates([[frequent[place] for place in group] for group in groups], vectors[order], texts[order])
 
 
 def _decide(
     windows: Sequence[Parts],
-    candidates: _Candidates,
+    candidates: Candidates,
     centres: NounCentres,
     segmentation: SegmentationParameters,
     parameters: ProposalParameters,

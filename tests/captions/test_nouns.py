@@ -166,9 +166,9 @@ def test_the_nouns_of_painted_scenes_are_found_and_no_others(parser: NounParser)
 
 def test_parsing_forgets_words_it_has_seen(parser: NounParser) -> None:
     parser.parse(["a dog"])
-    known = len(parser._language.vocab.strings)
+    known = len(parser.language.vocab.strings)
     parser.parse([f"a dog on a {chr(97 + number % 26) * (number + 3)}" for number in range(500)])
-    assert len(parser._language.vocab.strings) == known
+    assert len(parser.language.vocab.strings) == known
 
 
 def test_a_missing_language_package_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

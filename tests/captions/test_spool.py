@@ -29,11 +29,10 @@ def test_extreme_ids_are_kept() -> None:
         assert list(spool) == given
 
 
-def test_a_full_disk_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    with CaptionSpool() as spool:
-        spool._database.execute("PRAGMA max_page_count = 4")
-        with pytest.raises(UnavailableError, match=r"^captions cannot be set aside .*: database or disk is full$"):
-            spool.fill(captions(2000))
+def test_a_full_disk_is_one_line() -> None:
+    full = pytest.raises(UnavailableError, match=r"^captions cannot be set aside .*: database or disk is full$")
+    with CaptionSpool(most_pages=4) as spool, full:
+        spool.fill(captions(2000))
 
 
 def test_it_is_closed_with_its_block() -> None:

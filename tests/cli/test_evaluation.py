@@ -2,8 +2,8 @@
 
 import json
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from PIL import Image
 
 from freeda_svc.bank import BankName, EmbeddedBanks
 from freeda_svc.bank.qdrant.lock import FolderLock
-from freeda_svc.evaluation import evaluating
+from freeda_svc.cli import evaluation_run
 from freeda_svc.miniature.scenes import HARD, NOUNS, paint_scene
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.prototypes import Prototype
@@ -123,15 +123,17 @@ def test_an_interrupted_evaluation_goes_on(
     freeda: Freeda, banks: object, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = freeda(*arguments(folders), "--json").json
-    told = evaluating._tell
 
-    def interrupt(on_progress: object, done: int, total: int) -> None:
-        told(on_progress, done, total)  # type: ignore[arg-type]
-        if done == 2:
-            raise KeyboardInterrupt
+    @contextmanager
+    def interrupted(label: str) -> Iterator[Callable[[int, int], None]]:
+        def report(done: int, _total: int) -> None:
+            if done == 2 and label.startswith("eval"):
+                raise KeyboardInterrupt
+
+        yield report
 
     with monkeypatch.context() as patch:
-        patch.setattr(evaluating, "_tell", interrupt)
+        patch.setattr(evaluation_run, "shown_progress", interrupted)
         ran = freeda(*arguments(folders), "--out", tmp_path / "out")
         assert ran.code == 130
         assert f"counts are kept in {tmp_path / 'out'}: the same command goes on." in ran.err

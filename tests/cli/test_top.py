@@ -17,8 +17,8 @@ import pytest
 from rich.console import Console
 
 from freeda_svc.bank.banks import BankName
-from freeda_svc.cli import top as top_module
 from freeda_svc.cli.snapshots import Snapshot, take_snapshot
+from freeda_svc.cli.top import end_requested, watch_service
 from freeda_svc.cli.top_view import render, share_rows
 from freeda_svc.jobs.banks import open_banks
 from freeda_svc.jobs.claims import claim_next, fail_item, finish_item
@@ -131,13 +131,13 @@ def test_a_bank_that_cannot_be_reached_does_not_hide_the_rest(
     assert "127.0.0.1" in ran.json["bank"]["problem"]
 
 
-def test_a_key_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_ends_the_wait() -> None:
     typed = iter(["x", "q"])
-    assert top_module._ends(lambda _seconds: next(typed), 60)
-    assert not top_module._ends(lambda _seconds: "", 0.01)
+    assert end_requested(lambda _seconds: next(typed), 60)
+    assert not end_requested(lambda _seconds: "", 0.01)
 
 
-def test_an_interrupt_lost_in_a_finaliser_still_ends_it(home: Path, job: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_lost_in_a_finaliser_still_ends_it(home: Path, job: str) -> None:
     looks = 0
 
     def look(settings: Settings) -> Snapshot:
@@ -149,9 +149,8 @@ def test_an_interrupt_lost_in_a_finaliser_still_ends_it(home: Path, job: str, mo
                 signal.raise_signal(signal.SIGINT)
         return take_snapshot(settings)
 
-    monkeypatch.setattr(top_module, "take_snapshot", look)
     with pytest.raises(KeyboardInterrupt):
-        top_module._watch(load_settings(home=home), 0.01)
+        watch_service(load_settings(home=home), 0.01, look)
     assert looks == 2
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import open_clip
 import pytest
 import torch
+from open_clip.transformer import Transformer
 from torch.nn import functional
 
 from freeda_svc.encoders import TEMPLATES, ImageTextModel
@@ -60,13 +61,13 @@ def test_pe_core_reads_a_text_at_its_end_and_no_further_than_32_tokens(
     with torch.no_grad():
         expected = model.encode_text(tokens)
     lengths: list[int] = []
-    compute = found._model.text.transformer.forward
+    compute = Transformer.forward
 
-    def watch(states: torch.Tensor, **others: object) -> torch.Tensor:
+    def watch(transformer: Transformer, states: torch.Tensor, **others: object) -> torch.Tensor:
         lengths.append(states.shape[1])
-        return compute(states, **others)
+        return compute(transformer, states, **others)
 
-    monkeypatch.setattr(found._model.text.transformer, "forward", watch)
+    monkeypatch.setattr(Transformer, "forward", watch)
     torch.testing.assert_close(found.embed_texts(TEXTS), expected, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(found.embed_texts(TEXTS[1:2]), expected[1:2], atol=1e-5, rtol=1e-4)
     assert lengths == [32, 2 + 2]

@@ -33,12 +33,18 @@ def test_embeddings_are_remembered_too_and_all_else_is_the_packs(pack: Pack) -> 
     assert torch.equal(other.image_text.embed_nouns(["cat"]), pack.image_text.embed_nouns(["cat"]))
 
 
-def test_images_of_one_content_and_different_shapes_are_distinguished(pack: Pack) -> None:
-    other = with_encoder_cache(pack)
+def test_images_of_one_content_and_different_shapes_are_distinguished(
+    pack: Pack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wide, high = torch.zeros(1, 3, 2, 8), torch.zeros(1, 3, 4, 4)
     calls = []
-    other.image_text._encoder = None
-    other.backbone.features._encode = lambda images: calls.append(tuple(images.shape)) or torch.zeros(len(images), 1)
+
+    def features(images: torch.Tensor) -> torch.Tensor:
+        calls.append(tuple(images.shape))
+        return torch.zeros(len(images), 1)
+
+    monkeypatch.setattr(pack.backbone, "features", features)
+    other = with_encoder_cache(pack)
     other.backbone.features(wide)
     other.backbone.features(high)
     assert calls == [(1, 3, 2, 8), (1, 3, 4, 4)]

@@ -247,9 +247,11 @@ def test_connections_are_kept_and_can_be_closed(settings: Settings) -> None:
 
 
 def test_no_more_engines_are_kept_than_a_process_needs(tmp_path: Path) -> None:
-    for number in range(database.ENGINES_KEPT + 3):
-        database_engine(load_settings(home=tmp_path / str(number)))
-    assert len(database._engines) == database.ENGINES_KEPT
+    homes = [load_settings(home=tmp_path / str(number)) for number in range(database.ENGINES_KEPT + 3)]
+    engines = [database_engine(home) for home in homes]
+    kept = range(3, len(homes))
+    assert [database_engine(homes[number]) is engines[number] for number in kept] == [True] * database.ENGINES_KEPT
+    assert database_engine(homes[0]) is not engines[0]
 
 
 def test_a_server_that_restarts_is_found_again(tmp_path: Path) -> None:

@@ -48,11 +48,11 @@ def test_what_no_font_has_is_said_in_other_words(packages: bool, monkeypatch: py
     if not packages:
         monkeypatch.setitem(sys.modules, "manimgx_fonts", None)
         monkeypatch.setitem(sys.modules, "manimgx_fonts_cjk", None)
-    fonts._faces.cache_clear()
+    fonts.font_files.cache_clear()
     for text in ("\ue000", "dog \U0010ffff"):  # characters for private use
         assert [part for _, part in letter(text, 20, "category 4").runs] == ["category 4"]
     assert [part for _, part in letter("dog house", 20, "category 4").runs] == ["dog house"]
-    fonts._faces.cache_clear()
+    fonts.font_files.cache_clear()
 
 
 def test_text_in_several_scripts_is_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,8 +64,8 @@ def test_text_in_several_scripts_is_put_together(monkeypatch: pytest.MonkeyPatch
 
 
 def test_marks_and_joined_characters_stay_together() -> None:
-    assert list(fonts._clusters("e\u0301a")) == ["e\u0301", "a"]
-    assert list(fonts._clusters("\U0001f469\u200d\U0001f680x")) == ["\U0001f469\u200d\U0001f680", "x"]
+    assert list(fonts.clusters("e\u0301a")) == ["e\u0301", "a"]
+    assert list(fonts.clusters("\U0001f469\u200d\U0001f680x")) == ["\U0001f469\u200d\U0001f680", "x"]
 
 
 def test_without_the_library_for_it_text_from_right_to_left_is_not_drawn_backwards(

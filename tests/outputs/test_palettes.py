@@ -5,7 +5,7 @@ from skimage.color import rgb2lab
 from freeda_svc.errors import InputError
 from freeda_svc.outputs import MOST_COLOURS, UNKNOWN_COLOUR, extend_colours, palette
 from freeda_svc.outputs.differences import distinctness, perceived_tints
-from freeda_svc.outputs.palettes import _all_colours, choose_colours
+from freeda_svc.outputs.palettes import all_colours, choose_colours
 
 
 def test_there_are_as_many_colours_as_an_indexed_png_holds_and_all_differ() -> None:
@@ -36,7 +36,7 @@ def test_no_colour_is_nearly_black_white_or_grey() -> None:
 def test_an_index_keeps_its_colour() -> None:
     assert np.array_equal(palette(7), palette()[:7])
     before = palette()
-    _all_colours.cache_clear()
+    all_colours.cache_clear()
     assert np.array_equal(palette(), before)
 
 

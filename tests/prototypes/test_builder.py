@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from diffusers import AutoencoderTiny
 from PIL import Image
 
 from freeda_svc.captions import Caption, NounParser, make_caption
@@ -217,15 +218,14 @@ def test_of_an_image_that_shows_nothing_nothing_is_stored(
 def test_a_decoder_that_gives_nan_for_one_image_costs_that_caption_alone(
     pack: Pack, parser: NounParser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    vae = pack.generator._pipeline.vae
-    decode = vae.decode
+    decode = AutoencoderTiny.decode
 
-    def spoiling(latents: torch.Tensor, **others: object) -> tuple[torch.Tensor]:
-        [images] = decode(latents, **others)
+    def spoiling(vae: AutoencoderTiny, latents: torch.Tensor, **others: object) -> tuple[torch.Tensor]:
+        [images] = decode(vae, latents, **others)
         images[1] = float("nan")
         return (images,)
 
-    monkeypatch.setattr(vae, "decode", spoiling)
+    monkeypatch.setattr(AutoencoderTiny, "decode", spoiling)
     result = PrototypeBuilder(pack, parser).build([CAPTIONS[0], CAPTIONS[2], CAPTIONS[3]])
     assert [one.noun for one in result.prototypes] == ["ball", "grass", "moon", "sky"]
     assert result.counts == {"images that are not finite": 1}

@@ -11,7 +11,7 @@ from freeda_svc.errors import InputError
 from freeda_svc.packs import Computing, Pack
 from freeda_svc.parameters import SuperpixelParameters
 from freeda_svc.segmentation import encoding
-from freeda_svc.segmentation.encoding import Crop, encode_windows, windows_at_once
+from freeda_svc.segmentation.encoding import Crop, encode_windows, same_size_batches, windows_at_once
 from freeda_svc.segmentation.superpixels import cut_superpixels
 
 SUPERPIXELS = SuperpixelParameters(algorithm="felzenszwalb", scale=20.0, sigma=0.5, min_size=8)
@@ -23,7 +23,7 @@ def crops(*sizes: tuple[int, int]) -> list[Crop]:
 
 
 def batch_sizes(given: list[Crop], most: int) -> list[int]:
-    return [len(batch) for batch in encoding._batches(given, most)]
+    return [len(batch) for batch in same_size_batches(given, most)]
 
 
 def test_neighbours_of_one_size_go_together() -> None:

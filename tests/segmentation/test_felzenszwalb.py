@@ -113,7 +113,7 @@ def test_photographs_are_cut_as_by_scikit_image(scale: float, sigma: float, min_
 def test_edges_of_about_the_same_cost_are_sorted_and_equal_ones_keep_their_order(costs: np.ndarray) -> None:
     order = np.argsort(costs, kind="stable")
     found_costs, found = costs.copy(), np.arange(len(costs), dtype=np.int64)
-    room._sort(found_costs, found, len(costs), np.empty_like(costs), np.empty_like(found))
+    room.sort_nearly_sorted(found_costs, found, len(costs), np.empty_like(costs), np.empty_like(found))
     assert np.array_equal(found, order)
     assert np.array_equal(found_costs, costs[order])
 
@@ -153,5 +153,5 @@ def test_an_old_processor_gives_the_same(tmp_path: Path) -> None:
 def test_where_nothing_can_be_kept_it_is_compiled_all_the_same() -> None:
     names: dict[str, object] = {}
     exec(compile("def twice(value):\n    return 2 * value\n", "<no file>", "exec"), names)
-    twice = room._compiled(names["twice"])  # type: ignore[arg-type]
+    twice = room.compiled(names["twice"])  # type: ignore[arg-type]
     assert twice(21) == 42

@@ -14,7 +14,7 @@ from freeda_svc.prototypes.record import Prototype
 from freeda_svc.segmentation import Segmenter
 from freeda_svc.segmentation.noun_centres import NounCentres
 from freeda_svc.segmentation.parts import image_parts
-from freeda_svc.segmentation.proposals import _group, propose
+from freeda_svc.segmentation.proposals import group_nouns, propose
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +156,7 @@ def group(
     fake = SimpleNamespace(
         image_text=SimpleNamespace(embed_nouns=lambda asked: torch.stack([table[noun] for noun in asked]))
     )
-    candidates = _group(fake, bank, range(len(nouns)), ProposalParameters())
+    candidates = group_nouns(fake, bank, range(len(nouns)), ProposalParameters())
     order = [noun for members in candidates.groups for noun in members]
     assert np.allclose(candidates.centres.numpy(), bank.vectors[order])
     return [[nouns[index] for index in members] for members in candidates.groups]

@@ -54,7 +54,7 @@ class Process:
 
     def message(self) -> None:
         conf = {SETTINGS_KEY: self.settings.model_dump(mode="json"), QUEUES_KEY: QUEUES, child.REPORTS_KEY: ""}
-        tasks._run_item(SimpleNamespace(app=SimpleNamespace(conf=conf)), 1)
+        tasks.run_waiting_items(SimpleNamespace(app=SimpleNamespace(conf=conf)), 1)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def process(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pro
     monkeypatch.setattr(becoming_able, "try_parts", made.try_parts)
     monkeypatch.setattr(becoming_able, "Backoff", lambda **given: Backoff(made.waited.append, **given))
     yield made
-    child._end()
+    child.end_process()
 
 
 @pytest.fixture

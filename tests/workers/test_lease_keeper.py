@@ -50,7 +50,7 @@ def test_the_lease_of_the_item_in_hand_is_renewed_again_and_again(
     assert report.renewals >= 2
     with keeper.keeping(claim, Report()):
         pass
-    assert keeper._kept is None
+    assert keeper.claim is None
 
 
 def test_what_is_in_other_hands_is_let_alone(
@@ -58,7 +58,7 @@ def test_what_is_in_other_hands_is_let_alone(
 ) -> None:
     finish_item(settings, claim, {})
     with keeper.keeping(claim, Report()):
-        eventually(lambda: keeper._kept is None)
+        eventually(lambda: keeper.claim is None)
     assert _lease(settings, claim) is None
 
 

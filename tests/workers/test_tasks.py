@@ -29,8 +29,8 @@ def message(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
     """Deliver one message to this process."""
     conf = {SETTINGS_KEY: settings.model_dump(mode="json"), QUEUES_KEY: QUEUES, child.REPORTS_KEY: ""}
     monkeypatch.setattr(tasks, "perform", lambda held, claim: {})
-    yield lambda: tasks._run_item(SimpleNamespace(app=SimpleNamespace(conf=conf)), 1)
-    child._end()
+    yield lambda: tasks.run_waiting_items(SimpleNamespace(app=SimpleNamespace(conf=conf)), 1)
+    child.end_process()
 
 
 def _submit(settings: Settings, captions: Captions, count: int) -> str:
