@@ -9,7 +9,9 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from freeda_svc.api.access import Reader
+from freeda_svc.api.bodies import documented_query
 from freeda_svc.api.context import ServerContext
+from freeda_svc.api.fields import read_query
 from freeda_svc.api.hidden import client_text
 from freeda_svc.api.jobs import JobId
 from freeda_svc.api.problems import ProblemError, problems
@@ -36,6 +38,7 @@ router = APIRouter(tags=["results"])
         200: {"description": "the archive", "content": {"application/zip": {}}},
         **problems(404, 409, 422, 503),
     },
+    openapi_extra=documented_query(PieceParameters),
 )
 def get_archive(
     request: Request,
@@ -53,9 +56,6 @@ def get_archive(
     image_prefix: Annotated[
         str, Query(description="for label-studio: what comes before an image's path in a task", max_length=1000)
     ] = "/data/local-files/?d=",
-    instances: Annotated[bool, Query(description="for coco: an annotation for each connected piece")] = False,
-    least_area: Annotated[int, Query(description="for coco, yolo and voc: leave out smaller pieces, pixels", ge=1)] = 1,
-    fill_holes: Annotated[bool, Query(description="for coco, yolo and voc: fill what a piece surrounds")] = False,
 ) -> Response:
     """Get the files of all images that are done, as `freeda jobs export` writes them.
 
@@ -65,6 +65,7 @@ def get_archive(
     from freeda_svc.outputs import check_formats, check_one_list  # noqa: PLC0415 - brings numpy
 
     settings = context.settings
+    pieces = read_query(PieceParameters, request.query_params)
     chosen = check_formats(name.strip() for part in format for name in part.split(",") if name.strip())
     job = job_summary(settings, job_id)
     images = submitted_images(settings, job.id)
@@ -75,7 +76,6 @@ def get_archive(
         raise ProblemError(409, why_no_results(job))
     pictures = pictures_of(settings, done)
     check_one_list([picture for picture in pictures if picture.result.whole], chosen)
-    pieces = PieceParameters(instances=instances, least_area=least_area, fill_holes=fill_holes)
     options = {"image_prefix": image_prefix, "pieces": pieces}
     files = _files(settings, pictures, chosen, options) if request.method == "GET" else iter(())
     headers = {"Content-Disposition": f'attachment; filename="{job.id}.zip"', "Cache-Control": "private, no-store"}

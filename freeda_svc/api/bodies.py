@@ -56,6 +56,23 @@ def documented_body(
     return {"requestBody": {"required": True, "content": content}, "parameters": parameters}
 
 
+def documented_query(model: type[Model]) -> dict[str, Any]:
+    """Return what a route adds to the document whose query holds the fields of a model."""
+    fields = _without_references(model.model_json_schema())["properties"]
+    return {
+        "parameters": [
+            {
+                "name": name,
+                "in": "query",
+                "required": False,
+                "schema": {key: value for key, value in field.items() if key != "description"},
+                "description": field["description"],
+            }
+            for name, field in fields.items()
+        ]
+    }
+
+
 def _as_text(field: Mapping[str, Any]) -> dict[str, Any]:
     """Return the schema of a field as it is written in a form: a list is a text."""
     kinds = {option.get("type") for option in field.get("anyOf", [field])}

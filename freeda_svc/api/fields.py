@@ -23,6 +23,7 @@ ANY = ""
 _TRUE, _FALSE = frozenset(("true", "yes", "on", "1")), frozenset(("false", "no", "off", "0"))
 
 Fields = TypeVar("Fields", bound="SubmissionFields")
+Checked = TypeVar("Checked", bound=Model)
 
 
 class SubmissionFields(Model):
@@ -78,6 +79,19 @@ def read_fields(model: type[Fields], texts: Mapping[str, str], more: Mapping[str
             is_listed = isinstance(value, str) and _kind(model, key)["type"] == "array"
             values[key] = _typed(model, key, value) if is_listed else value
     return model.read(values)
+
+
+def read_query(model: type[Checked], texts: Mapping[str, str]) -> Checked:
+    """Read the fields of a model from a query that has others, too.
+
+    Args:
+        model: says which there are.
+        texts: all of the query, by name.
+
+    Raises:
+        InputError: a field is of a wrong value.
+    """
+    return model.read({name: _typed(model, name, texts[name]) for name in model.model_fields if name in texts})
 
 
 def read_json(text: str | bytes, what: str) -> Any:  # noqa: ANN401 - of any kind

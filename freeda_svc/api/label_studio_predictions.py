@@ -18,7 +18,7 @@ from freeda_svc.annotation_tools import LabelledImage
 from freeda_svc.api.access import Access, own_idempotency_key
 from freeda_svc.api.bank_nouns import ask
 from freeda_svc.api.context import Context
-from freeda_svc.api.fields import read_fields
+from freeda_svc.api.fields import read_fields, read_query
 from freeda_svc.api.hidden import client_text
 from freeda_svc.api.segmentations import SegmentationFields
 from freeda_svc.api.task_images import TaskImages
@@ -42,6 +42,7 @@ from freeda_svc.jobs import (
 )
 from freeda_svc.loggers import logger
 from freeda_svc.packs import read_pack_parameters
+from freeda_svc.parameters import PieceParameters
 from freeda_svc.settings import Settings
 from freeda_svc.vocabularies import ChosenCategories
 from freeda_svc.workers import CeleryDispatcher
@@ -129,21 +130,14 @@ def read_requests(images: Sequence[LabelledImage], parameters: Mapping[str, str]
     requests = []
     for image in images:
         texts = {**parameters, **image.options}
-        least_area = _read_area(texts.pop(LEAST_AREA, None))
+        area = texts.pop(LEAST_AREA, None)
+        least_area = None if area is None else read_query(PieceParameters, {LEAST_AREA: area}).least_area
         fields = read_fields(SegmentationFields, texts, {"categories": [one.given() for one in image.categories]})
         chosen = fields.choose()
         if chosen is None or fields.only_propose:
             raise InputError("the labels say what to look for; leave out auto")
         requests.append(ImageRequest(image, fields, chosen, least_area))
     return requests
-
-
-def _read_area(text: str | None) -> int | None:
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):  # noqa: PLR2004 - fits into an integer
-        raise InputError(f"{LEAST_AREA} is {text[:40]!r}, but must be a number of pixels")
-    return int(text)
 
 
 def model_version(settings: Settings, requests: Sequence[ImageRequest]) -> str:

@@ -76,7 +76,10 @@ def test_without_a_worker_label_studio_is_told_that_the_backend_is_away(client: 
         ({"project": "1.17", "schema": CONFIG, "extra_params": [1]}, "extra_params is no object"),
         ({"project": "1.17", "schema": CONFIG, "extra_params": {"kay": 1}}, "kay"),
         ({"project": "1.17", "schema": CONFIG, "extra_params": {"k": 0}}, "k is 0, but must be"),
-        ({"project": "1.17", "schema": CONFIG, "extra_params": {"least_area": "-1"}}, "least_area is '-1'"),
+        (
+            {"project": "1.17", "schema": CONFIG, "extra_params": {"least_area": "-1"}},
+            "least_area is -1, but must",
+        ),
         ({"project": "1.17", "schema": CONFIG.replace("<Image", '<Image freeda_auto="true"')}, "auto"),
     ],
 )

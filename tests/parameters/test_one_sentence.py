@@ -1,18 +1,35 @@
-"""Options, ``--set``, ``pack.toml`` and requests take every parameter and refuse wrong values in the same words."""
+"""Library, options, ``--set``, ``pack.toml``, requests in SQL and over HTTP refuse wrong values in the same words."""
 
 import json
+from collections.abc import Iterator
+from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner
+from fastapi.testclient import TestClient
+from PIL import Image
 
+import freeda_svc
+from freeda_svc.api import make_application
+from freeda_svc.cli.segment_categories import ask_categories
+from freeda_svc.cli.segment_formats import piece_options, read_collecting
 from freeda_svc.cli.segment_parameters import FLAGS, parameter_options, read_overrides
 from freeda_svc.errors import InputError
 from freeda_svc.packs import read_pack_parameters
 from freeda_svc.packs.recipes import BUNDLED
-from freeda_svc.parameters import PLACES, SegmentationOverrides, SegmentationRequest
+from freeda_svc.parameters import (
+    PLACES,
+    PieceParameters,
+    SegmentationOverrides,
+    SegmentationRequest,
+    check_categories,
+    expectation,
+)
+from freeda_svc.settings import load_settings
 
 WRONG: dict[str, Any] = {
     "k": 0,
@@ -50,6 +67,38 @@ WRONG: dict[str, Any] = {
 }
 
 
+WRONG_CATEGORIES = (
+    ["cat||dog"],
+    ["cat", "c" * 201],
+    ["cat|Cat"],
+    ["dog", "Dog"],
+    ["cat|kitten", "kitten"],
+    ["|"],
+)
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """Asks an application in this process; there is no worker."""
+    application = make_application(load_settings(home=tmp_path_factory.mktemp("server") / "home"))
+    with TestClient(application, base_url="http://127.0.0.1:8470", raise_server_exceptions=False) as asking:
+        yield asking
+
+
+@pytest.fixture(scope="module")
+def segmenter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[freeda_svc.Segmenter]:
+    """The library's, with an empty bank."""
+    with freeda_svc.open_bank(tmp_path_factory.mktemp("library") / "bank", "miniature", device="cpu") as bank:
+        yield freeda_svc.Segmenter(bank)
+
+
+@pytest.fixture(scope="module")
+def image() -> bytes:
+    content = BytesIO()
+    Image.new("RGB", (8, 8)).save(content, format="PNG")
+    return content.getvalue()
+
+
 @click.command()
 @parameter_options
 def command(**given: Any) -> None:  # noqa: ANN401 - options
@@ -77,6 +126,12 @@ def refused(read: Any, *given: Any) -> str:  # noqa: ANN401 - whatever reads
     return str(caught.value)
 
 
+def detail(client: TestClient, **request: Any) -> str:  # noqa: ANN401 - as httpx takes it
+    answer = client.post("/v1/segmentations", **request)
+    assert answer.status_code == 422
+    return str(answer.json()["detail"])
+
+
 def test_every_parameter_is_tried() -> None:
     assert set(WRONG) == set(PLACES)
     assert set(FLAGS) <= set(PLACES)
@@ -102,6 +157,77 @@ def test_a_wrong_value_is_refused_in_the_same_words_wherever_it_is_given(name: s
     place = ".".join(PLACES[name])
     told = refused(read_pack_parameters, pack_with(tmp_path, name, value))
     assert told == f"{tmp_path / 'pack.toml'}: parameters.segmentation.{place}{predicate}"
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_the_library_refuses_a_wrong_value_in_these_words(name: str, segmenter: freeda_svc.Segmenter) -> None:
+    sentence = refused(SegmentationOverrides.read, {name: WRONG[name]})
+    assert refused(lambda: segmenter.segment("no.png", ["sky"], **{name: WRONG[name]})) == sentence
+    assert refused(lambda: segmenter.segment_many("none", ["sky"], **{name: WRONG[name]})) == sentence
+    assert refused(lambda: segmenter.propose("no.png", **{name: WRONG[name]})) == sentence
+
+
+@pytest.mark.skipif(find_spec("cvat_sdk") is None, reason="cvat-sdk is not installed")
+@pytest.mark.parametrize("name", WRONG)
+def test_the_function_for_cvat_refuses_a_wrong_value_in_these_words(name: str) -> None:
+    from freeda_svc.annotation_tools.cvat import create  # noqa: PLC0415 - needs that library
+
+    sentence = refused(SegmentationOverrides.read, {name: WRONG[name]})
+    assert refused(lambda: create("sky", bank="none", **{name: WRONG[name]})) == sentence
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_the_http_api_refuses_a_wrong_value_in_these_words(name: str, client: TestClient, image: bytes) -> None:
+    value = WRONG[name]
+    sentence = refused(SegmentationOverrides.read, {name: value})
+    asked, files = {"categories": ["sky"], name: value}, {"image": ("a.png", image, "image/png")}
+    texts = {"categories": "sky", name: json.dumps(value) if isinstance(value, list) else str(value)}
+    assert detail(client, json=asked) == sentence
+    assert detail(client, data={"request": json.dumps(asked)}, files=files) == sentence
+    assert detail(client, data=texts, files=files) == sentence
+    assert detail(client, params=texts, content=image, headers={"Content-Type": "image/png"}) == sentence
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_documents_name_the_same_range(name: str, client: TestClient) -> None:
+    sentence = refused(SegmentationOverrides.read, {name: WRONG[name]})
+    route = client.get("/openapi.json").json()["paths"]["/v1/segmentations"]["post"]
+    fields = route["requestBody"]["content"]["application/json"]["schema"]["properties"]
+    assert sentence.endswith(f", but must be {expectation(fields[name])}")
+    listed = {one["name"]: one["expected"] for one in client.get("/v1/parameters").json()["parameters"]}
+    assert listed[name] == expectation(fields[name])
+
+
+@pytest.mark.parametrize("categories", WRONG_CATEGORIES)
+def test_categories_are_refused_in_the_same_words_wherever_they_are_given(
+    categories: list[str], segmenter: freeda_svc.Segmenter, client: TestClient, image: bytes
+) -> None:
+    sentence = refused(check_categories, categories)
+    typed = ", ".join(categories)
+    assert refused(SegmentationRequest.read, {"categories": categories}) == sentence
+    assert refused(lambda: segmenter.segment("no.png", categories)) == sentence
+    with pytest.raises(click.BadParameter) as caught:
+        ask_categories([typed], [], None, [])
+    assert caught.value.message == sentence
+    files = {"image": ("a.png", image, "image/png")}
+    assert detail(client, json={"categories": categories}) == sentence
+    assert detail(client, data={"categories": typed}, files=files) == sentence
+
+
+@pytest.mark.parametrize(("name", "value"), [("least_area", 0), ("least_area", "half")])
+def test_pieces_are_refused_in_the_same_words_wherever_they_are_given(
+    name: str, value: object, client: TestClient
+) -> None:
+    @click.command()
+    @piece_options
+    def export(**given: Any) -> None:  # noqa: ANN401 - options
+        read_collecting("", given, ["coco"])
+
+    sentence = refused(PieceParameters.read, {name: value})
+    ran = CliRunner().invoke(export, [f"--{name.replace('_', '-')}", str(value)])
+    assert ran.output.splitlines()[-1] == f"Error: Invalid value for '--{name.replace('_', '-')}': {sentence}"
+    answer = client.get("/v1/jobs/0123456789ab/results.zip", params={name: value})
+    assert (answer.status_code, answer.json()["detail"]) == (422, sentence)
 
 
 @pytest.mark.parametrize("name", PLACES)
