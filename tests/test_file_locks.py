@@ -38,6 +38,6 @@ def test_two_may_share_a_lock_that_nobody_has_alone(tmp_path: Path) -> None:
         assert not try_lock(other)
 
 
-def test_a_lock_that_is_a_folder_is_one_line(tmp_path: Path) -> None:
+def test_a_lock_that_is_a_folder_is_reported_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="cannot be used: Is a directory"), opened_lock(tmp_path):
         pass

@@ -109,7 +109,7 @@ def test_prepare_home_makes_folders_and_may_be_repeated(tmp_path: Path) -> None:
     assert settings.broker_folder.is_dir()
 
 
-def test_a_home_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_a_home_that_cannot_be_written_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(UnavailableError) as caught:
         prepare_home(load_settings(home=tmp_path / "file" / "home"))
@@ -153,7 +153,7 @@ def test_secrets_may_stand_in_files_of_their_own(tmp_path: Path, monkeypatch: py
     ("content", "reason"),
     [(None, "cannot be read: No such file"), (b"\xff\xfea\0", "is not UTF-8 text, it looks like UTF-16")],
 )
-def test_a_secret_that_cannot_be_read_is_one_line(
+def test_a_secret_that_cannot_be_read_is_reported_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, reason: str
 ) -> None:
     if content is not None:
@@ -195,7 +195,7 @@ def test_artifacts_may_lie_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (tmp_path / "shared").is_dir()
 
 
-def test_an_address_that_is_not_usable_is_one_line_that_names_where_it_came_from(
+def test_an_address_that_is_not_usable_is_reported_in_one_line_that_names_where_it_came_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "freeda.toml").write_text('qdrant_url = "http://host:6333?api-key=sesame"\n')

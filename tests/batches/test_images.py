@@ -68,12 +68,12 @@ def test_a_folder_whose_name_only_begins_like_an_allowed_one_is_outside(
 
 
 @pytest.mark.parametrize("name", ["a\0b.png", "\udcff.png"])
-def test_a_path_that_cannot_be_is_one_line(name: str) -> None:
+def test_a_path_that_cannot_be_is_reported_in_one_line(name: str) -> None:
     with pytest.raises(InputError, match="is not a usable path"):
         check_place(Path(name), ())
 
 
-def test_a_link_that_goes_round_is_one_line(tmp_path: Path) -> None:
+def test_a_link_that_goes_round_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "a.png").symlink_to(tmp_path / "b.png")
     (tmp_path / "b.png").symlink_to(tmp_path / "a.png")
     with pytest.raises(InputError):

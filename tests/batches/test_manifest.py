@@ -23,7 +23,7 @@ def out(tmp_path: Path) -> Path:
     return out
 
 
-def test_what_was_written_is_known_again(out: Path) -> None:
+def test_a_manifest_read_again_has_its_jobs_and_images(out: Path) -> None:
     manifest = ResultsManifest(out)
     assert manifest.jobs == {"request": ["job-1"]}
     assert manifest.holds("a/x", "image", "request", FILES)
@@ -93,13 +93,13 @@ def test_a_line_with_something_else_in_it_is_damaged(out: Path, change: dict[str
     assert (manifest.damaged, manifest.images, manifest.jobs) == (1, {}, {"request": ["job-1"]})
 
 
-def test_a_folder_without_one_has_nothing(tmp_path: Path) -> None:
+def test_reading_the_manifest_of_a_new_folder_makes_no_file(tmp_path: Path) -> None:
     manifest = ResultsManifest(tmp_path / "new")
     assert (manifest.jobs, manifest.images) == ({}, {})
     assert not (tmp_path / "new").exists()
 
 
-def test_what_cannot_be_read_or_written_is_one_line(tmp_path: Path) -> None:
+def test_what_cannot_be_read_or_written_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / NAME).mkdir()
     with pytest.raises(InputError, match="cannot be read"):
         ResultsManifest(tmp_path)

@@ -175,7 +175,7 @@ def test_evidence_is_written_where_its_format_is_asked_for(run: Run, tmp_path: P
     assert (tmp_path / "masks/a.evidence.html").is_file()
 
 
-def test_a_wrong_request_is_one_line_before_any_work(run: Run, tmp_path: Path) -> None:
+def test_a_wrong_request_is_reported_in_one_line_before_any_work(run: Run, tmp_path: Path) -> None:
     for options, message in [
         ({"categories": ()}, "categor"),
         ({"formats": ["gif"]}, "there is no format 'gif'"),

@@ -31,7 +31,7 @@ def test_untidy_captions_are_tidied(untidy: str, tidy: str) -> None:
 
 
 @pytest.mark.parametrize("nothing", ["", " \n\t", "\u200b", "\0", "\ud800"])
-def test_of_nothing_comes_nothing(nothing: str) -> None:
+def test_an_empty_text_is_no_caption(nothing: str) -> None:
     assert make_caption(nothing) is None
 
 

@@ -69,7 +69,7 @@ def test_integers_are_exact_whatever_their_length_and_other_numbers_floats() -> 
 
 
 @pytest.mark.parametrize("content", [b"", b"[NaN", b"[nan]", b"[Inf]", b'["Na', b"{NaN: 1}", b"[NaNNaN]"])
-def test_what_is_no_json_stays_none(content: bytes) -> None:
+def test_invalid_json_is_refused(content: bytes) -> None:
     with pytest.raises(ijson.JSONError):
         list(json_events(BufferedReader(BytesIO(content))))
 

@@ -109,7 +109,7 @@ def test_glasses_are_worn_or_drunk_from(parser: NounParser, text: str, noun: str
     assert {"glass", "glasses"} & set(words(parser, text)) == {noun}
 
 
-def test_names_are_no_nouns(parser: NounParser) -> None:
+def test_proper_names_are_not_nouns(parser: NounParser) -> None:
     assert words(parser, "a bridge in London near the river") == ["bridge", "river"]
 
 
@@ -138,7 +138,7 @@ def test_what_is_named_in_two_words_has_both_as_its_place(parser: NounParser) ->
     assert (found.text, [text[start:end] for start, end in found.spans]) == ("hot dog", ["Hot Dogs"])
 
 
-def test_what_a_thing_does_is_no_head(parser: NounParser) -> None:
+def test_a_participle_behind_a_noun_is_not_the_noun(parser: NounParser) -> None:
     assert words(parser, "a zebra standing in the grass")[0] == "zebra"
 
 
@@ -196,7 +196,7 @@ def test_the_list_of_invisible_nouns_says_what_is_seen_all_the_same() -> None:
     assert not listed & (nouns_module.visible_compounds() | nouns_module.whole_phrases() | set(NOUNS))
 
 
-def test_nouns_of_real_captions(parser: NounParser) -> None:
+def test_nearly_all_real_captions_have_nouns(parser: NounParser) -> None:
     path = SHARED / "data" / "captions_val2017.json"
     if not path.is_file():
         pytest.skip(f"{path} is not there")

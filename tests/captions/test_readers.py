@@ -339,7 +339,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         texts(tmp_path)
 
 
-def test_captions_on_the_way_may_be_left(tmp_path: Path) -> None:
+def test_reading_captions_can_end_early(tmp_path: Path) -> None:
     for name, content in [("a.txt", "a dog\na cat\n"), ("a.json", coco("a dog", "a cat")), ("a.csv", "text\na\nb\n")]:
         captions = read_captions(write(tmp_path, name, content))
         next(captions)

@@ -29,13 +29,13 @@ def test_extreme_ids_are_kept() -> None:
         assert list(spool) == given
 
 
-def test_a_full_disk_is_one_line() -> None:
+def test_a_full_disk_is_reported_in_one_line() -> None:
     full = pytest.raises(UnavailableError, match=r"^captions cannot be set aside .*: database or disk is full$")
     with CaptionSpool(most_pages=4) as spool, full:
         spool.fill(captions(2000))
 
 
-def test_it_is_closed_with_its_block() -> None:
+def test_a_spool_is_closed_at_the_end_of_its_with_block() -> None:
     with CaptionSpool() as spool:
         pass
     with pytest.raises(sqlite3.ProgrammingError):

@@ -23,7 +23,7 @@ def test_a_database_is_made_and_checked(freeda: Freeda, home: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["db upgrade", "db check", "jobs list", "queue", "top"])
-def test_a_database_of_a_later_version_is_one_line(freeda: Freeda, home: Path, command: str) -> None:
+def test_a_database_of_a_later_version_is_reported_in_one_line(freeda: Freeda, home: Path, command: str) -> None:
     freeda("db", "upgrade")
     connection = sqlite3.connect(load_settings().database_file)
     connection.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -35,7 +35,7 @@ def test_a_database_of_a_later_version_is_one_line(freeda: Freeda, home: Path, c
 
 
 @pytest.mark.parametrize("command", ["db upgrade", "db check", "jobs list", "queue", "top", "jobs prune"])
-def test_a_file_that_is_no_database_is_one_line(freeda: Freeda, home: Path, command: str) -> None:
+def test_a_file_that_is_no_database_is_reported_in_one_line(freeda: Freeda, home: Path, command: str) -> None:
     home.mkdir(mode=0o700)
     load_settings().database_file.write_bytes(b"something else entirely" * 99)
     ran = freeda(*command.split())

@@ -67,7 +67,7 @@ def test_people_read_time_level_event_and_what_belongs_to_it(freeda: Freeda, log
     ]
 
 
-def test_no_log_is_one_line(freeda: Freeda, home: Path) -> None:
+def test_no_log_is_reported_in_one_line(freeda: Freeda, home: Path) -> None:
     ran = freeda("logs")
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == f"Error: there is no log {home / 'logs' / 'worker.log'}: `freeda up` writes it\n"

@@ -79,7 +79,7 @@ def test_verify_compares_checksums(freeda: Freeda, tiny_pack_folder: Path, tmp_p
 
 
 @pytest.mark.parametrize("command", ["show", "fetch", "verify"])
-def test_an_unknown_pack_is_one_line(freeda: Freeda, command: str) -> None:
+def test_an_unknown_pack_is_reported_in_one_line(freeda: Freeda, command: str) -> None:
     told = freeda("packs", command, "enormous")
     assert told.code == 1
     assert told.err.count("\n") == 1
@@ -115,7 +115,9 @@ def test_fetching_what_is_bundled_does_nothing(freeda: Freeda) -> None:
     assert "there is nothing to fetch" in told.out
 
 
-def test_a_fetch_without_a_hub_is_one_line(freeda: Freeda, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fetch_without_a_hub_is_reported_in_one_line(
+    freeda: Freeda, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     told = freeda("packs", "fetch", "freeda-vit-b")
     assert told.code == 1

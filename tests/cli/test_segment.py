@@ -170,7 +170,9 @@ def test_wrong_use_is_reported(freeda: Freeda, photos: Path, arguments: str, mes
         ("--vocabulary zebra", 2, "vocabulary is 'zebra', but must be one of voc20, "),
     ],
 )
-def test_what_cannot_be_is_one_line(freeda: Freeda, photos: Path, arguments: str, code: int, message: str) -> None:
+def test_what_cannot_be_is_reported_in_one_line(
+    freeda: Freeda, photos: Path, arguments: str, code: int, message: str
+) -> None:
     ran = freeda("segment", "photos", "-c", "night", "--out", "out", *arguments.split())
     assert (ran.code, ran.out, Path("out").exists()) == (code, "", False)
     assert message in ran.err.splitlines()[-1]

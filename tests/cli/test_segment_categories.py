@@ -99,7 +99,7 @@ def test_files_that_cannot_be_used_are_one_line(tmp_path: Path, content: bytes |
         ask_categories([], [tmp_path / "words.txt"], None, [])
 
 
-def test_an_unknown_vocabulary_is_one_line() -> None:
+def test_an_unknown_vocabulary_is_reported_in_one_line() -> None:
     with pytest.raises(click.BadParameter, match="vocabulary is 'voc', but must be one of voc20, voc21, "):
         ask_categories([], [], "voc", [])
 
@@ -110,7 +110,7 @@ def test_nothing_to_look_for_is_a_wrong_use() -> None:
 
 
 @pytest.mark.parametrize("typed", ["", " ", ",", " , ,"])
-def test_an_empty_list_is_one_line(typed: str) -> None:
+def test_an_empty_list_is_reported_in_one_line(typed: str) -> None:
     with pytest.raises(click.BadParameter, match="the list of categories is empty"):
         ask_categories([typed], [], None, [])
 

@@ -184,7 +184,7 @@ class TestOlderResults:
         (result_folder(load_settings(home=home), job, 2) / "summary.json").unlink()
         assert freeda(*self.COMMAND).json["older"]["done_again"] == ["b.png"]  # nobody knows
 
-    def test_a_bank_that_does_not_answer_is_one_line(
+    def test_a_bank_that_does_not_answer_is_reported_in_one_line(
         self, freeda: Freeda, worker: Worker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def refuse(_settings: Settings, _bank: str) -> None:

@@ -106,7 +106,7 @@ KINDS = pytest.mark.parametrize(("kind", "layers"), [("pipeline", 2 + 4), ("xl_p
 @KINDS
 @pytest.mark.parametrize("settings", [Settings(), Settings(guidance_scale=1.0), Settings(height=64, width=96)])
 @pytest.mark.parametrize("batch", [(1, 1), (4, 1), (2, 2)])  # captions, and images of each
-def test_attributions_are_eq_1(
+def test_attributions_are_those_of_equation_1(
     request: pytest.FixtureRequest, kind: str, layers: int, settings: Settings, batch: tuple[int, int]
 ) -> None:
     captions, each = batch
@@ -234,7 +234,7 @@ def test_a_transformer_is_refused(pipeline: StableDiffusionPipeline) -> None:
         Generator(other, Settings())
 
 
-def test_of_a_u_net_all_attention_counts(pipeline: StableDiffusionPipeline) -> None:
+def test_blocks_and_concepts_cannot_be_chosen_for_a_u_net(pipeline: StableDiffusionPipeline) -> None:
     for attribution in (AttributionParameters(blocks=(1,)), AttributionParameters(method="concept")):
         with pytest.raises(InputError, match="of a U-Net, nouns are located by all its cross-attention"):
             Generator(pipeline, Settings(attribution=attribution))

@@ -26,7 +26,9 @@ def settings_of(kind: Kind, *, guided: bool, **others: object) -> Settings:
 @EVERY_KIND
 @pytest.mark.parametrize("guided", [True, False])
 @pytest.mark.parametrize("images", [1, 4])
-def test_attributions_are_eq_1(kind: Kind, guided: bool, images: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attributions_are_those_of_equation_1(
+    kind: Kind, guided: bool, images: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if images == 1:  # as on a device without such kernels
         monkeypatch.setattr(fused, "KERNELS", {})
     pipeline = tiny_pipeline(kind.maker)

@@ -111,7 +111,7 @@ def test_another_size_than_the_model_was_trained_at_gives_another_grid() -> None
     assert DenseBackbone(dinov3(), 96).features(images(1, 30, 30)).shape == (1, 32, 12, 12)
 
 
-def test_patches_in_two_numbers() -> None:
+def test_rectangular_patches_are_refused() -> None:
     assert DenseBackbone(dinov3(patch_size=[8, 8]), 64).grid == 8
     with pytest.raises(InputError, match="patches of 8 x 16 pixels, but needs square ones"):
         DenseBackbone(dinov3(patch_size=[8, 16]), 64)

@@ -44,7 +44,7 @@ def test_texts_are_embedded_as_they_are(
     torch.testing.assert_close(model.embed_texts(texts), expected)
 
 
-def test_padding_is_not_computed(
+def test_texts_are_encoded_no_further_than_the_longest_one(
     model: ImageTextModel, clip: open_clip.CLIP, tokenizer: CountingTokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = ["a ball on the grass", "the sky", "a ball " * 40]

@@ -65,7 +65,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return write_validation_set(tmp_path_factory.mktemp("scenes"), 2)
 
 
-def test_one_thing_at_a_time_is_varied() -> None:
+def test_each_variant_of_an_ablation_changes_one_thing() -> None:
     variants = list_variants(GIVEN, {"region_size": 9})
     names = {group: [v.name for v in variants if v.group == group] for group in {v.group for v in variants}}
     assert names["parts"] == ["backbone only", "+ global similarity", "+ superpixels"]

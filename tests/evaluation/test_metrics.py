@@ -47,7 +47,7 @@ def test_counts_of_images_add_up(first: list[tuple[int, int]], second: list[tupl
     assert np.array_equal(counted(first).counts + counted(second).counts, counted(first + second).counts)
 
 
-def test_rows_are_the_truth() -> None:
+def test_rows_of_the_confusion_matrix_are_true_classes() -> None:
     matrix = ConfusionMatrix(3)
     matrix.add(np.array([[0, 0], [0, 2]], dtype=np.uint8), np.array([[0, 1], [1, 2]], dtype=np.int32))
     assert matrix.counts.tolist() == [[1, 2, 0], [0, 0, 0], [0, 0, 1]]

@@ -58,7 +58,9 @@ def test_classes_may_be_those_of_a_vocabulary(places: tuple[Path, Path, str]) ->
     assert folder_dataset(places[0], places[1], "voc21").classes == load_vocabulary("voc21").names
 
 
-def test_what_cannot_be_used_is_said(places: tuple[Path, Path, str], write_photo: Write, tmp_path: Path) -> None:
+def test_unusable_folders_and_class_files_are_refused(
+    places: tuple[Path, Path, str], write_photo: Write, tmp_path: Path
+) -> None:
     images, masks, classes = places
     with pytest.raises(InputError, match=r"no file of classes nowhere.txt; .* or a vocabulary: voc20"):
         folder_dataset(images, masks, "nowhere.txt")

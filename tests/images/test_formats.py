@@ -71,7 +71,7 @@ def test_whatever_a_decoder_raises_concerns_its_file_only(
         read_image(tmp_path / "a.png")
 
 
-def test_a_damaged_avif_is_one_line(tmp_path: Path) -> None:
+def test_a_damaged_avif_is_reported_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "a.avif"
     Image.fromarray(NOISE).save(path)
     content = path.read_bytes()

@@ -54,7 +54,7 @@ def test_the_same_is_asked_when_items_are_cut_otherwise(
     assert len(ids) == 1
 
 
-def test_another_request_under_a_key_is_one_line(
+def test_another_request_under_a_key_is_reported_in_one_line(
     settings: Settings, outbox: "Outbox", captions: Captions, image_file: ImageFile
 ) -> None:
     first = submit_ingest(settings, captions(3), source="x", dispatcher=outbox, idempotency_key="mine")
@@ -83,7 +83,9 @@ def test_another_request_under_a_key_is_one_line(
     assert len(list_jobs(settings)) == 2
 
 
-def test_exemplars_have_keys_too(settings: Settings, outbox: "Outbox", image_file: ImageFile) -> None:
+def test_exemplars_sent_again_under_a_key_are_the_same_job(
+    settings: Settings, outbox: "Outbox", image_file: ImageFile
+) -> None:
     def ask(noun: str) -> str:
         marked = MarkedImage(noun, image_file("a.png", 1), np.ones((8, 8), dtype=bool), f"a {noun}")
         return submit_exemplars(settings, [marked], source="x", dispatcher=outbox, idempotency_key="mine")
@@ -94,7 +96,7 @@ def test_exemplars_have_keys_too(settings: Settings, outbox: "Outbox", image_fil
 
 
 @pytest.mark.parametrize("key", ["x" * 201, "two\nlines", "\0"])
-def test_a_key_that_cannot_be_kept_is_one_line(
+def test_a_key_that_cannot_be_kept_is_reported_in_one_line(
     settings: Settings, outbox: "Outbox", captions: Captions, key: str
 ) -> None:
     with pytest.raises(InputError, match="an idempotency key is up to 200 printable characters"):

@@ -78,7 +78,7 @@ def test_revoked_and_expired_keys_are_refused(settings: Settings) -> None:
 @pytest.mark.parametrize(
     "change", [lambda key: key[:-1], lambda key: key[:-1] + "?", lambda key: "", lambda key: "x" * 9]
 )
-def test_what_is_no_key_is_not_known(settings: Settings, change: Callable[[str], str]) -> None:
+def test_a_changed_key_is_not_known(settings: Settings, change: Callable[[str], str]) -> None:
     _, key = create_key(settings, "laptop", Scope.READ)
     with pytest.raises(KeyRefusedError, match="not known"):
         verify_key(settings, change(key))

@@ -32,7 +32,7 @@ def test_a_job_is_found_by_the_beginning_of_its_id(settings: Settings, job_id: s
 
 
 @pytest.mark.parametrize("unknown", ["", "zzz", "%", "0" * 13, "_"])
-def test_an_unknown_job_is_one_line(settings: Settings, job_id: str, unknown: str) -> None:
+def test_an_unknown_job_is_reported_in_one_line(settings: Settings, job_id: str, unknown: str) -> None:
     with pytest.raises(NotFoundError, match="there is no job"):
         find_job(settings, unknown)
 

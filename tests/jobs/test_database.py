@@ -161,7 +161,7 @@ def test_items_go_with_their_job(settings: Settings) -> None:
         assert session.get(Event, 1) is None
 
 
-def test_a_file_that_is_no_database_is_one_line(settings: Settings) -> None:
+def test_a_file_that_is_no_database_is_reported_in_one_line(settings: Settings) -> None:
     settings.home.mkdir()
     settings.database_file.write_text("certainly not a database" * 100)
     with pytest.raises(UnavailableError, match="does not answer") as caught, reading(settings):
@@ -169,7 +169,7 @@ def test_a_file_that_is_no_database_is_one_line(settings: Settings) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_locked_database_is_one_line(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_database_is_reported_in_one_line(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     open_database(settings)
     other = sqlite3.connect(settings.database_file, isolation_level=None)
     try:
@@ -201,14 +201,16 @@ def test_a_home_of_any_name_has_its_database_inside(tmp_path: Path, name: str) -
     close_databases()
 
 
-def test_a_driver_that_is_not_installed_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_driver_that_is_not_installed_is_reported_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = load_settings(home=tmp_path, database_url="postgresql://host/jobs")
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(InputError, match=r"^database_url needs psycopg: pip install 'freeda-svc\[server\]'$"):
         open_database(settings)
 
 
-def test_a_server_that_is_not_there_is_one_line_without_password(tmp_path: Path) -> None:
+def test_a_server_that_is_not_there_is_reported_in_one_line_without_password(tmp_path: Path) -> None:
     address = "postgresql+psycopg://me:secret@127.0.0.1:9/x?password=secret"
     settings = load_settings(home=tmp_path, database_url=address)
     with pytest.raises(UnavailableError, match="does not answer") as caught:

@@ -70,7 +70,7 @@ def test_an_item_to_be_tried_again_lacks_a_message(settings: Settings, outbox: "
     assert _lacking(settings, watch=UnsentWatch(settings)) == [1]
 
 
-def test_ended_items_lack_nothing(settings: Settings, outbox: "Outbox", captions: Captions) -> None:
+def test_ended_items_need_no_messages(settings: Settings, outbox: "Outbox", captions: Captions) -> None:
     outbox.keeps_messages = False
     job_id = submit_ingest(settings, captions(4), source="x", dispatcher=outbox)
     cancel_job(settings, job_id)

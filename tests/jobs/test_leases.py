@@ -75,7 +75,7 @@ def test_who_is_silent_for_a_lease_loses_the_item_and_cannot_end_it(
         assert list(session.scalars(select(Attempt.outcome).order_by(Attempt.number))) == ["lost", "done"]
 
 
-def test_who_renews_keeps_the_item(leased: Settings, watch: LeaseWatch, clock: _Clock) -> None:
+def test_a_lease_that_is_renewed_is_not_taken_away(leased: Settings, watch: LeaseWatch, clock: _Clock) -> None:
     claim = _claim(leased, "worker")
     for seconds in range(0, 100, 10):
         clock.seconds = seconds

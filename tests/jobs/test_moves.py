@@ -71,7 +71,7 @@ def test_a_move_counts_prototypes(settings: Settings, submit: Callable[[Move], s
     assert move_outcome(settings, job) == {"prototypes": 10, "start": "new"}
 
 
-def test_a_move_in_hand_can_be_cancelled(settings: Settings, submit: Callable[[Move], str]) -> None:
+def test_a_running_move_can_be_cancelled(settings: Settings, submit: Callable[[Move], str]) -> None:
     job = submit(EXPORT)
     claim = claim_next(settings, "worker")
     assert claim is not None

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indir
 Captions = Callable[[int], list[Caption]]
 
 
-def test_nothing_is_open_at_first(settings: Settings) -> None:
+def test_the_overview_of_a_new_installation_is_empty(settings: Settings) -> None:
     seen = overview(settings)
     assert (seen.jobs, dict(seen.items), seen.troubles) == ((), {}, ())
 

@@ -155,7 +155,7 @@ def test_files_that_were_begun_and_left_go_when_they_are_a_day_old(settings: Set
     assert sorted(pictures.iterdir()) == [begun, picture]
 
 
-def test_a_negative_age_is_one_line(settings: Settings) -> None:
+def test_a_negative_age_is_reported_in_one_line(settings: Settings) -> None:
     with pytest.raises(InputError, match="give zero days or more"):
         prune_jobs(settings, timedelta(days=-1))
 

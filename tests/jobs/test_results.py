@@ -165,7 +165,9 @@ def test_a_later_job_continues_the_colours_of_an_earlier_one(
     assert picture.noted_colours()[0].tolist() == [1, 2, 3]
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(settings: Settings, job_id: str, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported_in_one_line(
+    settings: Settings, job_id: str, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UnavailableError, match="cannot be written"):
         export_results(settings, job_id, tmp_path / "file" / "out")

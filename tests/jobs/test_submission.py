@@ -224,7 +224,7 @@ def test_unusable_requests_are_refused(
     assert list_jobs(settings) == []
 
 
-def test_a_home_that_cannot_be_written_is_one_line(
+def test_a_home_that_cannot_be_written_is_reported_in_one_line(
     settings: Settings, tmp_path: Path, outbox: "Outbox", captions: Captions
 ) -> None:
     (tmp_path / "file").write_text("")

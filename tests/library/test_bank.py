@@ -88,7 +88,7 @@ def test_a_bank_of_another_pack_is_refused(bank: freeda_svc.Bank, tiny_pack_fold
     assert not (Path(bank.name) / "lock").read_bytes()
 
 
-def test_what_is_in_a_bank(filled_bank: freeda_svc.Bank) -> None:
+def test_a_bank_counts_its_nouns_and_knows_which_it_has(filled_bank: freeda_svc.Bank) -> None:
     nouns = filled_bank.nouns()
     assert {"boat", "water", "sky", "house", "grass"} <= set(nouns)
     assert list(nouns.values()) == sorted(nouns.values(), reverse=True)
@@ -100,7 +100,7 @@ def test_what_is_in_a_bank(filled_bank: freeda_svc.Bank) -> None:
     assert filled_bank.stats().captions == len(CAPTIONS)
 
 
-def test_the_nearest_prototypes_of_a_text(filled_bank: freeda_svc.Bank) -> None:
+def test_search_returns_the_nearest_prototypes_best_first(filled_bank: freeda_svc.Bank) -> None:
     found = filled_bank.search("boat", 3)
     assert [row["noun"] for row in found][:2] == ["boat", "boat"]
     assert [row["score"] for row in found] == sorted((row["score"] for row in found), reverse=True)
@@ -237,7 +237,7 @@ def test_what_opens_no_bank_is_refused(given: tuple[object, ...], message: str) 
         freeda_svc.open_bank(*given)
 
 
-def test_no_precision_but_the_known_ones(tmp_path: Path) -> None:
+def test_an_unknown_precision_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"the precision is one of auto, .*, not 'int8'"):
         freeda_svc.open_bank(tmp_path / "new", "miniature", precision="int8")
 

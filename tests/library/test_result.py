@@ -39,7 +39,9 @@ def test_the_label_of_a_pixel_is_the_category_with_the_best_score(result: freeda
     assert np.allclose(scores.max(axis=0), result.segmentation.pixel_scores, atol=1e-6)
 
 
-def test_scores_where_no_superpixels_are(segmenter: freeda_svc.Segmenter, photo: Path) -> None:
+def test_without_superpixels_the_best_score_is_the_label_of_each_pixel(
+    segmenter: freeda_svc.Segmenter, photo: Path
+) -> None:
     result = segmenter.segment(photo, CATEGORIES, superpixels="none")
     scores = np.stack([result.scores(name) for name in CATEGORIES])
     assert np.array_equal(scores.argmax(axis=0), result.labels)
@@ -173,13 +175,13 @@ def test_a_notebook_shows_a_picture_and_a_table(segmenter: freeda_svc.Segmenter,
     assert result.overlay().width > 512
 
 
-def test_what_it_says_of_itself(result: freeda_svc.Result) -> None:
+def test_the_text_of_a_result_names_its_file_and_categories(result: freeda_svc.Result) -> None:
     text = repr(result)
     assert text.startswith("<Result photo.png, 56 x 40: ")
     assert "%" in text
 
 
-def test_detections_for_supervision(result: freeda_svc.Result) -> None:
+def test_detections_have_the_masks_and_names_of_the_categories(result: freeda_svc.Result) -> None:
     supervision = pytest.importorskip("supervision", reason="supervision is not installed")
     detections = result.to_supervision()
     assert isinstance(detections, supervision.Detections)

@@ -153,7 +153,7 @@ def test_an_empty_bank_says_what_to_do(tmp_path: Path, pixels: Pixels) -> None:
         segmenter.segment(pixels, CATEGORIES)
 
 
-def test_several_images_in_order(
+def test_segment_many_returns_results_in_the_order_of_the_images(
     segmenter: freeda_svc.Segmenter, pixels: Pixels, photo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     upside_down = np.ascontiguousarray(pixels[::-1])

@@ -62,7 +62,7 @@ def test_nothing_outside_is_removed_whatever_is_noted(tmp_path: Path, notes: str
     assert json.loads((root / NOTES).read_text()) == ["1.txt"]
 
 
-def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "set").write_text("a file")
     with pytest.raises(UnavailableError, match="name a folder that can be written"):
         DatasetFolder(tmp_path / "set" / "yolo", ["1.txt"])

@@ -19,7 +19,9 @@ def test_greys_look_alike_to_everybody() -> None:
 @pytest.mark.parametrize(
     ("sight", "red", "green"), [(1, (235, 44, 28), (1, 108, 3)), (2, (244, 50, 127), (21, 175, 115))]
 )
-def test_some_confuse_red_with_green(sight: int, red: tuple[int, ...], green: tuple[int, ...]) -> None:
+def test_colours_that_the_colour_blind_confuse_are_near_for_them(
+    sight: int, red: tuple[int, ...], green: tuple[int, ...]
+) -> None:
     one, other = perceived(np.array([red])), perceived(np.array([green]))
     apart = [float(deltaE_ciede2000(one[number], other[number])[0]) for number in range(3)]
     assert apart[0] > 60
@@ -37,6 +39,6 @@ def test_distinctness_is_the_worst_sights_share_of_its_bound() -> None:
     assert distinctness(one, other)[0, 0] == pytest.approx(expected, abs=1e-4)
 
 
-def test_no_colours_have_no_differences() -> None:
+def test_no_colours_give_no_distances() -> None:
     none = perceived(np.empty((0, 3)))
     assert distinctness(none, perceived(np.array([[1, 2, 3]]))).shape == (0, 1)

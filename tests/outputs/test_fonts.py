@@ -86,5 +86,5 @@ def test_ink_stays_within_the_measured_box() -> None:
         assert columns.max() <= 20 + line.width + line.outline + 2
 
 
-def test_nothing_is_drawn_of_nothing() -> None:
+def test_an_empty_text_has_no_width() -> None:
     assert letter("", 20, "").width == 0

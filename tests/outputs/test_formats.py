@@ -13,7 +13,7 @@ def test_formats_are_put_in_order_each_once() -> None:
     assert check_formats(FORMATS) == FORMATS
 
 
-def test_an_unknown_format_is_one_line_that_names_all() -> None:
+def test_an_unknown_format_is_reported_in_one_line_that_names_all() -> None:
     with pytest.raises(InputError) as caught:
         check_formats(["mask", "png"])
     assert str(caught.value) == f"there is no format 'png'; the formats are {', '.join(FORMATS)}"

@@ -158,13 +158,13 @@ def test_narrow_regions_have_no_names() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 900), (900, 2), (1200, 1600)])
-def test_any_size_is_drawn(size: tuple[int, int]) -> None:
+def test_an_overlay_is_drawn_at_any_image_size(size: tuple[int, int]) -> None:
     sheet = draw_overlay(grey(*size), halves(*size), NAMES, palette())
     assert sheet.height >= size[0]
     assert sheet.width > size[1]
 
 
-def test_it_is_written_as_png(tmp_path: Path) -> None:
+def test_a_written_overlay_is_the_drawn_one_as_png(tmp_path: Path) -> None:
     write_overlay(tmp_path / "overlay.png", grey(), halves(), NAMES, palette())
     drawn = draw_overlay(grey(), halves(), NAMES, palette())
     with Image.open(tmp_path / "overlay.png") as image:

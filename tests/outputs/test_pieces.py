@@ -51,7 +51,7 @@ def test_pieces_of_a_category_are_joined() -> None:
         assert np.array_equal(piece.inside, piece.category == RING)
 
 
-def test_nothing_has_no_pieces() -> None:
+def test_unlabelled_pixels_and_small_pieces_give_no_pieces() -> None:
     assert find_pieces(np.full((3, 3), -1), PieceParameters()) == []
     assert find_pieces(RING, PieceParameters(least_area=100)) == []
 

@@ -30,7 +30,7 @@ def test_a_name_lies_wholly_in_its_region_and_on_no_other(seed: int, cells: int,
     assert covered.max(initial=0) <= 1
 
 
-def test_it_is_in_the_middle() -> None:
+def test_a_name_is_placed_in_the_middle_of_its_region() -> None:
     [place] = place_names(np.zeros((100, 200), dtype=int), {0: [(40, 10)]})
     assert abs(place.left + 20 - 100) <= 1
     assert abs(place.top + 5 - 50) <= 1
@@ -76,6 +76,6 @@ def test_large_pictures_are_looked_at_coarsely_and_names_still_fit() -> None:
     assert (content == 1).all()
 
 
-def test_noise_has_no_names() -> None:
+def test_regions_of_noise_have_no_place_for_names() -> None:
     labels = np.random.default_rng(0).integers(0, 3, (300, 300))
     assert list(place_names(labels, {label: [(6, 6)] for label in range(3)})) == []

@@ -189,14 +189,18 @@ def test_what_asks_for_its_licence_to_be_accepted_says_so(hub: Hub, recipe_file:
     assert not hub.downloads()
 
 
-def test_no_hub_at_all(recipe_file: Path, packs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_that_does_not_answer_is_reported_in_one_line(
+    recipe_file: Path, packs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(UnavailableError, match="someone/generator cannot be fetched") as caught:
         fetch(recipe_file, packs)
     assert "\n" not in str(caught.value)
 
 
-def test_a_disk_that_is_full(hub: Hub, recipe_file: Path, packs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_space_for_all_files_nothing_is_downloaded(
+    hub: Hub, recipe_file: Path, packs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     usage = shutil.disk_usage(packs.parent)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=1 << 20))
     with pytest.raises(UnavailableError, match=r"1 MB left, and \d+ MB are needed: make room or set FREEDA_PACKS"):
@@ -220,7 +224,7 @@ def test_the_command_fetches_shows_how_far_it_is_and_says_where_it_put_it(
     assert len(hub.asked) == asked
 
 
-def test_a_folder_that_cannot_be_written(hub: Hub, recipe_file: Path, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(hub: Hub, recipe_file: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UnavailableError, match="the pack own cannot be written below"):
         fetch(recipe_file, tmp_path / "file" / "packs")

@@ -94,7 +94,9 @@ def test_weights_of_the_exact_activation_are_refused_with_the_quick_one(
 
 
 @pytest.mark.parametrize("registers", [0, 4])
-def test_dinov2_with_and_without_registers(pack_folder: Path, sign: Callable[..., None], registers: int) -> None:
+def test_dinov2_is_read_with_and_without_register_tokens(
+    pack_folder: Path, sign: Callable[..., None], registers: int
+) -> None:
     shutil.rmtree(pack_folder / "backbone")
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 70, "patch_size": 8}
     with torch.random.fork_rng(devices=[]):
@@ -226,7 +228,7 @@ def test_the_whole_pack_computes_in_bfloat16(tiny_pack_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("precision", ["float8", "", "half"])
-def test_a_precision_that_is_none(tiny_pack_folder: Path, precision: str) -> None:
+def test_an_unknown_precision_is_refused(tiny_pack_folder: Path, precision: str) -> None:
     with pytest.raises(InputError, match=r"the precision must be one of auto, float32, bfloat16, float16, not"):
         load_pack(str(tiny_pack_folder), precision=precision)
 

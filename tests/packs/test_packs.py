@@ -345,7 +345,7 @@ def test_a_generator_is_called_by_its_repository_or_its_pack(tiny_pack_folder: P
     assert replace(pack, sources={**pack.sources, "generator": source}).generator == "someone/painter"
 
 
-def test_a_pack_that_is_not_there(tmp_path: Path) -> None:
+def test_an_unknown_pack_is_reported_with_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(
         NotFoundError, match=r"there is no pack 'enormous': give the name of a bundled one \(miniature, free-"
     ):
@@ -354,7 +354,7 @@ def test_a_pack_that_is_not_there(tmp_path: Path) -> None:
         load_pack(str(tmp_path))
 
 
-def test_a_device_that_is_not_there(tiny_pack_folder: Path) -> None:
+def test_an_unknown_device_is_refused(tiny_pack_folder: Path) -> None:
     with pytest.raises(InputError, match="the device 'warp' cannot be used here"):
         load_pack(str(tiny_pack_folder), device="warp")
 

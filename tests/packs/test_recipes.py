@@ -190,7 +190,7 @@ def test_a_recipe_from_windows_is_read_or_refused_by_its_encoding(recipe_file: P
             read_recipe(str(recipe_file))
 
 
-def test_a_recipe_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_recipe_is_reported(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="there is no recipe"):
         read_recipe(str(tmp_path / "none.toml"))
     with pytest.raises(NotFoundError, match="there is no recipe 'miniature'"):

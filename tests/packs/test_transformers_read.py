@@ -77,7 +77,7 @@ def test_a_pack_may_ask_for_blocks_that_are_not_there(tmp_path: Path) -> None:
         read_generator(tmp_path, parameters, PLAIN)
 
 
-def test_half_precision_computes(tmp_path: Path) -> None:
+def test_a_generator_in_half_precision_gives_finite_attributions(tmp_path: Path) -> None:
     tiny_pipeline("sana").save_pretrained(tmp_path)
     parameters = GenerationParameters(steps=1, guidance_scale=3.0, height=64, width=64, batch_size=1)
     generator = read_generator(tmp_path, parameters, Computing("cpu", "bfloat16", "float32"))

@@ -155,7 +155,7 @@ def test_values_out_of_range_are_refused_in_one_sentence(name: str, value: objec
     assert str(made.value) == str(caught.value)
 
 
-def test_models_do_not_change() -> None:
+def test_parameters_are_immutable_and_hashable() -> None:
     with pytest.raises(Exception, match="frozen"):
         GOOD.k = 3  # type: ignore[misc]
     assert hash(GOOD) == hash(GOOD.replace(k=350))

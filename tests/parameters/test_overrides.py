@@ -44,7 +44,7 @@ def test_superpixels_change_by_their_parts() -> None:
     assert changed.superpixels == SuperpixelParameters(algorithm="none", scale=20.0, sigma=1.0, min_size=50)
 
 
-def test_every_key_is_taken() -> None:
+def test_every_override_changes_its_parameter() -> None:
     words = {
         "superpixels": "none",
         "origins": ["exemplar"],

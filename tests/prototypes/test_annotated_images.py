@@ -78,7 +78,7 @@ def test_categories_can_come_first_and_the_file_can_be_compressed(folder: Path) 
     assert [one.noun for one in read_annotated_images(path, folder)] == ["excavator bucket", "moon"]
 
 
-def test_run_lengths_are_read_too(folder: Path) -> None:
+def test_annotations_as_run_lengths_are_read(folder: Path) -> None:
     value = content()
     value["annotations"][1]["segmentation"] = {"size": [HEIGHT, WIDTH], "counts": [40, 20, HEIGHT * WIDTH - 60]}
     del value["annotations"][2]
@@ -149,7 +149,7 @@ def test_crowds_are_taken_when_asked_for(folder: Path, mark: object) -> None:
 
 
 @pytest.mark.parametrize("mark", [0, False, "0", "false", None, 0.0, ""])
-def test_what_is_no_crowd_is_taken(folder: Path, mark: object) -> None:
+def test_annotations_that_are_not_crowds_are_read_however_that_is_written(folder: Path, mark: object) -> None:
     value = content()
     value["annotations"][1]["iscrowd"] = mark
     assert len(list(read_annotated_images(written(folder, value), folder))) == 2
@@ -278,7 +278,7 @@ def test_an_image_is_not_needed_where_nothing_in_it_is_asked_for(folder: Path) -
 @pytest.mark.parametrize(
     "name", ["../outside.png", "below/../../outside.png", "/etc/hostname", "..", "below\\a.png", "a\n.png"]
 )
-def test_paths_lead_nowhere_else(folder: Path, name: str) -> None:
+def test_images_outside_of_the_folder_are_left_out(folder: Path, name: str) -> None:
     value = content()
     value["images"][0]["file_name"] = name
     tally = AnnotationTally()

@@ -88,7 +88,7 @@ def test_many_regions_are_taken_some_at_a_time() -> None:
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
 
 
-def test_no_regions_have_no_appearance() -> None:
+def test_no_regions_give_no_appearances() -> None:
     assert embed_regions(Seeing(), []).shape == (0, 3 * SIZE * SIZE)
 
 

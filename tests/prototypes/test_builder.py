@@ -139,7 +139,7 @@ def test_a_caption_that_comes_twice_counts_once(pack: Pack, parser: NounParser) 
     assert (result.images, len(result.prototypes)) == (1, 2)
 
 
-def test_nothing_to_do(pack: Pack, parser: NounParser) -> None:
+def test_no_captions_and_captions_without_nouns_give_no_prototypes(pack: Pack, parser: NounParser) -> None:
     builder = PrototypeBuilder(pack, parser)
     assert builder.build([]).prototypes == ()
     result = builder.build([CAPTIONS[1]])

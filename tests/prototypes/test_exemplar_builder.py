@@ -108,7 +108,7 @@ def test_images_are_taken_a_batch_at_a_time(pack: Pack) -> None:
     assert taken.index(-EXEMPLARS_AT_ONCE) == EXEMPLARS_AT_ONCE
 
 
-def test_nothing_to_do(pack: Pack) -> None:
+def test_no_exemplars_give_no_prototypes(pack: Pack) -> None:
     result = ExemplarBuilder(pack).build([])
     assert (result.prototypes, result.images, dict(result.counts)) == ((), 0, {})
 

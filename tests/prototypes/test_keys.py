@@ -12,7 +12,7 @@ def test_a_key_is_nine_parts_noun_and_one_part_caption() -> None:
     torch.testing.assert_close(make_keys(NOUNS, CAPTION, 0.9), torch.tensor([[0.9, 0.0, 0.1], [0.0, 0.54, 0.82]]))
 
 
-def test_the_ends_of_alpha() -> None:
+def test_with_alpha_1_a_key_is_the_noun_and_with_0_the_caption() -> None:
     torch.testing.assert_close(make_keys(NOUNS, CAPTION, 1.0), NOUNS)
     torch.testing.assert_close(make_keys(NOUNS, CAPTION, 0.0), CAPTION.expand(2, 3))
 

@@ -17,11 +17,11 @@ def test_a_window_is_square_and_around_the_object() -> None:
     assert window_around(box((400, 600), (100, 200), (140, 300))) == ObjectWindow(45, 175, 195, 325)
 
 
-def test_at_the_border_it_is_moved_back() -> None:
+def test_a_window_at_the_border_is_moved_inside_the_image() -> None:
     assert window_around(box((400, 600), (0, 560), (40, 600))) == ObjectWindow(0, 540, 60, 600)
 
 
-def test_where_the_object_is_large_it_is_cut_off() -> None:
+def test_a_window_around_a_large_object_ends_at_the_image() -> None:
     assert window_around(box((400, 600), (10, 20), (390, 580))) == ObjectWindow(0, 0, 400, 600)
     assert window_around(box((100, 600), (40, 200), (60, 340))) == ObjectWindow(0, 165, 100, 375)
 

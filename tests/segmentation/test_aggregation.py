@@ -93,7 +93,7 @@ def test_what_was_fetched_is_kept_while_the_bank_stays(way: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["mean_embedding", "mean_similarity", "max_similarity"])
-def test_nothing_is_compared_with_nothing(way: str) -> None:
+def test_no_regions_give_no_similarities(way: str) -> None:
     compare = TextPrototypes(Shelf(), SimpleNamespace()).comparison(TEXTS, parameters(way), 1)
     assert compare(torch.empty(0, 6)).shape == (0, 3)
 

@@ -90,7 +90,7 @@ def test_growth_reads_only_the_nouns_that_grew(store: QdrantStore) -> None:
     assert watched.read == 3
 
 
-def test_a_removal_is_seen(store: QdrantStore) -> None:
+def test_centres_follow_marked_and_removed_prototypes(store: QdrantStore) -> None:
     first, second = prototype("cat", 0, 1), prototype("cat", 1, 3)
     store.add([first, second, prototype("dog", 0, 8)])
     kept = KeptNounCentres(store)

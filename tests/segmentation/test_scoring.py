@@ -54,7 +54,9 @@ def test_the_score_of_a_category_is_the_best_of_its_texts(seed: int, counts: lis
 
 
 @given(seed=st.integers(0, 999), counts=st.lists(st.integers(1, 4), min_size=1, max_size=5), beta=st.floats(0, 1))
-def test_or_their_mean(seed: int, counts: list[int], beta: float) -> None:
+def test_with_the_mean_of_synonyms_scores_are_the_mean_of_their_texts(
+    seed: int, counts: list[int], beta: float
+) -> None:
     cosines, similarity = of_texts(seed, sum(counts))
     single = ensemble(cosines, similarity, beta)
     joined = Ensemble(beta, "sigmoid", tuple(counts), "mean").join(cosines, similarity)

@@ -43,7 +43,7 @@ def test_labels_have_no_gaps_and_do_not_change(algorithm: str) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 2), (2, 2), (1, 50), (50, 1), (2, 3), (3, 200), (17, 300), (16, 16)])
-def test_narrow_windows_are_cut_too(algorithm: str, shape: tuple[int, int]) -> None:
+def test_windows_of_any_shape_are_cut_into_superpixels(algorithm: str, shape: tuple[int, int]) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     for image in (noise, np.full((*shape, 3), 77, dtype=np.uint8)):
         for size in (1, 40, 10**6):
@@ -52,7 +52,7 @@ def test_narrow_windows_are_cut_too(algorithm: str, shape: tuple[int, int]) -> N
             assert set(labels.ravel()) == set(range(labels.max() + 1))
 
 
-def test_the_numbers_are_obeyed(algorithm: str) -> None:
+def test_larger_superpixel_parameters_give_fewer_regions(algorithm: str) -> None:
     image = np.asarray(paint_scene((7, 1), CROWDED).image)
     fewer = {
         "felzenszwalb": {"min_size": 100},

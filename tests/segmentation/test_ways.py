@@ -115,7 +115,9 @@ def test_refinement_changes_labels_and_not_regions(pack: Pack, segmenter: Segmen
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 200), (300, 2), (17, 640)])
-def test_any_size_goes_with_everything(pack: Pack, segmenter: Segmenter, size: tuple[int, int]) -> None:
+def test_every_superpixel_algorithm_takes_images_of_any_size(
+    pack: Pack, segmenter: Segmenter, size: tuple[int, int]
+) -> None:
     for algorithm in ("slic", "watershed", "seeds", "quickshift", "none"):
         superpixels = pack.parameters.segmentation.superpixels.replace(algorithm=algorithm)
         parameters = with_changes(

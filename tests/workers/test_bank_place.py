@@ -40,6 +40,6 @@ def test_the_dead_hold_no_place_for_long(settings: Settings) -> None:
         assert 0 < client.pttl(PLACE_KEY) <= 60_000
 
 
-def test_a_broker_that_is_gone_is_one_line(settings: Settings) -> None:
+def test_a_broker_that_is_gone_is_reported_in_one_line(settings: Settings) -> None:
     with pytest.raises(UnavailableError, match=r"the broker redis://:\*\*\*@127.0.0.1:1/0 does not answer"):
         take_bank_place(settings, "redis://:secret@127.0.0.1:1/0")

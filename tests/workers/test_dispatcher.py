@@ -46,7 +46,9 @@ def test_an_embedded_broker_that_does_not_run_is_no_mistake(settings: Settings) 
     assert not dispatcher.send(JobKind.INGEST, [7])
 
 
-def test_a_broker_of_ones_own_that_is_down_is_one_line_without_password(make_settings: Callable[..., Settings]) -> None:
+def test_a_broker_of_ones_own_that_is_down_is_reported_in_one_line_without_password(
+    make_settings: Callable[..., Settings],
+) -> None:
     dispatcher = CeleryDispatcher(make_settings(broker_url="redis://:secret@127.0.0.1:1/0"))
     for ask in (dispatcher.check, lambda: dispatcher.send(JobKind.INGEST, [7])):
         with pytest.raises(

@@ -123,7 +123,7 @@ def test_what_was_ingested_can_be_asked_for(running: Settings) -> None:
         ("sing", {}, "not 'sing'"),
     ],
 )
-def test_a_question_that_cannot_be_answered_is_one_line(
+def test_a_question_that_cannot_be_answered_is_reported_in_one_line(
     running: Settings, question: str, arguments: dict[str, object], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):

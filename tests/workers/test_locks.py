@@ -60,7 +60,7 @@ def test_a_dead_worker_holds_nothing(settings: Settings, eventually: Callable[..
     assert not worker_is_running(settings)
 
 
-def test_a_lock_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+def test_a_lock_that_cannot_be_made_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(UnavailableError, match="cannot be used"),

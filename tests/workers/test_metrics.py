@@ -204,7 +204,9 @@ def test_nothing_listens_unless_a_port_is_given(settings: Settings) -> None:
         assert measured.address == ""
 
 
-def test_health_is_reported_and_a_port_that_is_taken_is_one_line(make_settings: Callable[..., Settings]) -> None:
+def test_health_is_reported_and_a_port_that_is_taken_is_reported_in_one_line(
+    make_settings: Callable[..., Settings],
+) -> None:
     settings = make_settings(metrics_port=free_port())
     address = f"http://127.0.0.1:{settings.metrics_port}"
     with measuring(settings, "redis://127.0.0.1:1", ["ingest"], settings.locks_folder) as measured:

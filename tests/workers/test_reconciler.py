@@ -170,6 +170,6 @@ def test_the_thread_repairs_and_restarts_a_dead_broker(
         reconciler.stop()
 
 
-def test_a_broker_that_is_gone_is_one_line(settings: Settings) -> None:
+def test_a_broker_that_is_gone_is_reported_in_one_line(settings: Settings) -> None:
     with pytest.raises(UnavailableError, match="does not answer"):
         waiting_messages("redis://127.0.0.1:1/0", JobKind.INGEST)

@@ -154,7 +154,7 @@ def test_what_a_missing_part_keeps_from_being_done_waits_without_counting(
     assert set(handed_back) == {"the bank does not answer"}
 
 
-def test_a_queue_that_there_is_not_is_one_line(shared: Settings) -> None:
+def test_a_queue_that_there_is_not_is_reported_in_one_line(shared: Settings) -> None:
     with pytest.raises(
         InputError, match=r"no queue 'paint'; the queues are bank, segment, export, import, exemplars, ingest"
     ):

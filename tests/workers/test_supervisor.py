@@ -115,7 +115,7 @@ def test_segmentation_comes_before_ingestion_and_other_packs_are_refused(
         ({"database_url": "postgresql+psycopg://me@127.0.0.1:1/x"}, UnavailableError, "does not answer"),
     ],
 )
-def test_what_is_missing_is_one_line(
+def test_what_is_missing_is_reported_in_one_line(
     make_settings: Callable[..., Settings],
     described_pack: str,
     given: dict[str, str],

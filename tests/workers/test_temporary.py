@@ -56,7 +56,9 @@ def test_only_what_was_such_a_folder_is_removed(settings: Settings, place: Path)
             assert kept.exists()
 
 
-def test_no_place_for_temporary_files_is_one_line(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_place_for_temporary_files_is_reported_in_one_line(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tempfile.tempdir", "/nowhere")
     with (
         pytest.raises(UnavailableError, match=r"^no temporary files can be made .*set TMPDIR"),

@@ -23,7 +23,7 @@ def test_zero_is_ignored_and_classes_begin_at_one(
     assert found.values.read(found.images[0].labels).tolist() == [[IGNORED, 0, 149]]
 
 
-def test_what_is_missing_is_named(tmp_path: Path, write_photo: Write) -> None:
+def test_a_missing_folder_or_file_is_named(tmp_path: Path, write_photo: Write) -> None:
     with pytest.raises(InputError, match=r"not laid out as ADE20K: expected .*/images/validation"):
         list_ade(tmp_path)
     write_photo(tmp_path / "images/validation/ADE_val_00000001.jpg")

@@ -45,7 +45,7 @@ def test_converted_labels_are_read_where_there_are_no_others(tmp_path: Path, mak
     assert found.values.read(found.images[1].labels).tolist() == [[0, 18, IGNORED]]
 
 
-def test_what_is_missing_is_named(tmp_path: Path, make: Callable[..., None]) -> None:
+def test_a_missing_folder_or_file_is_named(tmp_path: Path, make: Callable[..., None]) -> None:
     with pytest.raises(InputError, match=r"not laid out as Cityscapes: expected .*/leftImg8bit/val"):
         list_cityscapes(tmp_path)
     make(tmp_path, [[0]])

@@ -95,7 +95,7 @@ def test_converted_objects_begin_with_the_background(
     assert found.values.read(found.images[0].labels).tolist() == expected
 
 
-def test_what_is_missing_is_named(tmp_path: Path, make: Callable[..., None]) -> None:
+def test_a_missing_folder_or_file_is_named(tmp_path: Path, make: Callable[..., None]) -> None:
     with pytest.raises(InputError, match=r"not laid out as COCO-Stuff: expected .*/images/val2017 \(or val2017 there"):
         list_coco_stuff(tmp_path)
     (tmp_path / "val2017").mkdir()
