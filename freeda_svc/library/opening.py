@@ -12,7 +12,7 @@ from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs.banks import open_banks
 from freeda_svc.library.arguments import described, is_path, to_path
 from freeda_svc.library.bank import Bank, Opened
-from freeda_svc.packs import PRECISIONS, Pack, Precision
+from freeda_svc.packs import Pack, Precision
 from freeda_svc.settings import Settings, load_pack_of, load_settings, prepare_home
 
 if TYPE_CHECKING:
@@ -84,8 +84,6 @@ def _find_pack(
     for name, value in (("device", device), ("precision", precision)):
         if value is not None and not isinstance(value, str):
             raise InputError(f"the {name} is a text such as 'auto', not {described(value)}")
-    if precision is not None and precision not in PRECISIONS:
-        raise InputError(f"the precision is one of {', '.join(PRECISIONS)}, not {precision!r}")
     named = None if pack is None else os.fspath(pack)
     chosen = load_pack_of(settings, pack=named, device=device, precision=precision)
     description, computing = chosen.description, chosen.computing

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from freeda_svc.errors import InputError
+from freeda_svc.parameters import wrong_value
 
 if TYPE_CHECKING:
     from freeda_svc.encoders import Compiler
@@ -63,7 +64,7 @@ def choose_computing(device: str, precision: str, runtime: str = "torch") -> Com
     if runtime not in RUNTIMES:
         raise InputError(f"the runtime of the encoders must be one of {', '.join(RUNTIMES)}, not '{runtime}'")
     if precision not in PRECISIONS:
-        raise InputError(f"the precision must be one of {', '.join(PRECISIONS)}, not '{precision}'")
+        raise InputError(wrong_value("precision", precision, f"one of {', '.join(PRECISIONS)}"))
     if device == "auto":
         device = _best_device()
     chosen: str = precision
