@@ -14,7 +14,7 @@ In this process, without a service::
             print(outcome.image.name, outcome.segmentation.labels.shape, outcome.files["mask"])
 
 Files and manifest are written before an outcome is yielded: leave the loop, press Ctrl-C or kill the process, and the
-same call goes on with what is left. Files for all images (``coco``, ``index`` ...) follow the last outcome. Progress:
+same call continues with what is left. Files for all images (``coco``, ``index`` ...) follow the last outcome. Progress:
 ``progress=lambda done, total: ...``. Without ``out`` nothing is written.
 """
 

@@ -10,7 +10,7 @@ BankVersion = Mapping[str, Any]
 
 
 class BankAge:
-    """Finds out what was made before the bank changed; the bank is asked once, when the first result is compared.
+    """Tells results from before the bank's last change; the bank is queried once, for the first result.
 
     Attributes:
         unknown: why the bank's version is not known; empty when it is, or was not needed.
@@ -21,8 +21,8 @@ class BankAge:
 
         Args:
             ask: returns the bank's version now; raises ``UnavailableError`` where the bank does not answer.
-            keep_older: older results are kept, so that a bank that does not answer is no obstacle: nothing counts as
-                older then.
+            keep_older: older results are kept, so it does not matter whether the bank answers: nothing counts as older
+                then.
         """
         self._ask = ask
         self._keep_older = keep_older

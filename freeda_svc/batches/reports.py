@@ -1,4 +1,4 @@
-"""What the summaries of segmented images say in short: what each image shows, and which words the bank lacks."""
+"""Short reports from summaries: what each image shows, and which words the bank does not know."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class ShownCategory:
     """A category that an image shows.
 
     Attributes:
-        name: as it was asked for; None for the pixels that belong to no category.
+        name: as it was given; None for the pixels that belong to no category.
         area_share: share of the image's pixels, above 0 to 1.
         confidence: of the proposal, 0 to 1, where the bank proposed the category; None otherwise.
     """

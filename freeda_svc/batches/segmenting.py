@@ -61,7 +61,7 @@ def segment_images(
     """Segment many images into the same categories, their windows together through the models.
 
     With ``out``, the files of each image are written, and recorded in the folder's manifest, before its outcome is
-    yielded. So the loop may be left, interrupted or killed at any moment: the next call goes on with what is left.
+    yielded. So the loop may be left, interrupted or killed at any moment: the next call continues with what is left.
     Files for all images, such as ``coco.json``, are written after the last outcome, also of images done before.
 
     Args:

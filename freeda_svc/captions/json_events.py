@@ -25,7 +25,7 @@ _LONGEST_CUT = len(b"-Infinit")
 _NULL = b"null"
 
 MOST_DIGITS = 4300
-"""Python converts no more; the parser goes on with the error it got for that, and fails somewhere else."""
+"""Python converts no longer numbers; the parser continues with the error it got for that, and fails somewhere else."""
 
 _DIGITS_MARKED = bytes(b"0"[0] if chr(code).isdigit() else b" "[0] for code in range(128)) + b" " * 128
 _TOO_MANY_DIGITS = b"0" * MOST_DIGITS

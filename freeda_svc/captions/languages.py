@@ -28,7 +28,7 @@ _WORDS_FOR_ONE = 4
 
 @dataclass(frozen=True)
 class _FunctionWords:
-    """The words that captions are held together by, those of the file of that name."""
+    """Function words by language, from the file of that name."""
 
     english: frozenset[str]
     shared: frozenset[str]

@@ -1,4 +1,4 @@
-"""What a dictionary says of words: whether they can be nouns, and their singulars."""
+"""A dictionary of words: whether they can be nouns, and their singulars."""
 
 from collections.abc import Mapping
 from functools import lru_cache

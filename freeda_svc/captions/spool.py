@@ -1,4 +1,4 @@
-"""Captions set aside on disk, each once: a million of them need no more memory than ten."""
+"""Captions kept in a temporary file, each once: a million of them need no more memory than ten."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -45,24 +45,24 @@ class CaptionSpool:
             yield Caption(f"{id_ + 2**63:016x}", text)
 
     def add(self, caption: Caption) -> bool:
-        """Set a caption aside; return whether it is new.
+        """Add a caption; return whether it is new.
 
         Raises:
-            UnavailableError: there is no room on the disk for temporary files.
+            UnavailableError: the disk has no space for temporary files.
         """
         row = (int(caption.id, 16) - 2**63, caption.text)  # SQLite's integers have a sign
         try:
             new = self._database.execute("INSERT OR IGNORE INTO captions (id, text) VALUES (?, ?)", row).rowcount == 1
         except sqlite3.OperationalError as error:
-            raise UnavailableError(f"captions cannot be set aside in a temporary file: {error}") from error
+            raise UnavailableError(f"captions cannot be written to a temporary file: {error}") from error
         self._count += new
         return new
 
     def fill(self, captions: Iterable[Caption], tally: CaptionTally | None = None) -> None:
-        """Set captions aside; those that were there already are counted as repeated.
+        """Add captions; those that are there already are counted as repeated.
 
         Raises:
-            UnavailableError: there is no room on the disk for temporary files.
+            UnavailableError: the disk has no space for temporary files.
         """
         for caption in captions:
             if not self.add(caption) and tally is not None:

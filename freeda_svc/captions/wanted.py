@@ -1,4 +1,4 @@
-"""What a reader of captions is asked for, and which of a file's columns that is."""
+"""What a reader of captions reads: a file, and which of its columns or fields holds the captions."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ USUAL_COLUMNS = ("caption", "text")
 
 TAB = "\t"
 SEPARATORS = {TAB: "tab", ";": "';'", "|": "'|'", ",": "','"}
-"""What commonly parts the columns of a table, and how it is said."""
+"""Common separators of columns in a table, and what messages call them."""
 
 _HEADINGS = frozenset(("alt", "caption", "captions", "comment", "description", "raw", "sentence", "text", "title"))
 _LONGEST_SHOWN, _MOST_SHOWN = 30, 20
@@ -50,7 +50,7 @@ class Wanted:
         return (self.column,) if self.column else USUAL_COLUMNS
 
     def find(self, names: Iterable[str]) -> str | None:
-        """Return the name that is meant: as it is written, or else in any case and with blanks around it."""
+        """Return the matching name: the same, or else one that differs in case or surrounding blanks."""
         there = list(names)
         for name in self._names:
             if name in there:

@@ -1,4 +1,4 @@
-"""What the demonstration works on: captions, scenes to segment, a noun that is taught later; and scores of masks."""
+"""The demonstration's data: captions, scenes to segment, a noun that is taught later; and scores of masks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -120,7 +120,7 @@ class Generator:
 
         Returns:
             B times ``images_per_caption`` images, those of a caption together; also those that are ``unusable``: what
-            the decoder gave as not finite is black in them, as is what the pipeline's safety checker held back.
+            the decoder gave as not finite is black in them, as is what the pipeline's safety checker withheld.
 
         Raises:
             InputError: there are not as many sequences of nouns as captions, or less than one image is asked for.

@@ -1,4 +1,4 @@
-"""Observing a U-Net's cross-attention through the attention processors that diffusers lets one exchange."""
+"""Observing a U-Net's cross-attention through the attention processors, which diffusers allows to be replaced."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

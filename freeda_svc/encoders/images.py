@@ -1,4 +1,4 @@
-"""What both encoders do to an image before they see it."""
+"""The preprocessing of images that both encoders share."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias

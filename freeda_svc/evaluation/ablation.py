@@ -95,7 +95,7 @@ def ablate(
         store: the bank, which is curated for some variants.
         dataset: the images.
         variants: what is tried; equal ones are evaluated once.
-        folder: where the counts of each image are kept, so that an interrupted ablation goes on; nowhere when None.
+        folder: where the counts of each image are kept, so that an ablation can be continued; nowhere when None.
         identity: what else the numbers follow from, such as the pack; counts of others are not taken.
         on_progress: is called with how many images are done, of how many, over all variants.
 

@@ -1,4 +1,4 @@
-"""The counts of every image that is done, on disk, so that an interrupted evaluation goes on."""
+"""The counts of every image that is done, on disk, so that an interrupted evaluation can continue."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What a person passes to the library, checked: each mistake gets one sentence that says what was expected and came."""
+"""Checks of arguments: a wrong one is refused in one sentence that says what was expected and what was passed."""
 
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""A bank of prototypes in this process: it is filled, looked at, and closed."""
+"""A bank of prototypes in this process: filling it, searching it, closing it."""
 
 import os
 from collections import Counter
@@ -63,9 +63,9 @@ class Added:
         captions: captions of which images were generated, or exemplars.
         known: captions that were passed over, because the bank has prototypes of all their nouns from this pack.
         prototypes: new prototypes in the bank.
-        nouns: how many of these each noun has got.
+        nouns: how many of these each noun received.
         left_out: what gave no prototype, by reason; reasons that did not occur are missing.
-        outside: prototypes of nouns that the pack's models were never trained on, which are not to be trusted.
+        outside: prototypes of nouns that the pack's models were never trained on, whose quality is unknown.
     """
 
     captions: int = 0
@@ -77,7 +77,7 @@ class Added:
 
 
 class Bank:
-    """Prototypes under textual keys, with the pack whose models fill and ask them; ``open_bank`` returns it.
+    """Prototypes under textual keys, with the pack whose models fill and search them; ``open_bank`` returns it.
 
     It is closed by ``close``, by the end of a ``with`` block, or when it is no longer referenced. Not for several
     threads at once.
@@ -96,7 +96,7 @@ class Bank:
 
     @property
     def pack(self) -> Pack:
-        """The models that fill and ask it."""
+        """The models that fill and search it."""
         return self._pack
 
     @property
@@ -185,7 +185,7 @@ class Bank:
         The same picture, mask and caption a second time change nothing.
 
         Args:
-            word: what the mask shows, as it will be asked for later.
+            word: what the mask shows, as a category will name it later.
             image: a path, encoded bytes, a Pillow image, or an array or tensor of shape (H, W), (H, W, 3) or
                 (H, W, 4) and dtype uint8.
             mask: the same, or (H, W) bool; of the image's height and width; pixels that are not zero are the object.

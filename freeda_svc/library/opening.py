@@ -1,4 +1,4 @@
-"""Opening a bank by its name or its folder, with the pack whose models fill and ask it."""
+"""Opening a bank by its name or its folder, with the pack whose models fill and search it."""
 
 import os
 from pathlib import Path

@@ -131,7 +131,7 @@ def _check_evidence(result: Savable, formats: Sequence[str]) -> None:
 
 
 def _keep(result: Savable, place: Path, stems: Stems) -> SegmentedImage:
-    """Write what formats are made of to a folder."""
+    """Keep a result in a folder, from which formats are written."""
     colours = palette(len(result.segmentation.categories))
     keep_result(place, result.segmentation, colours)
     if result.evidence is not None:

@@ -73,7 +73,7 @@ class Stems:
 
 
 def _fitting(stem: PurePosixPath) -> PurePosixPath:
-    """Shorten a stem so much that a number and the endings of results have room in a file name behind it."""
+    """Shorten a stem so that a number and the endings of results fit into a file name behind it."""
     name = os.fsencode(stem.name)
     if len(name) <= _LONGEST_STEM:
         return stem

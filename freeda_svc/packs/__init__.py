@@ -1,6 +1,6 @@
 """Model packs: three models with their parameters, sources and checksums in one folder.
 
-Reading a description imports no model library; models are read when they are first asked for.
+Reading a description imports no model library; models are read at their first use.
 """
 
 # mypy: implicit-reexport

@@ -1,4 +1,4 @@
-"""The model hub: what a repository holds, and bringing one of its files here, resuming where a connection broke.
+"""The model hub: listing a repository's files and downloading them, resuming where a connection broke.
 
 huggingface_hub's own download starts a file again when it was cut off. These files have gigabytes, so theirs are its
 addresses, identification and settings (``HF_ENDPOINT``, ``HF_TOKEN``, ``HF_HUB_OFFLINE``, proxies), and the loop here.

@@ -137,7 +137,7 @@ def load_pack(
         windows_at_once: how many windows go through the encoders together; 0 is by their sizes and the device.
 
     Returns:
-        The pack; its models are read, after their checksums, when they are first asked for.
+        The pack; its models are read, after their checksums, at their first use.
 
     Raises:
         NotFoundError: there is no such pack, or it was not fetched yet.

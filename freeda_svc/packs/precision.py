@@ -1,4 +1,4 @@
-"""Where models compute and in which precision: as asked, or as the machine allows."""
+"""Device and precision of a pack's models: those of the settings, or the best that the machine has."""
 
 import os
 import re

@@ -58,7 +58,7 @@ def read_annotated_images(
 
     Raises:
         InputError: there is no such folder or category, the file is none, an image cannot be read or is of another size
-            than annotated, it is turned and nobody said on what its annotations were drawn, or nothing is left. Raised
+            than annotated, it is turned and ``drawn_on`` is missing, or nothing is left. Raised
             while reading; what was yielded before is good.
     """
     counts = tally if tally is not None else AnnotationTally()
@@ -101,7 +101,7 @@ def read_annotated_images(
 
 
 def _choose(found: Annotations, nouns: Collection[str], path: Path) -> set[Id]:
-    """Return the ids of the categories that are meant."""
+    """Return the ids of the chosen categories."""
     known = set(found.nouns.values())
     wanted = {category_noun(noun) for noun in nouns} or known
     for noun in sorted(wanted - known):

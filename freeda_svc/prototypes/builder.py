@@ -70,7 +70,7 @@ class PrototypeBuilder:
     ) -> BuildResult:
         """Generate an image for each caption with nouns, and a prototype and a key for each noun.
 
-        Images that show nothing, because they are not finite, of one flat colour or held back by a safety checker, are
+        Images that show nothing, because they are not finite, of one flat colour or withheld by a safety checker, are
         counted and give nothing. A caption that comes twice counts once. The same captions give the same prototypes (up
         to rounding) however they are divided into calls.
 

@@ -1,4 +1,4 @@
-"""What prototypes are made by: dense features pooled under a mask (eq. 2), and textual keys (eq. 3)."""
+"""The equations of prototypes: dense features pooled under a mask (eq. 2), and textual keys (eq. 3)."""
 
 import numpy as np
 import numpy.typing as npt

@@ -101,8 +101,8 @@ def read_marked_images(
 
     Raises:
         InputError: noun or caption are not usable, there are no images, another number of masks, a file cannot be
-            read, a mask is empty or of another size than its image, or an image is turned and nobody said on what its
-            mask was drawn; names the file.
+            read, a mask is empty or of another size than its image, or an image is turned and ``drawn_on`` is missing;
+            names the file.
     """
     noun = tidy_noun(noun)
     caption = tidy_caption(caption, noun)
@@ -151,7 +151,7 @@ def read_segmented_image(
 
     Raises:
         InputError: noun or caption are not usable, the image cannot be read, the segmentation is none, marks nothing or
-            does not fit the image, or the image is turned and nobody said on what was drawn; names the image.
+            does not fit the image, or the image is turned and ``drawn_on`` is missing; names the image.
     """
     noun = tidy_noun(noun)
     caption = tidy_caption(caption, noun)

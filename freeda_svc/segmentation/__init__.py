@@ -1,6 +1,6 @@
 """Segment an image into categories given as text, with the prototypes of a bank.
 
-Names are imported when they are first asked for: categories and parameters are checked where no model is needed.
+Names are imported at their first use: checking categories and parameters needs no model library.
 """
 
 # mypy: implicit-reexport

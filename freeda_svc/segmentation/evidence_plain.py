@@ -92,7 +92,7 @@ def _numbers(table: npt.NDArray[np.float32]) -> list[list[float | None]]:
 
 
 def _runs(regions: RegionEvidence) -> dict[str, Any]:
-    """The map row by row, as pairs of a region and for how many pixels it goes on."""
+    """The map row by row, run-length encoded: pairs of a region and a number of pixels."""
     height, width = regions.map.shape
     scale = min(1.0, MOST_MAP_SIDE / max(height, width))
     size = max(1, round(height * scale)), max(1, round(width * scale))

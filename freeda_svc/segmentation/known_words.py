@@ -65,13 +65,13 @@ class WordKnowledge:
             InputError: the bank is empty or nothing in it is to be retrieved.
             UnavailableError: the engine does not answer.
         """
-        asked = (tuple(categories), parameters.k, parameters.origins, version)
-        if self._last is None or self._last[0] != asked:  # hundreds of categories retrieve ten thousands of prototypes
-            self._last = asked, self.look_up(categories, parameters, version)
+        request = (tuple(categories), parameters.k, parameters.origins, version)
+        if self._last is None or self._last[0] != request:  # hundreds of categories retrieve thousands
+            self._last = request, self.look_up(categories, parameters, version)
         return self._last[1]
 
     def look_up(self, categories: Sequence[Category], parameters: SegmentationParameters, version: Version) -> Words:
-        """Return what `of` does, without a place in its memory: for words that nobody segments with."""
+        """Return what `of` does without caching it: for words that are no categories of a segmentation."""
         if version != self._version:
             self._totals, self._version = self._store.nouns(), version
         texts = [text for category in categories for text in category.retrieval_texts]

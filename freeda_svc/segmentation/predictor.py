@@ -77,8 +77,7 @@ class _PendingImage:
 class Segmenter:
     """Segments images with the models of a pack and the prototypes of a bank.
 
-    The class prototypes of texts asked for before are kept, and follow the bank as it grows or loses prototypes. Not
-    for several threads at once.
+    Class prototypes are cached, and follow the bank as it grows or loses prototypes. Not for several threads at once.
 
     Attributes:
         pack: the models.

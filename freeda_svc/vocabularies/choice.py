@@ -1,4 +1,4 @@
-"""From what a person names, in several ways, to one list of categories."""
+"""One list of categories from a vocabulary, single categories and the words of a background."""
 
 from dataclasses import dataclass
 

@@ -30,7 +30,7 @@ def test_extreme_ids_are_kept() -> None:
 
 
 def test_a_full_disk_is_reported_in_one_line() -> None:
-    full = pytest.raises(UnavailableError, match=r"^captions cannot be set aside .*: database or disk is full$")
+    full = pytest.raises(UnavailableError, match=r"^captions cannot be written .*: database or disk is full$")
     with CaptionSpool(most_pages=4) as spool, full:
         spool.fill(captions(2000))
 
