@@ -10,9 +10,9 @@ from typing import Any
 from freeda_svc.captions.annotations import CAPTION, coco_captions
 from freeda_svc.captions.parquet_column import read_parquet
 from freeda_svc.captions.plain_text import read_lines
+from freeda_svc.captions.read_options import ReadOptions
 from freeda_svc.captions.sources import measured_json
 from freeda_svc.captions.tables import read_table
-from freeda_svc.captions.wanted import Wanted
 from freeda_svc.errors import InputError
 from freeda_svc.text_files import text_lines
 
@@ -24,36 +24,36 @@ class Format:
     """A format.
 
     Attributes:
-        read: takes a stream and what is wanted; yields each caption, None where there is none.
+        read: takes a stream and options; yields each caption, None where there is none.
         endings: of file names, in lower case.
         has_columns: whether a column or field can be named.
         has_separator: whether what parts its columns can be named.
     """
 
-    read: Callable[[BufferedReader, Wanted], Texts]
+    read: Callable[[BufferedReader, ReadOptions], Texts]
     endings: tuple[str, ...]
     has_columns: bool = False
     has_separator: bool = False
 
 
-def _read_objects(stream: BufferedReader, wanted: Wanted) -> Texts:
-    for number, line in enumerate(text_lines(stream, wanted.called), start=1):
+def _read_objects(stream: BufferedReader, options: ReadOptions) -> Texts:
+    for number, line in enumerate(text_lines(stream, options.called), start=1):
         if not line.strip():
             continue
-        place = f"{wanted.called}, line {number}"
+        place = f"{options.called}, line {number}"
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise InputError(f"{place}: not valid JSON ({error}); expected one object a line") from error
         if not isinstance(row, dict):
-            raise InputError(f"{place}: expected an object with a text in {wanted.named}")
-        value = row[wanted.choose(list(row), place, "field")]
+            raise InputError(f"{place}: expected an object with a text in {options.named}")
+        value = row[options.choose(list(row), place, "field")]
         for each in value or [None] if isinstance(value, list) else [value]:
             yield _text_of(each, place)
 
 
-def _read_coco(stream: BufferedReader, wanted: Wanted) -> Texts:
-    name = wanted.called
+def _read_coco(stream: BufferedReader, options: ReadOptions) -> Texts:
+    name = options.called
     number = -1
     for number, annotation in enumerate(coco_captions(measured_json(stream, name), name)):
         place = f"{name}, annotation {number}"

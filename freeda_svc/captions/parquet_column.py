@@ -5,8 +5,8 @@ from io import BufferedReader
 from typing import Any
 
 from freeda_svc.captions.caption import LONGEST_TEXT, MOST_CAPTIONS
+from freeda_svc.captions.read_options import ReadOptions
 from freeda_svc.captions.sources import seekable
-from freeda_svc.captions.wanted import Wanted
 from freeda_svc.errors import InputError, one_line
 from freeda_svc.parquet_files import load_parquet, open_parquet
 
@@ -15,7 +15,7 @@ MOST_LISTED = 10_000_000
 """Captions in the lists of a row group."""
 
 
-def read_parquet(stream: BufferedReader, wanted: Wanted) -> Generator[str | None, None, None]:
+def read_parquet(stream: BufferedReader, options: ReadOptions) -> Generator[str | None, None, None]:
     """Give each caption of the column, None where there is none; texts beyond ``LONGEST_TEXT`` are only counted.
 
     Raises:
@@ -23,20 +23,22 @@ def read_parquet(stream: BufferedReader, wanted: Wanted) -> Generator[str | None
             memory.
         UnavailableError: the extra that reads Parquet is not installed.
     """
-    pa, _ = load_parquet(f"{wanted.called}: reading Parquet")
-    with seekable(stream, wanted.called) as file:
+    pa, _ = load_parquet(f"{options.called}: reading Parquet")
+    with seekable(stream, options.called) as file:
         try:
-            schema = open_parquet(file, wanted.called, columns=(), most_rows=MOST_CAPTIONS, most_values={}).schema_arrow
-            chosen = wanted.choose(schema.names, wanted.called, "column")
-            place = f"{wanted.called}, column '{chosen}'"
+            schema = open_parquet(
+                file, options.called, columns=(), most_rows=MOST_CAPTIONS, most_values={}
+            ).schema_arrow
+            chosen = options.choose(schema.names, options.called, "column")
+            place = f"{options.called}, column '{chosen}'"
             _check_type(schema.field(chosen).type, place)
             most = {chosen: MOST_LISTED} if _is_list(schema.field(chosen).type) else {}
-            table = open_parquet(file, wanted.called, columns=(chosen,), most_rows=MOST_CAPTIONS, most_values=most)
+            table = open_parquet(file, options.called, columns=(chosen,), most_rows=MOST_CAPTIONS, most_values=most)
             for batch in table.iter_batches(batch_size=ROWS_AT_ONCE, columns=[chosen]):
-                yield from _texts(batch.column(0), wanted, place)
+                yield from _texts(batch.column(0), options, place)
         except (pa.ArrowException, OSError) as error:
             reason = one_line(error)
-            raise InputError(f"{wanted.called}: not a valid Parquet file, perhaps cut off ({reason})") from error
+            raise InputError(f"{options.called}: not a valid Parquet file, perhaps cut off ({reason})") from error
 
 
 def _check_type(found: Any, place: str) -> None:  # noqa: ANN401  (a pyarrow.DataType)
@@ -58,19 +60,19 @@ def _is_list(found: Any) -> bool:  # noqa: ANN401
     return any(is_such(found) for is_such in (types.is_list, types.is_large_list, types.is_fixed_size_list))
 
 
-def _texts(column: Any, wanted: Wanted, place: str) -> Iterator[str | None]:  # noqa: ANN401  (a pyarrow.Array)
+def _texts(column: Any, options: ReadOptions, place: str) -> Iterator[str | None]:  # noqa: ANN401  (a pyarrow.Array)
     if not _is_list(column.type):
-        yield from _flat_texts(column, wanted, place)
+        yield from _flat_texts(column, options, place)
         return
     for listed in column:
         values = listed.values
         if values is None or not len(values):
             yield None
         else:
-            yield from _flat_texts(values, wanted, place)
+            yield from _flat_texts(values, options, place)
 
 
-def _flat_texts(column: Any, wanted: Wanted, place: str) -> Iterator[str | None]:  # noqa: ANN401  (a pyarrow.Array)
+def _flat_texts(column: Any, options: ReadOptions, place: str) -> Iterator[str | None]:  # noqa: ANN401  (a pyarrow.Array)
     from pyarrow import types  # noqa: PLC0415
 
     if types.is_dictionary(column.type):
@@ -83,8 +85,8 @@ def _flat_texts(column: Any, wanted: Wanted, place: str) -> Iterator[str | None]
         if content is None:
             yield None
         elif content.size > LONGEST_TEXT:
-            wanted.tally.read += 1
-            wanted.tally.too_long += 1
+            options.tally.read += 1
+            options.tally.too_long += 1
         else:
             try:
                 yield str(content, "utf-8")

@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from io import BufferedReader
 from itertools import chain, islice
 
-from freeda_svc.captions.wanted import SEPARATORS, TAB, USUAL_COLUMNS, Wanted
+from freeda_svc.captions.read_options import SEPARATORS, TAB, USUAL_COLUMNS, ReadOptions
 from freeda_svc.errors import InputError
 from freeda_svc.text_files import text_lines
 
@@ -19,15 +19,15 @@ _HEADINGS = (*USUAL_COLUMNS, "comment")
 _HEADING = re.compile(r"\s*[\"']?[A-Za-z_][\w .-]{0,40}[\"']?\s*")
 
 
-def read_lines(stream: BufferedReader, wanted: Wanted) -> Generator[str | None, None, None]:
+def read_lines(stream: BufferedReader, options: ReadOptions) -> Generator[str | None, None, None]:
     """Give each line.
 
     Raises:
         InputError: it is no text, or its first lines are those of a table, of JSON, or begin with names of images.
     """
-    lines = text_lines(stream, wanted.called)
+    lines = text_lines(stream, options.called)
     first = list(islice(lines, LINES_LOOKED_AT))
-    _refuse_what_is_no_caption([line for line in first if line.strip()], wanted.called)
+    _refuse_what_is_no_caption([line for line in first if line.strip()], options.called)
     yield from chain(first, lines)
 
 

@@ -14,9 +14,9 @@ from freeda_svc.captions.caption import (
 )
 from freeda_svc.captions.formats import FORMATS
 from freeda_svc.captions.languages import looks_foreign
+from freeda_svc.captions.read_options import ReadOptions
 from freeda_svc.captions.sources import GZIP_ENDING, STANDARD_INPUT, called, opened
 from freeda_svc.captions.spool import CaptionSpool
-from freeda_svc.captions.wanted import Wanted
 from freeda_svc.errors import InputError
 from freeda_svc.input_files import ANYWHERE, InputRules, missing_file
 
@@ -66,8 +66,8 @@ def read_captions(
         raise InputError(f"{called(path)} is no table of text; leave --separator out, or say --format csv")
     counts = tally if tally is not None else CaptionTally()
     before = counts.read
-    wanted = Wanted(path, column, check_separator(separator), counts)
-    with opened(path, rules) as stream, CaptionSpool() as spool, closing(chosen.read(stream, wanted)) as texts:
+    options = ReadOptions(path, column, check_separator(separator), counts)
+    with opened(path, rules) as stream, CaptionSpool() as spool, closing(chosen.read(stream, options)) as texts:
         for text in texts:
             caption = take_caption(text, counts, any_language=any_language)
             if counts.read - before > MOST_CAPTIONS:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from io import BufferedReader, StringIO
 
-from freeda_svc.captions.wanted import Wanted
+from freeda_svc.captions.read_options import ReadOptions
 from freeda_svc.errors import InputError
 from freeda_svc.text_files import LONGEST_LINE, text_lines
 
@@ -24,38 +24,38 @@ MOST_LINES_A_ROW = 50
 _QUOTE = '"'
 
 
-def read_table(stream: BufferedReader, wanted: Wanted, separator: str) -> Generator[str | None, None, None]:
+def read_table(stream: BufferedReader, options: ReadOptions, separator: str) -> Generator[str | None, None, None]:
     """Give the captions of a table, None where a row has none.
 
     Raises:
         InputError: it is no such table, or has no such column.
     """
-    separator = wanted.separator or separator
-    lines = text_lines(stream, wanted.called)
-    rows = _quoted_rows(lines, wanted, separator) if separator in QUOTED_SEPARATORS else plain_rows(lines, separator)
+    separator = options.separator or separator
+    lines = text_lines(stream, options.called)
+    rows = _quoted_rows(lines, options, separator) if separator in QUOTED_SEPARATORS else plain_rows(lines, separator)
     first = next(filter(None, rows), None)
     if first is None:
         return
-    position, is_header = wanted.place_in(first, separator)
+    position, is_header = options.place_in(first, separator)
     if not is_header:
         yield first[position]
     for row in rows:
         if any(row[len(first) :]):
-            wanted.tally.read += 1
-            wanted.tally.malformed += 1
+            options.tally.read += 1
+            options.tally.malformed += 1
         elif row:
             yield row[position] if position < len(row) else None
 
 
-def _quoted_rows(lines: Iterator[str], wanted: Wanted, separator: str) -> Iterator[list[str]]:
+def _quoted_rows(lines: Iterator[str], options: ReadOptions, separator: str) -> Iterator[list[str]]:
     csv.field_size_limit(LONGEST_LINE)
     rows = csv.reader(lines, delimiter=separator, strict=True)
     try:
         yield from rows
     except csv.Error as error:
         raise InputError(
-            f"{wanted.called}, line {rows.line_num}: not a valid table ({error}); text with quotes or '{separator}' in "
-            "it must be quoted, and its quotes doubled"
+            f"{options.called}, line {rows.line_num}: not a valid table ({error}); text with quotes or '{separator}' "
+            "in it must be quoted, and its quotes doubled"
         ) from error
 
 

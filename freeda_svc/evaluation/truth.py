@@ -17,7 +17,7 @@ _VALUES_SHOWN = 3
 
 
 def read_truth(dataset: Dataset, image: LabelledImage, drawn_on: DrawnOn | None = None) -> npt.NDArray[np.int64]:
-    """Read the true classes of an image's pixels, as the image is seen.
+    """Read the true classes of an image's pixels, upright.
 
     Args:
         dataset: says what the values of label maps mean.

@@ -13,7 +13,7 @@ from freeda_svc.images.formats import HEIF_HINT, is_read, name_format, read_form
 from freeda_svc.images.pixel_streams import pixel_stream, without_exif
 from freeda_svc.input_files import ANYWHERE, MOST_ALLOWED_PIXELS, InputRules, open_input
 
-# Pillow has one limit for all that a process does, below what cameras have. Ours is looked at for each file.
+# Pillow has one limit for all that a process does, below what cameras have. Ours is checked for each file.
 Image.MAX_IMAGE_PIXELS = MOST_ALLOWED_PIXELS
 
 _ANIMATED_FORMATS = frozenset(("GIF", "PNG", "WEBP", "AVIF"))

@@ -124,7 +124,7 @@ def read_categories(value: CategoriesLike) -> tuple[Category, ...]:
 
 
 def read_formats(value: Iterable[str]) -> list[str]:
-    """Check names of formats that were passed to the library; whether there are such formats is not looked at.
+    """Check that formats are a list of texts, not that there are such formats.
 
     Raises:
         InputError: they are no list of texts.

@@ -187,7 +187,7 @@ class Segmenter:
                 need ``out``.
             resume: pass over images whose files are in ``out`` already, made from the same image, categories,
                 parameters and bank; there is no result of them.
-            recursive: whether the folders inside of ``images`` are looked into.
+            recursive: whether the folders inside of ``images`` are searched, too.
             progress: whether a bar is shown.
             skip_broken: warn of images that cannot be read, and go on with the others.
             **changes: as ``segment`` takes them.
@@ -314,7 +314,7 @@ def _paths(images: str | os.PathLike[str] | Iterable[ImageLike]) -> list[Path]:
 def _read_ahead(
     images: Iterator[ImageLike], waiting: deque[LoadedImage], fill: str, on_broken: Advance | None
 ) -> Iterator[LoadedImage]:
-    """Read images as they are wanted, and put each among those waiting for their result.
+    """Read images on demand; each is in ``waiting`` until its result is there.
 
     Args:
         images: those to read.

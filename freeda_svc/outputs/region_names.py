@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from freeda_svc.outputs.masks import UNKNOWN
 
-_MOST_SIDE = 1024  # places are looked for in a picture of at most so many pixels
+_MOST_SIDE = 1024  # places are searched in a picture of at most so many pixels
 _LEAST_SHARE = 0.003
 _LEAST_SHARE_OF_FURTHER = 0.03
 
@@ -47,15 +47,15 @@ def place_names(labels: npt.NDArray[np.integer], boxes: Mapping[int, Sequence[Bo
     from skimage.measure import regionprops  # noqa: PLC0415 - as above
 
     step = ceil(max(labels.shape) / _MOST_SIDE)
-    looked = np.ascontiguousarray(labels[::step, ::step])
-    components = connected_components(looked, background=UNKNOWN - 1, connectivity=1)
+    reduced = np.ascontiguousarray(labels[::step, ::step])
+    components = connected_components(reduced, background=UNKNOWN - 1, connectivity=1)
     sizes = np.bincount(components.ravel())
-    components[(sizes < _LEAST_SHARE * looked.size)[components]] = 0
+    components[(sizes < _LEAST_SHARE * reduced.size)[components]] = 0
     named: set[int] = set()
     for region in sorted(regionprops(components), key=lambda region: -region.area):
         top, left, _, _ = region.bbox
-        category = int(looked[tuple(region.coords[0])])
-        if category not in boxes or (category in named and region.area < _LEAST_SHARE_OF_FURTHER * looked.size):
+        category = int(reduced[tuple(region.coords[0])])
+        if category not in boxes or (category in named and region.area < _LEAST_SHARE_OF_FURTHER * reduced.size):
             continue
         for choice, (width, height) in enumerate(boxes[category]):
             place = _middle_place(region.image, ceil(height / step) + (step > 1), ceil(width / step) + (step > 1))

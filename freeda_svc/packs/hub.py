@@ -109,7 +109,7 @@ def download(file: HubFile, place: Path) -> Iterator[int]:
         Bytes of it that are here, again and again, not below what is true and ``file.size`` at last.
 
     Raises:
-        UnavailableError: the connection broke again and again, or what came is not what the hub announced.
+        UnavailableError: the connection broke again and again, or the download does not have the announced checksum.
         OSError: it cannot be written.
     """
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +131,7 @@ def download(file: HubFile, place: Path) -> Iterator[int]:
     if not is_unchanged(file, partial):
         partial.unlink()
         raise UnavailableError(
-            f"what came of {file.path} of {file.repository} is not what the hub announced (another checksum); try again"
+            f"{file.path} of {file.repository} has another checksum than the hub announced; try again"
         )
     partial.replace(place)
 
@@ -190,5 +190,5 @@ def _in_one_line(repository: str) -> Iterator[None]:
         raise UnavailableError(f"{repository} cannot be fetched: HF_HUB_OFFLINE is set; unset it to fetch") from error
     except (_HTTP_ERROR, ConnectionError) as error:
         raise UnavailableError(
-            f"{repository} cannot be fetched: {one_line(error)[:200]}; what came is kept, so try again"
+            f"{repository} cannot be fetched: {one_line(error)[:200]}; what was downloaded is kept, so try again"
         ) from error

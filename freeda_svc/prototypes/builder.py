@@ -33,7 +33,7 @@ _BRIGHTEST = 255
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What came of some captions.
+    """Prototypes of some captions.
 
     Attributes:
         prototypes: all of them finite, in the order of the captions and of the nouns in them.
@@ -52,7 +52,7 @@ class PrototypeBuilder:
     """Turns captions into prototypes with the models of one pack."""
 
     def __init__(self, pack: Pack, parser: NounParser | None = None) -> None:
-        """Take a pack; its models are read when the first captions come.
+        """Take a pack; its models are read with the first captions.
 
         Args:
             pack: whose models and parameters are used.

@@ -32,7 +32,7 @@ class ExemplarBuilder:
     """Turns exemplars into prototypes with the encoders of one pack; its generator is never read."""
 
     def __init__(self, pack: Pack) -> None:
-        """Take a pack; its encoders are read when the first exemplars come."""
+        """Take a pack; its encoders are read with the first exemplars."""
         self._pack = pack
 
     def build(

@@ -20,10 +20,10 @@ from freeda_svc.parameters import SuperpixelParameters
 from freeda_svc.segmentation.superpixels import cut_superpixels
 
 PIXELS_AT_ONCE = 640_000
-"""How many pixels both models see at once on a processor: two windows of the published sizes. Each more takes about
-100 MB, and one alone keeps the cores busy."""
+"""How many pixels go through both models at once on a processor: two windows of the published sizes. Each more takes
+about 100 MB, and one alone keeps the cores busy."""
 PIXELS_AT_ONCE_ELSEWHERE = 8 * PIXELS_AT_ONCE
-"""And on a GPU, which wants more work at a time."""
+"""On a GPU, where larger batches are faster."""
 MOST_WINDOWS_AT_ONCE = 32
 
 Crop = npt.NDArray[np.uint8]
@@ -113,7 +113,7 @@ def _check_finite(values: torch.Tensor, model: str) -> None:
     if not bool(values.isfinite().all()):
         raise InputError(
             f"the pack's {model} gives values that are not finite for the image, so it cannot be segmented; "
-            "let the models compute in float32 (the setting precision), and look whether the pack is whole"
+            "let the models compute in float32 (the setting precision), and see whether the pack is complete"
         )
 
 

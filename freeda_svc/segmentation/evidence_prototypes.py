@@ -36,7 +36,7 @@ class PrototypeEvidence:
         origin: ``generated``, ``exemplar`` or ``imported``.
         key_score: cosine of the text's embedding and the prototype's key, by which it was retrieved.
         agreement: mean cosine of the prototype with the category's regions in this image, weighted by area; None
-            where the category has no region at the scale at which the image was seen.
+            where the category has no region in the scaled image.
         contribution: its part of the cosine that its text has with the category's regions: those of all prototypes
             of the text sum up to it. None without regions, and where only the largest cosine counts.
         image: path of the image's thumbnail below the artifacts; empty when none was kept.

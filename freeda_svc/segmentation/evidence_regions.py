@@ -25,7 +25,7 @@ class RegionEvidence:
     """The scores of the regions of an image; those of pixels without region stand for a tile of them.
 
     Attributes:
-        map: (h, w) int32 at the scale at which the image was seen, the region of each pixel, 0 to R - 1.
+        map: (h, w) int32 of the scaled image's size, the region of each pixel, 0 to R - 1.
         regions: how many of the R are regions; the others, behind them, are tiles, scored at one pixel in each.
         labels: (R,) int32, the label that most of its pixels have in the image; -1 where they are unknown.
         pixels: (R,) int64, how many pixels it has in ``map``.

@@ -1,7 +1,7 @@
 """What a bank knows of the words of a request: how many prototypes each has, and the nearest nouns where it has none.
 
-A category is compared with the K nearest prototypes, whatever their nouns are. So a word that the bank was never
-taught gets a class prototype, too: that of other things.
+A category is compared with the K nearest prototypes, whatever their nouns are. So even a word
+without prototypes of its own gets a class prototype: that of other things.
 """
 
 from collections import Counter
@@ -42,7 +42,7 @@ class WordKnowledge:
     """Looks up what a bank knows of words; counts are cached while they are valid. Not thread-safe."""
 
     def __init__(self, store: PrototypeStore, prototypes: TextPrototypes) -> None:
-        """Take a bank and what texts look like in it."""
+        """Take a bank and its class prototypes."""
         self._store = store
         self._prototypes = prototypes
         self._version: Version | None = None

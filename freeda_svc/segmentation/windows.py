@@ -21,7 +21,7 @@ class Window:
 
 
 def scaled_size(height: int, width: int, *, short_side: int, long_side: int) -> tuple[int, int]:
-    """Return the height and width at which an image is seen.
+    """Return the height and width to which an image is scaled.
 
     The shorter side becomes ``short_side``, unless the longer one would then exceed ``long_side``; the
     proportions are kept up to rounding to the nearest pixel, and no side is less than one pixel.

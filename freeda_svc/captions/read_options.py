@@ -1,4 +1,4 @@
-"""What a reader of captions reads: a file, and which of its columns or fields holds the captions."""
+"""How a caption file is read: which of its columns or fields holds the captions, and what separates them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -20,8 +20,8 @@ _LONGEST_SHOWN, _MOST_SHOWN = 30, 20
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is to be read.
+class ReadOptions:
+    """How the captions of a file are read.
 
     Attributes:
         path: of the file; ``-`` is standard input.
