@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from freeda_svc.captions.caption import LONGEST_CAPTION, Caption, CaptionTally, Noun, Span, make_caption
     from freeda_svc.captions.nouns import NounParser
     from freeda_svc.captions.readers import FORMAT_NAMES, check_separator, read_captions, take_caption
-    from freeda_svc.captions.sources import called, opened
+    from freeda_svc.captions.sources import opened, source_name
     from freeda_svc.captions.spool import CaptionSpool
 else:
     __getattr__, __all__ = shown_names(__name__, __file__)

@@ -37,10 +37,10 @@ class Format:
 
 
 def _read_objects(stream: BufferedReader, options: ReadOptions) -> Texts:
-    for number, line in enumerate(text_lines(stream, options.called), start=1):
+    for number, line in enumerate(text_lines(stream, options.name), start=1):
         if not line.strip():
             continue
-        place = f"{options.called}, line {number}"
+        place = f"{options.name}, line {number}"
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -53,7 +53,7 @@ def _read_objects(stream: BufferedReader, options: ReadOptions) -> Texts:
 
 
 def _read_coco(stream: BufferedReader, options: ReadOptions) -> Texts:
-    name = options.called
+    name = options.name
     number = -1
     for number, annotation in enumerate(coco_captions(measured_json(stream, name), name)):
         place = f"{name}, annotation {number}"

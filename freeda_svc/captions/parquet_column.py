@@ -23,22 +23,20 @@ def read_parquet(stream: BufferedReader, options: ReadOptions) -> Generator[str 
             memory.
         UnavailableError: the extra that reads Parquet is not installed.
     """
-    pa, _ = load_parquet(f"{options.called}: reading Parquet")
-    with seekable(stream, options.called) as file:
+    pa, _ = load_parquet(f"{options.name}: reading Parquet")
+    with seekable(stream, options.name) as file:
         try:
-            schema = open_parquet(
-                file, options.called, columns=(), most_rows=MOST_CAPTIONS, most_values={}
-            ).schema_arrow
-            chosen = options.choose(schema.names, options.called, "column")
-            place = f"{options.called}, column '{chosen}'"
+            schema = open_parquet(file, options.name, columns=(), most_rows=MOST_CAPTIONS, most_values={}).schema_arrow
+            chosen = options.choose(schema.names, options.name, "column")
+            place = f"{options.name}, column '{chosen}'"
             _check_type(schema.field(chosen).type, place)
             most = {chosen: MOST_LISTED} if _is_list(schema.field(chosen).type) else {}
-            table = open_parquet(file, options.called, columns=(chosen,), most_rows=MOST_CAPTIONS, most_values=most)
+            table = open_parquet(file, options.name, columns=(chosen,), most_rows=MOST_CAPTIONS, most_values=most)
             for batch in table.iter_batches(batch_size=ROWS_AT_ONCE, columns=[chosen]):
                 yield from _texts(batch.column(0), options, place)
         except (pa.ArrowException, OSError) as error:
             reason = one_line(error)
-            raise InputError(f"{options.called}: not a valid Parquet file, perhaps cut off ({reason})") from error
+            raise InputError(f"{options.name}: not a valid Parquet file, perhaps cut off ({reason})") from error
 
 
 def _check_type(found: Any, place: str) -> None:  # noqa: ANN401  (a pyarrow.DataType)

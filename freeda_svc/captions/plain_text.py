@@ -25,9 +25,9 @@ def read_lines(stream: BufferedReader, options: ReadOptions) -> Generator[str | 
     Raises:
         InputError: it is no text, or its first lines are those of a table, of JSON, or begin with names of images.
     """
-    lines = text_lines(stream, options.called)
+    lines = text_lines(stream, options.name)
     first = list(islice(lines, LINES_LOOKED_AT))
-    _refuse_what_is_no_caption([line for line in first if line.strip()], options.called)
+    _refuse_what_is_no_caption([line for line in first if line.strip()], options.name)
     yield from chain(first, lines)
 
 

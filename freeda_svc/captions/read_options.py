@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from freeda_svc.captions.caption import CaptionTally
-from freeda_svc.captions.sources import called
+from freeda_svc.captions.sources import source_name
 from freeda_svc.errors import InputError
 
 USUAL_COLUMNS = ("caption", "text")
@@ -36,9 +36,9 @@ class ReadOptions:
     tally: CaptionTally = field(default_factory=CaptionTally)
 
     @property
-    def called(self) -> str:
+    def name(self) -> str:
         """What to call the file in a message."""
-        return called(self.path)
+        return source_name(self.path)
 
     @property
     def named(self) -> str:
@@ -95,16 +95,16 @@ class ReadOptions:
         if self.column.isascii() and self.column.isdigit():
             position = int(self.column) - 1
             if not 0 <= position < len(first):
-                raise InputError(f"{self.called}: there is no column {self.column}; its first row has {len(first)}")
+                raise InputError(f"{self.name}: there is no column {self.column}; its first row has {len(first)}")
             return position, any(name.strip().casefold() in _HEADINGS for name in first)
         other = next((how for mark, how in SEPARATORS.items() if mark != separator and mark in first[0]), None)
         if len(first) == 1 and other is not None:
             raise InputError(
-                f"{self.called}: there is no column {self.named} in {first[0].strip()!r:.60}; "
+                f"{self.name}: there is no column {self.named} in {first[0].strip()!r:.60}; "
                 f"if {other} parts its columns, add --separator {other}"
             )
         raise InputError(
-            f"{self.called}: there is no column {self.named}; choose one with --column: {_listed(first)}"
+            f"{self.name}: there is no column {self.named}; choose one with --column: {_listed(first)}"
             " (or by number, from 1, when that is no header)"
         )
 

@@ -15,7 +15,7 @@ from freeda_svc.captions.caption import (
 from freeda_svc.captions.formats import FORMATS
 from freeda_svc.captions.languages import looks_foreign
 from freeda_svc.captions.read_options import ReadOptions
-from freeda_svc.captions.sources import GZIP_ENDING, STANDARD_INPUT, called, opened
+from freeda_svc.captions.sources import GZIP_ENDING, STANDARD_INPUT, opened, source_name
 from freeda_svc.captions.spool import CaptionSpool
 from freeda_svc.errors import InputError
 from freeda_svc.input_files import ANYWHERE, InputRules, missing_file
@@ -61,9 +61,9 @@ def read_captions(
     """
     chosen = FORMATS[_find_format(path, format_name, is_table=bool(separator))]
     if column and not chosen.has_columns:
-        raise InputError(f"{called(path)} has no columns to choose from; leave --column out")
+        raise InputError(f"{source_name(path)} has no columns to choose from; leave --column out")
     if separator and not chosen.has_separator:
-        raise InputError(f"{called(path)} is no table of text; leave --separator out, or say --format csv")
+        raise InputError(f"{source_name(path)} is no table of text; leave --separator out, or say --format csv")
     counts = tally if tally is not None else CaptionTally()
     before = counts.read
     options = ReadOptions(path, column, check_separator(separator), counts)
@@ -71,7 +71,7 @@ def read_captions(
         for text in texts:
             caption = take_caption(text, counts, any_language=any_language)
             if counts.read - before > MOST_CAPTIONS:
-                raise InputError(f"{called(path)} has more than {MOST_CAPTIONS:,} captions; split it")
+                raise InputError(f"{source_name(path)} has more than {MOST_CAPTIONS:,} captions; split it")
             if caption is None:
                 continue
             if spool.add(caption):
@@ -79,7 +79,7 @@ def read_captions(
             else:
                 counts.repeated += 1
         if not len(spool):
-            raise InputError(f"{called(path)} has no captions{_why(counts)}")
+            raise InputError(f"{source_name(path)} has no captions{_why(counts)}")
 
 
 def take_caption(text: str | None, counts: CaptionTally, *, any_language: bool) -> Caption | None:
@@ -126,9 +126,9 @@ def _why(counts: CaptionTally) -> str:
 def _find_format(path: Path, format_name: str, *, is_table: bool) -> str:
     if path != STANDARD_INPUT:
         if path.is_dir():
-            raise InputError(f"{called(path)} is a directory; give a caption file, {_EXPECTED}")
+            raise InputError(f"{source_name(path)} is a directory; give a caption file, {_EXPECTED}")
         if not path.exists():
-            raise InputError(missing_file(path, "caption file", called(path)))
+            raise InputError(missing_file(path, "caption file", source_name(path)))
     if format_name and format_name not in FORMATS:
         raise InputError(f"there is no caption format '{format_name}'; the formats are {', '.join(FORMATS)}")
     if format_name:
@@ -139,6 +139,6 @@ def _find_format(path: Path, format_name: str, *, is_table: bool) -> str:
         return "csv"
     if found is None:
         raise InputError(
-            f"{called(path)} does not end as a caption file: give {_EXPECTED}, or name its format with --format"
+            f"{source_name(path)} does not end as a caption file: give {_EXPECTED}, or name its format with --format"
         )
     return found

@@ -27,7 +27,7 @@ _COPIED_AT_ONCE = 1 << 20
 _GZIP_MARK = b"\x1f\x8b"
 
 
-def called(path: Path) -> str:
+def source_name(path: Path) -> str:
     r"""Return what to call a source in a message; bytes of its name that are not UTF-8 come as ``\xe9``."""
     return "standard input" if path == STANDARD_INPUT else os.fsencode(path).decode("utf-8", "backslashreplace")
 
@@ -44,7 +44,7 @@ def opened(path: Path, rules: InputRules = ANYWHERE) -> Iterator[BufferedReader]
         InputError: it cannot be read, is elsewhere, or its compression is broken; also what is raised so inside the
             block.
     """
-    name = called(path)
+    name = source_name(path)
     try:
         with ExitStack() as stack:
             stream = _standard_input() if path == STANDARD_INPUT else stack.enter_context(_file(path, rules))

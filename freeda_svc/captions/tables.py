@@ -31,7 +31,7 @@ def read_table(stream: BufferedReader, options: ReadOptions, separator: str) -> 
         InputError: it is no such table, or has no such column.
     """
     separator = options.separator or separator
-    lines = text_lines(stream, options.called)
+    lines = text_lines(stream, options.name)
     rows = _quoted_rows(lines, options, separator) if separator in QUOTED_SEPARATORS else plain_rows(lines, separator)
     first = next(filter(None, rows), None)
     if first is None:
@@ -54,7 +54,7 @@ def _quoted_rows(lines: Iterator[str], options: ReadOptions, separator: str) -> 
         yield from rows
     except csv.Error as error:
         raise InputError(
-            f"{options.called}, line {rows.line_num}: not a valid table ({error}); text with quotes or '{separator}' "
+            f"{options.name}, line {rows.line_num}: not a valid table ({error}); text with quotes or '{separator}' "
             "in it must be quoted, and its quotes doubled"
         ) from error
 

@@ -15,7 +15,7 @@ from freeda_svc.cli.exit_codes import Interrupted
 from freeda_svc.cli.options import bank_option, option_value
 from freeda_svc.cli.segment_parameters import parameter_options, read_overrides
 from freeda_svc.errors import BusyError
-from freeda_svc.evaluation import Dataset, KeptCounts, evaluate, look_through
+from freeda_svc.evaluation import Dataset, KeptCounts, check_dataset, evaluate
 from freeda_svc.jobs import open_banks
 from freeda_svc.packs import describe_encoders, read_pack_parameters
 from freeda_svc.parameters import SegmentationOverrides, SegmentationParameters
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 MANY_IMAGES = 200
-"""A look through fewer takes no time worth a line of progress."""
+"""Checking fewer takes no time worth a line of progress."""
 
 Adjust = Callable[[SegmentationParameters], SegmentationParameters]
 
@@ -129,8 +129,8 @@ def run_evaluation(settings: Settings, open_dataset: Callable[[], Dataset], adju
     dataset = open_dataset()
     images = dataset.images[: run.limit]
     quickly = run if len(images) > MANY_IMAGES else replace(run, quiet=True)
-    with _progress(f"look through {dataset.name}", quickly) as report:
-        true = look_through(dataset, images, run.drawn_on, report)
+    with _progress(f"check {dataset.name}", quickly) as report:
+        true = check_dataset(dataset, images, run.drawn_on, report)
     remark = true.remark(dataset)
     if true.ignored and remark and not run.quiet:  # perhaps values mean something else than was said
         click.echo(f"{dataset.name}: {remark}", err=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from freeda_svc.captions import CaptionTally, called
+from freeda_svc.captions import CaptionTally, source_name
 from freeda_svc.cli.backends import open_backend
 from freeda_svc.cli.caption_files import caption_file_options, captions_of, describe_left_out
 from freeda_svc.cli.ingest_options import finish_ingest, ingest_options
@@ -66,7 +66,7 @@ def ingest(
         limit=limit,
         rules=backend.settings.input_rules,
     )
-    source = ", ".join(map(called, files))
+    source = ", ".join(map(source_name, files))
     job_id = backend.submit_ingest(
         captions, source=source, tally=tally, bank=bank, priority=priority, key=idempotency_key
     )

@@ -24,6 +24,6 @@ if TYPE_CHECKING:
     )
     from freeda_svc.evaluation.own_dataset import folder_dataset
     from freeda_svc.evaluation.protocols import PROTOCOLS, Protocol, load_protocol
-    from freeda_svc.evaluation.truth import TruePixels, look_through
+    from freeda_svc.evaluation.truth import TruePixels, check_dataset
 else:
     __getattr__, __all__ = shown_names(__name__, __file__)

@@ -76,7 +76,7 @@ def evaluate(
         kept: where the counts of each image are kept; images found there are not segmented again.
         limit: how many images are evaluated, from the first on; all when None.
         drawn_on: on what the labels were drawn of images that have an EXIF orientation; the upright picture when None.
-            ``look_through`` finds out whether that matters.
+            ``check_dataset`` finds out whether that matters.
         on_progress: is called with how many images are done, of how many.
 
     Raises:

@@ -81,7 +81,7 @@ class TruePixels:
         return f"{said}; {self.ignored:,} pixels ({share:.0%}) have a value that is not counted{named}"
 
 
-def look_through(
+def check_dataset(
     dataset: Dataset,
     images: Sequence[LabelledImage],
     drawn_on: DrawnOn | None = None,

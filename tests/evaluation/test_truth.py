@@ -6,7 +6,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from freeda_svc.errors import InputError
-from freeda_svc.evaluation import Dataset, LabelledImage, TruePixels, look_through
+from freeda_svc.evaluation import Dataset, LabelledImage, TruePixels, check_dataset
 from freeda_svc.evaluation.datasets import IGNORED, LabelValues
 from freeda_svc.evaluation.truth import read_truth
 from freeda_svc.segmentation import Category
@@ -29,7 +29,7 @@ def test_true_pixels_are_counted_and_absent_classes_named(tmp_path: Path, write_
     dataset = make_dataset(tmp_path)
     write_labels(tmp_path / "m.png", LABELS)
     told: list[tuple[int, int]] = []
-    found = look_through(dataset, dataset.images, on_progress=lambda done, total: told.append((done, total)))
+    found = check_dataset(dataset, dataset.images, on_progress=lambda done, total: told.append((done, total)))
     assert found.classes.tolist() == [2, 4, 0]
     assert found.ignored == 2
     assert told == [(0, 1), (1, 1)]
@@ -45,7 +45,7 @@ def test_labels_of_stored_pixels_are_turned_with_them(tmp_path: Path, write_labe
     dataset = make_dataset(tmp_path, orientation)
     write_labels(tmp_path / "m.png", LABELS)
     with pytest.raises(InputError, match=rf"a\.png has the EXIF orientation {orientation}, .* the label map .*m\.png"):
-        look_through(dataset, dataset.images)
+        check_dataset(dataset, dataset.images)
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.fromarray(np.array(LABELS, dtype=np.uint8)).save(tmp_path / "turned.png", exif=exif)
@@ -53,7 +53,7 @@ def test_labels_of_stored_pixels_are_turned_with_them(tmp_path: Path, write_labe
         expected = np.asarray(ImageOps.exif_transpose(turned)).astype(int)
     expected[expected == 255] = IGNORED
     assert np.array_equal(read_truth(dataset, dataset.images[0], "stored"), expected)
-    assert look_through(dataset, dataset.images, "stored").classes.tolist() == [2, 4, 0]
+    assert check_dataset(dataset, dataset.images, "stored").classes.tolist() == [2, 4, 0]
 
 
 @pytest.mark.parametrize("kind", ["png", "tif"])
@@ -87,4 +87,4 @@ def test_labels_of_another_size_are_refused(tmp_path: Path, write_labels: Write)
     dataset = make_dataset(tmp_path)
     write_labels(tmp_path / "m.png", [[0, 1]])
     with pytest.raises(InputError, match=r"a\.png is 4 x 2, but its labels .*m\.png are 2 x 1; expected one label"):
-        look_through(dataset, dataset.images)
+        check_dataset(dataset, dataset.images)
