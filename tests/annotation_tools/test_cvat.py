@@ -81,17 +81,17 @@ def test_the_sdk_takes_every_annotation_for_a_task_of_these_labels(bank: str, sc
         function = loaded(labels=LABELS, bank=bank, shape=shape)
         kind = "polygon" if by_polygons else shape
         of_task = [
-            models.Label._from_openapi_data(
+            models.Label._from_openapi_data(  # noqa: SLF001 - as cvat-sdk makes what a server sent
                 id=100 + number, name=noun, type=kind, attributes=[], sublabels=[], has_parent=False
             )
             for number, noun in enumerate(NOUNS)
         ]
-        mapper = driver._AnnotationMapper(
+        mapper = driver._AnnotationMapper(  # noqa: SLF001 - what cvat-sdk does with a function's shapes
             logging.getLogger(),
             function.spec.labels,
             of_task,
             allow_unmatched_labels=False,
-            spec_nm=driver._SpecNameMapping(),
+            spec_nm=driver._SpecNameMapping(),  # noqa: SLF001 - as above
             conv_mask_to_poly=by_polygons,
         )
         shapes = list(function.detect(Context(conv_mask_to_poly=by_polygons), image))

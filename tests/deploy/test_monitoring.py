@@ -32,9 +32,10 @@ def _exported() -> dict[str, set[str]]:
     """Names of the series that a worker tells, with their labels."""
     registry = WorkerMetrics(load_settings(), ["ingest"]).registry
     labels = {name: set(given) for name, (_, given) in GAUGES.items()}
-    for metric in list(registry._collector_to_names):
-        names = registry._collector_to_names[metric]
-        given = {"worker", "version", "pack", "queues"} if type(metric).__name__ == "Info" else set(metric._labelnames)
+    for metric in list(registry._collector_to_names):  # noqa: SLF001 - nothing else lists them
+        names = registry._collector_to_names[metric]  # noqa: SLF001 - as above
+        own = set(metric._labelnames)  # noqa: SLF001 - as above
+        given = {"worker", "version", "pack", "queues"} if type(metric).__name__ == "Info" else own
         labels |= {name: given | ({"le"} if name.endswith("_bucket") else set()) for name in names}
     return labels
 

@@ -64,14 +64,14 @@ class Worker:
         """Say which; it is not started."""
         self.settings = settings
         self.pid = 0
-        self._halts = halts
-        self._queues = queues
-        self._running = ExitStack()
+        self.halts = halts
+        self.queues = queues
+        self.running = ExitStack()
 
     def start(self) -> int:
         """Start it and wait until it takes items; gives its process."""
-        with self._halts.inherited():
-            self.pid = self._running.enter_context(background_stack(self.settings, queues=self._queues))
+        with self.halts.inherited():
+            self.pid = self.running.enter_context(background_stack(self.settings, queues=self.queues))
         return self.pid
 
     def kill(self) -> None:
@@ -79,7 +79,7 @@ class Worker:
         family = [self.pid, *children(self.pid)]
         os.killpg(self.pid, signal.SIGKILL)
         wait_until(lambda: all(map(has_ended, family)), "killed processes end")
-        self._running.close()
+        self.running.close()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -92,19 +92,19 @@ class Worker:
 
     def stop(self) -> None:
         """Stop it as a service manager does; it hands back what it cannot finish."""
-        self._running.close()
+        self.running.close()
 
 
 def start_all(workers: Sequence[Worker]) -> None:
     """Start several at a time."""
-    with workers[0]._halts.inherited(), ThreadPoolExecutor(len(workers)) as pool:
+    with workers[0].halts.inherited(), ThreadPoolExecutor(len(workers)) as pool:
         entered = [pool.submit(_enter, worker) for worker in workers]
         for done in entered:
             done.result()
 
 
 def _enter(worker: Worker) -> None:
-    worker.pid = worker._running.enter_context(background_stack(worker.settings, queues=worker._queues))
+    worker.pid = worker.running.enter_context(background_stack(worker.settings, queues=worker.queues))
 
 
 @contextmanager

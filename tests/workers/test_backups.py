@@ -140,7 +140,8 @@ def test_a_backup_is_refused_in_one_line_that_says_why(tmp_path: Path) -> None:
 
 def test_without_room_nothing_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = _filled(tmp_path / "home")
-    monkeypatch.setattr("freeda_svc.whole_files.shutil.disk_usage", lambda _place: shutil._ntuple_diskusage(1, 1, 1000))
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr("freeda_svc.whole_files.shutil.disk_usage", lambda _place: usage)
     with pytest.raises(UnavailableError, match="make room"):
         back_up_home(settings, tmp_path / "backup", _tell)
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
