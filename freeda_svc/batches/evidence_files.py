@@ -32,7 +32,7 @@ def keep_evidence(
         evidence: of the segmentation.
         image: (H, W, 3) uint8, RGB, the image that was segmented.
         labels: (H, W) int32, of the segmentation.
-        colours: (N, 3) uint8, RGB, one a category, as masks have them.
+        colours: (N, 3) uint8, RGB, one per category, as masks have them.
         artifacts: the folder with the thumbnails of prototypes.
         title: of the page.
         proposals: what proposed the categories, see ``proposal_values``; None where they were named.

@@ -143,7 +143,7 @@ def find_images(
 
     Args:
         paths: image files, folders of them, and patterns such as ``photos/**/*.jpg``.
-        lists: files with a path a line, or separated by null characters; also open ones, such as standard input.
+        lists: files with a path per line, or separated by null characters; also open ones, such as standard input.
         recursive: also search the subfolders of those given.
         rules: where images must be, and how many pixels they may have.
 
@@ -204,12 +204,12 @@ def _read_list(file: Path | BinaryIO, rules: InputRules) -> list[Path]:
     try:
         content = _read_file(file, rules) if isinstance(file, Path) else file.read()
     except OSError as error:
-        raise InputError(f"{name} cannot be read: {error.strerror}; give a text file, a path a line") from error
+        raise InputError(f"{name} cannot be read: {error.strerror}; give a text file, a path per line") from error
     content = without_mark(content, name)
     parts = content.split(b"\0") if b"\0" in content else content.splitlines()
     paths = [Path(os.fsdecode(part)) for part in parts if part.strip()]
     if not all(_can_be_named(path) for path in paths):
         decode_text(content, name)
     if not paths:
-        raise InputError(f"{name} has no paths; give a path a line")
+        raise InputError(f"{name} has no paths; give a path per line")
     return paths

@@ -82,7 +82,7 @@ def segment_images(
         collecting: options of files for all images, see ``freeda_svc.outputs.write_collections``.
 
     Yields:
-        One outcome an image, in order. An image that cannot be read has an ``error``, and the others go on.
+        One outcome per image, in order. An image that cannot be read has an ``error``, and the others go on.
 
     Raises:
         InputError: categories, parameters or formats are not usable, the bank is empty, or ``out`` cannot be written.

@@ -44,7 +44,7 @@ def _read_objects(stream: BufferedReader, options: ReadOptions) -> Texts:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"{place}: not valid JSON ({error}); expected one object a line") from error
+            raise InputError(f"{place}: not valid JSON ({error}); expected one object per line") from error
         if not isinstance(row, dict):
             raise InputError(f"{place}: expected an object with a text in {options.named}")
         value = row[options.choose(list(row), place, "field")]

@@ -1,4 +1,4 @@
-"""Plain text, a caption a line; tables and lists of file names that look like it are recognised and refused."""
+"""Plain text, a caption per line; tables and lists of file names that look like it are recognised and refused."""
 
 import json
 import re

@@ -38,9 +38,9 @@ def read_captions(
     """Read the captions of a file in their order, each once; memory does not grow with the file.
 
     Args:
-        path: COCO captions ``.json``, ``.jsonl`` with one object a line, ``.csv`` or ``.tsv``, ``.parquet``, or
-            ``.txt`` with one caption a line; texts in UTF-8. ``-`` is standard input, plain text unless another format
-            is named. Each may be compressed with gzip.
+        path: COCO captions ``.json``, ``.jsonl`` with one object per line, ``.csv`` or ``.tsv``, ``.parquet``, or
+            ``.txt`` with one caption per line; texts in UTF-8. ``-`` is standard input, plain text unless another
+            format is named. Each may be compressed with gzip.
         format_name: one of ``FORMAT_NAMES``; empty: ``csv`` with a separator, otherwise by the file name's ending.
         column: the column or field that holds the captions, in any case; empty: ``caption``, or else ``text``. A
             number that is no name counts the columns of a table without a header from 1.

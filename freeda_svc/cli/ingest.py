@@ -34,7 +34,7 @@ def ingest(
 ) -> None:
     """Turn captions into prototypes and add them to the bank.
 
-    FILES are COCO captions (.json), JSON Lines (.jsonl), tables (.csv, .tsv, .parquet) or plain text, a caption a line
+    FILES are COCO captions (.json), JSON Lines (.jsonl), tables (.csv, .tsv, .parquet) or plain text, one per line
     (.txt); also compressed with gzip (.txt.gz); - is standard input. Empty captions, those longer than 1,000
     characters, those in another language than English and repeated ones are left out and counted. A caption that was
     ingested before is generated again and adds nothing new.

@@ -35,12 +35,12 @@ _LEFT_OUT = ("logger",)
     help="How many of the last.",
 )
 @click.option("--name", metavar="NAME", help="Of the worker, where one home has several  [default: the host's]")
-@click.option("--json", "as_json", is_flag=True, help="As they are in the file: one JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="As they are in the file: one JSON object per line.")
 @click.pass_context
 def logs(context: click.Context, *, follow: bool, lines: int, name: str | None, as_json: bool) -> None:
     """Show the last lines of the worker's log.
 
-    The log lies in the home (`logs/worker.log`), one JSON object a line. It is put aside when it has 10 MiB, and five
+    The log lies in the home (`logs/worker.log`), one JSON object per line. It is put aside when it has 10 MiB, and five
     older ones are kept. Times are those of this machine.
 
     \b

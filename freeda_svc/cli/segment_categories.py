@@ -58,7 +58,7 @@ def category_options(command: Command) -> Command:
                 "categories_files",
                 multiple=True,
                 type=click.Path(path_type=Path, dir_okay=False),
-                help="A text file with a category a line; lines that begin with # are left out. May be repeated.",
+                help="A text file with a category per line; lines that begin with # are left out. May be repeated.",
             ),
             click.option(
                 "--vocabulary",
@@ -162,5 +162,5 @@ def _read_file(file: Path) -> list[str]:
     names = [line.strip() for line in text.splitlines()]
     asked = [name for name in names if name and not name.startswith("#")]
     if not asked:
-        raise InputError(f"the file {file} has no categories; write one a line")
+        raise InputError(f"the file {file} has no categories; write one per line")
     return asked

@@ -76,7 +76,7 @@ def draw_gallery(sections: Sequence[Section], names: Sequence[str], palette: Pic
     Args:
         sections: headings with rows of square pictures.
         names: the categories, in the order of the labels.
-        palette: (N, 3) uint8 colours, one a category.
+        palette: (N, 3) uint8 colours, one per category.
     """
     columns = max(len(row.pictures) for section in sections for row in section.rows)
     width = MARGIN + columns * (TILE + GAP) + GAP

@@ -128,7 +128,7 @@ class Generator:
         if len(captions) != len(nouns):
             raise InputError(f"{len(captions)} captions were given with the nouns of {len(nouns)}")
         if images_per_caption < 1:
-            raise InputError(f"at least one image a caption must be asked for, not {images_per_caption}")
+            raise InputError(f"at least one image per caption must be asked for, not {images_per_caption}")
         if not captions:
             return []
         height, width, scale = self.parameters.height, self.parameters.width, self.parameters.guidance_scale

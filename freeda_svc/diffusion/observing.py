@@ -111,7 +111,7 @@ def observing(
     """Show an observer the attention of some layers while a transformer generates; afterwards it is as it was.
 
     Args:
-        transformer: called once or several times a step.
+        transformer: called once or several times per step.
         attentions: those of its layers that count.
         observer: is shown them.
         passes: how many times the transformer is called in each step; the first of these calls is conditional.

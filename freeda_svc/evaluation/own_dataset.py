@@ -16,7 +16,7 @@ _NUMBERED = re.compile(r"\d+\s*[\s,;:=.)]\s*\S")
 
 
 def read_classes(source: str) -> tuple[str, ...]:
-    """Read a list of classes: a vocabulary's, or those of a text file, one a line in the order of the labels.
+    """Read a list of classes: a vocabulary's, or those of a text file, one per line in the order of the labels.
 
     Args:
         source: the name of a vocabulary, or the path of a file.

@@ -49,7 +49,7 @@ def check_same_size(seen: tuple[int, ...], labelled: tuple[int, ...], image: Lab
     if seen != labelled:
         raise InputError(
             f"{image.image} is {seen[1]} x {seen[0]}, but its labels {image.labels} are {labelled[1]} x {labelled[0]}; "
-            "expected one label a pixel"
+            "expected one label per pixel"
         )
 
 

@@ -132,7 +132,7 @@ class Bank:
 
         Args:
             captions: sentences in English, of up to 1,000 characters; or the path of a caption file of any format that
-                ``freeda ingest`` reads (COCO, JSON Lines, CSV, Parquet, or plain text with a caption a line).
+                ``freeda ingest`` reads (COCO, JSON Lines, CSV, Parquet, or plain text with a caption per line).
             progress: whether a bar is shown.
 
         Returns:

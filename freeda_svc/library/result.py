@@ -133,7 +133,7 @@ class Result:
         """What was found of each category, as rows of plain values; ``pandas.DataFrame`` takes them.
 
         Returns:
-            A row a category, in their order: ``category``; ``index`` (its label); ``area`` (share of the image, 0 to
+            A row per category, in their order: ``category``; ``index`` (its label); ``area`` (share of the image, 0 to
             1); ``pixels``; ``score`` (mean over its pixels, -1 to 1; None without any); ``highest`` (its best score
             anywhere); ``prototypes`` (how many of its very words the bank has); ``stand_ins`` (the nouns whose
             prototypes were compared as well, or in place of it, by how many).

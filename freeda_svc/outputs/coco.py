@@ -41,7 +41,7 @@ def coco_masks(labels: npt.NDArray[np.int32]) -> Iterator[CategoryMask]:
         labels: (H, W) int32, -1 where unknown.
 
     Yields:
-        A mask a category, in ascending order.
+        A mask per category, in ascending order.
 
     Raises:
         InputError: the map has more pixels than COCO's masks can have.

@@ -62,7 +62,7 @@ def write_evidence_page(
         evidence: as ``write_evidence`` takes it.
         image: (H, W, 3) uint8, RGB.
         labels: (H, W) integers, positions in the evidence's ``names``, or -1 where unknown.
-        colours: (N, 3) uint8, RGB, one a name.
+        colours: (N, 3) uint8, RGB, one per name.
         artifacts: the folder that paths of thumbnails are relative to; those that are not in it are left out.
         title: such as the image's name; shown as it is.
 

@@ -102,7 +102,7 @@ ENDINGS: Mapping[str, str] = {name: ending for name, (ending, _write) in _PER_IM
 """What the files of one image end in, by format."""
 
 FORMATS = (*_PER_IMAGE, *_COLLECTIONS)
-"""All formats, those of one file an image first."""
+"""All formats, those of one file per image first."""
 
 DEFAULT_FORMATS = ("mask", "overlay", "summary")
 """Written by default."""

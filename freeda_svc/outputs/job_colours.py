@@ -1,4 +1,4 @@
-"""The colours in which the pictures of one job show its categories: one a category, distinct from the others shown.
+"""The colours in which the pictures of one job show its categories: one per category, distinct from the others shown.
 
 A category has the colour of its mask as long as that is distinct from what the job has shown before. Otherwise, as with
 datasets whose palettes give grass and a bottle the same green, it gets another one where it first appears. What was
@@ -18,7 +18,7 @@ from freeda_svc.outputs.masks import UNKNOWN, pixels_by_label
 from freeda_svc.outputs.palettes import UNKNOWN_COLOUR, palette
 
 COLOURS_FILE = "colours.jsonl"
-"""A line a category, in the order in which they appeared: its name, and red, green and blue."""
+"""A line per category, in the order in which they appeared: its name, and red, green and blue."""
 
 _ENOUGH = 1.25
 """As distinctness; a little more than asked for leaves room for the further colours of a picture."""

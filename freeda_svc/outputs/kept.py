@@ -39,7 +39,7 @@ def keep_result(
     Args:
         folder: is made when it is not there.
         segmentation: the result.
-        colours: (N, 3) uint8, RGB, one a category.
+        colours: (N, 3) uint8, RGB, one per category.
         proposals: as ``summarise`` takes them.
 
     Raises:
@@ -136,7 +136,7 @@ class SegmentedImage:
     Attributes:
         image: the image.
         result: what is kept of its segmentation.
-        colours: (N, 3) uint8, RGB, one a category, as masks have them.
+        colours: (N, 3) uint8, RGB, one per category, as masks have them.
     """
 
     image: InputImage

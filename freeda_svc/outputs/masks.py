@@ -97,7 +97,7 @@ def write_mask(path: Path | str, labels: npt.NDArray[np.integer], colours: npt.N
     Args:
         path: ends in .png; the folder exists.
         labels: (H, W) integers, -1 (unknown) to the number of colours less one.
-        colours: (N, 3) uint8, RGB, one a category.
+        colours: (N, 3) uint8, RGB, one per category.
 
     Raises:
         InputError: the name ends otherwise, or the labels do not fit the colours.

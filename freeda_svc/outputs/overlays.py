@@ -96,7 +96,7 @@ def draw_overlay(
         image: (H, W, 3) uint8, RGB, or what else ``load_image`` takes.
         labels: (H, W) integers, indices into ``names``, or -1 where unknown.
         names: of the categories.
-        palette: (n, 3) uint8, RGB, at least one colour a name.
+        palette: (n, 3) uint8, RGB, at least one colour per name.
 
     Returns:
         An RGB picture.
@@ -163,7 +163,7 @@ def write_overlay(
         image: (H, W, 3) uint8, RGB, or what else ``load_image`` takes.
         labels: (H, W) integers, indices into ``names``, or -1 where unknown.
         names: of the categories.
-        palette: (n, 3) uint8, RGB, at least one colour a name.
+        palette: (n, 3) uint8, RGB, at least one colour per name.
 
     Raises:
         InputError: the name ends otherwise, shapes do not fit together, or a label has no name or no colour.

@@ -1,4 +1,4 @@
-"""YOLO's segmentation format: ``data.yaml``, ``images``, and in ``labels`` a text file an image with a polygon a line.
+"""YOLO's segmentation format: ``data.yaml``, ``images``, and ``labels``: one text file per image, one polygon per line.
 
 A line is a class and the corners of one polygon, x and y in shares of the image's width and height. It has one ring:
 holes are joined to it by cuts without width, so that filling it leaves them out.

@@ -111,7 +111,7 @@ def read_marked_images(
     if len(images) != len(masks):
         raise InputError(
             f"{counted(len(images), 'image')} and {counted(len(masks), 'mask')} were given; "
-            "give one mask an image, in the same order"
+            "give one mask per image, in the same order"
         )
     for image, mask_file in zip(images, masks, strict=True):
         frame, mask = read_frame(image, rules), read_mask(mask_file, rules)

@@ -74,7 +74,7 @@ class TextPrototypes:
         return self._prototypes.fetch_all(texts, self._embed, _retrieval(parameters), templates=TEMPLATES)
 
     def nouns(self, texts: Sequence[str], parameters: SegmentationParameters) -> list[tuple[str, ...]]:
-        """Return the nouns of the prototypes that texts are compared by, one a prototype, the nearest first.
+        """Return the nouns of the prototypes that texts are compared by, one per prototype, the nearest first.
 
         Args:
             texts: T of them.

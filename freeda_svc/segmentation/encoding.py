@@ -69,7 +69,7 @@ def encode_windows(
         embed: whether the image-text model is to embed the windows.
 
     Yields:
-        One encoded window a crop, in order. What reading the crops raises is raised after the windows before it.
+        One encoded window per crop, in order. What reading the crops raises is raised after the windows before it.
 
     Raises:
         InputError: a model gives values that are not finite.

@@ -44,7 +44,7 @@ class Segmentation:
     Attributes:
         labels: (H, W) int32, indices into ``categories``, or ``UNKNOWN``, at the size of the image.
         categories: what was asked for.
-        scores: one a category, in the same order.
+        scores: one per category, in the same order.
         regions: how many superpixels all windows were cut into; 0 where there are none.
         windows: how many windows the image was cut into.
         parameters: that it was made with.

@@ -101,7 +101,7 @@ def score_window(
     Args:
         features: (D, h, w) float32, the dense features of the window.
         superpixels: (H, W) integer labels from 0; below 0 for pixels to be scored by the dense similarity.
-        prototypes: (N, D) float32, one class prototype a category, not normalised.
+        prototypes: (N, D) float32, one class prototype per category, not normalised.
         global_similarity: (N,) float32, cosines of the window's and the categories' embeddings.
         beta: weight of the local similarity, 0 to 1.
 

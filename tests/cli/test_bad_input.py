@@ -118,7 +118,7 @@ def _files(folder: Path) -> list[str]:
         (
             "bank add-exemplars --noun moon --image {in}/scene-0.png --image {in}/scene-1.png --mask {in}/mask-0.png",
             1,
-            "2 images and 1 mask were given; give one mask an image, in the same order",
+            "2 images and 1 mask were given; give one mask per image, in the same order",
         ),
         (
             "bank add-exemplars --noun moon --image {in}/none.png --mask {in}/mask-0.png",

@@ -86,7 +86,7 @@ def test_the_numbers_of_words_beside_a_vocabulary_are_reported(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\n# all\n", "has no categories; write one a line"),
+        (b"\n# all\n", "has no categories; write one per line"),
         (b"caf\xe9\n", r"is not UTF-8 text, it looks like Windows-1252, .* \(byte e9 in line 1\); save it as UTF-8"),
         ("dog\n".encode("utf-16"), "words.txt is not UTF-8 text, it looks like UTF-16; save it as UTF-8"),
         (None, "cannot be read: No such file or directory"),

@@ -273,7 +273,7 @@ def test_captions_may_give_several_images_each(pipeline: StableDiffusionPipeline
     assert first.seed == images[0].seed
     assert np.abs(first.pixels.astype(int) - images[0].pixels.astype(int)).max() <= 1
     assert np.abs(images[1].pixels.astype(int) - images[0].pixels.astype(int)).max() > 1
-    with pytest.raises(InputError, match="at least one image a caption"):
+    with pytest.raises(InputError, match="at least one image per caption"):
         generator.generate(CAPTIONS[:1], MENTIONED[:1], 0)
 
 

@@ -50,7 +50,7 @@ def members(folder: Path, pattern: str) -> list[Path]:
 
 
 def read_names(title: str, path: Path) -> list[str]:
-    """Read a list of names, one a line; blank lines do not count.
+    """Read a list of names, one per line; blank lines do not count.
 
     Raises:
         InputError: it cannot be read or is not UTF-8 text, names nothing, or a name leads elsewhere.
@@ -60,7 +60,7 @@ def read_names(title: str, path: Path) -> list[str]:
     except OSError as error:
         raise InputError(f"{path} cannot be read as a list of names of {title}: {error}") from error
     if not names:
-        raise InputError(f"{path} is empty; expected the names of the images of {title}, one a line")
+        raise InputError(f"{path} is empty; expected the names of the images of {title}, one per line")
     for name in names:
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             raise InputError(f"{path} names {name!r}, which leads out of the dataset; expected names of images")
@@ -117,7 +117,7 @@ def list_folders(images: Path, masks: Path, *, classes: int, first: int = 0, ign
         listed.append(LabelledImage(name, path, beside.get(name, masks / f"{name}{_MASKS[0]}")))
     name, count = Counter(item.name for item in listed).most_common(1)[0] if listed else ("", 0)
     if count > 1:
-        raise InputError(f"{images} holds {name} {count} times, with different suffixes; keep one image a name")
+        raise InputError(f"{images} holds {name} {count} times, with different suffixes; keep one image per name")
     meanings = {0: IGNORED} if first else {}
     meanings.update({first + label: label for label in range(classes)})
     meanings[ignore] = IGNORED

@@ -1,3 +1,3 @@
-"""The recipe that trains the miniature pack's models, one module a model."""
+"""The recipe that trains the miniature pack's models, one module per model."""
 
 import freeda_svc.torchvision_operators
