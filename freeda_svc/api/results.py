@@ -221,7 +221,8 @@ def _make(picture: "SegmentedImage", name: str, folder: Path) -> Path:
         path = folder / IMAGE_PNG
         Image.fromarray(picture.pixels()).save(path, compress_level=1)
         return path
-    (path,) = write_image_files(replace(picture, stem="result"), folder, [name]).values()
+    named = replace(picture, image=replace(picture.image, stem="result"))
+    (path,) = write_image_files(named, folder, [name]).values()
     return path
 
 

@@ -11,6 +11,7 @@ from freeda_svc.outputs import InputImage
 
 if TYPE_CHECKING:
     from freeda_svc.images import LoadedImage
+    from freeda_svc.outputs import KeptResult
     from freeda_svc.segmentation import Segmentation
 
 
@@ -22,6 +23,7 @@ class ImageOutcome:
         image: the image.
         segmentation: its result, where it was segmented in this process; None otherwise.
         loaded: the pixels that were segmented; None where ``segmentation`` is.
+        result: what is kept of its segmentation, where that was done before; None otherwise.
         files: its files, by format; empty when none are written.
         was_done: whether its files were there already.
         was_older: whether the bank has changed since an earlier run wrote files of it by this request.
@@ -32,6 +34,7 @@ class ImageOutcome:
     image: InputImage
     segmentation: "Segmentation | None" = None
     loaded: "LoadedImage | None" = None
+    result: "KeptResult | None" = None
     files: Mapping[str, Path] = field(default_factory=dict)
     was_done: bool = False
     was_older: bool = False

@@ -103,7 +103,7 @@ class ResultsFolder:
         digests = {path.relative_to(self.path).as_posix(): digest_of_file(path) for path in files.values()}
         version = picture.result.summary.get("bank_version")
         self.manifest.note_image(
-            ManifestEntry(picture.stem, content, self.request, job, number, files=digests, bank_version=version)
+            ManifestEntry(picture.image.stem, content, self.request, job, number, files=digests, bank_version=version)
         )
         return files
 

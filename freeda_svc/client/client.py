@@ -241,7 +241,7 @@ class Client(JobClient):
                 else:
                     name, content = str(item["name"]), kept.folder / "picture"
                     place.fetch(number, "image", content)
-                pixels = read_image(content, fill).image.pixels
+                pixels = read_image(content, fill).pixels
                 yield library_result(kept, pixels, name)
                 kept.remove()
 

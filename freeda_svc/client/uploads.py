@@ -147,10 +147,10 @@ def read_upload(image: object) -> Upload:
         name = Path(str(getattr(image, "filename", "") or "image.png")).with_suffix(".png").name
         if image.mode in _KEPT_MODES:
             return Upload(name, _png(image))
-        return Upload(name, _png(Image.fromarray(read_image(image).image.pixels)))
+        return Upload(name, _png(Image.fromarray(read_image(image).pixels)))
     if _is_rgba(image):
         return Upload("image.png", _png(Image.fromarray(np.asarray(image))))
-    return Upload("image.png", _png(Image.fromarray(read_image(image).image.pixels)))  # type: ignore[arg-type]
+    return Upload("image.png", _png(Image.fromarray(read_image(image).pixels)))  # type: ignore[arg-type]
 
 
 def read_mask_upload(mask: MaskLike) -> Upload:

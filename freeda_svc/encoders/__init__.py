@@ -3,7 +3,7 @@
 # mypy: implicit-reexport
 from typing import TYPE_CHECKING
 
-import freeda_svc.torchvision_operators  # noqa: F401  (before transformers and open_clip)
+import freeda_svc.torchvision_operators
 from freeda_svc.lazy_names import shown_names
 
 if TYPE_CHECKING:

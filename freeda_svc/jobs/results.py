@@ -305,8 +305,8 @@ def export_pictures(
         try:
             files = write_image_files(picture, out, formats)
         except (InputError, NotFoundError) as error:
-            exported.append(ImageOutcome(picture.image, error=str(error)))
+            exported.append(ImageOutcome(picture.image, result=picture.result, error=str(error)))
         else:
-            exported.append(ImageOutcome(picture.image, files=files))
+            exported.append(ImageOutcome(picture.image, result=picture.result, files=files))
     whole = [picture for picture in pictures if picture.result.whole]
     return exported, write_collections(whole, out, formats, **options)

@@ -49,5 +49,5 @@ def read_exemplar(word: str, image: ImageLike, mask: MaskLike, caption: str, dra
         paths = [to_path(image)], [to_path(mask)]  # type: ignore[arg-type]
         (marked,) = islice(read_marked_images(word, *paths, caption, drawn_on=drawn_on), 1)
         return marked.exemplar()
-    pixels = read_image(image).image
-    return make_exemplar(word, pixels.pixels, in_sight(read_mask(mask), pixels), caption)
+    loaded = read_image(image)
+    return make_exemplar(word, loaded.pixels, in_sight(read_mask(mask), loaded), caption)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.captions import ANNOTATIONS, called
+from freeda_svc.captions import ANNOTATIONS, source_name
 from freeda_svc.errors import InputError
 from freeda_svc.images import DrawnOn, coco_mask, is_drawn_on_stored, read_frame, stray_polygons
 from freeda_svc.input_files import ANYWHERE, InputRules
@@ -63,7 +63,7 @@ def read_annotated_images(
     """
     counts = tally if tally is not None else AnnotationTally()
     if not folder.is_dir():
-        raise InputError(f"there is no folder of images {folder}; give the one that {called(path)} belongs to")
+        raise InputError(f"there is no folder of images {folder}; give the one that {source_name(path)} belongs to")
     found = read_annotations(path, counts, take_crowds=take_crowds, rules=rules)
     chosen = _choose(found, nouns, path)
     merged: dict[tuple[Id, str], list[Id]] = {}
@@ -77,12 +77,12 @@ def read_annotated_images(
         marks = [found.marks[image, category] for category in merged[image, noun]]
         file = folder / entry.name
         frame = read_frame(file, rules)
-        stored = is_drawn_on_stored(frame, entry.size, drawn_on, image=file, marks=called(path))
+        stored = is_drawn_on_stored(frame, entry.size, drawn_on, image=file, marks=source_name(path))
         height, width = frame.stored_size if stored else frame.size
         if entry.size not in {None, (height, width)}:
             raise InputError(
                 f"{file} is {width} x {height} pixels{' as stored' if stored else ''}, but was annotated at "
-                f"{entry.size[1]} x {entry.size[0]}; give the images that {called(path)} was made for"
+                f"{entry.size[1]} x {entry.size[0]}; give the images that {source_name(path)} was made for"
             )
         rows = [row for each in marks for row in each.segmentations]
         mask = _mask(rows, (height, width), counts)
@@ -97,7 +97,7 @@ def read_annotated_images(
         yield MarkedImage(noun, file, frame.turn(mask) if stored else mask, caption)
     if not yielded:
         reasons = "; ".join(counts.lines())
-        raise InputError(f"{called(path)} marks nothing that can be used{f': {reasons}' if reasons else ''}")
+        raise InputError(f"{source_name(path)} marks nothing that can be used{f': {reasons}' if reasons else ''}")
 
 
 def _choose(found: Annotations, nouns: Collection[str], path: Path) -> set[Id]:
@@ -108,7 +108,7 @@ def _choose(found: Annotations, nouns: Collection[str], path: Path) -> set[Id]:
         names = sorted(known)
         more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
         raise InputError(
-            f"{called(path)} has no category {noun!r}; its categories are {', '.join(names[:_NAMES_SHOWN])}{more}"
+            f"{source_name(path)} has no category {noun!r}; its categories are {', '.join(names[:_NAMES_SHOWN])}{more}"
         )
     return {identifier for identifier, noun in found.nouns.items() if noun in wanted}
 

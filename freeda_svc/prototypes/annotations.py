@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from freeda_svc.captions import ANNOTATIONS, called, coco_rows, opened
+from freeda_svc.captions import ANNOTATIONS, coco_rows, opened, source_name
 from freeda_svc.errors import InputError
 from freeda_svc.images import whole_number
 from freeda_svc.input_files import ANYWHERE, InputRules, is_below
@@ -140,7 +140,7 @@ def read_annotations(
     adders = {IMAGES: reading.add_image, ANNOTATIONS: reading.add_annotation, CATEGORIES: reading.add_category}
     numbers = dict.fromkeys(adders, 0)
     with opened(path, rules) as stream:
-        for section, row in coco_rows(stream, called(path), numbers):
+        for section, row in coco_rows(stream, source_name(path), numbers):
             place = f"{section}[{numbers[section]}]"
             number = numbers[section]
             numbers[section] += 1
@@ -154,7 +154,7 @@ def read_annotations(
             reading.check_size(path)
     for section, number in numbers.items():
         if not number:
-            raise InputError(f"{called(path)} has no {section}; {_EXPECTED}")
+            raise InputError(f"{source_name(path)} has no {section}; {_EXPECTED}")
     return reading.end()
 
 
@@ -217,7 +217,7 @@ class _Reading:
             InputError: there is more than ``MOST_MARKED``.
         """
         if self._kept > MOST_MARKED:
-            raise InputError(f"{called(path)} marks more than fits into memory; divide it into several files")
+            raise InputError(f"{source_name(path)} marks more than fits into memory; divide it into several files")
 
     def end(self) -> Annotations:
         """Return what was read, without what refers to nothing, or to one of several."""

@@ -79,7 +79,7 @@ def export(
     left = job.progress.total - len(exported)
     errors = [f"{outcome.image.name}: {outcome.error}" for outcome in exported if outcome.error]
     written = [outcome for outcome in exported if not outcome.error]
-    show_unknown_words(unknown_words(image.result.summary for image in written[:LINES_SHOWN]))
+    show_unknown_words(unknown_words(one.result.summary for one in written[:LINES_SHOWN] if one.result is not None))
     if as_json:
         print_json({"job": job.id, "images": len(written), "left_out": left, "files": files, "errors": errors})
     elif not exported:
