@@ -17,6 +17,13 @@ from freeda_svc.segmentation.parts import image_parts
 from freeda_svc.segmentation.proposals import group_nouns, propose
 
 
+def faked(pack: Pack, image_text: SimpleNamespace) -> Pack:
+    """A pack with another image-text model."""
+    other = Pack(pack.description, pack.computing)
+    vars(other).update(backbone=pack.backbone, image_text=image_text)
+    return other
+
+
 @pytest.fixture(scope="module")
 def image() -> np.ndarray:
     """A red part of three quarters and a blue one, in one window."""
@@ -82,7 +89,7 @@ def test_a_noun_that_another_does_as_well_as_is_sure_by_half(
     bank = centres({"apple": red, "tomato": red})
     apart = ProposalParameters(text_cosine=1.0, visual_cosine=1.0, temperature=1e-3)
     texts = SimpleNamespace(embed_nouns=lambda nouns: torch.eye(len(nouns)))
-    fake = SimpleNamespace(backbone=pack.backbone, device="cpu", parameters=pack.parameters, image_text=texts)
+    fake = faked(pack, texts)
     found = propose(fake, bank, image, local_only, apart)
     assert [proposal.confidence for proposal in found.proposals] == pytest.approx([0.5])
 
@@ -93,15 +100,11 @@ def test_the_image_text_model_ranks_again(pack: Pack, image: np.ndarray, vectors
     (parts,) = image_parts(pack, image, pack.parameters.segmentation, embed=True)
     assert parts.embedding is not None
     texts = {"apple": -parts.embedding, "plum": parts.embedding}
-    fake = SimpleNamespace(
-        backbone=pack.backbone,
-        device="cpu",
-        parameters=pack.parameters,
-        image_text=SimpleNamespace(
-            embed_images=pack.image_text.embed_images,
-            embed_nouns=lambda nouns: torch.stack([texts[noun] for noun in nouns]),
-        ),
+    of_texts = SimpleNamespace(
+        embed_images=pack.image_text.embed_images,
+        embed_nouns=lambda nouns: torch.stack([texts[noun] for noun in nouns]),
     )
+    fake = faked(pack, of_texts)
     joined = pack.parameters.segmentation.replace(beta=0.3)
     (only,) = propose(fake, bank, image, joined).proposals
     assert only.noun == "plum"
@@ -136,9 +139,7 @@ def test_only_nouns_with_votes_are_looked_at_by_the_image_text_model(
         asked.extend(nouns)
         return pack.image_text.embed_nouns(nouns)
 
-    fake = SimpleNamespace(
-        backbone=pack.backbone, device="cpu", parameters=pack.parameters, image_text=SimpleNamespace(embed_nouns=embed)
-    )
+    fake = faked(pack, SimpleNamespace(embed_nouns=embed))
     vectors = {"apple": vectors[0], "plum": vectors[1], "pear": -vectors[0], "quince": -vectors[1]}
     propose(fake, centres(vectors), image, local_only, ProposalParameters(votes=1))
     assert set(asked) == {"apple", "plum"}
