@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +14,13 @@ import pytest
 from PIL import Image
 
 from freeda_svc.cli import segment_run, worker_watch
-from freeda_svc.cli.main import main
 from freeda_svc.miniature.scenes import EASY, NOUNS, Scene, paint_scene
 from freeda_svc.settings import load_settings
 from freeda_svc.workers import queries
 from tests.cli.brightness import LEVELS, Worker
+from tests.command_runner import Freeda, run_command
 
 SCENE_COUNT = 16
-
-
-@dataclass(frozen=True)
-class Ran:
-    """How a command ended and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:  # noqa: ANN401 - whatever was printed
-        return json.loads(self.out)
-
-
-Freeda = Callable[..., Ran]
 
 
 def own_environment(home: Path, **variables: str) -> dict[str, str]:
@@ -58,16 +42,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def freeda(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Freeda:
     """Run a command in this process, as the console script does."""
 
-    def run(*arguments: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["freeda", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        told = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return Ran(ended.value.code, told.out, told.err)
-
-    return run
+    return partial(run_command, monkeypatch, capsys)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.cli.conftest import Freeda
+from tests.command_runner import Freeda
 
 
 def test_a_key_is_created_listed_and_revoked(freeda: Freeda) -> None:
