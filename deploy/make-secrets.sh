@@ -24,5 +24,7 @@ made_up() {
 for name in redis_password postgres_password qdrant_api_key grafana_password; do
     write "$name" "$(made_up)"
 done
+# Only a running installation can make this one: deploy/README.md, "The HTTP API on a network".
+write api_metrics_key none-yet
 write broker_url "redis://:$(cat "$folder/redis_password")@redis:6379/0"
 write database_url "postgresql+psycopg://freeda:$(cat "$folder/postgres_password")@postgres:5432/freeda"

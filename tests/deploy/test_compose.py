@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
+from freeda_svc.api.access import keys_needed
 from freeda_svc.cli.main import freeda
 from freeda_svc.settings import Settings
 from freeda_svc.workers.app import check_queues
@@ -131,6 +132,28 @@ def test_workers_wait_for_servers_and_for_the_schema() -> None:
     assert SERVICES["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
 
 
+def test_the_api_asks_for_keys_and_is_asked_for_its_health() -> None:
+    api = BASE["services"]["api"]
+    assert api["profiles"] == ["api"]  # it does not start before there is a key
+    assert CliRunner().invoke(freeda, [*api["command"], "--help"]).exit_code == 0
+    assert keys_needed(Settings(api_host=api["environment"]["FREEDA_API_HOST"]))
+    [port] = api["ports"]
+    assert port.endswith(f":{Settings.model_fields['api_port'].default}")
+    assert api["healthcheck"]["test"] == ["CMD", "python", "/opt/freeda/health.py", "api"]
+    assert set(api["depends_on"]) == {"redis", "qdrant", "migrate"}
+    assert set(api["networks"]) == {"data", "outside"}  # ports of a network that is internal lead nowhere
+    assert "deploy" not in api
+
+
+def test_uploads_lie_on_a_disk_and_where_the_server_looks() -> None:
+    api = BASE["services"]["api"]
+    home = api["environment"]["FREEDA_HOME"]
+    assert f"api-home:{home}" in [volume.partition("  ")[0] for volume in api["volumes"]]
+    assert not any(place.startswith(home) for place in api["tmpfs"])
+    assert {"artifacts:/var/lib/freeda/artifacts", "packs:/var/lib/freeda/packs:ro"} < set(api["volumes"])
+    assert Settings(home=home).uploads_folder.is_relative_to(home)
+
+
 def test_the_broker_keeps_what_it_takes() -> None:
     script = SERVICES["redis"]["command"][-1]
     assert "--appendonly yes" in script
@@ -155,7 +178,8 @@ def test_no_file_holds_a_secret(path: Path) -> None:
 
 def test_servers_are_reached_from_this_machine_only_unless_a_file_says_otherwise() -> None:
     for service in BASE["services"].values():
-        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+        assert all(port.startswith(("127.0.0.1:", "${API_ADDRESS:-127.0.0.1}:")) for port in service.get("ports", []))
+    assert EXAMPLE["API_ADDRESS"] == "127.0.0.1"
     assert BASE["networks"]["data"]["internal"] is True
     for name in ("redis", "postgres", "qdrant"):
         assert BASE["services"][name]["networks"] == ["data"]

@@ -75,10 +75,10 @@ def test_settings_of_the_image_exist() -> None:
 
 
 @contextmanager
-def _worker(status: int) -> Iterator[int]:
+def _service(path: str, status: int) -> Iterator[int]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(status if self.path == "/health/ready" else 404)
+            self.send_response(status if self.path == path else 404)
             self.end_headers()
             self.wfile.write(b'{"takes items": false, "because": "there is no card"}')
 
@@ -93,16 +93,25 @@ def _worker(status: int) -> Iterator[int]:
 
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
 def test_health_is_what_the_worker_says(status: int, code: int) -> None:
-    with _worker(status) as port:
-        checked = _check(port)
+    with _service("/health/ready", status) as port:
+        checked = _check(FREEDA_METRICS_PORT=port)
     assert (checked.returncode, "there is no card" in checked.stderr) == (code, code == 1)
 
 
-def test_a_worker_that_does_not_answer_is_not_well() -> None:
-    assert _check(1).returncode == 1
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (500, 1)])
+def test_health_of_the_api_is_that_it_answers(status: int, code: int) -> None:
+    with _service("/health/live", status) as port:
+        checked = _check("api", FREEDA_API_PORT=port, FREEDA_METRICS_PORT=1)
+    assert (checked.returncode, "the HTTP API is not ready" in checked.stderr) == (code, code == 1)
 
 
-def _check(port: int) -> "subprocess.CompletedProcess[str]":
-    environment = {**os.environ, "FREEDA_METRICS_PORT": str(port)}
-    command = [sys.executable, str(DEPLOY / "health.py")]
+def test_what_does_not_answer_is_not_well() -> None:
+    for checked in (_check(FREEDA_METRICS_PORT=1), _check("api", FREEDA_API_PORT=1)):
+        assert checked.returncode == 1
+        assert "does not answer" in checked.stderr
+
+
+def _check(*arguments: str, **ports: int) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, **{name: str(port) for name, port in ports.items()}}
+    command = [sys.executable, str(DEPLOY / "health.py"), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=30)

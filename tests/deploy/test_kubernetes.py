@@ -4,8 +4,11 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import text
 
+from freeda_svc.api.access import keys_needed
+from freeda_svc.cli.main import freeda
 from freeda_svc.jobs.database import writing
 from freeda_svc.jobs.states import ItemState, JobKind
 from freeda_svc.jobs.tables import Job, WorkItem
@@ -23,6 +26,8 @@ DOCUMENTS = [
 ]
 KUSTOMIZATION = read_yaml(KUBERNETES / "kustomization.yaml")[0]
 DEPLOYMENTS = {document["metadata"]["name"]: document for document in DOCUMENTS if document["kind"] == "Deployment"}
+WORKERS = {name: one for name, one in DEPLOYMENTS.items() if name != "freeda-api"}
+API = DEPLOYMENTS["freeda-api"]["spec"]["template"]
 SCALED = {
     document["spec"]["scaleTargetRef"]["name"]: document for document in DOCUMENTS if document["kind"] == "ScaledObject"
 }
@@ -92,13 +97,13 @@ def test_settings_that_are_named_exist_and_secrets_come_as_files() -> None:
         settings_named([given["name"] for given in variables])
 
 
-@pytest.mark.parametrize("name", DEPLOYMENTS)
+@pytest.mark.parametrize("name", WORKERS)
 def test_workers_are_given_longer_to_stop_than_they_take(name: str) -> None:
     pod = DEPLOYMENTS[name]["spec"]["template"]["spec"]
     assert pod["terminationGracePeriodSeconds"] >= float(SETTINGS["FREEDA_STOP_GRACE_SECONDS"]) + 30
 
 
-@pytest.mark.parametrize("name", DEPLOYMENTS)
+@pytest.mark.parametrize("name", WORKERS)
 def test_workers_are_probed_where_they_answer(name: str) -> None:
     template = DEPLOYMENTS[name]["spec"]["template"]
     [worker] = template["spec"]["containers"]
@@ -111,7 +116,7 @@ def test_workers_are_probed_where_they_answer(name: str) -> None:
 
 def test_all_queues_are_served_and_one_process_has_one_card() -> None:
     served: list[str] = []
-    for deployment in DEPLOYMENTS.values():
+    for deployment in WORKERS.values():
         [worker] = deployment["spec"]["template"]["spec"]["containers"]
         assert worker["args"][:1] == ["worker"]
         served += check_queues(worker["args"][2::2])
@@ -120,9 +125,40 @@ def test_all_queues_are_served_and_one_process_has_one_card() -> None:
     assert sorted(served) == sorted(QUEUES)
 
 
+def test_the_api_asks_for_keys_and_is_probed_where_it_answers() -> None:
+    [server] = API["spec"]["containers"]
+    assert CliRunner().invoke(freeda, [*server["args"], "--help"]).exit_code == 0
+    given = {one["name"]: one["value"] for one in server["env"]}
+    assert keys_needed(Settings(api_host=given["FREEDA_API_HOST"]))
+    [port] = server["ports"]
+    assert port["containerPort"] == Settings.model_fields["api_port"].default
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert server[probe]["httpGet"] == {"path": "/health/live", "port": port["name"]}
+    assert "nvidia.com/gpu" not in server["resources"]["limits"]
+    assert DEPLOYMENTS["freeda-api"]["spec"]["replicas"] > 1  # so that one can be replaced
+    home = next(mount["name"] for mount in server["volumeMounts"] if mount["mountPath"] == SETTINGS["FREEDA_HOME"])
+    room = next(volume["emptyDir"]["sizeLimit"] for volume in API["spec"]["volumes"] if volume["name"] == home)
+    assert int(room.removesuffix("Gi")) << 30 > 4 * Settings.model_fields["api_max_body_bytes"].default
+
+
+def test_the_service_finds_the_api_under_a_name_that_it_answers_to() -> None:
+    [service] = [document for document in DOCUMENTS if document["kind"] == "Service"]
+    assert service["spec"]["selector"] == API["metadata"]["labels"]
+    [port] = service["spec"]["ports"]
+    assert port["targetPort"] == API["spec"]["containers"][0]["ports"][0]["name"]
+    assert service["metadata"]["name"] in SETTINGS["FREEDA_API_NAMES"].split(",")
+
+
+@pytest.mark.parametrize(("name", "pod"), _pods())
+def test_what_kubernetes_says_of_services_is_not_taken_for_settings(name: str, pod: dict[str, Any]) -> None:
+    assert "api_port" in Settings.model_fields  # which a Service called freeda-api would set to an address
+    assert pod["enableServiceLinks"] is False
+
+
 def test_what_selects_pods_finds_those_of_one_deployment() -> None:
     budgets = [document for document in DOCUMENTS if document["kind"] == "PodDisruptionBudget"]
-    assert {budget["metadata"]["name"] for budget in budgets} == set(DEPLOYMENTS) == set(SCALED)
+    assert {budget["metadata"]["name"] for budget in budgets} == set(DEPLOYMENTS)
+    assert set(SCALED) == set(WORKERS)
     for document in [*budgets, *DEPLOYMENTS.values()]:
         labels = DEPLOYMENTS[document["metadata"]["name"]]["spec"]["template"]["metadata"]["labels"]
         assert document["spec"]["selector"]["matchLabels"] == labels

@@ -10,7 +10,7 @@ import pytest
 
 from freeda_svc.jobs.census import COUNTED_ITEM_STATES, COUNTED_JOB_STATES
 from freeda_svc.jobs.states import AttemptOutcome, JobKind
-from freeda_svc.settings import load_settings
+from freeda_svc.settings import Settings, load_settings
 from freeda_svc.workers.metrics import WorkerMetrics
 from freeda_svc.workers.metrics_reports import OUTCOMES, STAGES
 from freeda_svc.workers.metrics_state import GAUGES
@@ -104,6 +104,11 @@ def test_prometheus_asks_the_services_that_there_are() -> None:
     [asked] = jobs["freeda"]["dns_sd_configs"]
     assert all(SERVICES[name]["environment"]["FREEDA_METRICS_PORT"] == str(asked["port"]) for name in asked["names"])
     assert set(asked["names"]) == {name for name, one in SERVICES.items() if one.get("command", [""])[0] == "worker"}
+    [asked] = jobs["freeda-api"]["dns_sd_configs"]
+    assert [SERVICES[name]["command"] for name in asked["names"]] == [["serve"]]
+    assert asked["port"] == Settings.model_fields["api_port"].default
+    key = jobs["freeda-api"]["authorization"]["credentials_file"]
+    assert key.removeprefix("/run/secrets/") in SERVICES["prometheus"]["secrets"]
     key = jobs["qdrant"]["authorization"]["credentials_file"]
     assert key.removeprefix("/run/secrets/") in SERVICES["prometheus"]["secrets"]
     assert jobs["qdrant"]["static_configs"] == [{"targets": ["qdrant:6333"]}]

@@ -22,7 +22,8 @@ def test_secrets_are_made_up_once(tmp_path: Path) -> None:
     first = _made(folder)
     assert set(first) == NAMES
     assert _made(folder) == first
-    passwords = [value for name, value in first.items() if not name.endswith("_url")]
+    assert first["api_metrics_key"] == "none-yet"
+    passwords = [value for name, value in first.items() if not name.endswith("_url") and name != "api_metrics_key"]
     assert len(set(passwords)) == len(passwords) == 4
     assert all(len(password) == 64 for password in passwords)
     assert urlsplit(first["broker_url"]).password == first["redis_password"]

@@ -6,6 +6,7 @@ but the servers and the folder of artifacts. Qdrant is real only where FREEDA_TE
 a stand-in speaks its protocol over HTTP and asks for the key (tests/bank/qdrant). The models are untrained.
 """
 
+import io
 import os
 import secrets
 import signal
@@ -73,6 +74,10 @@ class Deployment:
         if "FREEDA_METRICS_PORT" in given:
             self.ports.setdefault(service, free_port())
             given |= {"FREEDA_METRICS_PORT": str(self.ports[service]), "FREEDA_METRICS_HOST": "127.0.0.1"}
+        if "FREEDA_API_HOST" in given:  # keys are needed as at the address of the container
+            self.ports.setdefault(service, free_port())
+            given |= {"FREEDA_API_PORT": str(self.ports[service]), "FREEDA_API_HOST": "127.0.0.1"}
+            given |= {"FREEDA_API_KEYS": "always", "FREEDA_API_NAMES": ""}
         if "FREEDA_INPUT_ROOTS" in given:
             given["FREEDA_INPUT_ROOTS"] = str(self.folder / "inputs")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("FREEDA_")}
@@ -99,14 +104,29 @@ class Deployment:
         code = self.start(service, *arguments).wait(START_SECONDS)
         return code, self.log(service).read_text()
 
+    def output(self, service: str, *command: str) -> str:
+        """Run a command to its end; returns what it printed."""
+        found = subprocess.run(
+            [sys.executable, "-c", "from freeda_svc.cli.main import main; main()", *command],
+            env=self.environment(service),
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=START_SECONDS,
+        )
+        return found.stdout
+
     def log(self, service: str) -> Path:
         """What a service has told."""
         return self.folder / f"{service}.log"
 
     def health(self, service: str) -> int:
-        """Run the health check that the image has."""
-        environment = {**os.environ, "FREEDA_METRICS_PORT": str(self.ports[service])}
-        command = [sys.executable, str(DEPLOY / "health.py")]
+        """Run the health check that the compose file has."""
+        port = str(self.ports[service])
+        environment = {**os.environ, "FREEDA_METRICS_PORT": port, "FREEDA_API_PORT": port}
+        command = [sys.executable, str(DEPLOY / "health.py"), *SERVICES[service]["healthcheck"]["test"][3:]]
         return subprocess.run(command, env=environment, capture_output=True, check=False, timeout=30).returncode
 
     def metrics(self, service: str) -> str:
@@ -208,6 +228,7 @@ def test_the_services_of_the_compose_file_work_together(deployment: Deployment) 
     with Image.open(out / "photo.mask.png") as mask:
         assert mask.size == (72, 48)
 
+    _ask_the_api(deployment, photo)
     outside = deployment.folder / "outside.png"
     Image.fromarray(picture).save(outside)
     assert deployment.run("cli", "segment", str(outside), "-c", "dog")[0] != 0
@@ -221,7 +242,7 @@ def test_the_services_of_the_compose_file_work_together(deployment: Deployment) 
     made, cut = (deployment.metrics(name) for name in workers)
     assert 'freeda_prototypes_total{kind="ingest"} 4.0' in made
     assert 'freeda_bank_prototypes{bank="default@1"} 4.0' in made
-    assert 'freeda_attempts_total{kind="segment",outcome="done"} 1.0' in cut
+    assert 'freeda_attempts_total{kind="segment",outcome="done"} 2.0' in cut
     for told in (made, cut):
         assert "freeda_database_up 1.0" in told
         assert "freeda_broker_up 1.0" in told
@@ -236,6 +257,36 @@ def test_the_services_of_the_compose_file_work_together(deployment: Deployment) 
         process.send_signal(signal.SIGTERM)
     for name, process in workers.items():
         assert process.wait(seconds(SERVICES[name]["stop_grace_period"])) == 0
+
+
+def _ask_the_api(deployment: Deployment, photo: str) -> None:
+    """See that the API starts once there is a key, and does what is asked with it."""
+    code, err = deployment.run("api", *SERVICES["api"]["command"])
+    assert code == 1
+    assert "create one with `freeda keys create NAME --scope administer`" in err
+    key = deployment.output("cli", "keys", "create", "admin", "--scope", "administer").strip()
+    server = deployment.start("api")
+    _wait(lambda: deployment.health("api") == 0, deployment.log("api").read_text())
+    address = f"http://127.0.0.1:{deployment.ports['api']}"
+    assert httpx.get(f"{address}/metrics", timeout=30).status_code == 401
+    with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=120) as asking:
+        assert asking.get("/health/ready").json()["queues"]
+        assert "freeda_api_requests_total" in asking.get("/metrics").text
+        assert asking.get("/v1/banks/default").json()["prototypes"] == 4
+        answer = asking.post(
+            "/v1/segmentations",
+            files={"image": Path(photo).read_bytes()},
+            data={"categories": "dog, tree"},
+            headers={"Prefer": "wait=60"},
+        )
+        assert (answer.status_code, answer.json()["state"]) == (200, "done"), answer.text
+        mask = asking.get(answer.json()["items"][0]["files"]["mask"]).content
+    with Image.open(io.BytesIO(mask)) as image:
+        assert image.size == (72, 48)
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(START_SECONDS) == 0
+    assert key not in deployment.log("api").read_text()
+    assert not [path for path in (deployment.folder / "home-api" / "uploads").rglob("*") if path.is_file()]
 
 
 def test_no_server_lets_in_who_has_no_password(deployment: Deployment) -> None:
