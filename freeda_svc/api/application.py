@@ -23,6 +23,7 @@ from freeda_svc.api import (
     packs,
     parameters,
     prototypes,
+    pruning,
     results,
     segmentations,
 )
@@ -51,6 +52,7 @@ ROUTERS = (
     packs.router,
     parameters.router,
     prototypes.router,
+    pruning.router,
     results.router,
     segmentations.router,
 )

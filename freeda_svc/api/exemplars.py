@@ -1,6 +1,6 @@
 """Submitting a person's own images with masks, whose prototypes are added to a bank."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,7 @@ from freeda_svc.api.context import ServerContext
 from freeda_svc.api.fields import ImageFields, read_fields
 from freeda_svc.api.image_urls import with_fetched
 from freeda_svc.api.ingestion import AcceptedIngest, Ingest, IngestDetails, answer_ingest
-from freeda_svc.api.multipart import UploadedFile
+from freeda_svc.api.multipart import UploadedFile, plain_name
 from freeda_svc.api.problems import problems
 from freeda_svc.api.submitting import IdempotencyKey, Prefer, seconds_to_wait, submitted
 from freeda_svc.api.uploads import JSON, AcceptedBodies, Upload, received, with_json
@@ -51,7 +51,8 @@ class MarkedObject(Model):
     """What one image of the form shows."""
 
     image: str = Field(description="The image, by the name of its file.")
-    segmentation: Any = Field(description="What is marked in it: polygons or runs, as COCO has them.")
+    segmentation: Any = Field(default=None, description="What is marked in it: polygons or runs, as COCO has them.")
+    mask: str = Field(default="", description="In place of a segmentation: its mask, by the name of its file.")
     noun: str = Field(default="", description="What it is; that of the form when empty.")
     caption: str = Field(default="", description="A sentence about the image; that of the form when empty.")
 
@@ -66,7 +67,7 @@ class ExemplarFields(ImageFields):
         description="In place of a mask, for one image: polygons (lists x, y, x, y, ...) or runs, as COCO has them.",
     )
     exemplars: tuple[MarkedObject, ...] = Field(
-        default=(), strict=False, description="In place of masks, for several images: what each of them shows."
+        default=(), strict=False, description="For several images: what each of them shows, by masks or segmentations."
     )
     nouns: tuple[str, ...] = Field(
         default=(), strict=False, description="With annotations: only these categories; all when empty."
@@ -75,6 +76,10 @@ class ExemplarFields(ImageFields):
     drawn_on: Literal["upright", "stored"] | None = Field(
         default=None,
         description="What was drawn on where images have an EXIF orientation: the upright picture, or stored pixels.",
+    )
+    source: str = Field(
+        default="",
+        description="What the job's list calls the images, such as the name of a data set; otherwise their own.",
     )
 
 
@@ -127,11 +132,12 @@ def _submit(settings: Settings, upload: Upload, access: Access, key: str) -> Ing
         images, masks, annotations = (
             [file for file in upload.files if file.field == field] for field in (IMAGE, MASK, ANNOTATIONS)
         )
+        names = [file.name for file in annotations or images]
         submit = partial(
             submit_exemplars,
             settings,
             _marked(fields, images, masks, annotations, rules=rules, tally=tally, doubts=doubts),
-            source=", ".join(file.name for file in annotations or images),
+            source=plain_name(fields.source) if fields.source else ", ".join(names),
             dispatcher=CeleryDispatcher(settings),
             left_out=lambda: tally.left_out,
             bank=fields.bank,
@@ -160,7 +166,7 @@ def _marked(
         InputError: it is given in no way, or in several; or as the readers say.
     """
     ways = {
-        "masks": bool(masks),
+        "masks": bool(masks) and not fields.exemplars,
         "segmentation": fields.segmentation is not None,
         "exemplars": bool(fields.exemplars),
         ANNOTATIONS: bool(annotations),
@@ -176,8 +182,9 @@ def _marked(
         return
     if fields.nouns or fields.take_crowds:
         raise InputError("nouns and take_crowds go with annotations")
-    read = partial(read_segmented_image, drawn_on=fields.drawn_on, rules=rules)
-    if masks:
+    if fields.exemplars:
+        yield from _listed(fields, _by_name(images), _by_name(masks, "masks"), rules, doubts)
+    elif masks:
         yield from read_marked_images(
             fields.noun,
             [file.path for file in images],
@@ -187,16 +194,40 @@ def _marked(
             rules=rules,
             doubts=doubts,
         )
-    elif fields.exemplars:
-        places = _by_name(images)
-        for one in fields.exemplars:
-            if one.image not in places:
-                raise InputError(f"exemplars names the image {one.image!r}, which is not in the form")
-            yield read(one.noun or fields.noun, places[one.image], one.segmentation, one.caption or fields.caption)
     else:
         if len(images) != 1:
             raise InputError(f"segmentation is for one image, not for {len(images)}; use exemplars")
-        yield read(fields.noun, images[0].path, fields.segmentation, fields.caption)
+        yield read_segmented_image(
+            fields.noun, images[0].path, fields.segmentation, fields.caption, drawn_on=fields.drawn_on, rules=rules
+        )
+
+
+def _listed(
+    fields: ExemplarFields,
+    images: Mapping[str, Path],
+    masks: Mapping[str, Path],
+    rules: InputRules,
+    doubts: list[str],
+) -> Iterator[MarkedImage]:
+    """Read what is marked, each by its own mask or segmentation."""
+    unused = masks.keys() - {one.mask for one in fields.exemplars}
+    if unused:
+        raise InputError(f"exemplars does not say of which image {min(unused)!r} is the mask")
+    for one in fields.exemplars:
+        if one.image not in images:
+            raise InputError(f"exemplars names the image {one.image!r}, which is not in the form")
+        if one.mask and one.mask not in masks:
+            raise InputError(f"exemplars names the mask {one.mask!r}, which is not in the form")
+        if bool(one.mask) == (one.segmentation is not None):
+            raise InputError(f"exemplars: say what is marked in {one.image!r} by either mask or segmentation")
+        noun, caption = one.noun or fields.noun, one.caption or fields.caption
+        image = images[one.image]
+        if one.mask:
+            yield from read_marked_images(
+                noun, [image], [masks[one.mask]], caption, drawn_on=fields.drawn_on, rules=rules, doubts=doubts
+            )
+        else:
+            yield read_segmented_image(noun, image, one.segmentation, caption, drawn_on=fields.drawn_on, rules=rules)
 
 
 def _annotated(
@@ -224,9 +255,9 @@ def _annotated(
     )
 
 
-def _by_name(images: list[UploadedFile]) -> dict[str, Path]:
+def _by_name(files: list[UploadedFile], called: str = "images") -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for file in images:
+    for file in files:
         if found.setdefault(file.name, file.path) != file.path:
-            raise InputError(f"two images are called {file.name!r}; give each a name of its own")
+            raise InputError(f"two {called} are called {file.name!r}; give each a name of its own")
     return found

@@ -105,11 +105,20 @@ def ended_as(backend: Backend, job_id: str) -> str:
     return f"Job {job.id} is {job.state}: {', '.join(ways)}."
 
 
-def end_with(context: click.Context, backend: Backend, job: JobSummary) -> None:
-    """Say why items failed and leave with the exit code of the job's end: 0 done, 1 failed, 3 partly failed."""
+def end_with(context: click.Context, backend: Backend, *ended: JobSummary) -> None:
+    """Say why items failed and leave with the exit code of the end of jobs: 0 done, 1 failed, 3 partly failed."""
+    for job in ended:
+        _show_failures(backend, job)
+    lost = [job for job in ended if job.state == JobState.CANCELLED or job.progress.failed]
+    if lost:
+        is_partly = any(job.progress.done for job in ended if job.state != JobState.CANCELLED)
+        context.exit(EXIT_PARTLY if is_partly else EXIT_FAILED)
+
+
+def _show_failures(backend: Backend, job: JobSummary) -> None:
     if job.state == JobState.CANCELLED:
         click.echo(f"Job {job.id} was cancelled.", err=True)
-        context.exit(EXIT_FAILED)
+        return
     if not job.progress.failed:
         return
     for item in backend.job_items(job.id, ItemState.FAILED, limit=ERRORS_SHOWN):
@@ -119,4 +128,3 @@ def end_with(context: click.Context, backend: Backend, job: JobSummary) -> None:
         f"`freeda jobs errors {job.id}` lists them, `freeda jobs retry {job.id}` tries them again.",
         err=True,
     )
-    context.exit(EXIT_PARTLY if job.progress.done else EXIT_FAILED)

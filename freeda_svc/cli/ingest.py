@@ -72,4 +72,6 @@ def ingest(
     )
     if tally.left_out:
         click.echo(f"captions left out: {describe_left_out(tally)}", err=True)
-    finish_ingest(context, backend, job_id, "ingest", left_out=tally.left_out, wait=wait, quiet=quiet, as_json=as_json)
+    finish_ingest(
+        context, backend, [job_id], "ingest", left_out=tally.left_out, wait=wait, quiet=quiet, as_json=as_json
+    )

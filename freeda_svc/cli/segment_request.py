@@ -1,12 +1,11 @@
 """What is asked of all images of one command, and submitting them."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from freeda_svc.cli.backends import AskedSegmentation, Backend, CheckedSegmentation
+from freeda_svc.cli.backends import AskedSegmentation, Backend, CheckedSegmentation, name_of_part
 from freeda_svc.cli.segment_categories import AskedCategories
 from freeda_svc.jobs import InputImage, Priority
 
@@ -42,7 +41,7 @@ class Request:
             FreedaError: as ``submit_segment`` does.
         """
         for number, part in enumerate(self.backend.parts_of(images)):
-            key = _key_of_part(self.idempotency_key, number)
+            key = name_of_part(self.idempotency_key, number)
             yield self.backend.submit_segment(self._asked, part, priority=self.priority, key=key)
 
     def digest(self) -> str:
@@ -68,8 +67,3 @@ class Request:
     @cached_property
     def _checked(self) -> CheckedSegmentation:
         return self.backend.checked(self._asked)
-
-
-def _key_of_part(key: str, number: int) -> str:
-    """A key for one of the jobs of a request, which follows from that of the whole request."""
-    return f"part {number} {hashlib.sha256(key.encode()).hexdigest()}" if key and number else key

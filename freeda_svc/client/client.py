@@ -1,18 +1,22 @@
 """A server as the library sees it: the same results, made elsewhere."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from freeda_svc.client.answers import entry_of
-from freeda_svc.client.job_client import DONE, FAILED, Job, JobClient, Progress
+from freeda_svc.client.bank_client import BankClient
+from freeda_svc.client.job_client import DONE, FAILED, Job, Progress
 from freeda_svc.client.kept import RemoteResult, ResultsPlace
+from freeda_svc.client.parts import parts_for, size_of
 from freeda_svc.client.results import library_result
-from freeda_svc.client.submissions import category_values, submit_captions, submit_images, submit_marked
+from freeda_svc.client.submissions import MarkedUpload, category_values, submit_captions, submit_images, submit_marked
 from freeda_svc.client.uploads import Upload, read_mask_upload, read_upload, read_uploads
-from freeda_svc.errors import InputError, UnavailableError
-from freeda_svc.images import PAPER
+from freeda_svc.errors import FreedaError, InputError, UnavailableError
+from freeda_svc.images import PAPER, DrawnOn
 from freeda_svc.library import Result
 from freeda_svc.library.arguments import (
     CategoriesLike,
@@ -29,7 +33,7 @@ ANSWER_SECONDS = 10.0
 """For so long a server may wait for the end of a job before it answers, which saves asking for it."""
 
 
-class Client(JobClient):
+class Client(BankClient):
     """A server of freeda, asked over the network; may be used from several threads, and as a context.
 
     >>> client = Client("http://127.0.0.1:8470")
@@ -52,6 +56,8 @@ class Client(JobClient):
     ) -> list[Result]:
         """Segment images on the server; return their results, in the order of the images.
 
+        More images than the server takes at once become several jobs.
+
         Args:
             images: one image (the path of a file, the bytes of one, a Pillow image, an array), several, or a folder.
             categories: as ``Segmenter.segment`` takes them; None lets the bank propose some for each image.
@@ -67,24 +73,35 @@ class Client(JobClient):
         Raises:
             InputError: something is not usable, or an image could not be segmented.
             NotFoundError: there is no such bank.
-            UnavailableError: the server does not answer, the job was cancelled, or it took longer than ``timeout``.
+            UnavailableError: the server does not answer, a job was cancelled, or it took longer than ``timeout``.
         """
         uploads = read_uploads(images)
-        job = self._submit(
-            uploads,
-            categories,
-            parameters,
-            background=list(background),
-            vocabulary=vocabulary,
-            bank=bank,
-            explain=explain,
-            priority=priority,
-            wait=0.0 if progress is not None else min(ANSWER_SECONDS, timeout or ANSWER_SECONDS),
-        )
-        ended = self.wait(job, timeout=timeout, progress=progress)
-        if ended["state"] != DONE:
-            raise self._failure(ended)
-        return list(self._results(job, uploads))
+        parts = parts_for(self._jobs, uploads, [size_of(upload.content) for upload in uploads])
+        asked: dict[str, Any] = {
+            "background": list(background),
+            "vocabulary": vocabulary,
+            "bank": bank,
+            "explain": explain,
+            "priority": priority,
+        }
+        named = categories if categories is None or isinstance(categories, str) else list(categories)
+        if progress is None and len(parts) == 1:
+            asked["wait"] = min(ANSWER_SECONDS, timeout or ANSWER_SECONDS)
+        until = None if timeout is None else time.monotonic() + timeout
+        jobs: list[str] = []
+        try:
+            jobs.extend(self._submit(part, named, parameters, **asked) for part in parts)  # one after the other
+        except BaseException:
+            self._cancel_all(jobs)
+            raise
+        results: list[Result] = []
+        for job, part in zip(jobs, parts, strict=True):
+            left = None if until is None else max(0.0, until - time.monotonic())
+            ended = self.wait(job, timeout=left, progress=_after(progress, len(results), len(uploads)))
+            if ended["state"] != DONE:
+                raise self._failure(ended)
+            results.extend(self._results(job, part))
+        return results
 
     def submit(
         self,
@@ -101,6 +118,8 @@ class Client(JobClient):
     ) -> str:
         """Have images segmented without waiting for it; return the id of their job.
 
+        They must be as few as the server takes at once, 1,000 mostly.
+
         Args:
             images: as ``segment`` takes them.
             categories: as above.
@@ -115,8 +134,15 @@ class Client(JobClient):
         Raises:
             FreedaError: as in ``segment``; nothing was accepted then.
         """
+        uploads = read_uploads(images)
+        parts = parts_for(self._jobs, uploads, [size_of(upload.content) for upload in uploads])
+        if len(parts) > 1:
+            raise InputError(
+                f"{len(uploads):,} images are more than {self.address} takes in one job: submit at most "
+                f"{len(parts[0]):,} of these at once, or let `segment` cut them into several jobs"
+            )
         return self._submit(
-            read_uploads(images),
+            uploads,
             categories,
             parameters,
             key=idempotency_key,
@@ -177,6 +203,7 @@ class Client(JobClient):
         pairs: Iterable[tuple[ImageLike, MaskLike]],
         *,
         caption: str = "",
+        drawn_on: DrawnOn | None = None,
         bank: str = "",
         priority: str = "normal",
         idempotency_key: str = "",
@@ -190,6 +217,8 @@ class Client(JobClient):
             noun: what the masks show.
             pairs: images, each with a mask that is not zero where the object is.
             caption: a sentence about the images.
+            drawn_on: what was marked of images that have an EXIF orientation: the ``upright`` picture, or their pixels
+                as ``stored``.
             bank: as ``ingest`` takes it, as what follows.
             priority: as above.
             idempotency_key: as above.
@@ -200,17 +229,22 @@ class Client(JobClient):
         Raises:
             FreedaError: as in ``segment``.
         """
-        read = [(read_upload(image), read_mask_upload(mask)) for image, mask in pairs]
-        if not read:
+        marked = [MarkedUpload(read_upload(image), read_mask_upload(mask)) for image, mask in pairs]
+        if not marked:
             raise InputError("no images were given; give at least one with its mask")
-        images, masks = zip(*read, strict=True)
-        asked = {"noun": read_text(noun, "the noun"), "caption": caption, "bank": bank, "priority": priority}
-        answer = submit_marked(self.connection, images, masks, _given(asked), key=idempotency_key)
+        asked = {
+            "noun": read_text(noun, "the noun"),
+            "caption": caption,
+            "drawn_on": drawn_on,
+            "bank": bank,
+            "priority": priority,
+        }
+        answer = submit_marked(self.connection, marked, _given(asked), key=idempotency_key)
         return self._ended(answer["job"], wait=wait, timeout=timeout, progress=progress)
 
     def _submit(
         self,
-        uploads: list[Upload],
+        uploads: Sequence[Upload],
         categories: CategoriesLike | None,
         parameters: Mapping[str, Any],
         *,
@@ -245,6 +279,12 @@ class Client(JobClient):
                 yield library_result(kept, pixels, name)
                 kept.remove()
 
+    def _cancel_all(self, jobs: Iterable[str]) -> None:
+        """Let what was submitted of a request that cannot be completed not be done."""
+        for job in jobs:
+            with suppress(FreedaError):
+                self.cancel(job)
+
     def _ended(self, job: str, *, wait: bool, timeout: float | None, progress: Progress | None) -> Job:
         return self.wait(job, timeout=timeout, progress=progress) if wait else self.job(job)
 
@@ -256,6 +296,13 @@ class Client(JobClient):
         first = f"{failed[0]['name']}: {failed[0]['error']}" if failed else "no reason is known"
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         return InputError(f"job {job['id']} is {job['state']}: {first}{more}; results({job['id']!r}) has the others")
+
+
+def _after(progress: Progress | None, before: int, total: int) -> Progress | None:
+    """Return what is to be called with the progress of one of several jobs."""
+    if progress is None:
+        return None
+    return lambda done, _of_job: progress(before + done, total)
 
 
 def _given(asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
@@ -147,6 +147,25 @@ class Connection:
                 _check_passing(response, self.address)
                 check_answer(response, self.address)
             yield response
+
+    def read(self, path: str, *, params: Mapping[str, Any] | None = None) -> bytes:
+        """Return the content of a small file of the server; one that breaks off is begun again.
+
+        Args:
+            path: below the address.
+            params: of the query.
+
+        Raises:
+            FreedaError: as ``check_answer`` says.
+            UnavailableError: the server does not answer.
+        """
+
+        def once() -> bytes:
+            with self._opened(path, params) as answer:
+                check_no_page(answer, path, self.address)
+                return answer.read()
+
+        return cast("bytes", self._patiently(once, repeatable=True))
 
     def download(self, path: str, target: Path, *, params: Mapping[str, Any] | None = None) -> None:
         """Write what the server has at a path to a file, whole; a download that breaks off is begun again.

@@ -1,4 +1,4 @@
-"""What a client does with jobs and banks, whatever the jobs are about."""
+"""What a client does with jobs, whatever they are about."""
 
 import os
 import time
@@ -14,7 +14,6 @@ from freeda_svc.client.changes import watched_jobs
 from freeda_svc.client.connection import Connection
 from freeda_svc.client.jobs import Jobs
 from freeda_svc.errors import UnavailableError
-from freeda_svc.library.arguments import read_text
 
 FIRST_LOOK_SECONDS, LOOK_SECONDS = 0.1, 2.0
 """Pauses between two looks at a job where no event says that it has changed: the first one, and the longest."""
@@ -28,7 +27,7 @@ Progress = Callable[[int, int], None]
 
 
 class JobClient:
-    """A server's jobs and banks; ``Client`` adds what makes jobs."""
+    """A server's jobs; ``BankClient`` adds its banks, and ``Client`` what makes jobs."""
 
     def __init__(
         self,
@@ -154,22 +153,23 @@ class JobClient:
         """
         return self._jobs.retry(job)[1]
 
-    def banks(self) -> list[dict[str, Any]]:
-        """List all banks with their versions, as ``freeda bank list --json`` does."""
-        return self._jobs.pages("/v1/banks")
-
-    def nouns(self, bank: str = "", *, prefix: str = "") -> dict[str, int]:
-        """Count the prototypes of each noun of a bank.
+    def prune(self, *jobs: str, older_than: str = "", dry_run: bool = False) -> dict[str, Any]:
+        """Remove jobs with their results for good, as ``freeda jobs prune`` does; needs a key that may administer.
 
         Args:
-            bank: the server's usual one when empty.
-            prefix: only nouns that begin so.
-        """
-        return self._jobs.nouns(bank, prefix=prefix)
+            *jobs: these and no others, by their ids or the beginnings of them; without any, all that are old.
+            older_than: how long ago jobs ended at least, as in ``30d``, which is meant when it is empty.
+            dry_run: remove nothing.
 
-    def search(self, text: str, *, k: int = 10, bank: str = "") -> list[dict[str, Any]]:
-        """Find the prototypes whose keys are nearest to a text, best first: what a category would be compared with."""
-        return self._jobs.search(read_text(text, "what is searched for"), limit=k, bank=bank)
+        Returns:
+            ``jobs`` that were removed, or would be, with how many ``files`` and ``bytes``.
+
+        Raises:
+            BusyError: a job that is named has not ended.
+            InputError: jobs are named and a time is given.
+            NotFoundError: there is no such job.
+        """
+        return self._jobs.prune(older_than=older_than, only=jobs, dry_run=dry_run)
 
     def download(
         self,

@@ -7,7 +7,7 @@ from freeda_svc.lazy_names import shown_names
 
 if TYPE_CHECKING:
     from freeda_svc.batches import InputImage
-    from freeda_svc.jobs.acceptance import check_key, note_job_of_this_process
+    from freeda_svc.jobs.acceptance import check_key, note_job_of_this_process, request_digest
     from freeda_svc.jobs.api_keys import (
         KeyRefusedError,
         KeyState,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from freeda_svc.jobs.dispatch import Dispatcher
     from freeda_svc.jobs.events import JobEvent, job_events
     from freeda_svc.jobs.failures import ItemError, item_errors
+    from freeda_svc.jobs.kept_exemplars import check_exemplars
     from freeda_svc.jobs.moves import Move, move_outcome, submit_move
     from freeda_svc.jobs.progress import (
         ItemSummary,

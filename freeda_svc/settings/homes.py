@@ -45,6 +45,7 @@ def _contents(settings: Settings) -> frozenset[str]:
         settings.broker_folder,
         settings.logs_folder,
         settings.locks_folder,
+        settings.submissions_folder,
         settings.uploads_folder,
         settings.home / ARTIFACTS,
         settings.home / PACKS,

@@ -283,6 +283,11 @@ class Settings(BaseModel):
         return self.home / "uploads"
 
     @property
+    def submissions_folder(self) -> Path:
+        """Names of requests to servers whose answers have not come."""
+        return self.home / "submissions"
+
+    @property
     def locks_folder(self) -> Path:
         """Lock files."""
         return self.home / "locks"

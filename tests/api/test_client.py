@@ -9,8 +9,10 @@ import httpx
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import Image
 
 import freeda_svc
+from freeda_svc.client.parts import RequestLimits
 from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError, UnavailableError
 from freeda_svc.jobs import export_results, list_jobs, submitted_images
 from freeda_svc.miniature.scenes import EASY, paint_scene
@@ -101,6 +103,144 @@ def test_files_are_downloaded_as_they_are_exported(
     export_results(service.settings, job, exported, formats)
     expected = {path.relative_to(exported): path.read_bytes() for path in exported.rglob("[!.]*") if path.is_file()}
     assert {path.relative_to(tmp_path / "got"): path.read_bytes() for path in written} == expected
+
+
+@pytest.fixture
+def own_bank(client: freeda_svc.Client) -> Iterator[str]:
+    """An empty bank that a test may change."""
+    name = client.create_bank("taught")
+    yield name
+    client.drop_bank(name)
+
+
+def lamp(scene: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    mask = np.zeros(scene.shape[:2], dtype=bool)
+    mask[10:30, 20:50] = True
+    return mask
+
+
+def test_exemplars_teach_a_noun(
+    client: freeda_svc.Client, own_bank: str, scene: npt.NDArray[np.uint8], tmp_path: Path
+) -> None:
+    mask = lamp(scene)
+    Image.fromarray(scene[::-1]).save(tmp_path / 'a "lamp".png')
+    pairs = [(scene, mask), (tmp_path / 'a "lamp".png', Image.fromarray(mask[::-1]))]
+    heard: list[tuple[int, int]] = []
+    job = client.exemplars(
+        "Reading  Lamp",
+        pairs,
+        caption="a lamp at night",
+        bank=own_bank,
+        idempotency_key="lamps",
+        progress=lambda done, total: heard.append((done, total)),
+    )
+    assert (job["state"], job["kind"], job["totals"]["prototypes"]) == ("done", "exemplars", 2)
+    assert heard[-1] == (2, 2)
+    assert client.nouns(own_bank) == {"reading lamp": 2}
+    assert client.stats(own_bank)["origins"] == {"exemplar": 2}
+    again = client.exemplars(
+        "Reading  Lamp", pairs, caption="a lamp at night", bank=own_bank, idempotency_key="lamps", wait=False
+    )
+    assert again["id"] == job["id"]
+
+    found = client.search("lamp", bank=own_bank)[0]
+    shown = client.prototype(found["id"], bank=own_bank)
+    assert (shown["noun"], shown["caption"], shown["job"]) == ("reading lamp", "a lamp at night", job["id"])
+    with Image.open(client.prototype_picture(found["id"], tmp_path / "lamp.png", bank=own_bank)) as picture:
+        assert picture.format == "PNG"
+
+    curated = client.curate(keep=0.5, bank=own_bank, dry_run=True)
+    assert (curated["bank"], curated["assessed"], curated["left_alone"]) == (own_bank, 0, 2)
+    assert client.uncurate(bank=own_bank) == 0
+    counted = client.forget(noun="reading lamp", bank=own_bank, dry_run=True)
+    assert counted == {"bank": own_bank, "found": 2, "removed": 0}
+    assert client.forget(job=job["id"][:8], bank=own_bank)["removed"] == 2
+    assert client.nouns(own_bank) == {}
+
+
+def test_what_was_marked_of_a_turned_picture_has_to_be_said(
+    client: freeda_svc.Client, own_bank: str, scene: npt.NDArray[np.uint8]
+) -> None:
+    turned = Image.fromarray(scene)
+    turned.getexif()[0x0112] = 3
+    with pytest.raises(InputError, match="drawn_on"):
+        client.exemplars("lamp", [(turned, lamp(scene))], bank=own_bank)
+    job = client.exemplars("lamp", [(turned, lamp(scene))], drawn_on="upright", bank=own_bank)
+    assert job["totals"]["prototypes"] == 1
+
+
+@pytest.mark.parametrize(
+    ("ask", "kind", "message"),
+    [
+        (lambda client, _: client.exemplars("lamp", []), InputError, "no images were given"),
+        (lambda client, scene: client.exemplars("", [(scene, lamp(scene))]), InputError, "the noun is a text"),
+        (
+            lambda client, scene: client.exemplars("lamp", [(scene, lamp(scene)[:40])]),
+            InputError,
+            "pixels, but its image",
+        ),
+        (lambda client, scene: client.exemplars("lamp", [(scene, lamp(scene) & False)]), InputError, "empty"),
+        (lambda client, _: client.forget(), InputError, "say which prototypes"),
+        (lambda client, _: client.forget(noun="ball", bank="nobody"), NotFoundError, "there is no bank nobody"),
+        (lambda client, _: client.curate(keep=2.0), InputError, "keep"),
+        (lambda client, _: client.prototype("0" * 8), InputError, "prototype"),
+        (lambda client, _: client.prune("0" * 12), NotFoundError, "there is no job"),
+        (lambda client, _: client.prune(older_than="soon"), InputError, "no time span"),
+        (lambda client, _: client.drop_bank("nobody@1"), NotFoundError, "there is no bank nobody"),
+    ],
+)
+def test_mistakes_about_banks_are_one_sentence(
+    client: freeda_svc.Client,
+    scene: npt.NDArray[np.uint8],
+    ask: Callable[[freeda_svc.Client, npt.NDArray[np.uint8]], object],
+    kind: type[FreedaError],
+    message: str,
+) -> None:
+    before = len(client.jobs(limit=1000))
+    with pytest.raises(kind, match=message) as raised:
+        ask(client, scene)
+    assert "\n" not in str(raised.value)
+    assert len(client.jobs(limit=1000)) == before
+
+
+def test_jobs_are_removed(client: freeda_svc.Client, scene: npt.NDArray[np.uint8]) -> None:
+    job = client.submit(scene, WORDS)
+    client.wait(job)
+    assert [found["id"] for found in client.prune(job[:8], dry_run=True)["jobs"]] == [job]
+    removed = client.prune(job)
+    assert ([found["id"] for found in removed["jobs"]], removed["removed"]) == ([job], True)
+    with pytest.raises(NotFoundError):
+        client.job(job)
+
+
+def test_more_images_than_a_request_takes(
+    client: freeda_svc.Client, scene: npt.NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = len(client.jobs(limit=1000))
+    with pytest.raises(InputError, match=r"^1,001 images are more than .* takes in one job: submit at most 1,000 of"):
+        client.submit([scene] * 1001, WORDS)
+    assert len(client.jobs(limit=1000)) == before
+    monkeypatch.setattr("freeda_svc.client.parts.FEW_IMAGES", 1)
+    monkeypatch.setattr("freeda_svc.client.parts.request_limits", lambda _server: RequestLimits(2, 1 << 30))
+    images = [scene, scene[::-1].copy(), scene[:, ::-1].copy()]
+    heard: list[tuple[int, int]] = []
+    results = client.segment(images, iter(WORDS), progress=lambda done, total: heard.append((done, total)))
+    assert all(np.array_equal(result.image, image) for result, image in zip(results, images, strict=True))
+    assert heard[-1] == (3, 3)
+    assert len(client.jobs(limit=1000)) == before + 2
+    with pytest.raises(InputError, match="k is 0"):
+        client.segment(images, WORDS, k=0)
+    assert len(client.jobs(limit=1000)) == before + 2
+
+
+def test_more_bytes_than_a_request_takes(client: freeda_svc.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in ("parts", "submissions"):
+        monkeypatch.setattr(f"freeda_svc.client.{place}.FEW_BYTES", 10)
+        monkeypatch.setattr(f"freeda_svc.client.{place}.request_limits", lambda _server: RequestLimits(9, 1000))
+    with pytest.raises(InputError, match=r"bytes are more than http.* takes at once, 1,000: send fewer or smaller"):
+        client.ingest([f"a cat on hill {number}" for number in range(100)])
+    with pytest.raises(InputError, match=r"2,000 bytes are more than"):
+        client.segment([b"x" * 2000, b"y"], WORDS)
 
 
 def test_threads_share_a_client(client: freeda_svc.Client, scene: npt.NDArray[np.uint8]) -> None:

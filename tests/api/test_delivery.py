@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -32,6 +32,7 @@ from freeda_svc.jobs import (
 )
 from freeda_svc.settings import Settings
 from freeda_svc.workers import CeleryDispatcher
+from tests.api.api_process import api_process
 from tests.api.receiver import Receiver, is_signed, receiving
 from tests.free_ports import free_port
 
@@ -218,23 +219,6 @@ def test_a_sender_that_is_killed_loses_nothing(sending: Settings, receiver: Rece
         found = settled(sending, job_id)
     assert [one.outcome for one in found.deliveries] == [DeliveryOutcome.INTERRUPTED, DeliveryOutcome.DELIVERED]
     assert {one.headers["webhook-id"] for one in receiver.received} == {f"{job_id}.1"}
-
-
-@contextmanager
-def api_process(settings: Settings) -> Iterator[str]:
-    """Run the API as a process that is killed at the end; gives its address."""
-    process = subprocess.Popen([sys.executable, "-m", "freeda_svc.api"], env=settings.as_environment())
-    address = f"http://127.0.0.1:{settings.api_port}"
-    try:
-        for _ in range(1200):
-            with suppress(httpx.TransportError):
-                if httpx.get(f"{address}/health/live", trust_env=False, timeout=10).is_success:
-                    break
-            threading.Event().wait(0.05)
-        yield address
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
 
 
 def test_a_server_that_is_killed_after_it_accepted_a_job_owes_its_end(sending: Settings, receiver: Receiver) -> None:

@@ -99,6 +99,33 @@ def test_exemplars_of_several_images(client: TestClient, settings: Settings) -> 
     assert [int(one["mask"].sum()) for one in found] == [9, 9, 4]
 
 
+def test_exemplars_name_their_masks(client: TestClient, settings: Settings) -> None:
+    asked = {
+        "noun": "bucket",
+        "source": "buckets.json",
+        "exemplars": [
+            {"image": "b.png", "mask": "0.png"},
+            {"image": "a.png", "mask": "1.png", "noun": "shovel"},
+            {"image": "a.png", "segmentation": SQUARE},
+        ],
+    }
+    files = [("image", ("a.png", image(1))), ("image", ("b.png", image(2)))]
+    files += [("mask", ("1.png", MASK)), ("mask", ("0.png", picture(~MARKED)))]
+    answer = client.post(URL, files=files, data={"request": json.dumps(asked)})
+    assert answer.status_code == 202, answer.text
+    job = answer.json()["job"]
+    found = kept(settings, job)
+    assert [(one["name"], one["noun"]) for one in found] == [
+        ("b.png", "bucket"),
+        ("a.png", "shovel"),
+        ("a.png", "bucket"),
+    ]
+    assert (found[0]["mask"] == ~MARKED).all()
+    assert (found[1]["mask"] == MARKED).all()
+    assert job_summary(settings, job).source == "buckets.json"
+    assert answer.json()["warnings"][0].startswith("the mask 0.png ")
+
+
 def test_a_coco_file(client: TestClient, settings: Settings) -> None:
     coco = {
         "images": [{"id": 1, "file_name": "sub/a.png", "width": WIDTH, "height": HEIGHT}],
@@ -151,7 +178,15 @@ TURNED = ("image", ("turned.jpg", picture(np.zeros((4, 4, 3), np.uint8), "JPEG",
         ([A, A], {"noun": "bucket", "segmentation": "[[1,1,3,1,3,3]]"}, "segmentation is for one image, not for 2"),
         ([A, A], {"exemplars": '[{"image": "a.png", "segmentation": []}]'}, "two images are called 'a.png'"),
         ([A], {"exemplars": '[{"image": "c.png", "segmentation": []}]'}, "names the image 'c.png', which is not"),
-        ([A], {"exemplars": '[{"image": "a.png"}]'}, "segmentation is missing"),
+        ([A], {"exemplars": '[{"image": "a.png"}]'}, "marked in 'a.png' by either mask or segmentation"),
+        ([A], {"exemplars": '[{"image": ""}]'}, "names the image '', which is not"),
+        ([A, M], {"exemplars": '[{"image": "a.png", "mask": "b.png"}]'}, "does not say of which image 'a-mask.png' is"),
+        ([A], {"exemplars": '[{"image": "a.png", "mask": "b.png"}]'}, "names the mask 'b.png', which is not"),
+        (
+            [A, M],
+            {"exemplars": '[{"image": "a.png", "mask": "a-mask.png", "segmentation": [[0,0,2,0,2,2]]}]'},
+            "by either mask or segmentation",
+        ),
         ([A, M], {"noun": "bucket", "nouns": "x"}, "nouns and take_crowds go with annotations"),
         ([A, ("annotations", ("m.json", b"{}"))], {}, "m.json"),
         ([A, ("annotations", ("m.json", b"{}"))], {"noun": "x"}, "leave noun and caption out"),

@@ -1,33 +1,18 @@
 """Commands that ask a server do what they do on the server's own machine."""
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from freeda_svc.cli.main import main
 from freeda_svc.jobs import ItemState, item_states
 from freeda_svc.miniature.scenes import EASY, paint_scene
 from tests.api.conftest import Service
+from tests.command_runner import Freeda, Ran, run_command
 
 WORDS = "ball|sphere, grass, sky"
-
-
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:  # noqa: ANN401 - whatever was printed
-        return json.loads(self.out)
-
-
-Freeda = Callable[..., Ran]
 
 
 @pytest.fixture
@@ -39,7 +24,7 @@ def there(
     def run(*arguments: object) -> Ran:
         monkeypatch.setenv("FREEDA_HOME", str(tmp_path / "elsewhere"))
         monkeypatch.setenv("FREEDA_SERVER", service.address)
-        return run_command(monkeypatch, capsys, arguments)
+        return run_command(monkeypatch, capsys, *arguments)
 
     monkeypatch.chdir(tmp_path)
     return run
@@ -52,21 +37,9 @@ def here(service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     def run(*arguments: object) -> Ran:
         monkeypatch.setenv("FREEDA_HOME", str(service.settings.home))
         monkeypatch.delenv("FREEDA_SERVER", raising=False)
-        return run_command(monkeypatch, capsys, arguments)
+        return run_command(monkeypatch, capsys, *arguments)
 
     return run
-
-
-def run_command(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[object, ...]
-) -> Ran:
-    monkeypatch.setattr(sys, "argv", ["freeda", *map(str, arguments)])
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as ended:
-        main()
-    told = capsys.readouterr()
-    assert isinstance(ended.value.code, int)
-    return Ran(ended.value.code, told.out, told.err)
 
 
 @pytest.fixture
@@ -190,6 +163,122 @@ def test_banks_are_made_switched_and_dropped(there: Freeda, here: Freeda) -> Non
     assert there("bank", "drop", "changing@2", "--yes").code == 0
 
 
+@pytest.fixture
+def marked(photos: Path) -> Path:
+    """A COCO file that marks two things in two photos, one of which lies in a folder."""
+    square = [[8, 8, 40, 8, 40, 40, 8, 40]]
+    names = ["a.png", "more/a.png"]
+    coco = {
+        "images": [{"id": number, "file_name": name} for number, name in enumerate(names)],
+        "categories": [{"id": 1, "name": "lamp"}, {"id": 2, "name": "shade"}],
+        "annotations": [
+            {"image_id": 0, "category_id": 1, "segmentation": square},
+            {"image_id": 0, "category_id": 2, "segmentation": [[30, 30, 60, 30, 60, 60, 30, 60]]},
+            {"image_id": 1, "category_id": 1, "segmentation": square},
+            {"image_id": 1, "category_id": 2, "segmentation": square, "iscrowd": 1},
+        ],
+    }
+    path = photos / "marks.json"
+    path.write_text(json.dumps(coco))
+    return path
+
+
+def test_exemplars_teach_there_what_they_teach_here(
+    there: Freeda, here: Freeda, marked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(np.arange(64 * 64).reshape(64, 64) % 64 < 20).save(tmp_path / "mask.png")
+    pair = ("--noun", "mast", "--image", "photos/b.png", "--mask", "mask.png", "--caption", "a mast")
+    ended: dict[str, list[Ran]] = {}
+    for run, bank in ((there, "far"), (here, "near")):
+        assert here("bank", "create", bank).code == 0
+        given = ("--bank", bank, "--wait", "--quiet")
+        ended[bank] = [
+            run("bank", "add-exemplars", *pair, *given, "--json"),
+            run("bank", "add-exemplars", "--annotations", marked, *given, "--json"),
+            run("bank", "add-exemplars", *pair, *given),
+        ]
+    for far, near in zip(ended["far"], ended["near"], strict=True):
+        assert (far.code, far.err) == (near.code, near.err) == (0, far.err)
+    for far, near in zip(ended["far"][:2], ended["near"][:2], strict=True):
+        assert {**far.json, "job": ""} == {**near.json, "job": ""}
+    assert ended["far"][1].json["totals"]["prototypes"] == 3
+    assert "crowd" in ended["far"][1].err
+    assert there("jobs", "show", ended["far"][1].json["job"], "--json").json["source"] == "marks.json"
+    assert ended["far"][2].out.partition(":")[2] == ended["near"][2].out.partition(":")[2]
+
+    assert (
+        there("bank", "nouns", "--json", "--bank", "far").json == here("bank", "nouns", "--json", "--bank", "near").json
+    )
+    found, expected = (here("bank", "search", "lamp", "--json", "--bank", bank).json for bank in ("far", "near"))
+    assert [one["id"] for one in found] == [one["id"] for one in expected]
+    for one in found:
+        far = there("bank", "show", one["id"], "--bank", "far", "--out", "far.png", "--json")
+        near = here("bank", "show", one["id"], "--bank", "near", "--out", "near.png", "--json")
+        places = {"image", "mask", "attribution", "job"}
+        assert {key: far.json[key] for key in far.json.keys() - places} == {
+            key: near.json[key] for key in near.json.keys() - places
+        }
+        assert (tmp_path / "far.png").read_bytes() == (tmp_path / "near.png").read_bytes()
+        assert far.err == "wrote far.png\n"
+    opened: list[str] = []
+    monkeypatch.setattr("click.launch", lambda place: opened.append(place) or 0)
+    assert there("bank", "show", found[0]["id"], "--bank", "far", "--open").code == 0
+    with Image.open(opened[0]) as picture:
+        assert picture.format == "PNG"
+
+
+def test_banks_are_shown_curated_and_forgotten_there(there: Freeda, here: Freeda, tmp_path: Path) -> None:
+    (tmp_path / "captions.txt").write_text("a ball on the grass\na boat on the water\na red ball\n")
+    assert here("bank", "create", "waning").code == 0
+    assert here("ingest", "captions.txt", "--bank", "waning", "--wait", "--quiet").code == 0
+    own = ("--bank", "waning")
+    for command in (
+        ("bank", "show", "waning"),
+        ("bank", "show", "default@1", "--json"),
+        ("bank", "curate", "--dry-run"),
+        ("bank", "curate", "--dry-run", "--keep", 0.5, "--json"),
+        ("bank", "curate", "--undo", "--json", *own),
+        ("bank", "curate", "--undo", *own),
+        ("bank", "curate", "--keep", 2, *own),
+        ("bank", "forget", "--noun", "Ball", "--dry-run", *own),
+        ("bank", "forget", "--noun", "ball", "--dry-run", "--json", *own),
+        ("bank", "forget", "--noun", "zebra", *own),
+        ("bank", "forget", "--noun", "ball", *own),
+        ("bank", "forget", "--noun", " ", *own),
+        ("bank", "forget", *own),
+    ):
+        assert there(*command) == here(*command), command
+    missing = there("bank", "show", "0" * 8 + "-0000-0000-0000-" + "0" * 12, *own)
+    assert (missing.code, missing.out, "has no prototype 0000" in missing.err) == (1, "", True)
+    count = here("bank", "nouns", "--json", *own).json["ball"]
+    assert there("bank", "forget", "--noun", "ball", "--yes", *own) == Ran(
+        0, f"{count} prototypes removed from waning@1\n", ""
+    )
+    assert "ball" not in here("bank", "nouns", "--json", *own).json
+    curated = there("bank", "curate", "--json", *own)
+    assert (curated.code, curated.json["bank"]) == (0, "waning@1")
+
+
+def test_jobs_are_removed_there(there: Freeda, here: Freeda, photos: Path) -> None:
+    jobs = [there("segment", photos / name, "-c", WORDS, "--wait", "--json").json["job"] for name in ("a.png", "b.png")]
+    named = ("jobs", "prune", *(job[:8] for job in jobs))
+    for command in (
+        (*named, "--dry-run"),
+        (*named, "--dry-run", "--json"),
+        named,
+        ("jobs", "prune", jobs[0], "--older-than", "3d"),
+        ("jobs", "prune", "--older-than", "soon"),
+        ("jobs", "prune", "--older-than", "900d", "--yes"),
+        ("jobs", "prune", "--dry-run", "--json"),
+    ):
+        assert there(*command) == here(*command), command
+    dry = there(*named, "--dry-run", "--json").json
+    assert there("jobs", "prune", jobs[0], "--yes").out.startswith("1 job and ")
+    assert there("jobs", "prune", jobs[1], "--yes", "--json").json["removed"] is True
+    assert [job["id"] for job in dry["jobs"]] == jobs
+    assert [here("jobs", "show", job).code for job in jobs] == [1, 1]
+
+
 def test_results_that_are_older_than_the_bank_are_made_again(there: Freeda, here: Freeda, photos: Path) -> None:
     assert here("bank", "create", "older").code == 0
     (photos.parent / "one.txt").write_text("a ball on the grass\n")
@@ -209,7 +298,13 @@ def test_results_that_are_older_than_the_bank_are_made_again(there: Freeda, here
         (("segment", "photos", "-c", "ball", "--bank", "nobody"), 1, "there is no bank nobody"),
         (("segment", "photos", "-c", "ball", "--set", "stride=9999"), 1, "stride"),
         (("segment", "nothing.png", "-c", "ball"), 1, "no such image file: nothing.png"),
-        (("jobs", "prune"), 2, "`freeda jobs prune` works on this machine only"),
+        (("bank", "index"), 2, "`freeda bank index` works on this machine only"),
+        (("jobs", "prune", "0" * 12), 1, "there is no job"),
+        (("bank", "show", "nobody"), 1, "'nobody' is neither a bank nor the id of a prototype"),
+        (("bank", "forget", "--noun", "ball"), 2, "give --yes to do it"),
+        (("bank", "forget", "--job", "0" * 12, "--yes"), 1, "there is no job"),
+        (("bank", "curate", "--bank", "nobody"), 1, "there is no bank nobody"),
+        (("bank", "add-exemplars", "--noun", "x", "--image", "photos/a.png", "--mask", "no.png"), 1, "no.png"),
         (("up",), 2, "`freeda up` works on this machine only"),
         (("ingest", "nothing.txt"), 1, "nothing.txt"),
     ],
@@ -228,10 +323,10 @@ def test_server_that_is_not_there(
 ) -> None:
     monkeypatch.setenv("FREEDA_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("FREEDA_SERVER_KEY", "freeda_secret")
-    ran = run_command(monkeypatch, capsys, ("--server", "http://127.0.0.1:1", "jobs", "list"))
+    ran = run_command(monkeypatch, capsys, "--server", "http://127.0.0.1:1", "jobs", "list")
     assert ran.code == 1
     assert ran.err.startswith("Error: http://127.0.0.1:1 cannot be reached")
-    shown = run_command(monkeypatch, capsys, ("config",))
+    shown = run_command(monkeypatch, capsys, "config")
     assert "freeda_secret" not in ran.err + shown.out
     assert not (tmp_path / "home").exists()
 
@@ -252,7 +347,7 @@ def test_interrupted_upload_or_waiting_says_how_to_go_on(
 def test_more_images_than_a_request_takes_become_several_jobs(
     there: Freeda, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("freeda_svc.cli.backends.remote.FEW_IMAGES", 1)
+    monkeypatch.setattr("freeda_svc.client.parts.FEW_IMAGES", 1)
     monkeypatch.setattr(
         "freeda_svc.client.Jobs.installation",
         lambda _self, bank="": {

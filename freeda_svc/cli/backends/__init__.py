@@ -6,5 +6,6 @@ written here in either case.
 
 from freeda_svc.cli.backends.choice import open_backend
 from freeda_svc.cli.backends.protocol import AskedSegmentation, Backend, Changes, CheckedSegmentation
+from freeda_svc.cli.backends.request_names import name_of_part
 
-__all__ = ["AskedSegmentation", "Backend", "Changes", "CheckedSegmentation", "open_backend"]
+__all__ = ["AskedSegmentation", "Backend", "Changes", "CheckedSegmentation", "name_of_part", "open_backend"]

@@ -1,13 +1,15 @@
 """This machine's own installation: its database, broker, artifacts and banks."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from freeda_svc import jobs
+from freeda_svc.cli.backends.local_banks import LocalBanks
 from freeda_svc.cli.backends.protocol import AskedSegmentation, Changes
 from freeda_svc.cli.session import open_dispatcher
 from freeda_svc.jobs.states import ItemState, Priority
@@ -23,10 +25,12 @@ if TYPE_CHECKING:
         ItemSummary,
         JobFilter,
         JobSummary,
+        Pruned,
         SubmittedImage,
     )
     from freeda_svc.outputs import SegmentedImage
     from freeda_svc.parameters import SegmentationParameters
+    from freeda_svc.prototypes import MarkedImage
 
 
 @dataclass(frozen=True)
@@ -59,13 +63,10 @@ class LocalRequest:
         )
 
 
-class LocalBackend:
+class LocalBackend(LocalBanks):
     """Answers from SQL, the artifacts and the worker that has the banks; see ``Backend``."""
 
     place = ""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
 
     def pack_parameters(self) -> "SegmentationParameters":
         """See ``Backend``."""
@@ -121,6 +122,29 @@ class LocalBackend:
             idempotency_key=key,
         )
 
+    def submit_exemplars(
+        self,
+        exemplars: "Iterable[MarkedImage]",
+        *,
+        source: str,
+        left_out: Callable[[], Mapping[str, int]],
+        bank: str,
+        priority: Priority,
+        key: str,
+    ) -> list[str]:
+        """See ``Backend``."""
+        job = jobs.submit_exemplars(
+            self.settings,
+            exemplars,
+            source=source,
+            dispatcher=open_dispatcher(self.settings),
+            left_out=left_out,
+            bank=bank,
+            priority=priority,
+            idempotency_key=key,
+        )
+        return [job]
+
     def find_job(self, named: str) -> str:
         """See ``Backend``."""
         return jobs.find_job(self.settings, named)
@@ -152,6 +176,10 @@ class LocalBackend:
     def retry_failed_items(self, job_id: str) -> int:
         """See ``Backend``."""
         return jobs.retry_failed_items(self.settings, job_id, dispatcher=open_dispatcher(self.settings))
+
+    def prune_jobs(self, older_than: timedelta | None, *, dry_run: bool, only: Sequence[str]) -> "Pruned":
+        """See ``Backend``."""
+        return jobs.prune_jobs(self.settings, older_than or timedelta(0), dry_run=dry_run, only=only)
 
     def watched_changes(self, job_ids: Collection[str]) -> AbstractContextManager[Changes]:
         """See ``Backend``."""
@@ -211,57 +239,3 @@ class LocalBackend:
     def version_of(self, image: "SubmittedImage") -> "BankVersion | None":
         """See ``Backend``."""
         return jobs.version_of(self.settings, image)
-
-    def bank_version(self, bank: str) -> "BankVersion":
-        """See ``Backend``."""
-        from freeda_svc.workers import queries  # noqa: PLC0415 - only resuming asks
-
-        return queries.bank_version(self.settings, bank)
-
-    def list_banks(self) -> list[dict[str, Any]]:
-        """See ``Backend``."""
-        from freeda_svc.workers import ask_bank  # noqa: PLC0415 - only commands about banks ask
-
-        return cast("list[dict[str, Any]]", ask_bank(self.settings, "list_banks"))
-
-    def create_bank(self, bank: str) -> str:
-        """See ``Backend``."""
-        return self._change_bank("create_bank", bank)
-
-    def switch_bank(self, bank: str) -> str:
-        """See ``Backend``."""
-        return self._change_bank("switch_bank", bank)
-
-    def drop_bank(self, bank: str) -> str:
-        """See ``Backend``."""
-        return self._change_bank("drop_bank", bank)
-
-    def _change_bank(self, question: str, bank: str) -> str:
-        from freeda_svc.workers import ask_bank  # noqa: PLC0415 - as above
-
-        return str(ask_bank(self.settings, question, bank=bank))
-
-    def bank_stats(self, bank: str) -> dict[str, Any]:
-        """See ``Backend``."""
-        from freeda_svc.workers import bank_stats  # noqa: PLC0415 - as above
-
-        return bank_stats(self.settings, bank)
-
-    def bank_nouns(self, bank: str) -> dict[str, int]:
-        """See ``Backend``."""
-        from freeda_svc.workers import bank_nouns  # noqa: PLC0415 - as above
-
-        return bank_nouns(self.settings, bank)
-
-    def search_bank(self, text: str, *, limit: int, bank: str) -> list[dict[str, Any]]:
-        """See ``Backend``."""
-        from freeda_svc.workers import search_bank  # noqa: PLC0415 - as above
-
-        return search_bank(self.settings, text, limit=limit, bank=bank)
-
-    def pack_nouns(self) -> tuple[str, frozenset[str] | None]:
-        """See ``Backend``."""
-        from freeda_svc.packs import read_pack_parameters  # noqa: PLC0415 - only hints need it
-
-        pack = read_pack_parameters(self.settings.pack, self.settings.packs_folder)
-        return pack.name, None if pack.nouns is None else frozenset(pack.nouns)

@@ -1,8 +1,9 @@
 """The questions that commands ask, whoever answers them."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,9 +14,10 @@ if TYPE_CHECKING:
     from freeda_svc.batches import BankVersion, ImageOutcome, InputImage
     from freeda_svc.captions import Caption, CaptionTally
     from freeda_svc.cli.worker_watch import WorkerWatch
-    from freeda_svc.jobs import ItemError, ItemSummary, JobFilter, JobSummary, SubmittedImage
+    from freeda_svc.jobs import ItemError, ItemSummary, JobFilter, JobSummary, Pruned, SubmittedImage
     from freeda_svc.outputs import SegmentedImage
     from freeda_svc.parameters import Category, CategoryChoice, Colour, SegmentationParameters
+    from freeda_svc.prototypes import MarkedImage
 
 
 class Changes(Protocol):
@@ -99,6 +101,18 @@ class Backend(Protocol):
     ) -> str:
         """Submit captions; return the id of their job."""
 
+    def submit_exemplars(
+        self,
+        exemplars: "Iterable[MarkedImage]",
+        *,
+        source: str,
+        left_out: Callable[[], Mapping[str, int]],
+        bank: str,
+        priority: Priority,
+        key: str,
+    ) -> list[str]:
+        """Submit images with masks; return the id of their job, or of several where a server takes fewer at once."""
+
     def find_job(self, named: str) -> str:
         """Return the whole id of a job."""
 
@@ -122,6 +136,9 @@ class Backend(Protocol):
 
     def retry_failed_items(self, job_id: str) -> int:
         """Try a job's failed items again; return how many they are."""
+
+    def prune_jobs(self, older_than: timedelta | None, *, dry_run: bool, only: Sequence[str]) -> "Pruned":
+        """Remove jobs that ended so long ago, or those that are named, with their results; or only say which."""
 
     def watched_changes(self, job_ids: Collection[str]) -> AbstractContextManager[Changes]:
         """Listen to changes of jobs for as long as the block lasts."""
@@ -188,6 +205,28 @@ class Backend(Protocol):
 
     def search_bank(self, text: str, *, limit: int, bank: str) -> list[dict[str, Any]]:
         """Find the prototypes whose keys are nearest to a text."""
+
+    def show_prototype(self, bank: str, identifier: str) -> dict[str, Any]:
+        """Return all that is kept about a prototype but its vectors, and for people where its pictures are."""
+
+    def prototype_picture(self, bank: str, identifier: str) -> bytes:
+        """Return the picture of a prototype, as PNG."""
+
+    def shown_folder(self) -> Path:
+        """Return where pictures lie that are opened in a viewer."""
+
+    def forget_prototypes(self, bank: str, selection: Mapping[str, str], *, dry_run: bool) -> dict[str, Any]:
+        """Remove the prototypes of a ``noun``, a ``job``, a ``caption`` or an ``origin``, or only count them.
+
+        Returns:
+            ``bank`` with its version, and how many were ``found`` and ``removed``.
+        """
+
+    def curate_bank(self, bank: str, *, keep: float | None, dry_run: bool) -> dict[str, Any]:
+        """Mark prototypes that probably do not show their noun, or only say which; ``bank`` has its version."""
+
+    def uncurate_bank(self, bank: str) -> dict[str, Any]:
+        """Take back the marks of curation; return ``bank`` with its version, and how many were ``unmarked``."""
 
     def pack_nouns(self) -> tuple[str, frozenset[str] | None]:
         """Return the pack's name, and the nouns that captions can teach it; None where it knows all."""

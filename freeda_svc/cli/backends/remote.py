@@ -1,8 +1,9 @@
 """A server, asked over the network; files are read and written here as for this machine's own installation."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
@@ -10,15 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from freeda_svc.batches import digest_of_file
 from freeda_svc.cli.backends.protocol import AskedSegmentation, Changes
+from freeda_svc.cli.backends.remote_banks import RemoteBanks
 from freeda_svc.cli.backends.remote_request import RemoteRequest, request_values
+from freeda_svc.cli.backends.request_names import RequestNames, name_of_part
 from freeda_svc.client import (
     Connection,
     Jobs,
+    MarkedUpload,
     RemoteImages,
     Upload,
     check_segments,
+    marked_parts,
+    parts_for,
+    size_of,
     submit_captions,
     submit_images,
+    submit_marked,
     watched_jobs,
 )
 from freeda_svc.client.answers import other_version
@@ -32,9 +40,13 @@ from freeda_svc.jobs import (
     JobSummary,
     Priority,
     Progress,
+    Pruned,
+    PrunedJob,
     SubmittedImage,
+    check_exemplars,
     export_pictures,
     note_job_of_this_process,
+    request_digest,
 )
 from freeda_svc.jobs.units import Units
 from freeda_svc.settings import Settings
@@ -45,34 +57,34 @@ if TYPE_CHECKING:
     from freeda_svc.cli.worker_watch import WorkerWatch
     from freeda_svc.jobs import JobFilter
     from freeda_svc.outputs import SegmentedImage
+    from freeda_svc.prototypes import MarkedImage
 
 PATIENCE_SECONDS = 10.0
 """For so long a server that is overloaded or away is asked again."""
 WAITING_PATIENCE_SECONDS = 120.0
 """The same while a job is followed, which goes on meanwhile: a server may be restarted."""
 LOOK_TIMEOUT_SECONDS = 5.0
-FEW_IMAGES, FEW_BYTES = 50, 50 << 20
-"""So much is submitted without asking what a server takes at once."""
-PART_BYTES, ROOM_BYTES = 1024, 1 << 20
-"""What a form says beside an image, and beside all of them, bytes at most."""
 OPEN = (ItemState.QUEUED, ItemState.RUNNING)
 LOST = (ItemState.FAILED, ItemState.CANCELLED)
 
 
-class RemoteBackend:
+class RemoteBackend(RemoteBanks):
     """Answers by asking a server; see ``Backend``."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.place = settings.server
         self._connection = Connection(settings.server, settings.server_key, patience=PATIENCE_SECONDS)
+        super().__init__(self._connection)
+        self._names = RequestNames(settings.submissions_folder)
         self._jobs = Jobs(self._connection)
         self._folder = TemporaryDirectory(prefix="freeda-", ignore_cleanup_errors=True)
         self._images = RemoteImages(self._connection, Path(self._folder.name))
         self._taken: Sequence[InputImage] = ()
+        self._digests: dict[Path, str] = {}
 
     def close(self) -> None:
         """Let connections and what was fetched go."""
+        self._names.close()
         self._connection.close()
         self._folder.cleanup()
 
@@ -85,21 +97,17 @@ class RemoteBackend:
 
     def parts_of(self, images: "Sequence[InputImage]") -> "Iterable[Sequence[InputImage]]":
         """See ``Backend``."""
-        sizes = [_size(image.path) for image in images]
-        if len(images) <= FEW_IMAGES and sum(sizes) <= FEW_BYTES:
-            return [images]
-        limits = self._jobs.installation()
-        most, most_bytes = int(limits["most_images"]), int(limits["max_body_bytes"]) - ROOM_BYTES
-        return cut_parts(images, sizes, most=most, most_bytes=most_bytes)
+        return parts_for(self._jobs, images, [size_of(image.path) for image in images])
 
     def submit_segment(
         self, asked: AskedSegmentation, images: "Sequence[InputImage]", *, priority: Priority, key: str
     ) -> str:
         """See ``Backend``."""
         uploads = [Upload(image.name, image.path) for image in images]
-        answer = submit_images(
-            self._connection, uploads, request_values(asked, priority), key=key, rules=self.settings.input_rules
-        )
+        request, rules = request_values(asked, priority), self.settings.input_rules
+        sent = [] if key else [[image.name, self._digest(image.path)] for image in images]
+        with self._names.name(key, self.place, "segment", request, sent) as name:
+            answer = submit_images(self._connection, uploads, request, key=name, rules=rules)
         return note_job_of_this_process(str(answer["job"]))
 
     def submit_ingest(
@@ -120,14 +128,46 @@ class RemoteBackend:
             if not len(spool):
                 raise InputError(f"{source}: there are no captions to ingest")
             asked = {"priority": priority.name.lower(), **({"bank": bank} if bank else {})}
-            answer = submit_captions(
-                self._connection,
-                (caption.text for caption in spool),
-                asked,
-                key=key,
-                source=", ".join(PurePath(name).name for name in source.split(", ")).removesuffix(".gz"),
-            )
+            sent = "" if key else request_digest(asked, (caption.text for caption in spool))
+            with self._names.name(key, self.place, "ingest", asked, sent) as name:
+                answer = submit_captions(
+                    self._connection,
+                    (caption.text for caption in spool),
+                    asked,
+                    key=name,
+                    source=", ".join(PurePath(name).name for name in source.split(", ")).removesuffix(".gz"),
+                )
         return note_job_of_this_process(str(answer["job"]))
+
+    def submit_exemplars(
+        self,
+        exemplars: "Iterable[MarkedImage]",
+        *,
+        source: str,
+        left_out: Callable[[], Mapping[str, int]],  # noqa: ARG002 - the server leaves nothing out
+        bank: str,
+        priority: Priority,
+        key: str,
+    ) -> list[str]:
+        """See ``Backend``."""
+        checked = check_exemplars(exemplars)
+        images = {one.image: Upload(one.image.name, one.image) for one in checked}
+        marked = [
+            MarkedUpload(images[one.image], Upload("mask.png", one.mask), one.noun, one.caption) for one in checked
+        ]
+        asked = {
+            "drawn_on": "upright",  # as the masks are that were read
+            "source": ", ".join(PurePath(name).name for name in source.split(", ")),
+            "priority": priority.name.lower(),
+            **({"bank": bank} if bank else {}),
+        }
+        accepted = []
+        for number, part in enumerate(marked_parts(self._jobs, marked)):
+            sent = [] if key else [self._digest_of(one) for one in part]
+            with self._names.name(name_of_part(key, number), self.place, "exemplars", asked, sent) as name:
+                answer = submit_marked(self._connection, part, asked, key=name, rules=self.settings.input_rules)
+            accepted.append(note_job_of_this_process(str(answer["job"])))
+        return accepted
 
     def find_job(self, named: str) -> str:
         """See ``Backend``."""
@@ -201,6 +241,15 @@ class RemoteBackend:
         except BusyError as error:  # nothing has failed
             raise InputError(str(error)) from error
 
+    def prune_jobs(self, older_than: timedelta | None, *, dry_run: bool, only: Sequence[str]) -> Pruned:
+        """See ``Backend``."""
+        since = "" if older_than is None else f"{round(older_than.total_seconds())}s"
+        try:
+            found = self._jobs.prune(older_than=since, only=only, dry_run=dry_run)
+            return Pruned(tuple(map(_pruned_job, found["jobs"])), found["files"], found["bytes"])
+        except (KeyError, ValueError, TypeError) as error:
+            raise other_version(self.place, "another kind of job") from error
+
     def watched_changes(self, job_ids: Collection[str]) -> AbstractContextManager[Changes]:
         """See ``Backend``."""
         self._connection.patience = WAITING_PATIENCE_SECONDS
@@ -270,46 +319,22 @@ class RemoteBackend:
         """See ``Backend``."""
         return self._images.version(image)
 
-    def bank_version(self, bank: str) -> "BankVersion":
-        """See ``Backend``."""
-        return self._jobs.bank_version(bank)
-
-    def list_banks(self) -> list[dict[str, Any]]:
-        """See ``Backend``."""
-        return self._jobs.banks()
-
-    def create_bank(self, bank: str) -> str:
-        """See ``Backend``."""
-        return self._jobs.create_bank(bank)
-
-    def switch_bank(self, bank: str) -> str:
-        """See ``Backend``."""
-        return self._jobs.switch_bank(bank)
-
-    def drop_bank(self, bank: str) -> str:
-        """See ``Backend``."""
-        return self._jobs.drop_bank(bank)
-
-    def bank_stats(self, bank: str) -> dict[str, Any]:
-        """See ``Backend``."""
-        return self._jobs.bank(bank)
-
-    def bank_nouns(self, bank: str) -> dict[str, int]:
-        """See ``Backend``."""
-        return self._jobs.nouns(bank)
-
-    def search_bank(self, text: str, *, limit: int, bank: str) -> list[dict[str, Any]]:
-        """See ``Backend``."""
-        return self._jobs.search(text, limit=limit, bank=bank)
-
-    def pack_nouns(self) -> tuple[str, frozenset[str] | None]:
-        """See ``Backend``."""
-        return self._jobs.pack_nouns()
-
     @cached_property
     def _here(self) -> dict[str, Path]:
         """The image files that lie here, by the SHA-256 of their content."""
-        return {digest_of_file(image.path, self.settings.input_rules): image.path for image in self._taken}
+        return {self._digest(image.path): image.path for image in self._taken}
+
+    def _digest(self, path: Path) -> str:
+        """Return the SHA-256 of a file, which is read once for it."""
+        if path not in self._digests:
+            self._digests[path] = digest_of_file(path, self.settings.input_rules)
+        return self._digests[path]
+
+    def _digest_of(self, marked: MarkedUpload) -> list[str]:
+        assert isinstance(marked.image.content, Path)
+        assert isinstance(marked.mask.content, bytes)
+        mask = hashlib.sha256(marked.mask.content).hexdigest()
+        return [self._digest(marked.image.content), mask, marked.noun, marked.caption]
 
     def _summary(self, job: Mapping[str, Any]) -> JobSummary:
         try:
@@ -332,32 +357,15 @@ class RemoteBackend:
             raise other_version(self.place, "another kind of job") from error
 
 
-def cut_parts(
-    images: "Sequence[InputImage]", sizes: Sequence[int], *, most: int, most_bytes: int
-) -> "list[Sequence[InputImage]]":
-    """Cut images into parts of so many images and bytes at most; one that is larger by itself is a part by itself.
-
-    Args:
-        images: in order.
-        sizes: of their files, bytes.
-        most: images in a part.
-        most_bytes: in a part, with ``PART_BYTES`` for what a form says of each image.
-    """
-    parts: list[Sequence[InputImage]] = []
-    start = total = 0
-    for number, size in enumerate(sizes):
-        if number > start and (number - start == most or total + size + PART_BYTES > most_bytes):
-            parts.append(images[start:number])
-            start, total = number, 0
-        total += size + PART_BYTES
-    return [*parts, images[start:]]
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:  # sending it says why
-        return 0
+def _pruned_job(job: Mapping[str, Any]) -> PrunedJob:
+    return PrunedJob(
+        id=job["id"],
+        kind=JobKind(job["kind"]),
+        state=JobState(job["state"]),
+        source=job["source"],
+        items=job["items"],
+        ended_at=datetime.fromisoformat(job["ended_at"]),
+    )
 
 
 def _moment(text: object) -> datetime | None:

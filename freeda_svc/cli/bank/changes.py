@@ -2,13 +2,11 @@
 
 import click
 
+from freeda_svc.cli.backends import open_backend
 from freeda_svc.cli.console import confirm, print_json
 from freeda_svc.cli.options import bank_option, outcome_option
-from freeda_svc.cli.session import read_settings
 from freeda_svc.counts import counted
-from freeda_svc.jobs import find_job
 from freeda_svc.prototypes import ORIGINS, tidy_noun
-from freeda_svc.workers import ask_bank
 
 
 @click.command()
@@ -45,19 +43,19 @@ def forget(
     for name, value in (("--noun", noun), ("--caption", caption)):
         if value is not None and not value.strip():  # an empty noun would mean all that was imported without one
             raise click.UsageError(f"{name} is empty; give one, or leave the option out.")
-    settings = read_settings(context)
     noun = None if noun is None else tidy_noun(noun)
-    full_job = None if job is None else find_job(settings, job)
-    wanted = {"noun": noun, "job": full_job, "caption_id": caption, "origin": origin}
+    wanted = {"noun": noun, "job": job, "caption": caption, "origin": origin}
     selection = {name: value for name, value in wanted.items() if value is not None}
     if not selection:
         raise click.UsageError("Say which prototypes: --noun, --job, --caption or --origin.")
-    named = ask_bank(settings, "resolve_bank", bank=bank or settings.bank)  # once: it may be switched meanwhile
-    count = ask_bank(settings, "count_selected", bank=named, selection=selection)
-    removed = 0
+    backend = open_backend(context)
+    if job is not None:
+        selection["job"] = backend.find_job(job)
+    found = backend.forget_prototypes(bank, selection, dry_run=True)
+    named, count, removed = str(found["bank"]), int(found["found"]), 0
     if count and not dry_run:
         confirm(f"remove {counted(count, 'prototype')} from {named} for good", yes=yes)
-        removed = ask_bank(settings, "forget", bank=named, selection=selection)
+        removed = int(backend.forget_prototypes(named, selection, dry_run=False)["removed"])
     if as_json:
         print_json({"bank": named, "found": count, "removed": removed})
     elif removed:

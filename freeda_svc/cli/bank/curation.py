@@ -4,11 +4,10 @@ from typing import Any
 
 import click
 
+from freeda_svc.cli.backends import open_backend
 from freeda_svc.cli.console import print_json, print_table
 from freeda_svc.cli.options import bank_option, outcome_option
-from freeda_svc.cli.session import read_settings
 from freeda_svc.counts import counted
-from freeda_svc.workers import ask_bank
 
 NOUNS_SHOWN = 20
 
@@ -37,18 +36,17 @@ def curate(context: click.Context, bank: str, keep: float | None, *, dry_run: bo
     """
     if undo and (dry_run or keep is not None):
         raise click.UsageError("--undo goes alone: it takes back all marks that curation made.")
-    settings = read_settings(context)
-    named = ask_bank(settings, "resolve_bank", bank=bank or settings.bank)
+    backend = open_backend(context)
     if undo:
-        count = ask_bank(settings, "uncurate_bank", bank=named)
-        unmarked = {"bank": named, "unmarked": count}
-        print_json(unmarked) if as_json else click.echo(f"{counted(count, 'mark')} taken back in {named}")
+        unmarked = backend.uncurate_bank(bank)
+        line = f"{counted(unmarked['unmarked'], 'mark')} taken back in {unmarked['bank']}"
+        print_json(unmarked) if as_json else click.echo(line)
         return
-    outcome = ask_bank(settings, "curate_bank", bank=named, keep=keep, dry_run=dry_run)
-    print_json({"bank": named, **outcome}) if as_json else _print_outcome(named, outcome, dry_run=dry_run)
+    outcome = backend.curate_bank(bank, keep=keep, dry_run=dry_run)
+    print_json(outcome) if as_json else _print_outcome(outcome, dry_run=dry_run)
 
 
-def _print_outcome(bank: str, outcome: dict[str, Any], *, dry_run: bool) -> None:
+def _print_outcome(outcome: dict[str, Any], *, dry_run: bool) -> None:
     rows = sorted(outcome["nouns"].items(), key=lambda entry: (-entry[1][1], entry[0]))
     print_table(
         ("noun", "prototypes", "to be marked" if dry_run else "marked"),
@@ -58,6 +56,6 @@ def _print_outcome(bank: str, outcome: dict[str, Any], *, dry_run: bool) -> None
         click.echo(f"... and {len(rows) - NOUNS_SHOWN} more; --json shows all.")
     reasons = ", ".join(f"{count} for {reason}" for reason, count in outcome["reasons"].items()) or "none"
     click.echo(
-        f"{bank}: {counted(outcome['assessed'], 'prototype')} compared, {outcome['left_alone']} left alone, "
+        f"{outcome['bank']}: {counted(outcome['assessed'], 'prototype')} compared, {outcome['left_alone']} left alone, "
         f"{outcome['found']} {'would be' if dry_run else 'are'} marked ({reasons})"
     )

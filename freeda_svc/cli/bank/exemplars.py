@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from freeda_svc.cli.backends.local import LocalBackend
+from freeda_svc.cli.backends import open_backend
 from freeda_svc.cli.ingest_options import finish_ingest, ingest_options
-from freeda_svc.cli.session import open_dispatcher, read_settings
 from freeda_svc.input_files import InputRules
-from freeda_svc.jobs import Priority, submit_exemplars
+from freeda_svc.jobs import Priority
 from freeda_svc.prototypes import AnnotationTally
 
 if TYPE_CHECKING:
@@ -65,8 +64,8 @@ def add_exemplars(
       freeda bank add-exemplars --noun "excavator bucket" --image a.jpg --mask a.png --image b.jpg --mask b.png
       freeda bank add-exemplars --annotations instances.json --folder photos --noun bucket --wait
     """
-    settings = read_settings(context)
-    tally, doubts, rules = AnnotationTally(), list[str](), settings.input_rules
+    backend = open_backend(context)
+    tally, doubts, rules = AnnotationTally(), list[str](), backend.settings.input_rules
     if annotations is None:
         if take_crowds:
             raise click.UsageError("--take-crowds goes with --annotations.")
@@ -79,29 +78,15 @@ def add_exemplars(
             )
         found = _annotated(annotations, folder, nouns, tally, take_crowds=take_crowds, drawn_on=drawn_on, rules=rules)
         source = str(annotations)
-    job_id = submit_exemplars(
-        settings,
-        found,
-        source=source,
-        dispatcher=open_dispatcher(settings),
-        left_out=lambda: tally.left_out,
-        bank=bank,
-        priority=priority,
-        idempotency_key=idempotency_key,
+    accepted = backend.submit_exemplars(
+        found, source=source, left_out=lambda: tally.left_out, bank=bank, priority=priority, key=idempotency_key
     )
     for doubt in doubts:
         click.echo(f"warning: {doubt}", err=True)
     for line in tally.lines():
         click.echo(f"annotations left out: {line}", err=True)
     finish_ingest(
-        context,
-        LocalBackend(settings),
-        job_id,
-        "exemplars",
-        left_out=tally.left_out,
-        wait=wait,
-        quiet=quiet,
-        as_json=as_json,
+        context, backend, accepted, "exemplars", left_out=tally.left_out, wait=wait, quiet=quiet, as_json=as_json
     )
 
 

@@ -2,19 +2,16 @@
 
 import uuid
 from pathlib import Path
-from typing import Any
 
 import click
 
 from freeda_svc.bank.banks import split_bank_name
+from freeda_svc.cli.backends import Backend, open_backend
 from freeda_svc.cli.bank.contents import row_name
 from freeda_svc.cli.console import print_json, print_table
 from freeda_svc.cli.options import bank_option, json_option
-from freeda_svc.cli.session import read_settings
 from freeda_svc.errors import InputError
-from freeda_svc.settings import Settings
-from freeda_svc.whole_files import placed_whole
-from freeda_svc.workers import ask_bank
+from freeda_svc.whole_files import write_whole
 
 
 @click.command()
@@ -35,15 +32,14 @@ def show(context: click.Context, what: str, bank: str, out: Path | None, *, open
       freeda bank show animals
       freeda bank show 01b2c7d4-5e6f-5a7b-8c9d-0e1f2a3b4c5d --out boat.png
     """
-    settings = read_settings(context)
+    backend = open_backend(context)
     if _is_id(what):
-        prototype = ask_bank(settings, "show_prototype", bank=bank or settings.bank, identifier=what)
-        _show_prototype(settings, prototype, out, opened=opened, as_json=as_json)
+        _show_prototype(backend, bank, what, out, opened=opened, as_json=as_json)
         return
     name, version = split_bank_name(what)
     found = [
         entry
-        for entry in ask_bank(settings, "list_banks")
+        for entry in backend.list_banks()
         if entry["bank"].startswith(f"{name}@") and version in {None, int(entry["bank"].partition("@")[2])}
     ]
     if not found:
@@ -64,25 +60,23 @@ def _is_id(text: str) -> bool:
 
 
 def _show_prototype(
-    settings: Settings, prototype: dict[str, Any], out: Path | None, *, opened: bool, as_json: bool
+    backend: Backend, bank: str, identifier: str, out: Path | None, *, opened: bool, as_json: bool
 ) -> None:
-    root = settings.artifacts_folder
-    pictures = {name: root / prototype[name] if prototype[name] else None for name in ("image", "mask", "attribution")}
+    prototype = backend.show_prototype(bank, identifier)
     if as_json:
-        print_json({**prototype, **{name: str(path) if path else "" for name, path in pictures.items()}})
+        print_json(prototype)
     else:
-        rows = [(name.replace("_", " "), value) for name, value in {**prototype, **pictures}.items()]
-        print_table(("what", "value"), [(name, "" if value is None else str(value)) for name, value in rows])
+        print_table(
+            ("what", "value"),
+            [(name.replace("_", " "), "" if value is None else str(value)) for name, value in prototype.items()],
+        )
     if out is None and not opened:
         return
-    from freeda_svc.outputs import compose_prototype  # noqa: PLC0415 - other commands do without its libraries
-
-    picture = compose_prototype(root, prototype["image"], prototype["mask"], prototype["attribution"])
-    place = out or root / "shown" / f"{prototype['id']}.png"
+    picture = backend.prototype_picture(bank, identifier)
+    place = out or backend.shown_folder() / f"{prototype['id']}.png"
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with placed_whole(place) as aside:
-            picture.save(aside, format="PNG")
+        write_whole(place, picture)
     except OSError as error:
         raise InputError(f"{place} cannot be written ({error.strerror}): give another --out") from error
     if out is not None:

@@ -10,10 +10,9 @@ from freeda_svc.cli.completion import complete_jobs
 from freeda_svc.cli.console import confirm, print_json, print_table, size_text
 from freeda_svc.cli.exit_codes import EXIT_FAILED, EXIT_PARTLY
 from freeda_svc.cli.options import job_argument, jobs_argument, outcome_option, read_age
-from freeda_svc.cli.session import read_settings
 from freeda_svc.counts import counted
 from freeda_svc.errors import InputError, NotFoundError
-from freeda_svc.jobs import Pruned, prune_jobs
+from freeda_svc.jobs import Pruned
 
 DEFAULT_AGE = timedelta(days=30)
 
@@ -110,13 +109,13 @@ def prune(
     """
     if job_ids and older_than is not None:
         raise click.UsageError("--older-than goes without jobs that are named.")
-    settings = read_settings(context)
-    age = DEFAULT_AGE if older_than is None else older_than
-    found = prune_jobs(settings, age, dry_run=True, only=job_ids)
+    backend = open_backend(context)
+    age = None if job_ids else DEFAULT_AGE if older_than is None else older_than
+    found = backend.prune_jobs(age, dry_run=True, only=job_ids)
     is_something = bool(found.jobs or found.files)
     if is_something and not dry_run:
         confirm(f"remove {_described(found)} for good", yes=yes)
-        found = prune_jobs(settings, age, dry_run=False, only=job_ids)
+        found = backend.prune_jobs(age, dry_run=False, only=job_ids)
     if as_json:
         print_json({**asdict(found), "removed": is_something and not dry_run})
         return
