@@ -33,7 +33,7 @@ LIBRARY = (
     "from freeda_svc import bank; {store}; from freeda_svc.packs import load_pack; "
     "from freeda_svc.segmentation import Segmenter, parse_categories"
 )
-STORES = ("bank.QdrantStore", "bank.EmbeddedStore")
+STORES = ("bank.open_folder", "bank.EmbeddedStore")
 """What opens a bank, now and earlier."""
 _SEGMENT = ("segment", "one.png", "--categories", "ball, sky, grass", "--out", "masks", "--wait")
 MEASURED: dict[str, Callable[[State], list[str]]] = {

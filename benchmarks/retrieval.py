@@ -26,9 +26,8 @@ from benchmarks.synthetic_bank.flat_baseline import NAME as BASELINE
 from benchmarks.synthetic_bank.flat_baseline import FlatBaseline
 from benchmarks.synthetic_bank.footprint import Footprint, forget_cached_pages, measure_footprint
 from benchmarks.synthetic_bank.keys import DECAYING, ISOTROPIC, THREADS, SyntheticKeys, shape_of
-from freeda_svc.bank import QdrantStore, open_folder
+from freeda_svc.bank import Approximate, Neighbours, PrototypeStore, open_folder
 from freeda_svc.bank.class_prototypes import ClassPrototypes, Retrieval
-from freeda_svc.bank.store import Approximate, Neighbours
 
 MILLION = 1_000_000
 DECAYING_KEYS = 200_000
@@ -90,7 +89,7 @@ def _compared(
     ]
 
 
-def _search(store: QdrantStore, flat: FlatBaseline, categories: Categories, suffix: str) -> list[Result]:
+def _search(store: PrototypeStore, flat: FlatBaseline, categories: Categories, suffix: str) -> list[Result]:
     """Times and recall of both sides."""
 
     def ours(queries: Embeddings) -> list[Neighbours]:
@@ -145,7 +144,7 @@ def _footprints(folder: Path, categories: Categories, size: str) -> list[Result]
     ]
 
 
-def _warm(store: QdrantStore, categories: Categories) -> list[Result]:
+def _warm(store: PrototypeStore, categories: Categories) -> list[Result]:
     """The class prototypes of categories that were asked for before."""
     mixed = categories.mixed
     texts = [f"category {number}" for number in range(len(mixed))]
@@ -156,7 +155,7 @@ def _warm(store: QdrantStore, categories: Categories) -> list[Result]:
     return [Result(f"warm_{len(mixed)}_categories_ms", 1000 * statistics.median(times.wall[1:]), "ms")]
 
 
-def _looks(store: QdrantStore, flat: FlatBaseline, suffix: str) -> list[Result]:
+def _looks(store: PrototypeStore, flat: FlatBaseline, suffix: str) -> list[Result]:
     """Searching by looks: the prototypes nearest to the regions of one window, exactly and over a graph."""
     regions = flat.looks_like(REGIONS)
     started = perf_counter()

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from benchmarks.results import Result
-from freeda_svc.bank import QdrantStore, make_or_open_folder
+from freeda_svc.bank import PrototypeStore, make_or_open_folder
 from freeda_svc.captions import Caption, NounParser, make_caption
 from freeda_svc.demo import distinct_captions
 from freeda_svc.diffusion import weak_mask
@@ -56,7 +56,7 @@ def _shares(kind: str, seconds: dict[str, float], count: int, unit: str) -> list
     return [*rows, Result(f"{kind}_{unit}s_per_second", count / total, f"{unit}s/s")]
 
 
-def ingest_stages(pack: Pack, store: QdrantStore, captions: Sequence[Caption]) -> list[Result]:
+def ingest_stages(pack: Pack, store: PrototypeStore, captions: Sequence[Caption]) -> list[Result]:
     """Time the stages of ingest, then let the builder fill the bank for the segmentation that follows."""
     seconds: dict[str, float] = {}
     parser = NounParser()
@@ -100,7 +100,7 @@ def ingest_stages(pack: Pack, store: QdrantStore, captions: Sequence[Caption]) -
     return _shares("ingest", seconds, len(captions), "caption")
 
 
-def _segmentation(pack: Pack, store: QdrantStore) -> list[Result]:
+def _segmentation(pack: Pack, store: PrototypeStore) -> list[Result]:
     segmenter = Segmenter(pack, store)
     categories = [Category(noun) for noun in NOUNS]
     scenes = [paint_scene((BENCHMARK_SPLIT, number), HARD).image for number in range(SCENES)]

@@ -7,9 +7,9 @@ from heapq import nsmallest
 from pathlib import Path
 from typing import Any
 
+from freeda_svc.bank import Selection
 from freeda_svc.bank.banks import BankName, split_bank_name
 from freeda_svc.bank.curation import MARK, CurationRule, apply_curation, assess, uncurate
-from freeda_svc.bank.store import Selection
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.whole_files import copy_file
 from freeda_svc.workers.moves import check_export, check_import

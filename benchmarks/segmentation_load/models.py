@@ -11,7 +11,7 @@ import open_clip
 import torch
 from transformers import Dinov2Config, Dinov2Model
 
-from freeda_svc.bank import QdrantStore, make_or_open_folder
+from freeda_svc.bank import PrototypeStore, make_or_open_folder
 from freeda_svc.encoders import DenseBackbone, ImageTextModel
 from freeda_svc.packs import Pack, PackDescription, Precision, Runtime, choose_computing, encoder_compiler, read_recipe
 from freeda_svc.prototypes import Prototype
@@ -70,7 +70,7 @@ def names_of_categories(count: int) -> list[str]:
     return [f"thing {number}" for number in range(count)]
 
 
-def fill_bank(pack: Pack, folder: Path, image: np.ndarray, categories: int) -> QdrantStore:
+def fill_bank(pack: Pack, folder: Path, image: np.ndarray, categories: int) -> PrototypeStore:
     """Make a bank with one prototype a category, which lies near some cell of a photo.
 
     What is common to all features is taken out, so that an image gets many categories, and borders between them.

@@ -28,8 +28,8 @@ class Ingest:
 
     Attributes:
         prototypes: how many were added with the clock running.
-        seconds: spent in `QdrantStore.add`, making the prototypes not counted.
-        packing_seconds: spent in `QdrantStore.optimize` once all were there; 0 where that is still to be done.
+        seconds: spent in `PrototypeStore.add`, making the prototypes not counted.
+        packing_seconds: spent in `PrototypeStore.optimize` once all were there; 0 where that is still to be done.
     """
 
     prototypes: int

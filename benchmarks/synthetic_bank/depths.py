@@ -13,8 +13,7 @@ from benchmarks.synthetic_bank.built import build_bank
 from benchmarks.synthetic_bank.categories import OF_EACH_KIND, Embeddings, K, draw_categories
 from benchmarks.synthetic_bank.flat_baseline import FlatBaseline
 from benchmarks.synthetic_bank.keys import SyntheticKeys
-from freeda_svc.bank import QdrantStore, open_folder
-from freeda_svc.bank.store import Approximate
+from freeda_svc.bank import Approximate, PrototypeStore, open_folder
 
 EXACT, FULL, ONE_BYTE = "exact", "graph", "graph_one_byte"
 """Ways of searching: the bank's own; a graph of full keys; one of keys of one byte a value, rescored by full ones."""
@@ -64,7 +63,7 @@ def _measure_depth(
         return {kind: _point(store, queries, flat) for kind, queries in kinds.items()}
 
 
-def _point(store: QdrantStore, queries: Embeddings, flat: FlatBaseline) -> Point:
+def _point(store: PrototypeStore, queries: Embeddings, flat: FlatBaseline) -> Point:
     seconds: list[float] = []
     found = []
     for query in queries:

@@ -1,31 +1,31 @@
 """The bank: prototypes stored under their keys, and what is fetched from them.
 
-The engine is imported when it is first asked for: who only names banks does without.
+The engines are imported when they are first asked for: who only names banks does without.
 """
 
 from typing import TYPE_CHECKING
 
 from freeda_svc.bank.banks import DEFAULT_BANK, BankName, Banks, BankSummary
-from freeda_svc.bank.class_prototypes import ClassPrototypes, Retrieval, class_prototypes
+from freeda_svc.bank.class_prototypes import ClassPrototypes, Retrieval
 from freeda_svc.bank.manifest import Manifest, read_manifest
 from freeda_svc.bank.points import point_id
-from freeda_svc.bank.store import ALL, BankStats, Neighbours, Payload, PrototypeStore, Selection, Version
+from freeda_svc.bank.records import ALL, Approximate, BankStats, Neighbours, Payload, Selection, Version
+from freeda_svc.bank.store import PrototypeStore
 from freeda_svc.lazy_names import names_from
 
 if TYPE_CHECKING:
     from freeda_svc.bank.qdrant.embedded_banks import EmbeddedBanks
     from freeda_svc.bank.qdrant.opening import make_or_open_folder, open_folder
-    from freeda_svc.bank.qdrant.store import QdrantStore
 
 __all__ = [
     "PrototypeStore",
-    "QdrantStore",
     "open_folder",
     "make_or_open_folder",
     "Neighbours",
     "Payload",
     "Selection",
     "ALL",
+    "Approximate",
     "Version",
     "BankStats",
     "Banks",
@@ -36,7 +36,6 @@ __all__ = [
     "Manifest",
     "read_manifest",
     "point_id",
-    "class_prototypes",
     "ClassPrototypes",
     "Retrieval",
 ]
@@ -47,6 +46,5 @@ __getattr__ = names_from(
     {
         "freeda_svc.bank.qdrant.embedded_banks": ["EmbeddedBanks"],
         "freeda_svc.bank.qdrant.opening": ["make_or_open_folder", "open_folder"],
-        "freeda_svc.bank.qdrant.store": ["QdrantStore"],
     },
 )

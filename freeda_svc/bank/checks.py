@@ -1,4 +1,4 @@
-"""What a store checks before it writes or searches, the same for every engine."""
+"""What is checked before prototypes are written or searched."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -66,17 +66,14 @@ def _check_appearance(name: str, appearance: npt.NDArray[np.float32], dimension:
         raise InputError(f"{name} has length {length:.4g}, expected 1: scale it to unit length, or leave it out")
 
 
-def check_queries(
-    queries: npt.NDArray[np.float32], k: int, dimension: int, *, one: str = "query", many: str = "queries"
-) -> None:
+def check_queries(queries: npt.NDArray[np.float32], k: int, dimension: int, *, what: str = "query") -> None:
     """Refuse what has no nearest neighbours.
 
     Args:
         queries: to be (C, dimension), finite, no row zero.
         k: to be at least 1.
         dimension: Dt where keys are searched, Dv where prototypes are.
-        one: what messages call a row.
-        many: what they call the rows.
+        what: what messages call a row.
 
     Raises:
         InputError: says which of these does not hold.
@@ -85,12 +82,13 @@ def check_queries(
         raise InputError(f"{k} neighbours were asked for, expected at least 1")
     if queries.ndim != 2 or queries.shape[1] != dimension:  # noqa: PLR2004 (rows and columns)
         raise InputError(
-            f"the {many} have shape {queries.shape}, expected (number, {dimension}): use the bank's own pack"
+            f"an array of shape {queries.shape} was searched for, expected one {what} a row, (number, {dimension}): "
+            "use the bank's own pack"
         )
     if not np.isfinite(queries).all():
-        raise InputError(f"a {one} has values that are not finite, expected an embedding of finite numbers")
+        raise InputError(f"a {what} has values that are not finite, expected an embedding of finite numbers")
     if not queries.any(axis=1).all():
-        raise InputError(f"a {one} is zero, so it has no direction; expected a non-zero embedding")
+        raise InputError(f"a {what} is zero, so it has no direction; expected a non-zero embedding")
 
 
 def check_reasons(reasons: Mapping[str, str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.bank.store import Version
+from freeda_svc.bank.records import Version
 
 # With 350 prototypes of 1024 values each, these take about 200 MB.
 ENTRIES_KEPT = 10_000

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.bank.class_prototype_cache import ENTRIES_KEPT, ClassPrototypeCache, Ranking, Retrieved
-from freeda_svc.bank.store import Neighbours, PrototypeStore, Version
+from freeda_svc.bank.records import Neighbours, Version
+from freeda_svc.bank.store import PrototypeStore
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.parameters import fold_text
 from freeda_svc.prototypes import EXEMPLAR, ORIGINS
@@ -253,24 +254,6 @@ class ClassPrototypes:
             means[text] = _mean(vectors[start : start + len(ranking.ids)], ranking, retrieval)
             start += len(ranking.ids)
         return {text: Retrieved(queries[text], version, rankings[text], means[text]) for text in entries}
-
-
-def class_prototypes(store: PrototypeStore, queries: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.float32]:
-    """Mean of the k prototypes whose keys are nearest to each query (eq. 4), without keeping anything.
-
-    The mean is taken over raw vectors; prototypes with a value that is not finite are left out, as in the released
-    code. Errors are those of `ClassPrototypes.fetch`.
-
-    Args:
-        store: the bank.
-        queries: (C, Dt) float32, one text embedding a category.
-        k: how many prototypes each category retrieves; all of them where the bank holds fewer. The paper uses 350.
-
-    Returns:
-        (C, Dv) float32, not normalised.
-    """
-    texts = [str(number) for number in range(len(queries))]
-    return ClassPrototypes(store, entries=0).fetch(texts, lambda _: queries, Retrieval(k), templates=())
 
 
 def mean_of_finite(

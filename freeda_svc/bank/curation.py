@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.bank.points import point_id
-from freeda_svc.bank.store import PrototypeStore, Selection, pack_if_worth_it
+from freeda_svc.bank.records import Selection
+from freeda_svc.bank.store import PrototypeStore
 from freeda_svc.errors import InputError
 from freeda_svc.prototypes import EXEMPLAR, Prototype
 
@@ -139,7 +140,7 @@ def apply_curation(store: PrototypeStore, report: CurationReport) -> int:
         if key not in marked or (marked[key].startswith(MARK) and marked[key] != reason)
     }
     newly_marked = store.mark(changed) if changed else 0
-    pack_if_worth_it(store, len(changed) + len(taken_back))
+    store.pack_if_worth_it(len(changed) + len(taken_back))
     return newly_marked
 
 

@@ -1,150 +1,103 @@
-"""What every prototype store offers, whichever engine keeps the points."""
+"""The prototype store: prototypes in one collection of Qdrant, over the few calls that both of its engines have."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.bank.changes import EVERY_VECTOR, IDS_AN_OPERATION, Changes
+from freeda_svc.bank.checks import check_prototypes, check_queries, check_reasons, unit_rows
+from freeda_svc.bank.engine import EVERYTHING, Engine, Hits, Point, Search, Where, rank
+from freeda_svc.bank.manifest import Manifest
+from freeda_svc.bank.points import (
+    ADDED,
+    APPEARANCE,
+    CHECKS,
+    KEY,
+    MARKED,
+    PROTOTYPE,
+    REGISTERS,
+    REPAIR,
+    distinct_points,
+    halved,
+    has_appearance,
+    prototype_of,
+    prototypes_among,
+    public_payload,
+    vector_of,
+)
+from freeda_svc.bank.records import ALL, Approximate, BankStats, Neighbours, Payload, Selection, Version
+from freeda_svc.batching import batched
+from freeda_svc.errors import InputError, NotFoundError, UnavailableError
 from freeda_svc.loggers import logger
-
-if TYPE_CHECKING:
-    from freeda_svc.prototypes import Prototype
+from freeda_svc.prototypes import Prototype
 
 log = logger(__name__)
-
-Payload = dict[str, Any]
 
 WORTH_PACKING = 20_000
 """After so many prototypes were added, marked or unmarked at once a bank is packed, see `PrototypeStore.optimize`."""
 
+# What `since` leaves out must be older than this where several machines add: their clocks may differ, and a batch is
+# stamped a moment before it is seen.
+_CLOCKS_DIFFER_BY = 5 * 60 * 1_000_000
 
-@dataclass(frozen=True)
-class Selection:
-    """Which prototypes are meant: those for which everything that is given holds; all where nothing is given.
 
-    Attributes:
-        noun: of this noun.
-        job: made by this job.
-        caption_id: from this caption.
-        origin: of this origin, see `Prototype.origin`.
-        outlier: True means marked as outliers, False means not marked.
+class PrototypeStore:
+    """Keeps prototypes under their keys and finds the nearest, exactly unless asked otherwise. For several threads.
+
+    Marked points keep their key in the payload instead of the searched vector, so that searches need no filter.
+    Whatever asks the engine raises `UnavailableError` when it does not answer.
     """
 
-    noun: str | None = None
-    job: str | None = None
-    caption_id: str | None = None
-    origin: str | None = None
-    outlier: bool | None = None
+    def __init__(
+        self,
+        engine: Engine,
+        changes: Changes,
+        manifest: Manifest,
+        approximate: Approximate | None,
+        release: Callable[[], None],
+    ) -> None:
+        """Take over an opened collection; see `open_folder` and `ServerBanks.open`.
 
-
-ALL = Selection()
-
-
-@dataclass(frozen=True)
-class Version:
-    """A moment in a bank's history; what was read at one version still holds while the bank's version is equal.
-
-    Attributes:
-        additions: grows with every batch that adds prototypes; what is older can be told from what is newer by it.
-        removals: another text after anything was removed, marked as an outlier, or unmarked.
-    """
-
-    additions: int
-    removals: str
-
-
-@dataclass(frozen=True, eq=False)
-class Neighbours:
-    """The prototypes whose keys are nearest to one query, best first; equal scores stand in the order of their ids.
-
-    Attributes:
-        ids: point ids, as `point_id` makes them; k of them, fewer where the bank holds fewer.
-        scores: (k,) float32 cosine of query and key, -1 to 1, falling.
-        vectors: (k, Dv) float32 raw prototypes, not normalised.
-        nouns: the noun of each.
-        origins: the origin of each.
-    """
-
-    ids: tuple[str, ...]
-    scores: npt.NDArray[np.float32]
-    vectors: npt.NDArray[np.float32]
-    nouns: tuple[str, ...]
-    origins: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class BankStats:
-    """How large a bank is and what it is made for.
-
-    Attributes:
-        prototypes: number of prototypes, outliers included.
-        nouns: number of different nouns.
-        captions: number of different captions.
-        jobs: number of different jobs that added to it; prototypes made outside the service have none.
-        outliers: how many are marked as outliers and left out of retrieval.
-        origins: number of prototypes of each origin.
-        pack: fingerprint of the pack all of them were made with.
-        key_dimension: Dt.
-        vector_dimension: Dv.
-        bytes_on_disk: space its files take; 0 when the engine does not say.
-    """
-
-    prototypes: int
-    nouns: int
-    captions: int
-    jobs: int
-    outliers: int
-    origins: Mapping[str, int]
-    pack: str
-    key_dimension: int
-    vector_dimension: int
-    bytes_on_disk: int
-
-
-@dataclass(frozen=True)
-class Approximate:
-    """Search over a graph of the keys (HNSW), which misses some of the nearest.
-
-    Keys of one noun crowd together, and graphs have trouble with that: measure the recall on the bank in question
-    before relying on it.
-
-    Attributes:
-        depth: how many candidates a search keeps while it walks (HNSW's ``ef``), at least 1; deeper is slower and
-            misses less. Less than k counts as k.
-        quantized: whether candidates are compared by keys of one byte a value first and by the full keys afterwards.
-    """
-
-    depth: int
-    quantized: bool = False
-
-    def __post_init__(self) -> None:
-        if self.depth < 1:
-            raise InputError(f"the depth of an approximate search must be at least 1, got {self.depth}")
-
-
-class PrototypeStore(Protocol):
-    """Keeps prototypes under their keys and finds the nearest, exactly unless asked otherwise."""
+        Args:
+            engine: the collection.
+            changes: the same collection's, shared by all who have it open in this process.
+            manifest: what the bank was made for.
+            approximate: how to search when it need not be exact; what it needs is built at the first search.
+            release: called once, at `close`.
+        """
+        self._engine = engine
+        self._changes = changes
+        self._manifest = manifest
+        self._approximate = approximate
+        self._release: Callable[[], None] | None = release
+        self._searchable = approximate is None
 
     @property
     def pack(self) -> str:
         """Fingerprint of the pack whose prototypes the store takes."""
+        return self._manifest.pack
 
     @property
     def key_dimension(self) -> int:
         """Dt, the number of values in a key."""
+        return self._manifest.key_dimension
 
     @property
     def vector_dimension(self) -> int:
         """Dv, the number of values in a prototype."""
+        return self._manifest.vector_dimension
 
-    def add(self, prototypes: Sequence["Prototype"]) -> int:
-        """Store a batch durably and as a whole; those already there (same `point_id`) stay as they are.
+    def add(self, prototypes: Sequence[Prototype]) -> int:
+        """Store prototypes durably; those already there (same `point_id`) stay as they are.
 
-        A process that dies meanwhile leaves none of the batch to be seen; adding the batch again stores it. Several
-        hundred and more are more than one batch, of which some may be there then.
+        As many as the engine writes at once (1000 inside the process, on a server as many as fit into a request) are
+        stored as a whole: a process that dies meanwhile leaves none of them, and adding them again stores them. More
+        are several such batches. On a server another process may meet a part of a batch for the moment in which the
+        server applies it.
 
         Args:
             prototypes: any number of them; all are checked before the first is written.
@@ -156,6 +109,8 @@ class PrototypeStore(Protocol):
             InputError: a wrong dimension, a value that is not finite, a zero key, another pack; nothing is written.
             UnavailableError: the engine could not write; nothing of the batch is visible.
         """
+        check_prototypes(prototypes, self.pack, self.key_dimension, self.vector_dimension)
+        return self._changes.add(distinct_points(prototypes))
 
     def nearest(
         self,
@@ -165,27 +120,39 @@ class PrototypeStore(Protocol):
         origins: frozenset[str] | None = None,
         since: Version | None = None,
     ) -> list[Neighbours]:
-        """The k nearest keys of each query by cosine, found exactly; outliers are left out.
+        """The k nearest keys of each query by cosine; outliers are left out.
+
+        Of keys with the same score at the k-th place, those with the smallest ids are in. What is removed meanwhile
+        may be missing without one in its place.
 
         Args:
             queries: (C, Dt) float, finite, no row zero; of any length, since only the direction counts.
             k: how many for each query, at least 1.
             origins: only prototypes of these origins; of all when None.
-            since: only prototypes added after this version; an engine may return some older ones, too.
+            since: only prototypes added after this version; on a server some older ones, too.
 
         Returns:
             C neighbours, in the order of the queries.
 
         Raises:
             InputError: queries of another shape or with unusable values, or k below 1.
-            UnavailableError: the engine does not answer.
         """
+        check_queries(queries, k, self.key_dimension)
+        engine = self._usable
+        if not self._searchable and self._approximate is not None:
+            with self._changes.paused():
+                engine.optimize({KEY: self._approximate.quantized})
+            self._searchable = True
+        where = _where_nearest(origins, since, _CLOCKS_DIFFER_BY if engine.shared else 0)
+        mode = self._approximate if since is None else None
+        return self._neighbours(rank(engine, Search(KEY, unit_rows(queries), k, where=where, approximate=mode)))
 
     def nearest_prototypes(
         self, vectors: npt.NDArray[np.float32], k: int, *, approximate: Approximate | None = None
     ) -> list[Neighbours]:
         """The k prototypes that have the largest inner product with each vector; outliers are left out.
 
+        The vectors are scaled to length 1 and rounded to half precision, in which engines compare them with prototypes.
         The scores are cosine times the prototype's length, since banks keep prototypes raw.
 
         Args:
@@ -198,8 +165,13 @@ class PrototypeStore(Protocol):
 
         Raises:
             InputError: vectors of another shape or with unusable values, or k below 1.
-            UnavailableError: the engine does not answer.
         """
+        check_queries(vectors, k, self.vector_dimension, what="vector")
+        # A filter costs several times the search, so there is none where it would hide nothing.
+        where = Where(equal={MARKED: 0}) if self.count(Selection(outlier=True)) else EVERYTHING
+        return self._neighbours(
+            rank(self._usable, Search(PROTOTYPE, halved(unit_rows(vectors)), k, where=where, approximate=approximate))
+        )
 
     def vectors(self, ids: Sequence[str]) -> npt.NDArray[np.float32]:
         """The raw prototypes of some ids, (N, Dv) float32, in their order.
@@ -207,6 +179,7 @@ class PrototypeStore(Protocol):
         Raises:
             NotFoundError: one of them is not there.
         """
+        return self._rows(ids, PROTOTYPE, self.vector_dimension)
 
     def appearances(self, ids: Sequence[str]) -> npt.NDArray[np.float32]:
         """The appearances of some ids (see `Prototype.appearance`), (N, Dt) float32 of unit length, in their order.
@@ -214,19 +187,30 @@ class PrototypeStore(Protocol):
         Raises:
             NotFoundError: one of them is not there, or has none.
         """
+        return self._rows(ids, APPEARANCE, self.key_dimension)
 
     def payloads(self, ids: Sequence[str]) -> list[Payload]:
-        """Everything but key and vector of some ids, in their order, under the names of `Prototype`'s fields.
+        """Everything but the vectors of some ids, in their order, under the names of `Prototype`'s fields.
 
         Raises:
             NotFoundError: one of them is not there.
         """
+        found = {
+            point.id: public_payload(point)
+            for some in batched(_possible(ids), IDS_AN_OPERATION)
+            for point in self._usable.retrieve(some, payload=True)
+        }
+        self._check_there(ids, found)
+        return [found[identifier] for identifier in ids]
 
     def select(self, selection: Selection) -> list[str]:
-        """The ids of all prototypes that are meant, in any order."""
+        """The ids of all prototypes that are meant, in the order of the ids."""
+        return [point.id for page in self._pages(selection, IDS_AN_OPERATION) for point in page]
 
     def count(self, selection: Selection = ALL) -> int:
         """How many prototypes are meant."""
+        where = _where(selection)
+        return self._usable.count(where) - (len(REGISTERS) if where == EVERYTHING else 0)
 
     def forget(self, ids: Sequence[str]) -> int:
         """Remove prototypes durably; ids that are not there are passed over.
@@ -234,6 +218,7 @@ class PrototypeStore(Protocol):
         Returns:
             How many were removed.
         """
+        return self._changes.forget(_possible(ids))
 
     def mark(self, reasons: Mapping[str, str]) -> int:
         """Mark prototypes as outliers, durably; they stay in the bank, but retrieval leaves them out.
@@ -247,6 +232,8 @@ class PrototypeStore(Protocol):
         Raises:
             InputError: a reason is empty; nothing was marked.
         """
+        check_reasons(reasons)
+        return self._changes.mark({identifier: reasons[identifier] for identifier in _possible(list(reasons))})
 
     def unmark(self, ids: Sequence[str]) -> int:
         """Take marks back, durably; ids that are not there or not marked are passed over.
@@ -254,21 +241,47 @@ class PrototypeStore(Protocol):
         Returns:
             How many were marked.
         """
+        return self._changes.unmark(_possible(ids))
 
-    def scan(self, selection: Selection = ALL, *, at_once: int = 1000) -> Iterator[list["Prototype"]]:
-        """Go through prototypes with everything that is kept about them, in a stable order, in lists of ``at_once``.
+    def scan(self, selection: Selection = ALL, *, at_once: int = 1000) -> Iterator[list[Prototype]]:
+        """Go through prototypes with everything that is kept about them, in the order of their ids.
 
         What is added meanwhile may be missing.
+
+        Args:
+            selection: which of them.
+            at_once: how many a list has, the last perhaps fewer; at least 1.
         """
+        if at_once < 1:
+            raise InputError(f"{at_once} prototypes at once were asked for, expected at least 1")
+        size = min(at_once, self._usable.points_an_operation)
+        pages = self._pages(selection, size, payload=True, vectors=EVERY_VECTOR)
+        for some in batched((prototype_of(point) for page in pages for point in page), at_once):
+            yield list(some)
 
     def nouns(self) -> dict[str, int]:
         """All nouns in alphabetical order, with the number of prototypes of each."""
+        return dict(sorted(self._usable.facet("noun").items()))
 
     def stats(self) -> BankStats:
-        """Numbers about the whole store."""
+        """Numbers about the whole bank."""
+        facet = self._usable.facet
+        return BankStats(
+            prototypes=self.count(),
+            nouns=len(facet("noun")),
+            captions=len(facet("caption_id")),
+            jobs=len(facet("job").keys() - {""}),
+            outliers=self.count(Selection(outlier=True)),
+            origins=dict(sorted(facet("origin").items())),
+            pack=self.pack,
+            key_dimension=self.key_dimension,
+            vector_dimension=self.vector_dimension,
+            bytes_on_disk=self._usable.bytes_on_disk(),
+        )
 
     def version(self) -> Version:
         """The bank's version now; cheap enough to be asked before every use."""
+        return self._changes.version()
 
     def optimize(self, *, index_prototypes: bool = False) -> None:
         """Pack what many changes have scattered, so that searches are fast and files small; may take minutes.
@@ -279,20 +292,113 @@ class PrototypeStore(Protocol):
         Raises:
             UnavailableError: the engine does not answer, or lacks room to work in.
         """
+        with self._changes.paused():
+            self._usable.optimize({PROTOTYPE: False} if index_prototypes else {})
+
+    def pack_if_worth_it(self, changed: int) -> None:
+        """Pack a bank of which much was changed at once; where that fails it works as well, and the log says so.
+
+        Args:
+            changed: how many prototypes were added, marked or unmarked.
+        """
+        if changed >= WORTH_PACKING:
+            try:
+                self.optimize()
+            except UnavailableError as error:
+                log.warning("the bank is not packed; `freeda bank index` does it later", reason=str(error))
 
     def close(self) -> None:
-        """Release the store; closing again does nothing."""
+        """Release the bank; closing again does nothing."""
+        release, self._release = self._release, None
+        if release is not None:
+            release()
 
+    def __enter__(self) -> Self:
+        return self
 
-def pack_if_worth_it(store: PrototypeStore, changed: int) -> None:
-    """Pack a bank of which much was changed at once; where it cannot be packed it works as well, and that is told.
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
-    Args:
-        store: the bank.
-        changed: how many prototypes were added, marked or unmarked.
-    """
-    if changed >= WORTH_PACKING:
+    @property
+    def _usable(self) -> Engine:
+        if self._release is None:
+            raise UnavailableError(f"{self._engine.place} does not answer: it is closed")
+        return self._engine
+
+    def _rows(self, ids: Sequence[str], name: str, dimension: int) -> npt.NDArray[np.float32]:
+        points = self._with_vector(_possible(ids), name)
+        found = {p.id: vector_of(p, name) for p in points if name != APPEARANCE or has_appearance(p)}
+        self._check_there(ids, found)
+        return _matrix([found[identifier] for identifier in ids], dimension)
+
+    def _neighbours(self, searched: Sequence[Hits]) -> list[Neighbours]:
+        """Put the prototypes to what was found, as far as they are still there."""
+        distinct = list(dict.fromkeys(identifier for hits in searched for identifier in hits.ids))
         try:
-            store.optimize()
-        except UnavailableError as error:
-            log.warning("the bank is not packed; `freeda bank index` does it later", reason=str(error))
+            found = {
+                point.id: (vector_of(point, PROTOTYPE), point.payload["noun"], point.payload["origin"])
+                for point in self._with_vector(distinct, PROTOTYPE, "noun", "origin")
+            }
+        except KeyError as error:
+            raise InputError(f"{self._engine.place} is damaged (a prototype has no {error}): {REPAIR}") from error
+        neighbours = []
+        for hits in searched:
+            there = [position for position, identifier in enumerate(hits.ids) if identifier in found]
+            ids = tuple(hits.ids[position] for position in there)
+            vectors, nouns, origins = zip(*map(found.__getitem__, ids), strict=True) if ids else ((), (), ())
+            rows = _matrix(vectors, self.vector_dimension)
+            neighbours.append(Neighbours(ids, hits.scores[there], rows, nouns, origins))
+        return neighbours
+
+    def _with_vector(self, ids: Sequence[str], name: str, *fields: str) -> Iterator[Point]:
+        for some in batched(ids, self._usable.points_an_operation):
+            yield from self._usable.retrieve(some, payload=[CHECKS, *fields], vectors=[name])
+
+    def _pages(
+        self, selection: Selection, size: int, *, payload: bool = False, vectors: Sequence[str] = ()
+    ) -> Iterator[list[Point]]:
+        after: str | None = None
+        where = _where(selection)
+        while True:
+            page, after = self._usable.scroll(where, size, after=after, payload=payload, vectors=vectors)
+            yield prototypes_among(page)
+            if after is None:
+                return
+
+    def _check_there(self, ids: Sequence[str], found: Mapping[str, object]) -> None:
+        for identifier in ids:
+            if identifier not in found:
+                raise NotFoundError(f"{self._engine.place} has no prototype {identifier}: was it forgotten meanwhile?")
+
+
+def _matrix(rows: Sequence[npt.NDArray[np.float32]], dimension: int) -> npt.NDArray[np.float32]:
+    return np.stack(rows) if rows else np.empty((0, dimension), dtype=np.float32)
+
+
+def _where(selection: Selection) -> Where:
+    fields = {name: getattr(selection, name) for name in ("noun", "job", "caption_id", "origin")}
+    equal: dict[str, str | int] = {name: value for name, value in fields.items() if value is not None}
+    if selection.outlier is not None:
+        equal[MARKED] = int(selection.outlier)
+    return Where(equal=equal)
+
+
+def _where_nearest(origins: frozenset[str] | None, since: Version | None, tolerance: int) -> Where:
+    return Where(
+        one_of={} if origins is None else {"origin": origins},
+        above={} if since is None else {ADDED: since.additions - tolerance},
+    )
+
+
+def _possible(ids: Sequence[str]) -> list[str]:
+    """Those of some ids that can be a prototype's, each once; engines refuse requests with others."""
+    return [identifier for identifier in dict.fromkeys(ids) if identifier not in REGISTERS and _is_uuid(identifier)]
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False

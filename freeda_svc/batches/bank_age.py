@@ -6,7 +6,7 @@ from typing import Any
 from freeda_svc.errors import UnavailableError
 
 BankVersion = Mapping[str, Any]
-"""The content of a bank at a moment: ``additions`` and ``removals`` of ``freeda_svc.bank.store.Version``."""
+"""The content of a bank at a moment: ``additions`` and ``removals`` of ``freeda_svc.bank.Version``."""
 
 
 class BankAge:

@@ -17,7 +17,7 @@ from freeda_svc.cli.exit_codes import Interrupted
 from freeda_svc.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from freeda_svc.bank import QdrantStore
+    from freeda_svc.bank import PrototypeStore
     from freeda_svc.evaluation import Ablated, Dataset, Variant
     from freeda_svc.packs import Pack
 
@@ -107,7 +107,7 @@ def _run(folder: Path, captions: int, scenes: int, *, ablated: bool, quiet: bool
             )
 
 
-def _fill(store: "QdrantStore", pack: "Pack", captions: int, report: Report) -> None:
+def _fill(store: "PrototypeStore", pack: "Pack", captions: int, report: Report) -> None:
     from freeda_svc.evaluation import fill_bank, validation_captions  # noqa: PLC0415 - brings much
     from freeda_svc.prototypes import PrototypeBuilder  # noqa: PLC0415 - brings the models
 

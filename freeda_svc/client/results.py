@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.bank.store import Version
+from freeda_svc.bank import Version
 from freeda_svc.client.kept import RemoteResult
 from freeda_svc.errors import FreedaError, InputError
 from freeda_svc.library import Result

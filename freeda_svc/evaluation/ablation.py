@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from freeda_svc.bank import PrototypeStore
 from freeda_svc.bank.curation import CurationRule, apply_curation, assess, uncurate
-from freeda_svc.bank.store import PrototypeStore
 from freeda_svc.evaluation.datasets import Dataset
 from freeda_svc.evaluation.evaluating import Evaluation, evaluate
 from freeda_svc.evaluation.kept_counts import KeptCounts

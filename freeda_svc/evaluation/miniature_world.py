@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from freeda_svc.bank import Selection
-from freeda_svc.bank.store import PrototypeStore
+from freeda_svc.bank import PrototypeStore, Selection
 from freeda_svc.captions import Caption, make_caption
 from freeda_svc.evaluation.datasets import Dataset
 from freeda_svc.evaluation.layouts import list_folders

@@ -2,8 +2,8 @@
 
 from contextlib import closing
 
+from freeda_svc.bank import Approximate
 from freeda_svc.bank.banks import DEFAULT_BANK, BankName, Banks, split_bank_name
-from freeda_svc.bank.store import Approximate
 from freeda_svc.errors import NotFoundError
 from freeda_svc.settings import Settings
 

@@ -12,7 +12,6 @@ from weakref import finalize
 
 from freeda_svc.bank import BankStats, PrototypeStore, Selection
 from freeda_svc.bank.curation import CurationReport, CurationRule, apply_curation, assess, uncurate
-from freeda_svc.bank.store import pack_if_worth_it
 from freeda_svc.batching import batched
 from freeda_svc.captions import Caption, CaptionTally, NounParser
 from freeda_svc.errors import InputError
@@ -167,7 +166,7 @@ class Bank:
                     advance(len(batch))
             advance(sum(tally.left_out.values()))
         new = nouns.total()
-        pack_if_worth_it(store, new)
+        store.pack_if_worth_it(new)
         left_out.update(tally.left_out)
         return Added(generated, known, new, dict(nouns.most_common()), dict(left_out), outside)
 
@@ -210,7 +209,7 @@ class Bank:
             reason = next(iter(built.counts), "nothing usable in it")
             raise InputError(f"the exemplar of {exemplar.noun!r} gives no prototype: {reason}; mark a larger object")
         nouns = self._add(built)
-        pack_if_worth_it(store, nouns.total())
+        store.pack_if_worth_it(nouns.total())
         return Added(1, 0, nouns.total(), dict(nouns), {}, built.outside)
 
     def nouns(self) -> dict[str, int]:

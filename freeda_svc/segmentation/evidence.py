@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from freeda_svc.bank.store import PrototypeStore
+from freeda_svc.bank import PrototypeStore
 from freeda_svc.errors import InputError
 from freeda_svc.packs import Pack
 from freeda_svc.segmentation.aggregation import TextPrototypes

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from freeda_svc.bank import Payload, PrototypeStore
 from freeda_svc.bank.class_prototypes import RetrievedPrototypes
-from freeda_svc.bank.store import Payload, PrototypeStore
 from freeda_svc.captions import Span
 from freeda_svc.errors import NotFoundError
 from freeda_svc.parameters import Aggregation, Category, SegmentationParameters

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from freeda_svc.bank.store import PrototypeStore, Selection, Version
+from freeda_svc.bank import PrototypeStore, Selection, Version
 from freeda_svc.parameters import Category, SegmentationParameters, fold_text
 from freeda_svc.segmentation.aggregation import TextPrototypes
 

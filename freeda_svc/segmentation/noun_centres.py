@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from freeda_svc.bank import PrototypeStore, Selection, Version
 from freeda_svc.bank.class_prototypes import EMPTY_BANK
-from freeda_svc.bank.store import PrototypeStore, Selection, Version
 from freeda_svc.errors import InputError, NotFoundError
 
 PROTOTYPES_A_NOUN = 512

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from freeda_svc.bank import PrototypeStore, Version
 from freeda_svc.bank.class_prototypes import ClassPrototypes
-from freeda_svc.bank.store import PrototypeStore, Version
 from freeda_svc.errors import InputError
 from freeda_svc.images import ImageSource, each_image, load_visible
 from freeda_svc.packs import Pack, describe_encoders

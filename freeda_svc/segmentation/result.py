@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.bank.store import Version
+from freeda_svc.bank import Version
 from freeda_svc.parameters import Category, SegmentationParameters
 from freeda_svc.segmentation.intersections import MergedRegions
 from freeda_svc.segmentation.known_words import KnownWord

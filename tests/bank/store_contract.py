@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import HealthCheck, settings
 
-from freeda_svc.bank import ALL, PrototypeStore, Selection, point_id
+from freeda_svc.bank import ALL, ClassPrototypes, PrototypeStore, Retrieval, Selection, point_id
 from freeda_svc.prototypes.record import Prototype
 
 MakeStore = Callable[..., PrototypeStore]
@@ -60,3 +60,9 @@ def lay_out_keys(layout: str, number: int, dimension: int, generator: np.random.
     elif layout == "of any length":
         keys *= 10.0 ** generator.uniform(-30, 30, size=(number, 1))
     return keys.astype(np.float32)
+
+
+def class_prototypes(store: PrototypeStore, queries: Array, k: int) -> Array:
+    """Eq. 4 for embeddings without texts, (C, Dt) to (C, Dv), with nothing kept."""
+    texts = [str(number) for number in range(len(queries))]
+    return ClassPrototypes(store, entries=0).fetch(texts, lambda _: queries, Retrieval(k), templates=())

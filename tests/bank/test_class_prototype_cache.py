@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from freeda_svc.bank import Version
 from freeda_svc.bank.class_prototype_cache import ClassPrototypeCache, Ranking, Retrieved
-from freeda_svc.bank.store import Version
 
 Scored = dict[str, tuple[float, bool]]
 

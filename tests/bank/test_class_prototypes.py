@@ -4,11 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from freeda_svc.bank import class_prototypes
+from freeda_svc.bank import ALL
 from freeda_svc.bank.class_prototypes import ClassPrototypes, Retrieval, mean_of_finite
-from freeda_svc.bank.store import ALL
 from freeda_svc.errors import InputError
 from freeda_svc.prototypes.record import EXEMPLAR, IMPORTED, Prototype
+from tests.bank.store_contract import class_prototypes
 from tests.bank.watched_store import TEMPLATES, WORDS, MakePrototypes, MakeStore, Watched, embed, fetch, fresh, near
 
 

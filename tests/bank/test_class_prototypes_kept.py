@@ -13,10 +13,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from freeda_svc.bank import make_or_open_folder
+from freeda_svc.bank import ALL, Selection, make_or_open_folder
 from freeda_svc.bank.class_prototypes import ClassPrototypes, Retrieval
 from freeda_svc.bank.points import point_id
-from freeda_svc.bank.store import ALL, Selection
 from freeda_svc.errors import InputError
 from freeda_svc.prototypes.record import EXEMPLAR, GENERATED, Prototype
 from tests.bank.watched_store import (

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from freeda_svc.bank import ALL, QdrantStore, Selection, make_or_open_folder, point_id
+from freeda_svc.bank import ALL, PrototypeStore, Selection, make_or_open_folder, point_id
 from freeda_svc.bank.curation import MARK, CurationRule, agreement, apply_curation, assess, uncurate
 from freeda_svc.errors import InputError
 from freeda_svc.prototypes.record import EXEMPLAR, Prototype
@@ -17,7 +17,7 @@ COUNT, STRANGE = 20, 4
 
 
 @pytest.fixture
-def store(fast_folder: Path) -> Iterator[QdrantStore]:
+def store(fast_folder: Path) -> Iterator[PrototypeStore]:
     with make_or_open_folder(fast_folder / "bank", "pack-of-the-tests", 5, 7) as opened:
         yield opened
 
@@ -38,7 +38,7 @@ def strange_ids(prototypes: list[Prototype]) -> set[str]:
 
 
 def test_what_looks_like_something_else_is_marked_and_not_retrieved(
-    store: QdrantStore, prototypes: list[Prototype]
+    store: PrototypeStore, prototypes: list[Prototype]
 ) -> None:
     store.add(prototypes)
     report = assess(store, CurationRule(keep=0.8))
@@ -52,7 +52,7 @@ def test_what_looks_like_something_else_is_marked_and_not_retrieved(
     assert store.count(ALL) == COUNT
 
 
-def test_everything_can_be_undone_but_marks_of_others(store: QdrantStore, prototypes: list[Prototype]) -> None:
+def test_everything_can_be_undone_but_marks_of_others(store: PrototypeStore, prototypes: list[Prototype]) -> None:
     store.add(prototypes)
     own, *_ = strange_ids(prototypes)
     store.mark({own: "I do not like it"})
@@ -64,7 +64,7 @@ def test_everything_can_be_undone_but_marks_of_others(store: QdrantStore, protot
 
 
 def test_curating_again_compares_all_and_takes_back_what_is_usual_by_then(
-    store: QdrantStore, prototypes: list[Prototype], make_prototypes: MakePrototypes
+    store: PrototypeStore, prototypes: list[Prototype], make_prototypes: MakePrototypes
 ) -> None:
     store.add(prototypes)
     first = assess(store, CurationRule(keep=0.8))
@@ -81,7 +81,7 @@ def test_curating_again_compares_all_and_takes_back_what_is_usual_by_then(
     assert set(store.select(Selection(outlier=True))) == set(report.reasons)
 
 
-def test_curating_again_with_nothing_new_changes_nothing(store: QdrantStore, prototypes: list[Prototype]) -> None:
+def test_curating_again_with_nothing_new_changes_nothing(store: PrototypeStore, prototypes: list[Prototype]) -> None:
     store.add(prototypes)
     assert apply_curation(store, assess(store, CurationRule(keep=0.8))) == STRANGE
     version = store.version()
@@ -93,7 +93,7 @@ def test_curating_again_with_nothing_new_changes_nothing(store: QdrantStore, pro
     assert store.version() == version
 
 
-def test_small_nouns_and_exemplars_are_left_alone(store: QdrantStore, prototypes: list[Prototype]) -> None:
+def test_small_nouns_and_exemplars_are_left_alone(store: PrototypeStore, prototypes: list[Prototype]) -> None:
     few = [replace(prototype, noun="cat") for prototype in prototypes[:9]]
     exemplars = [replace(prototype, noun="cow", origin=EXEMPLAR) for prototype in prototypes]
     store.add([*few, *exemplars])
@@ -111,7 +111,7 @@ def test_small_nouns_and_exemplars_are_left_alone(store: QdrantStore, prototypes
     ],
 )
 def test_each_criterion_marks_what_it_is_about(
-    store: QdrantStore, prototypes: list[Prototype], rule: CurationRule, changes: dict[str, float], reason: str
+    store: PrototypeStore, prototypes: list[Prototype], rule: CurationRule, changes: dict[str, float], reason: str
 ) -> None:
     plain = prototypes[:10]
     plain[6] = replace(plain[6], **changes)  # type: ignore[arg-type]
@@ -132,7 +132,7 @@ def test_agreement_is_the_mean_cosine_with_the_trusted_others(count: int, seed: 
 
 
 @pytest.mark.parametrize("share", [0.5, 0.75, 0.95, 1.0])
-def test_the_share_that_was_asked_for_stays(store: QdrantStore, prototypes: list[Prototype], share: float) -> None:
+def test_the_share_that_was_asked_for_stays(store: PrototypeStore, prototypes: list[Prototype], share: float) -> None:
     store.add(prototypes)
     assert len(assess(store, CurationRule(keep=share)).reasons) == COUNT - int(np.ceil(share * COUNT))
 
@@ -153,7 +153,7 @@ def test_rules_that_make_no_sense_are_refused(given: dict[str, float], message: 
     assert "\n" not in str(caught.value)
 
 
-def test_an_empty_bank_has_nothing_to_curate(store: QdrantStore) -> None:
+def test_an_empty_bank_has_nothing_to_curate(store: PrototypeStore) -> None:
     report = assess(store, CurationRule())
     assert (report.assessed, report.reasons) == (0, {})
     assert apply_curation(store, report) == uncurate(store) == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from freeda_svc.bank import PrototypeStore, QdrantStore, make_or_open_folder
+from freeda_svc.bank import PrototypeStore, make_or_open_folder
 from freeda_svc.bank.points import make_payload, point_id, read_prototype
 from freeda_svc.errors import InputError
 from freeda_svc.prototypes import Prototype
@@ -24,10 +24,10 @@ def drawn(pack: str, generator: str, *, encoders: str = ENCODERS) -> Prototype:
 
 
 @pytest.fixture
-def open_bank(tmp_path: Path) -> Iterator[Callable[[str], QdrantStore]]:
-    stores: list[QdrantStore] = []
+def open_bank(tmp_path: Path) -> Iterator[Callable[[str], PrototypeStore]]:
+    stores: list[PrototypeStore] = []
 
-    def open_(pack: str) -> QdrantStore:
+    def open_(pack: str) -> PrototypeStore:
         stores.append(make_or_open_folder(tmp_path / str(len(stores)), pack, *DIMENSIONS))
         return stores[-1]
 
@@ -41,7 +41,7 @@ def held(store: PrototypeStore) -> list[Prototype]:
 
 
 def test_two_generators_fill_one_bank_and_each_prototype_tells_which_drew_it(
-    open_bank: Callable[[str], QdrantStore],
+    open_bank: Callable[[str], PrototypeStore],
 ) -> None:
     store = open_bank(ENCODERS)
     assert store.add([drawn(FIRST, "painter"), drawn(SECOND, "someone/other-painter")]) == 2
@@ -53,7 +53,7 @@ def test_two_generators_fill_one_bank_and_each_prototype_tells_which_drew_it(
     assert {one.encoders for one in held(store)} == {ENCODERS}
 
 
-def test_other_encoders_are_refused(open_bank: Callable[[str], QdrantStore]) -> None:
+def test_other_encoders_are_refused(open_bank: Callable[[str], PrototypeStore]) -> None:
     store = open_bank(ENCODERS)
     with pytest.raises(InputError, match=f"made with pack {FIRST} with the encoders {'f' * 16}, but the bank holds"):
         store.add([drawn(SECOND, "b"), drawn(FIRST, "a", encoders="f" * 16)])
@@ -62,7 +62,7 @@ def test_other_encoders_are_refused(open_bank: Callable[[str], QdrantStore]) -> 
     assert not held(store)
 
 
-def test_a_bank_of_before_takes_its_only_pack(open_bank: Callable[[str], QdrantStore]) -> None:
+def test_a_bank_of_before_takes_its_only_pack(open_bank: Callable[[str], PrototypeStore]) -> None:
     store = open_bank(FIRST)
     assert store.add([drawn(FIRST, "", encoders="")]) == 1
     assert store.add([drawn(FIRST, "painter")]) == 0  # the same work as before packs could be mixed

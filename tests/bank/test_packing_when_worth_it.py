@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import structlog.testing
 
-from freeda_svc.bank import QdrantStore, make_or_open_folder, point_id
+from freeda_svc.bank import PrototypeStore, make_or_open_folder, point_id
 from freeda_svc.bank import store as store_module
 from freeda_svc.bank.curation import CurationReport, apply_curation
 from freeda_svc.bank.moving import export_bank, import_bank
@@ -22,7 +22,7 @@ def packed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many prototypes banks had whenever they were packed; from ten changes on it is worth it."""
     counts: list[int] = []
     monkeypatch.setattr(store_module, "WORTH_PACKING", 10)
-    monkeypatch.setattr(QdrantStore, "optimize", lambda store: counts.append(store.count()))
+    monkeypatch.setattr(PrototypeStore, "optimize", lambda store: counts.append(store.count()))
     return counts
 
 
@@ -56,13 +56,13 @@ def test_a_curation(packed: list[int], make_prototypes: MakePrototypes, tmp_path
 def test_a_bank_that_cannot_be_packed_is_told_and_holds_all(
     packed: list[int], make_prototypes: MakePrototypes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: QdrantStore) -> None:
+    def fail(_: PrototypeStore) -> None:
         raise UnavailableError("the disk with the bank is full")
 
     with make_or_open_folder(tmp_path / "from", PACK, 5, 7) as store:
         store.add(make_prototypes(10))
         export_bank(store, tmp_path / "archive", parameters={})
-    monkeypatch.setattr(QdrantStore, "optimize", fail)
+    monkeypatch.setattr(PrototypeStore, "optimize", fail)
     with make_or_open_folder(tmp_path / "into", PACK, 5, 7) as store, structlog.testing.capture_logs() as told:
         assert import_bank(tmp_path / "archive", store).added == 10
         assert store.count() == 10

@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.bank import PrototypeStore
+from freeda_svc.bank import Neighbours, PrototypeStore, Version
 from freeda_svc.bank.class_prototypes import ClassPrototypes, Retrieval
-from freeda_svc.bank.store import Neighbours, Version
 from freeda_svc.prototypes.record import Prototype
 
 Array = npt.NDArray[np.float32]

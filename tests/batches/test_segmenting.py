@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
-from freeda_svc.bank import QdrantStore
+from freeda_svc.bank import PrototypeStore
 from freeda_svc.batches import ImageOutcome, ResultsManifest, find_images, segment_images
 from freeda_svc.batches.manifest import NAME
 from freeda_svc.batches.segmenting import KEPT_RESULTS
@@ -26,7 +26,7 @@ Run = Callable[..., list[ImageOutcome]]
 
 
 @pytest.fixture
-def store(pack: Pack, tmp_path: Path) -> Iterator[QdrantStore]:
+def store(pack: Pack, tmp_path: Path) -> Iterator[PrototypeStore]:
     store = fill_bank(pack, tmp_path / "bank")
     yield store
     store.close()
@@ -42,7 +42,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(pack: Pack, store: QdrantStore, photos: Path, tmp_path: Path, one_thread: None) -> Run:
+def run(pack: Pack, store: PrototypeStore, photos: Path, tmp_path: Path, one_thread: None) -> Run:
     """Segments all photos into `masks`, with a segmenter of its own for each call."""
 
     def segment(categories: tuple[str, ...] = NOUNS, **options: Any) -> list[ImageOutcome]:  # noqa: ANN401
@@ -58,7 +58,7 @@ def done_before(outcomes: list[ImageOutcome]) -> list[str]:
 
 
 def test_each_image_has_the_files_and_the_result_of_the_segmenter(
-    run: Run, pack: Pack, store: QdrantStore, photos: Path, tmp_path: Path
+    run: Run, pack: Pack, store: PrototypeStore, photos: Path, tmp_path: Path
 ) -> None:
     outcomes = run(formats=["mask", "summary"])
     assert [outcome.image.name for outcome in outcomes] == NAMES
@@ -73,7 +73,7 @@ def test_each_image_has_the_files_and_the_result_of_the_segmenter(
     assert not list((tmp_path / "masks" / KEPT_RESULTS).glob("*/"))  # only files for all images need them
 
 
-def test_without_a_folder_nothing_is_written(pack: Pack, store: QdrantStore, photos: Path, tmp_path: Path) -> None:
+def test_without_a_folder_nothing_is_written(pack: Pack, store: PrototypeStore, photos: Path, tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
     images = find_images([photos]).images
     counts: list[tuple[int, int]] = []
@@ -114,7 +114,7 @@ def test_another_request_is_segmented_again_and_said(run: Run, pack: Pack, chang
     assert done_before(run(**changes[change])) == NAMES
 
 
-def test_a_bank_that_has_grown_makes_files_older(run: Run, pack: Pack, store: QdrantStore) -> None:
+def test_a_bank_that_has_grown_makes_files_older(run: Run, pack: Pack, store: PrototypeStore) -> None:
     run()
     store.add(make_prototypes(pack, NOUNS, seed=9))
     kept = run(keep_older=True)
@@ -125,7 +125,7 @@ def test_a_bank_that_has_grown_makes_files_older(run: Run, pack: Pack, store: Qd
 
 
 def test_a_loop_that_is_left_goes_on_with_the_next_call(
-    run: Run, pack: Pack, store: QdrantStore, photos: Path, tmp_path: Path
+    run: Run, pack: Pack, store: PrototypeStore, photos: Path, tmp_path: Path
 ) -> None:
     images = find_images([photos], recursive=True).images
     left = segment_images(Segmenter(pack, store, bank="toys@1"), images, NOUNS, out=tmp_path / "masks")
@@ -136,7 +136,7 @@ def test_a_loop_that_is_left_goes_on_with_the_next_call(
 
 
 def test_an_image_that_cannot_be_read_has_an_error_and_the_others_go_on(
-    run: Run, pack: Pack, store: QdrantStore, photos: Path, tmp_path: Path
+    run: Run, pack: Pack, store: PrototypeStore, photos: Path, tmp_path: Path
 ) -> None:
     images = find_images([photos], recursive=True).images
     for name in ("a.png", "deep/c.png"):
@@ -205,7 +205,7 @@ for outcome in segment_images(segmenter, images, NOUNS, out=Path("masks"), forma
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_process_that_is_ended_leaves_what_is_done(
-    run: Run, store: QdrantStore, tiny_pack_folder: Path, tmp_path: Path, how: signal.Signals
+    run: Run, store: PrototypeStore, tiny_pack_folder: Path, tmp_path: Path, how: signal.Signals
 ) -> None:
     store.close()
     process = subprocess.Popen(

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from freeda_svc.bank import QdrantStore, Selection, make_or_open_folder
+from freeda_svc.bank import PrototypeStore, Selection, make_or_open_folder
 from freeda_svc.bank.curation import CurationRule, apply_curation, assess
 from freeda_svc.evaluation import Dataset
 from freeda_svc.evaluation.ablation import KEPT_SHARES, KS, Variant, ablate, list_variants
@@ -21,7 +21,7 @@ PER_NOUN = 20
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[QdrantStore]:
+def store(tmp_path: Path) -> Iterator[PrototypeStore]:
     generator = np.random.default_rng(7)
     with make_or_open_folder(tmp_path / "bank", "0" * 16, 4, 6) as opened:
         opened.add(
@@ -49,7 +49,7 @@ def store(tmp_path: Path) -> Iterator[QdrantStore]:
 class Stub:
     """Stands where the segmenter is, answers the first class, and looks how many prototypes are marked."""
 
-    store: QdrantStore
+    store: PrototypeStore
     seen: list[tuple[SegmentationParameters, int]] = field(default_factory=list)
 
     def segment_many(
@@ -88,7 +88,7 @@ def test_other_algorithms_take_their_own_numbers() -> None:
     assert {cuts[name].region_size for name in ("slic", "watershed", "seeds", "quickshift")} == {9}
 
 
-def test_equal_variants_are_evaluated_once_and_all_are_answered(store: QdrantStore, dataset: Dataset) -> None:
+def test_equal_variants_are_evaluated_once_and_all_are_answered(store: PrototypeStore, dataset: Dataset) -> None:
     stub = Stub(store)
     variants = list_variants(GIVEN)
     told: list[tuple[int, int]] = []
@@ -107,7 +107,7 @@ def test_equal_variants_are_evaluated_once_and_all_are_answered(store: QdrantSto
     assert told == sorted(told)
 
 
-def test_curated_variants_see_marks_and_no_other_does(store: QdrantStore, dataset: Dataset) -> None:
+def test_curated_variants_see_marks_and_no_other_does(store: PrototypeStore, dataset: Dataset) -> None:
     stub = Stub(store)
     variants = [Variant("curation", "half", GIVEN, 0.5), Variant("curation", "off", GIVEN)]
     ablate(stub, store, dataset, [*variants, Variant("curation", "most", GIVEN, 0.9)])  # type: ignore[arg-type]
@@ -115,7 +115,7 @@ def test_curated_variants_see_marks_and_no_other_does(store: QdrantStore, datase
     assert store.count(Selection(outlier=True)) == 0
 
 
-def test_marks_are_taken_back_when_it_is_interrupted(store: QdrantStore, dataset: Dataset) -> None:
+def test_marks_are_taken_back_when_it_is_interrupted(store: PrototypeStore, dataset: Dataset) -> None:
     def interrupt(done: int, _total: int) -> None:
         if done == 1:
             assert store.count(Selection(outlier=True)) == PER_NOUN
@@ -126,14 +126,14 @@ def test_marks_are_taken_back_when_it_is_interrupted(store: QdrantStore, dataset
     assert store.count(Selection(outlier=True)) == 0
 
 
-def test_marks_that_a_killed_ablation_left_do_not_count(store: QdrantStore, dataset: Dataset) -> None:
+def test_marks_that_a_killed_ablation_left_do_not_count(store: PrototypeStore, dataset: Dataset) -> None:
     apply_curation(store, assess(store, CurationRule(keep=0.5)))
     stub = Stub(store)
     ablate(stub, store, dataset, [Variant("curation", "off", GIVEN)])  # type: ignore[arg-type]
     assert [marked for _, marked in stub.seen] == [0, 0]
 
 
-def test_an_ablation_goes_on_where_it_was(store: QdrantStore, dataset: Dataset, tmp_path: Path) -> None:
+def test_an_ablation_goes_on_where_it_was(store: PrototypeStore, dataset: Dataset, tmp_path: Path) -> None:
     variants = [Variant("curation", "off", GIVEN), Variant("curation", "half", GIVEN, 0.5)]
     first = ablate(Stub(store), store, dataset, variants, folder=tmp_path / "counts", identity={"pack": "x"})  # type: ignore[arg-type]
     stub = Stub(store)
@@ -144,7 +144,7 @@ def test_an_ablation_goes_on_where_it_was(store: QdrantStore, dataset: Dataset, 
     assert len(stub.seen) == 4
 
 
-def test_the_score_is_that_of_the_answers(store: QdrantStore, dataset: Dataset) -> None:
+def test_the_score_is_that_of_the_answers(store: PrototypeStore, dataset: Dataset) -> None:
     (result,) = ablate(Stub(store), store, dataset, [Variant("parts", "full", GIVEN)])  # type: ignore[arg-type]
     truth = np.stack([dataset.values.read(image.labels) for image in dataset.images])
     assert result.evaluation.pixel_accuracy == pytest.approx((truth == 0).mean())

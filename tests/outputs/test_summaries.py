@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from freeda_svc.bank.store import Version
+from freeda_svc.bank import Version
 from freeda_svc.errors import InputError
 from freeda_svc.outputs import write_summary
 from freeda_svc.parameters import SegmentationParameters, SuperpixelParameters

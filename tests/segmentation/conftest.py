@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from freeda_svc.bank import QdrantStore
+from freeda_svc.bank import PrototypeStore
 from freeda_svc.packs import Pack
 from tests.segmentation.toy_bank import fill_bank
 
@@ -47,7 +47,7 @@ def pixel_scores() -> Callable[..., torch.Tensor]:
 
 
 @pytest.fixture(scope="module")
-def store(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[QdrantStore]:
+def store(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrototypeStore]:
     """Twelve prototypes. Do not add to it."""
     with fill_bank(pack, tmp_path_factory.mktemp("bank")) as store:
         yield store

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from freeda_svc.bank import QdrantStore, class_prototypes, make_or_open_folder
+from freeda_svc.bank import PrototypeStore, make_or_open_folder
 from freeda_svc.errors import InputError
 from freeda_svc.miniature.scenes import CROWDED, paint_scene
 from freeda_svc.packs import Pack
@@ -16,6 +16,7 @@ from freeda_svc.parameters import SegmentationParameters, UnknownParameters
 from freeda_svc.prototypes.record import EXEMPLAR, GENERATED, Prototype
 from freeda_svc.segmentation import EvidenceLimits, Segmentation, Segmenter, evidence_values
 from freeda_svc.segmentation.parts import image_parts, nearest_pixels
+from tests.bank.store_contract import class_prototypes
 from tests.made_prototypes import make_prototype
 
 NOUNS = ("ball", "tree", "grass", "sky")
@@ -42,7 +43,7 @@ def make_prototypes(pack: Pack, seed: int, origin: str = GENERATED) -> list[Prot
 
 
 @pytest.fixture(scope="module")
-def store(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[QdrantStore]:
+def store(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrototypeStore]:
     """Do not add to it."""
     folder = tmp_path_factory.mktemp("bank")
     opened = make_or_open_folder(folder, pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
@@ -63,7 +64,7 @@ def parameters(pack: Pack) -> SegmentationParameters:
 
 
 @pytest.fixture
-def segmenter(pack: Pack, store: QdrantStore) -> Segmenter:
+def segmenter(pack: Pack, store: PrototypeStore) -> Segmenter:
     return Segmenter(pack, store, bank="tests@1")
 
 
@@ -75,7 +76,7 @@ def mean_feature(pack: Pack, image: np.ndarray, segmentation: Segmentation, inde
 
 
 def test_contributions_of_prototypes_sum_up_to_the_cosine_of_the_class_prototype_and_the_regions(
-    pack: Pack, store: QdrantStore, segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters
+    pack: Pack, store: PrototypeStore, segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters
 ) -> None:
     segmentation = segmenter.segment(image, NOUNS, parameters)
     evidence = segmenter.explain(image, segmentation)
@@ -93,7 +94,7 @@ def test_contributions_of_prototypes_sum_up_to_the_cosine_of_the_class_prototype
 
 
 def test_a_prototypes_agreement_is_its_mean_cosine_with_the_regions_and_the_highest_comes_first(
-    pack: Pack, store: QdrantStore, segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters
+    pack: Pack, store: PrototypeStore, segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters
 ) -> None:
     segmentation = segmenter.segment(image, NOUNS, parameters)
     for category in segmenter.explain(image, segmentation).categories:
@@ -105,7 +106,7 @@ def test_a_prototypes_agreement_is_its_mean_cosine_with_the_regions_and_the_high
 
 
 def test_prototypes_are_reported_with_what_the_bank_knows_of_them(
-    store: QdrantStore, segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters
+    store: PrototypeStore, segmenter: Segmenter, image: np.ndarray, parameters: SegmentationParameters
 ) -> None:
     evidence = segmenter.explain(image, segmenter.segment(image, NOUNS, parameters), EvidenceLimits(prototypes=2))
     for category in evidence.categories:

@@ -4,8 +4,7 @@ from unittest.mock import patch
 
 import pytest
 
-from freeda_svc.bank import QdrantStore
-from freeda_svc.bank.store import Selection
+from freeda_svc.bank import PrototypeStore, Selection
 from freeda_svc.packs import Pack
 from freeda_svc.segmentation import Category, Segmenter, parse_categories
 from freeda_svc.segmentation.known_words import NEAREST_SHOWN, KnownWord
@@ -13,7 +12,7 @@ from tests.segmentation.toy_bank import NOUNS, fill_bank, make_prototypes, photo
 
 
 @pytest.fixture
-def store(pack: Pack, tmp_path: Path) -> Iterator[QdrantStore]:
+def store(pack: Pack, tmp_path: Path) -> Iterator[PrototypeStore]:
     """Three prototypes of each of four nouns."""
     store = fill_bank(pack, tmp_path / "bank")
     yield store
@@ -21,7 +20,7 @@ def store(pack: Pack, tmp_path: Path) -> Iterator[QdrantStore]:
 
 
 @pytest.fixture
-def segmenter(pack: Pack, store: QdrantStore) -> Segmenter:
+def segmenter(pack: Pack, store: PrototypeStore) -> Segmenter:
     return Segmenter(pack, store)
 
 
@@ -41,7 +40,7 @@ def test_own_prototypes_are_counted_whatever_the_case(segmenter: Segmenter, pack
 
 
 def test_nouns_that_stand_in_are_those_of_the_nearest_keys(
-    segmenter: Segmenter, pack: Pack, store: QdrantStore
+    segmenter: Segmenter, pack: Pack, store: PrototypeStore
 ) -> None:
     (word,) = known(segmenter, pack, "zebra")
     (nearest,) = store.nearest(pack.image_text.embed_nouns(["zebra"]).numpy(), 5)
@@ -66,7 +65,7 @@ def test_synonyms_and_words_of_a_background_count_each(segmenter: Segmenter, pac
     assert counted == [[("tree", 3), ("bush", 0)], [("ball", 3), ("sky", 3)]]
 
 
-def test_what_is_not_retrieved_does_not_count(segmenter: Segmenter, pack: Pack, store: QdrantStore) -> None:
+def test_what_is_not_retrieved_does_not_count(segmenter: Segmenter, pack: Pack, store: PrototypeStore) -> None:
     assert known(segmenter, pack, "tree")[0].prototypes == 3
     store.mark(dict.fromkeys(store.select(Selection(noun="tree"))[:2], "blurred"))
     assert known(segmenter, pack, "tree")[0].prototypes == 1
@@ -84,7 +83,7 @@ def test_it_is_reported_however_prototypes_are_joined(segmenter: Segmenter, pack
     assert (word.prototypes, word.retrieved) == (3, 5)
 
 
-def test_a_bank_that_stays_as_it_is_is_asked_once(segmenter: Segmenter, pack: Pack, store: QdrantStore) -> None:
+def test_a_bank_that_stays_as_it_is_is_asked_once(segmenter: Segmenter, pack: Pack, store: PrototypeStore) -> None:
     with (
         patch.object(store, "nouns", wraps=store.nouns) as nouns,
         patch.object(store, "count", wraps=store.count) as count,
@@ -97,7 +96,7 @@ def test_a_bank_that_stays_as_it_is_is_asked_once(segmenter: Segmenter, pack: Pa
         assert (nouns.call_count, count.call_count) == (2, 3)
 
 
-def test_only_a_few_nouns_are_named(segmenter: Segmenter, pack: Pack, store: QdrantStore) -> None:
+def test_only_a_few_nouns_are_named(segmenter: Segmenter, pack: Pack, store: PrototypeStore) -> None:
     store.add(make_prototypes(pack, tuple(f"noun {number}" for number in range(20)), seed=11))
     (word,) = known(segmenter, pack, "zebra", k=32)
     assert len(word.nearest) == NEAREST_SHOWN

@@ -8,25 +8,26 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from freeda_svc.bank import QdrantStore, class_prototypes, make_or_open_folder
+from freeda_svc.bank import PrototypeStore, make_or_open_folder
 from freeda_svc.errors import InputError
 from freeda_svc.packs import Pack, load_pack
 from freeda_svc.parameters import SegmentationParameters
 from freeda_svc.segmentation import Category, Segmenter, parse_categories
 from freeda_svc.segmentation.superpixels import cut_superpixels
+from tests.bank.store_contract import class_prototypes
 from tests.segmentation.toy_bank import NOUNS, fill_bank, make_prototypes, photo
 
 CATEGORIES = parse_categories("ball, tree, grass, sky")
 
 
 @pytest.fixture
-def segmenter(pack: Pack, store: QdrantStore) -> Segmenter:
+def segmenter(pack: Pack, store: PrototypeStore) -> Segmenter:
     return Segmenter(pack, store)
 
 
 def restated(
     pack: Pack,
-    store: QdrantStore,
+    store: PrototypeStore,
     image: np.ndarray,
     parameters: SegmentationParameters,
     pixel_scores: Callable[..., torch.Tensor],
@@ -56,7 +57,7 @@ def with_changes(pack: Pack, **changes: object) -> SegmentationParameters:
 @pytest.mark.parametrize("beta", [0.5, 1.0])
 def test_labels_and_scores_are_those_of_a_plain_restatement(
     pack: Pack,
-    store: QdrantStore,
+    store: PrototypeStore,
     segmenter: Segmenter,
     pixel_scores: Callable[..., torch.Tensor],
     beta: float,
@@ -203,7 +204,7 @@ def test_prototypes_are_fetched_once_until_the_bank_grows(
     store.close()
 
 
-def test_the_generator_is_never_loaded(tiny_pack_folder: Path, store: QdrantStore) -> None:
+def test_the_generator_is_never_loaded(tiny_pack_folder: Path, store: PrototypeStore) -> None:
     pack = load_pack(str(tiny_pack_folder))
     Segmenter(pack, store).segment(photo(), CATEGORIES)
     assert "generator" not in vars(pack)

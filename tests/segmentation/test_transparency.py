@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from freeda_svc.bank import QdrantStore
+from freeda_svc.bank import PrototypeStore
 from freeda_svc.errors import InputError
 from freeda_svc.images import load_visible
 from freeda_svc.packs import Pack
@@ -25,7 +25,7 @@ VISIBLE[10:60, 20:90] = True
 
 
 @pytest.fixture
-def segmenter(pack: Pack, store: QdrantStore) -> Segmenter:
+def segmenter(pack: Pack, store: PrototypeStore) -> Segmenter:
     return Segmenter(pack, store)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from freeda_svc.bank import QdrantStore
+from freeda_svc.bank import PrototypeStore
 from freeda_svc.bank.class_prototypes import ClassPrototypes
 from freeda_svc.packs import Pack
 from freeda_svc.parameters import RefinementParameters, SegmentationParameters, UnknownParameters
@@ -18,7 +18,7 @@ from tests.segmentation.toy_bank import NOUNS, make_prototypes, open_bank, photo
 
 
 @pytest.fixture
-def segmenter(pack: Pack, store: QdrantStore) -> Segmenter:
+def segmenter(pack: Pack, store: PrototypeStore) -> Segmenter:
     return Segmenter(pack, store, bank="toys@2")
 
 
@@ -26,7 +26,7 @@ def with_changes(pack: Pack, **changes: object) -> SegmentationParameters:
     return pack.parameters.segmentation.replace(k=3, stride=32, **changes)
 
 
-def test_a_result_names_the_bank_and_its_version(segmenter: Segmenter, store: QdrantStore) -> None:
+def test_a_result_names_the_bank_and_its_version(segmenter: Segmenter, store: PrototypeStore) -> None:
     result = segmenter.segment(photo(), NOUNS)
     assert result.bank == "toys@2"
     assert result.bank_version == store.version()

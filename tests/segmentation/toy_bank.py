@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from freeda_svc.bank import QdrantStore, make_or_open_folder
+from freeda_svc.bank import PrototypeStore, make_or_open_folder
 from freeda_svc.miniature.scenes import CROWDED, paint_scene
 from freeda_svc.packs import Pack
 from freeda_svc.prototypes import Prototype
@@ -32,12 +32,12 @@ def make_prototypes(pack: Pack, nouns: tuple[str, ...], seed: int, origin: str =
     ]
 
 
-def open_bank(pack: Pack, folder: Path) -> QdrantStore:
+def open_bank(pack: Pack, folder: Path) -> PrototypeStore:
     """An empty bank for a pack."""
     return make_or_open_folder(folder, pack.fingerprint, pack.image_text.dimension, pack.backbone.dimension)
 
 
-def fill_bank(pack: Pack, folder: Path) -> QdrantStore:
+def fill_bank(pack: Pack, folder: Path) -> PrototypeStore:
     """Twelve prototypes: three of each noun."""
     store = open_bank(pack, folder)
     store.add([prototype for seed in range(3) for prototype in make_prototypes(pack, NOUNS, seed)])

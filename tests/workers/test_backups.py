@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from freeda_svc.bank import ALL
 from freeda_svc.bank.banks import BankName
-from freeda_svc.bank.store import ALL
 from freeda_svc.errors import FreedaError, InputError, NotFoundError, UnavailableError
 from freeda_svc.jobs.banks import open_banks
 from freeda_svc.jobs.database import close_databases, reading, writing

@@ -19,7 +19,7 @@ from freeda_svc.bank.moving.archive import (
 from freeda_svc.bank.moving.artifact_tables import Placed, check_artifacts, mentioned_artifacts, place_artifacts
 from freeda_svc.bank.moving.prototype_tables import read_prototypes
 from freeda_svc.bank.moving.tables import load_parquet
-from freeda_svc.bank.store import PrototypeStore, pack_if_worth_it
+from freeda_svc.bank.store import PrototypeStore
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.prototypes import Prototype
 
@@ -81,7 +81,7 @@ def import_bank(
             added += store.add(some)
             done += len(some)
             on_progress(done, manifest.prototypes)
-    pack_if_worth_it(store, added)
+    store.pack_if_worth_it(added)
     return ImportReport(manifest, added, pictures[Placed.WRITTEN], pictures[Placed.PRESENT], pictures[Placed.KEPT])
 
 

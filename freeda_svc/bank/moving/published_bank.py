@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.bank.moving.archive import OnProgress, say_nothing
-from freeda_svc.bank.store import PrototypeStore, pack_if_worth_it
+from freeda_svc.bank.store import PrototypeStore
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError, one_line
 from freeda_svc.prototypes import IMPORTED, Prototype, is_storable
 
@@ -85,7 +85,7 @@ def import_faiss(
         added += store.add(prototypes)
         left_out += len(some) - len(prototypes)
         on_progress(start + len(some), len(names))
-    pack_if_worth_it(store, added)
+    store.pack_if_worth_it(added)
     return FaissReport(len(names), added, left_out)
 
 

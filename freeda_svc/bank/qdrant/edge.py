@@ -12,13 +12,12 @@ from typing import cast
 
 import qdrant_edge as engine
 
+from freeda_svc.bank.engine import EVERYTHING, Hits, Point, Search, Vectors, Where, point_of
 from freeda_svc.bank.manifest import SHARD_NAME, Manifest
-from freeda_svc.bank.points import KEY, PROTOTYPE
+from freeda_svc.bank.points import INDEXES, KEY, PROTOTYPE, REGISTERS, REPAIR, Index
 from freeda_svc.bank.qdrant import packing
-from freeda_svc.bank.qdrant.engine import EVERYTHING, Hits, Point, Search, Vectors, Where, point_of
 from freeda_svc.bank.qdrant.failures import asking, loading
 from freeda_svc.bank.qdrant.folder import bytes_on_disk, check_room, write_count
-from freeda_svc.bank.qdrant.layout import INDEXES, REGISTERS, REPAIR, Index
 from freeda_svc.bank.qdrant.lock import FolderLock
 from freeda_svc.bank.qdrant.packing import CONFIG_NAME
 from freeda_svc.errors import InputError, UnavailableError

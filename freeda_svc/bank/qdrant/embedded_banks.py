@@ -8,8 +8,8 @@ from freeda_svc.bank.banks import BankName, Banks
 from freeda_svc.bank.manifest import MANIFEST_NAME, SHARD_NAME, Manifest, has_manifest, read_manifest, sync_folder
 from freeda_svc.bank.qdrant.folder import read_count, remove_folder
 from freeda_svc.bank.qdrant.opening import make_folder, open_folder
-from freeda_svc.bank.qdrant.store import QdrantStore
-from freeda_svc.bank.store import Approximate
+from freeda_svc.bank.records import Approximate
+from freeda_svc.bank.store import PrototypeStore
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.whole_files import write_whole
 
@@ -44,7 +44,7 @@ class EmbeddedBanks(Banks):
         if not others:
             self._set_current(bank)
 
-    def open(self, bank: BankName) -> QdrantStore:
+    def open(self, bank: BankName) -> PrototypeStore:
         """Open a version; see `Banks.open`. Opened twice in one process it is the same bank."""
         self.resolve(str(bank))
         return open_folder(self.place(bank), self._approximate)

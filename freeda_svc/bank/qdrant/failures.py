@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from freeda_svc.bank.qdrant.layout import REPAIR
+from freeda_svc.bank.points import REPAIR
 from freeda_svc.errors import FreedaError, UnavailableError, one_line
 
 _LONGEST_REASON = 300

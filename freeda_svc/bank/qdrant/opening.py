@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from freeda_svc.bank.changes import Changes
 from freeda_svc.bank.manifest import check_manifest, has_manifest, new_manifest, read_manifest, write_manifest
-from freeda_svc.bank.qdrant.changes import Changes
 from freeda_svc.bank.qdrant.edge import EdgeEngine, create_shard
 from freeda_svc.bank.qdrant.folder import check_room, folder_in_the_making
 from freeda_svc.bank.qdrant.lock import FolderLock
-from freeda_svc.bank.qdrant.store import QdrantStore
-from freeda_svc.bank.store import Approximate
+from freeda_svc.bank.records import Approximate
+from freeda_svc.bank.store import PrototypeStore
 
 
 @dataclass
@@ -47,7 +47,7 @@ def make_folder(folder: Path | str, pack: str, key_dimension: int, vector_dimens
         write_manifest(making, manifest)
 
 
-def open_folder(folder: Path | str, approximate: Approximate | None = None) -> QdrantStore:
+def open_folder(folder: Path | str, approximate: Approximate | None = None) -> PrototypeStore:
     """Open a bank of whatever pack and dimensions its manifest says.
 
     Args:
@@ -68,7 +68,7 @@ def open_folder(folder: Path | str, approximate: Approximate | None = None) -> Q
         if opened is None:
             opened = _opened[place] = _open(folder)
         opened.users += 1
-    return QdrantStore(opened.engine, opened.changes, manifest, approximate, _release(place))
+    return PrototypeStore(opened.engine, opened.changes, manifest, approximate, _release(place))
 
 
 def make_or_open_folder(
@@ -77,7 +77,7 @@ def make_or_open_folder(
     key_dimension: int,
     vector_dimension: int,
     approximate: Approximate | None = None,
-) -> QdrantStore:
+) -> PrototypeStore:
     """Open a bank; make it when the folder does not exist or is empty. Arguments and errors as of the two above.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import qdrant_edge as engine
 
-from freeda_svc.bank.qdrant.layout import LINKS, REPAIR
+from freeda_svc.bank.points import LINKS, REPAIR
 from freeda_svc.errors import InputError, UnavailableError
 
 CONFIG_NAME = "edge_config.json"

@@ -7,11 +7,10 @@ from typing import cast
 
 from qdrant_client import QdrantClient, models
 
+from freeda_svc.bank.engine import EVERYTHING, Hits, Point, Search, Where, point_of
 from freeda_svc.bank.manifest import Manifest, check_format, read_record
-from freeda_svc.bank.points import APPEARANCE, KEY, PROTOTYPE
+from freeda_svc.bank.points import APPEARANCE, INDEXES, KEY, LINKS, PROTOTYPE, REGISTERS, REPAIR, Index
 from freeda_svc.bank.qdrant.connection import asking
-from freeda_svc.bank.qdrant.engine import EVERYTHING, Hits, Point, Search, Where, point_of
-from freeda_svc.bank.qdrant.layout import INDEXES, LINKS, REGISTERS, REPAIR, Index
 from freeda_svc.errors import InputError
 
 # A server takes 32 MiB of JSON in one request unless told otherwise, and either side holds what it answers.

@@ -9,13 +9,13 @@ from qdrant_client import models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
 from freeda_svc.bank.banks import BankName, Banks
+from freeda_svc.bank.changes import Changes
 from freeda_svc.bank.manifest import Manifest, new_manifest
-from freeda_svc.bank.qdrant.changes import Changes
+from freeda_svc.bank.points import REGISTERS
 from freeda_svc.bank.qdrant.connection import Connection, asking
-from freeda_svc.bank.qdrant.layout import REGISTERS
 from freeda_svc.bank.qdrant.server import ServerEngine, complete_collection, create_collection, manifest_of
-from freeda_svc.bank.qdrant.store import QdrantStore
-from freeda_svc.bank.store import Approximate
+from freeda_svc.bank.records import Approximate
+from freeda_svc.bank.store import PrototypeStore
 from freeda_svc.errors import InputError
 
 
@@ -63,7 +63,7 @@ class ServerBanks(Banks):
             if bank.name not in self._versions_among(present):
                 self._client.update_collection_aliases([_lead(alias, collection)])
 
-    def open(self, bank: BankName) -> QdrantStore:
+    def open(self, bank: BankName) -> PrototypeStore:
         """Open a version; see `Banks.open`. Any number of processes may have it open."""
         self.resolve(str(bank))
         name, address = self._collection(bank), self._connection.address
@@ -79,7 +79,7 @@ class ServerBanks(Banks):
         except BaseException:
             client.close()
             raise
-        return QdrantStore(engine, changes, manifest, self._approximate, engine.close)
+        return PrototypeStore(engine, changes, manifest, self._approximate, engine.close)
 
     def close(self) -> None:
         """Drop the connections; stores that were opened have their own. Closing again does nothing."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from freeda_svc.bank import PrototypeStore, Selection
 from freeda_svc.bank.banks import Banks, BankSummary
-from freeda_svc.bank.store import PrototypeStore, Selection
 from freeda_svc.cli.console import size_text
 from freeda_svc.cli.doctor.findings import Finding, note, ok, wrong
 from freeda_svc.counts import counted

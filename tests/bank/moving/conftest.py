@@ -9,13 +9,13 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from freeda_svc.bank import QdrantStore, make_or_open_folder, point_id
+from freeda_svc.bank import PrototypeStore, make_or_open_folder, point_id
 from freeda_svc.errors import FreedaError
 from freeda_svc.prototypes.record import EXEMPLAR, GENERATED, IMPORTED, Prototype
 
 PACK = "pack-of-the-tests"
 
-OpenStore = Callable[..., QdrantStore]
+OpenStore = Callable[..., PrototypeStore]
 MakeSome = Callable[..., list[Prototype]]
 ReadTable = Callable[[Path], pa.Table]
 Refused = Callable[..., str]
@@ -30,12 +30,12 @@ def tmp_path(fast_folder: Path) -> Path:
 @pytest.fixture
 def open_store(fast_folder: Path) -> Iterator[OpenStore]:
     """Makes empty embedded banks, or banks that hold what is given."""
-    opened: list[QdrantStore] = []
+    opened: list[PrototypeStore] = []
     place = Path(tempfile.mkdtemp(prefix="freeda-moving-", dir=fast_folder.parent))
 
     def open_(
         prototypes: Sequence[Prototype] = (), *, pack: str = PACK, dimensions: tuple[int, int] = (5, 7)
-    ) -> QdrantStore:
+    ) -> PrototypeStore:
         store = make_or_open_folder(place / str(len(opened)), pack, *dimensions)
         opened.append(store)
         store.add(prototypes)

@@ -6,14 +6,14 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from freeda_svc.bank import QdrantStore
+from freeda_svc.bank import PrototypeStore
 from freeda_svc.bank.moving import Start, export_bank, import_bank, verify_archive
 from freeda_svc.bank.moving.archive import describe_file, read_manifest, write_manifest
 from freeda_svc.bank.moving.artifact_tables import artifact_schema
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.prototypes.record import Prototype
 
-OpenStore = Callable[..., QdrantStore]
+OpenStore = Callable[..., PrototypeStore]
 MakeSome = Callable[..., list[Prototype]]
 GiveArtifacts = Callable[[Path, Sequence[Prototype]], None]
 Refused = Callable[..., str]

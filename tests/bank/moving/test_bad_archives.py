@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from freeda_svc import parquet_files
-from freeda_svc.bank import QdrantStore, make_or_open_folder
+from freeda_svc.bank import PrototypeStore, make_or_open_folder
 from freeda_svc.bank.moving import ArchiveManifest, export_bank, import_bank, verify_archive
 from freeda_svc.bank.moving.archive import describe_file, read_manifest, write_manifest
 from freeda_svc.errors import FreedaError, InputError, NotFoundError, UnavailableError
 from freeda_svc.prototypes.record import Prototype
 
-OpenStore = Callable[..., QdrantStore]
+OpenStore = Callable[..., PrototypeStore]
 MakeSome = Callable[..., list[Prototype]]
 Refused = Callable[..., str]
 Refuse = Callable[[str], None]

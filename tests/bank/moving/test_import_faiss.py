@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from freeda_svc.bank import ALL, QdrantStore
+from freeda_svc.bank import ALL, PrototypeStore
 from freeda_svc.bank import store as store_module
 from freeda_svc.bank.checks import unit_rows
 from freeda_svc.bank.moving import import_faiss, look_at_published, published_bank
@@ -18,7 +18,7 @@ from freeda_svc.errors import InputError, NotFoundError, UnavailableError
 
 faiss = pytest.importorskip("faiss")
 
-OpenStore = Callable[..., QdrantStore]
+OpenStore = Callable[..., PrototypeStore]
 Refused = Callable[..., str]
 Rows = npt.NDArray[np.float32]
 
@@ -95,7 +95,7 @@ def test_a_large_one_is_packed(
 ) -> None:
     packed: list[int] = []
     monkeypatch.setattr(store_module, "WORTH_PACKING", 10)
-    monkeypatch.setattr(QdrantStore, "optimize", lambda store: packed.append(store.count()))
+    monkeypatch.setattr(PrototypeStore, "optimize", lambda store: packed.append(store.count()))
     import_faiss(index, prototypes, open_store())
     assert packed == [10]
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from freeda_svc.bank import QdrantStore, make_or_open_folder, open_folder, point_id
+from freeda_svc.bank import PrototypeStore, make_or_open_folder, open_folder, point_id
 from freeda_svc.bank.moving import Start, export_bank, verify_archive
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.prototypes.record import Prototype
 
-OpenStore = Callable[..., QdrantStore]
+OpenStore = Callable[..., PrototypeStore]
 MakeSome = Callable[..., list[Prototype]]
 ReadTable = Callable[[Path], pa.Table]
 Refused = Callable[..., str]
@@ -28,7 +28,7 @@ class StopError(Exception):
 class StoreWithScan:
     """A store whose scan calls something before each prototype that it gives."""
 
-    def __init__(self, store: QdrantStore, before: Callable[[int], None]) -> None:
+    def __init__(self, store: PrototypeStore, before: Callable[[int], None]) -> None:
         self._store, self._before = store, before
 
     def __getattr__(self, name: str) -> object:
@@ -51,7 +51,7 @@ def stop_at(row: int) -> Callable[[int], None]:
     return before
 
 
-def start_export(store: QdrantStore, folder: Path, row: int, **named: object) -> None:
+def start_export(store: PrototypeStore, folder: Path, row: int, **named: object) -> None:
     """Exports in parts of 4 and stops before a row."""
     with pytest.raises(StopError):
         export_bank(StoreWithScan(store, stop_at(row)), folder, parameters={}, rows_a_part=4, **named)
@@ -86,7 +86,7 @@ def test_an_export_starts_over_when_the_bank_has_changed(
 ) -> None:
     held = make_some(14)
     marked, plain = (next(one for one in held if bool(one.outlier) is is_marked) for is_marked in (True, False))
-    changes: list[Callable[[QdrantStore], object]] = [
+    changes: list[Callable[[PrototypeStore], object]] = [
         lambda store: store.add(make_some(1, start=90)),
         lambda store: store.forget([point_id(held[13])]),
         lambda store: store.mark({point_id(plain): "odd"}),
@@ -146,7 +146,7 @@ def test_another_banks_export_is_not_continued(
     before, version = stamps(folder), store.version()
     other = open_store(make_some(14, pack="other"), pack="other")
     refused(InputError, "another bank", export_bank, other, folder, parameters={})
-    monkeypatch.setattr(QdrantStore, "version", lambda _: version)  # as after a copy that went another way
+    monkeypatch.setattr(PrototypeStore, "version", lambda _: version)  # as after a copy that went another way
     refused(InputError, "another bank", export_bank, open_store(make_some(14, start=3)), folder, parameters={})
     assert stamps(folder) == before
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from freeda_svc.bank import BankName, QdrantStore, Selection, point_id
+from freeda_svc.bank import BankName, PrototypeStore, Selection, point_id
 from freeda_svc.bank.checks import unit_rows
 from freeda_svc.bank.moving import export_bank, import_bank, verify_archive
 from freeda_svc.bank.qdrant.connection import Connection
@@ -18,7 +18,7 @@ from freeda_svc.input_files import is_below
 from freeda_svc.prototypes.record import ORIGINS, Prototype
 
 PACK = "pack-of-the-tests"
-OpenStore = Callable[..., QdrantStore]
+OpenStore = Callable[..., PrototypeStore]
 MakeSome = Callable[..., list[Prototype]]
 ReadTable = Callable[[Path], pa.Table]
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 
-from freeda_svc.bank import ALL, QdrantStore, Selection, point_id
+from freeda_svc.bank import ALL, PrototypeStore, Selection, point_id
 from freeda_svc.bank.checks import unit_rows
 from tests.bank.qdrant.changing_process import KEY_DIMENSION, VECTOR_DIMENSION, expect, make_batch
 
@@ -16,7 +16,7 @@ VECTOR = unit_rows(np.random.default_rng(1).normal(size=(1, VECTOR_DIMENSION)).a
 VECTOR = VECTOR.astype(np.float16).astype(np.float32)  # what can be compared exactly
 
 
-def read_all(store: QdrantStore) -> Reasons:
+def read_all(store: PrototypeStore) -> Reasons:
     """What a bank holds; all ways to read it must agree, and with what was added."""
     ids = store.select(ALL)
     assert len(set(ids)) == len(ids) == store.count()

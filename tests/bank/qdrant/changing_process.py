@@ -19,7 +19,7 @@ from types import FrameType, ModuleType
 import numpy as np
 from qdrant_edge import EdgeShard
 
-from freeda_svc.bank import BankName, EmbeddedBanks, QdrantStore, make_or_open_folder, point_id
+from freeda_svc.bank import BankName, EmbeddedBanks, PrototypeStore, make_or_open_folder, point_id
 from freeda_svc.bank.moving import export_bank, import_bank, read_archive_manifest
 from freeda_svc.bank.moving.tables import load_parquet
 from freeda_svc.errors import FreedaError, UnavailableError
@@ -96,7 +96,7 @@ def is_archive(folder: Path) -> bool:
     return True
 
 
-def move(store: QdrantStore, bank: Path, kind: str, number: int) -> int:
+def move(store: PrototypeStore, bank: Path, kind: str, number: int) -> int:
     """Import one of the archives, or export into a new one, again where that was cut off."""
     archive = archive_of(bank, kind, number)
     if kind == "import":
@@ -106,7 +106,7 @@ def move(store: QdrantStore, bank: Path, kind: str, number: int) -> int:
     return 0
 
 
-def perform(store: QdrantStore, change: Change, bank: Path | None = None) -> int:
+def perform(store: PrototypeStore, change: Change, bank: Path | None = None) -> int:
     """Add a batch, take it away, forget, mark or unmark two of it, pack the bank, import into it or export it.
 
     Args:
@@ -202,7 +202,7 @@ def say(line: str) -> None:
     print(f"{line}\n", end="", flush=True)  # in one piece, so that no kill leaves half a line
 
 
-def open_bank(folder: Path) -> QdrantStore:
+def open_bank(folder: Path) -> PrototypeStore:
     """Open a bank for batches; it is made where there is none."""
     return make_or_open_folder(folder, PACK, KEY_DIMENSION, VECTOR_DIMENSION)
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from freeda_svc.bank import ALL, PrototypeStore, QdrantStore, Selection, open_folder, point_id
+from freeda_svc.bank import ALL, PrototypeStore, Selection, open_folder, point_id
 from freeda_svc.errors import NotFoundError, UnavailableError
 from tests.bank.qdrant import changing_process as changing
 from tests.bank.qdrant.changed_bank import VECTOR, Reasons, read_all
@@ -159,7 +159,7 @@ def test_a_bank_is_closed_while_it_is_read(folder: Path) -> None:
     queries = np.eye(2, changing.KEY_DIMENSION, dtype=np.float32)
     prototypes = [prototype for number in range(100) for prototype in changing.make_batch(number)]
 
-    def read_until_closed(store: QdrantStore) -> str:
+    def read_until_closed(store: PrototypeStore) -> str:
         while True:
             try:
                 ids = store.nearest(queries, 500)[0].ids

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from freeda_svc.bank import ALL, QdrantStore, Selection, open_folder, point_id
+from freeda_svc.bank import ALL, PrototypeStore, Selection, open_folder, point_id
 from freeda_svc.bank.checks import unit_rows
 from freeda_svc.bank.qdrant import failures
 from freeda_svc.errors import FreedaError, InputError, UnavailableError
@@ -82,7 +82,7 @@ def bank(whole: Path, folder: Path) -> Path:
     return folder
 
 
-def use(store: QdrantStore) -> Reasons:
+def use(store: PrototypeStore) -> Reasons:
     """Everything that is kept, read in every way; then it is changed."""
     appearances = [point_id(prototype) for prototype in changing.make_batch(2)]
     expected = np.stack([prototype.appearance for prototype in changing.make_batch(2)]).astype(np.float16)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from freeda_svc.bank import QdrantStore, open_folder
+from freeda_svc.bank import PrototypeStore, open_folder
 from freeda_svc.bank.qdrant import folder as module
 from freeda_svc.errors import UnavailableError
 from tests.bank.qdrant import changing_process as changing
@@ -37,7 +37,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         yield place
 
 
-def check_refused_and_then_done(store: QdrantStore, refuse: Callable[[], Callable[[], None]]) -> None:
+def check_refused_and_then_done(store: PrototypeStore, refuse: Callable[[], Callable[[], None]]) -> None:
     """Every change, packing and a new bank are refused while there is no room, and done when there is."""
     changing.perform(store, ("add", 0))
     expected = expect_all(("add", 0))

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from freeda_svc.bank import Neighbours, QdrantStore, make_or_open_folder, open_folder, point_id
-from freeda_svc.bank.store import Approximate
+from freeda_svc.bank import Approximate, Neighbours, PrototypeStore, make_or_open_folder, open_folder, point_id
 from freeda_svc.errors import UnavailableError
 from freeda_svc.prototypes.record import Prototype
 
@@ -171,7 +170,7 @@ def test_packing_again_changes_no_file(bank: Path) -> None:
 def test_a_packing_that_fails_is_one_line_and_the_bank_goes_on(
     bank: Path, queries: Array, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def check(store: QdrantStore, reason: str) -> None:
+    def check(store: PrototypeStore, reason: str) -> None:
         with pytest.raises(UnavailableError, match=f"^the bank {bank} could not be packed: {reason}") as caught:
             store.optimize()
         assert "\n" not in str(caught.value)

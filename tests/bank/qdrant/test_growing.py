@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from freeda_svc.bank import Version, open_folder, point_id
-from freeda_svc.bank.qdrant import changes
-from freeda_svc.bank.qdrant import store as store_module
+from freeda_svc.bank import Version, changes, open_folder, point_id
+from freeda_svc.bank import store as store_module
 from freeda_svc.bank.qdrant.edge import EdgeEngine
 from freeda_svc.errors import NotFoundError
 from tests.bank.qdrant import changing_process as changing

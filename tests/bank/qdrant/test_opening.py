@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import qdrant_edge
 
-from freeda_svc.bank import ALL, QdrantStore, make_or_open_folder, open_folder
-from freeda_svc.bank.qdrant.engine import Point
+from freeda_svc.bank import ALL, PrototypeStore, make_or_open_folder, open_folder
+from freeda_svc.bank.engine import Point
+from freeda_svc.bank.points import INDEXES
 from freeda_svc.bank.qdrant.folder import folder_in_the_making
-from freeda_svc.bank.qdrant.layout import INDEXES
 from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError, UnavailableError
 from freeda_svc.prototypes.record import Prototype
 from tests.bank.qdrant import changing_process
@@ -25,7 +25,7 @@ MakePrototypes = Callable[..., list[Prototype]]
 PACK = "pack-of-the-tests"
 
 
-def open_bank(folder: Path) -> QdrantStore:
+def open_bank(folder: Path) -> PrototypeStore:
     return make_or_open_folder(folder, PACK, 5, 7)
 
 
@@ -151,7 +151,7 @@ def test_a_bank_that_does_not_exist_is_not_found(folder: Path) -> None:
 
 
 @each_way_to_open
-def test_a_folder_that_is_something_else_is_left_alone(folder: Path, open_it: Callable[[Path], QdrantStore]) -> None:
+def test_a_folder_that_is_something_else_is_left_alone(folder: Path, open_it: Callable[[Path], PrototypeStore]) -> None:
     folder.mkdir()
     (folder / "holiday.jpg").write_bytes(b"")
     with pytest.raises(InputError, match="is not a bank"):
@@ -167,14 +167,14 @@ def test_an_empty_folder_becomes_a_bank(folder: Path) -> None:
 
 
 @each_way_to_open
-def test_a_file_is_not_a_bank(folder: Path, open_it: Callable[[Path], QdrantStore]) -> None:
+def test_a_file_is_not_a_bank(folder: Path, open_it: Callable[[Path], PrototypeStore]) -> None:
     folder.write_bytes(b"")
     with pytest.raises(InputError, match=r"is a file|is not a bank"):
         open_it(folder)
 
 
 @each_way_to_open
-def test_a_bank_below_a_file_is_one_line(folder: Path, open_it: Callable[[Path], QdrantStore]) -> None:
+def test_a_bank_below_a_file_is_one_line(folder: Path, open_it: Callable[[Path], PrototypeStore]) -> None:
     (folder.parent / "file").write_bytes(b"")
     with pytest.raises(FreedaError) as caught:
         open_it(folder.parent / "file" / "bank")
@@ -182,7 +182,7 @@ def test_a_bank_below_a_file_is_one_line(folder: Path, open_it: Callable[[Path],
 
 
 @each_way_to_open
-def test_a_bank_of_the_old_kind_says_how_to_move_it(folder: Path, open_it: Callable[[Path], QdrantStore]) -> None:
+def test_a_bank_of_the_old_kind_says_how_to_move_it(folder: Path, open_it: Callable[[Path], PrototypeStore]) -> None:
     open_bank(folder).close()
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps({**manifest, "format": 1}))

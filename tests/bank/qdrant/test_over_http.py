@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from freeda_svc.bank import ALL, BankName, QdrantStore, Selection, point_id
+from freeda_svc.bank import ALL, Approximate, BankName, PrototypeStore, Selection, point_id
 from freeda_svc.bank.qdrant import server
 from freeda_svc.bank.qdrant.connection import connect
 from freeda_svc.bank.qdrant.server_banks import ServerBanks
-from freeda_svc.bank.store import Approximate
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError
 from freeda_svc.prototypes.record import Prototype
 from tests.bank.conftest import LocalConnection
@@ -35,13 +34,13 @@ def banks(stub_server: StubServer) -> Iterator[ServerBanks]:
 
 
 @pytest.fixture
-def store(banks: ServerBanks) -> Iterator[QdrantStore]:
+def store(banks: ServerBanks) -> Iterator[PrototypeStore]:
     with banks.open(BANK) as store:
         yield store
 
 
 def test_a_bank_works_the_same_over_http(
-    store: QdrantStore, local_connection: LocalConnection, make_prototypes: MakePrototypes
+    store: PrototypeStore, local_connection: LocalConnection, make_prototypes: MakePrototypes
 ) -> None:
     prototypes = make_prototypes(60, origins=["generated", "exemplar"], job="a")
     first = point_id(prototypes[0])
@@ -121,7 +120,7 @@ def test_answers_are_of_moderate_size(
 
 
 def test_many_queries_share_a_request(
-    store: QdrantStore, stub_server: StubServer, make_prototypes: MakePrototypes
+    store: PrototypeStore, stub_server: StubServer, make_prototypes: MakePrototypes
 ) -> None:
     store.add(make_prototypes(30))
     stub_server.exchanges.clear()
@@ -136,7 +135,7 @@ def test_many_queries_share_a_request(
     assert [len(json.loads(exchange.content)["ids"]) for exchange in vectors] == [30]
 
 
-def test_the_version_costs_one_request(store: QdrantStore, stub_server: StubServer) -> None:
+def test_the_version_costs_one_request(store: PrototypeStore, stub_server: StubServer) -> None:
     stub_server.exchanges.clear()
     store.version()
     assert len(stub_server.exchanges) == 1
@@ -166,7 +165,7 @@ def test_what_a_graph_needs_is_asked_for_once(
     assert changes()[2]["key"]["quantization_config"]["scalar"]["type"] == "int8"
 
 
-def questions(banks: ServerBanks, store: QdrantStore, make_prototypes: MakePrototypes) -> list[Callable[[], object]]:
+def questions(banks: ServerBanks, store: PrototypeStore, make_prototypes: MakePrototypes) -> list[Callable[[], object]]:
     """Every call there is."""
     first = point_id(make_prototypes(1)[0])
     return [
@@ -195,7 +194,7 @@ def questions(banks: ServerBanks, store: QdrantStore, make_prototypes: MakeProto
 
 
 def test_a_server_that_comes_back_is_used_again(
-    banks: ServerBanks, store: QdrantStore, stub_server: StubServer, make_prototypes: MakePrototypes
+    banks: ServerBanks, store: PrototypeStore, stub_server: StubServer, make_prototypes: MakePrototypes
 ) -> None:
     address = f"http://127.0.0.1:{stub_server.port}"
     store.add(make_prototypes(3))
@@ -215,7 +214,7 @@ def test_a_server_that_comes_back_is_used_again(
 @pytest.mark.parametrize("number", range(21))
 def test_a_server_that_goes_away_in_the_middle_of_a_call(
     banks: ServerBanks,
-    store: QdrantStore,
+    store: PrototypeStore,
     stub_server: StubServer,
     make_prototypes: MakePrototypes,
     monkeypatch: pytest.MonkeyPatch,
@@ -270,12 +269,12 @@ def test_a_server_that_goes_away_in_the_middle_of_a_call(
 class State:
     """What the collection holds, and its version."""
 
-    def __init__(self, store: QdrantStore) -> None:
+    def __init__(self, store: PrototypeStore) -> None:
         self.version = store.version()
         self.points = [(point_id(p), p.outlier) for some in store.scan() for p in some]
 
 
-def store_state(store: QdrantStore, stub_server: StubServer, carry_out: Callable[..., object]) -> State:
+def store_state(store: PrototypeStore, stub_server: StubServer, carry_out: Callable[..., object]) -> State:
     """The state, read while nothing goes away."""
     disturbed, stub_server.carry_out = stub_server.carry_out, carry_out  # type: ignore[method-assign]
     try:
@@ -292,7 +291,7 @@ def test_the_server_wants_the_right_key(stub_server: StubServer, banks: ServerBa
 
 
 def test_a_bank_that_was_dropped_is_told(
-    banks: ServerBanks, store: QdrantStore, make_prototypes: MakePrototypes
+    banks: ServerBanks, store: PrototypeStore, make_prototypes: MakePrototypes
 ) -> None:
     banks.drop(BANK)
     with pytest.raises(NotFoundError, match=f"does not have the collection {COLLECTION}"):
@@ -310,7 +309,7 @@ def test_what_is_no_qdrant_server_is_told(stub_server: StubServer, monkeypatch: 
 
 
 def test_a_server_of_another_version_is_told(
-    store: QdrantStore, stub_server: StubServer, make_prototypes: MakePrototypes, monkeypatch: pytest.MonkeyPatch
+    store: PrototypeStore, stub_server: StubServer, make_prototypes: MakePrototypes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One from before 1.16 knows no filter for what a write may change."""
     told = json.dumps({"status": {"error": "Format error: unknown field `update_filter`"}}).encode()
@@ -321,7 +320,7 @@ def test_a_server_of_another_version_is_told(
 
 
 def test_a_server_with_too_much_to_do_says_when_to_come_back(
-    store: QdrantStore, stub_server: StubServer, monkeypatch: pytest.MonkeyPatch
+    store: PrototypeStore, stub_server: StubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stub_server, "refuse", lambda method, path, content: (429, {"Retry-After": "9"}, b"{}"))
     with pytest.raises(UnavailableError, match="try again in 9 seconds"):

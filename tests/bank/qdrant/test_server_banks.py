@@ -3,11 +3,10 @@ from collections.abc import Callable
 import pytest
 from qdrant_client import models
 
-from freeda_svc.bank import BankName
+from freeda_svc.bank import Approximate, BankName
 from freeda_svc.bank.manifest import FORMAT, new_manifest
 from freeda_svc.bank.qdrant.server import create_collection
 from freeda_svc.bank.qdrant.server_banks import ServerBanks
-from freeda_svc.bank.store import Approximate
 from freeda_svc.errors import InputError
 from freeda_svc.prototypes.record import Prototype
 from tests.bank.conftest import LocalConnection

@@ -7,15 +7,14 @@ import numpy as np
 import pytest
 from qdrant_client import QdrantClient, models
 
-from freeda_svc.bank import ALL, BankName, QdrantStore, Selection, point_id
+from freeda_svc.bank import ALL, Approximate, BankName, PrototypeStore, Selection, changes, point_id
+from freeda_svc.bank import store as store_module
+from freeda_svc.bank.changes import Changes
 from freeda_svc.bank.manifest import new_manifest
-from freeda_svc.bank.qdrant import changes, server
-from freeda_svc.bank.qdrant import store as store_module
-from freeda_svc.bank.qdrant.changes import Changes
-from freeda_svc.bank.qdrant.layout import INDEXES
+from freeda_svc.bank.points import INDEXES
+from freeda_svc.bank.qdrant import server
 from freeda_svc.bank.qdrant.server import ServerEngine, complete_collection, create_collection
 from freeda_svc.bank.qdrant.server_banks import ServerBanks
-from freeda_svc.bank.store import Approximate
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.prototypes.record import Prototype
 from tests.bank.conftest import LocalConnection
@@ -56,17 +55,17 @@ class Recorder:
 
 
 @pytest.fixture
-def open_store(local_connection: LocalConnection) -> Iterator[Callable[..., QdrantStore]]:
+def open_store(local_connection: LocalConnection) -> Iterator[Callable[..., PrototypeStore]]:
     """Opens the bank as one more process would, with a client that may be a `Recorder`."""
     client = local_connection.client()
     create_collection(client, NAME, MANIFEST)
     complete_collection(client, NAME)
 
-    def make(client: object = client, approximate: Approximate | None = None) -> QdrantStore:
+    def make(client: object = client, approximate: Approximate | None = None) -> PrototypeStore:
         engine = ServerEngine(client, "here", NAME, MANIFEST)
         shared = Changes(engine)
         shared.begin()
-        return QdrantStore(engine, shared, MANIFEST, approximate, lambda: None)
+        return PrototypeStore(engine, shared, MANIFEST, approximate, lambda: None)
 
     return make
 
@@ -111,7 +110,7 @@ def test_a_collection_whose_making_was_cut_off_is_completed(
 
 
 def test_ids_beyond_one_request_are_all_handled(
-    open_store: Callable[..., QdrantStore], make_prototypes: MakePrototypes, monkeypatch: pytest.MonkeyPatch
+    open_store: Callable[..., PrototypeStore], make_prototypes: MakePrototypes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(changes, "IDS_AN_OPERATION", 3)
     monkeypatch.setattr(store_module, "IDS_AN_OPERATION", 3)
@@ -131,7 +130,7 @@ def test_ids_beyond_one_request_are_all_handled(
 
 
 def test_what_is_older_than_clocks_can_differ_is_left_out_since_a_version(
-    open_store: Callable[..., QdrantStore], make_prototypes: MakePrototypes, monkeypatch: pytest.MonkeyPatch
+    open_store: Callable[..., PrototypeStore], make_prototypes: MakePrototypes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now, store = 1_700_000_000_000_000, open_store()
     ids = []
@@ -147,7 +146,7 @@ def test_what_is_older_than_clocks_can_differ_is_left_out_since_a_version(
 
 
 def test_another_client_sees_every_change_at_once_and_another_version(
-    open_store: Callable[..., QdrantStore], make_prototypes: MakePrototypes
+    open_store: Callable[..., PrototypeStore], make_prototypes: MakePrototypes
 ) -> None:
     ours, theirs = open_store(), open_store()
     prototypes = make_prototypes(6)
@@ -169,7 +168,7 @@ def test_another_client_sees_every_change_at_once_and_another_version(
 
 
 def test_what_two_add_at_the_same_time_stays_as_the_first_wrote_it(
-    open_store: Callable[..., QdrantStore], local_connection: LocalConnection, make_prototypes: MakePrototypes
+    open_store: Callable[..., PrototypeStore], local_connection: LocalConnection, make_prototypes: MakePrototypes
 ) -> None:
     first, client = open_store(), Recorder(local_connection.client(), "upsert")
     second = open_store(client)
@@ -187,7 +186,7 @@ def test_what_two_add_at_the_same_time_stays_as_the_first_wrote_it(
 
 @pytest.mark.parametrize("change", ["add", "forget", "mark", "unmark"])
 def test_a_reader_who_comes_between_gets_another_version_afterwards(
-    open_store: Callable[..., QdrantStore],
+    open_store: Callable[..., PrototypeStore],
     local_connection: LocalConnection,
     make_prototypes: MakePrototypes,
     change: str,
@@ -243,7 +242,7 @@ def test_a_client_that_ends_between_two_requests_leaves_a_change_done_or_not_beg
         after = changing.expect(before, (kind, 0))
         while ends:
             client = Recorder(local_connection.client(), "upsert", "delete", "retrieve")
-            other = QdrantStore(
+            other = PrototypeStore(
                 engine := ServerEngine(client, "here", "freeda-changed.v1", reader._manifest),
                 Changes(engine),
                 reader._manifest,
@@ -275,7 +274,7 @@ def test_a_client_that_ends_between_two_requests_leaves_a_change_done_or_not_beg
 
 
 def test_points_that_vanish_between_search_and_vectors_are_left_out(
-    open_store: Callable[..., QdrantStore], local_connection: LocalConnection, make_prototypes: MakePrototypes
+    open_store: Callable[..., PrototypeStore], local_connection: LocalConnection, make_prototypes: MakePrototypes
 ) -> None:
     prototypes = make_prototypes(5)
     open_store().add(prototypes)
@@ -288,7 +287,7 @@ def test_points_that_vanish_between_search_and_vectors_are_left_out(
 
 
 def test_an_exact_search_is_asked_for_unless_another_was_chosen(
-    open_store: Callable[..., QdrantStore], local_connection: LocalConnection, make_prototypes: MakePrototypes
+    open_store: Callable[..., PrototypeStore], local_connection: LocalConnection, make_prototypes: MakePrototypes
 ) -> None:
     open_store().add(make_prototypes(5))
     params = []
@@ -319,7 +318,7 @@ def test_a_collection_that_is_not_there_is_told(local_connection: LocalConnectio
 
 
 def test_a_prototype_without_its_checks_is_damaged(
-    open_store: Callable[..., QdrantStore], local_connection: LocalConnection, make_prototypes: MakePrototypes
+    open_store: Callable[..., PrototypeStore], local_connection: LocalConnection, make_prototypes: MakePrototypes
 ) -> None:
     store, prototypes = open_store(), make_prototypes(3)
     store.add(prototypes)
@@ -331,7 +330,7 @@ def test_a_prototype_without_its_checks_is_damaged(
 
 
 def test_a_prototype_without_its_noun_is_damaged(
-    open_store: Callable[..., QdrantStore], local_connection: LocalConnection, make_prototypes: MakePrototypes
+    open_store: Callable[..., PrototypeStore], local_connection: LocalConnection, make_prototypes: MakePrototypes
 ) -> None:
     store, prototypes = open_store(), make_prototypes(3)
     store.add(prototypes)

@@ -7,12 +7,14 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from freeda_svc.bank.points import APPEARANCE, KEY, PROTOTYPE
-from freeda_svc.bank.qdrant.engine import Engine, Point, parts
-from freeda_svc.bank.qdrant.layout import (
+from freeda_svc.bank.engine import Engine, Point
+from freeda_svc.bank.points import (
     ADDITIONS,
+    APPEARANCE,
+    KEY,
     LEAVING,
     MARKED,
+    PROTOTYPE,
     REGISTERS,
     REMOVALS,
     REPAIR,
@@ -22,7 +24,8 @@ from freeda_svc.bank.qdrant.layout import (
     make_points,
     show,
 )
-from freeda_svc.bank.store import Version
+from freeda_svc.bank.records import Version
+from freeda_svc.batching import batched
 from freeda_svc.errors import InputError
 from freeda_svc.prototypes import Prototype
 
@@ -82,7 +85,7 @@ class Changes:
                 break
         added = 0
         with self._alone():
-            for some in parts(list(prototypes.items()), self._engine.points_an_operation):
+            for some in batched(prototypes.items(), self._engine.points_an_operation):
                 there = {point.id for point in self._engine.retrieve([identifier for identifier, _ in some])}
                 fresh = {identifier: prototype for identifier, prototype in some if identifier not in there}
                 if fresh:
@@ -96,7 +99,7 @@ class Changes:
         """Remove prototypes; returns how many there were."""
         removed = 0
         with self._alone():
-            for some in parts(ids, IDS_AN_OPERATION):
+            for some in batched(ids, IDS_AN_OPERATION):
                 there = [point.id for point in self._engine.retrieve(some)]
                 if there:
                     self._remove(there)
@@ -139,7 +142,7 @@ class Changes:
         """Write points anew as ``changed`` gives them; returns how many of them were marked (or not) before."""
         number, is_changed = 0, False
         with self._alone():
-            for some in parts(ids, self._engine.points_an_operation):
+            for some in batched(ids, self._engine.points_an_operation):
                 before = self._engine.retrieve(some, payload=True, vectors=EVERY_VECTOR)
                 after = [point for point in map(changed, before) if point is not None]
                 if after:
@@ -150,7 +153,7 @@ class Changes:
                 self._engine.flush()
         return number
 
-    def _add_batch(self, prototypes: Mapping[str, "Prototype"]) -> None:
+    def _add_batch(self, prototypes: Mapping[str, Prototype]) -> None:
         version = self.version()
         stamp = max(time.time_ns() // 1000, version.additions + 1)
         points = make_points(prototypes, stamp)

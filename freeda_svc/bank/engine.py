@@ -1,17 +1,19 @@
 """What a bank asks of Qdrant, the same of the engine inside the process and of a server."""
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol, Self, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.bank.store import Approximate
+from freeda_svc.bank.records import Approximate
 
 Vectors = Mapping[str, npt.NDArray[np.float32]]
-T = TypeVar("T")
+
+# Asked for beyond k, to see whether more points have the k-th score; some of a caption's pictures have the same key.
+_MORE_TO_SEE_TIES = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +104,7 @@ class Engine(Protocol):
 
         Args:
             points: whole points, in place of those with the same ids; vectors that are not given are gone.
-            keep: leave points that are there already as they are, except the registers (`layout.REGISTERS`).
+            keep: leave points that are there already as they are, except the registers (`points.REGISTERS`).
         """
 
     def delete(self, ids: Sequence[str]) -> None:
@@ -167,7 +169,36 @@ def _array(values: Sequence[float]) -> npt.NDArray[np.float32]:
     return array
 
 
-def parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """The items in their order, ``size`` at a time."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+def rank(engine: Engine, search: Search) -> list[Hits]:
+    """Rank what is nearest to each query; of points with the last score, those with the smallest ids are in.
+
+    Args:
+        engine: the collection.
+        search: what to search for.
+
+    Raises:
+        UnavailableError: the engine does not answer.
+    """
+    k = search.limit
+    answers: dict[int, Hits] = {}
+    limit = k + _MORE_TO_SEE_TIES
+    left = list(range(len(search.queries)))
+    while left:
+        asked = replace(search, queries=search.queries[left], limit=limit)
+        answers.update(zip(left, engine.search(asked), strict=True))
+        # The engine chooses as it likes among equal scores; where they go on to the end, more must be seen.
+        left = [number for number in left if _goes_on(answers[number], k, limit)]
+        limit *= 2
+    return [_ranked(answers[number], k) for number in range(len(search.queries))]
+
+
+def _goes_on(hits: Hits, k: int, limit: int) -> bool:
+    scores = np.sort(hits.scores)[::-1]
+    return len(scores) == limit and bool(scores[k - 1] == scores[-1])
+
+
+def _ranked(hits: Hits, k: int) -> Hits:
+    ids = np.array(hits.ids)
+    # By score, falling, and among equal ones by id.
+    best = np.lexsort((ids, -hits.scores))[:k]
+    return Hits(ids[best].tolist(), hits.scores[best])
