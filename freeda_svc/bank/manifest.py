@@ -79,6 +79,21 @@ def read_record(kind: type[Record], content: object) -> Record:
         raise ValueError(f"{place}: {first['msg']}") from error
 
 
+def read_object(content: bytes) -> dict[str, Any]:
+    """Read a JSON object that may be damaged.
+
+    Raises:
+        ValueError: it is none; says so in a few words.
+    """
+    try:
+        found = json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError("it is not JSON") from error
+    if not isinstance(found, dict):
+        raise ValueError("it is not a JSON object")  # noqa: TRY004 - the content's fault, not the caller's
+    return found
+
+
 def new_manifest(pack: str, key_dimension: int, vector_dimension: int) -> Manifest:
     """The manifest of a bank that is made now.
 
@@ -150,16 +165,13 @@ def read_manifest(folder: Path) -> Manifest:
     except OSError as error:
         raise _unreadable(folder, error) from error
     try:
-        content: Any = json.loads(text.decode("utf-8"))
-    except ValueError as error:
-        raise _broken(path, "it is not JSON") from error
-    if not isinstance(content, dict):
-        raise _broken(path, "it is not a JSON object")
-    check_format(str(folder), content.get("format"))
-    try:
+        content = read_object(text)
+        check_format(str(folder), content.get("format"))
         return read_record(Manifest, content)
     except ValueError as error:
-        raise _broken(path, str(error)) from error
+        raise InputError(
+            f"the bank's manifest {path} is broken ({error}): restore it from a backup or make a new bank"
+        ) from error
 
 
 def check_format(place: str, version: object) -> None:
@@ -180,26 +192,25 @@ def check_format(place: str, version: object) -> None:
         raise InputError(f"{place} is a bank of the old kind: {_OLD_KIND_REMEDY}")
 
 
-def check_manifest(folder: Path, found: Manifest, pack: str, key_dimension: int, vector_dimension: int) -> None:
-    """Refuse a bank that was made for something else.
+def check_encoding(what: str, found: Encoding, expected: Encoding, remedy: str) -> None:
+    """Refuse a bank or an archive that was made for something else.
+
+    Args:
+        what: what messages call it.
+        found: what it was made for.
+        expected: what it is to be used for.
+        remedy: what can be done where these are not the same.
 
     Raises:
         InputError: another pack (both fingerprints are named) or other dimensions.
     """
-    if found.pack != pack:
+    if found.pack != expected.pack:
+        raise InputError(f"{what} was made with pack {found.pack}, not with {expected.pack}: {remedy}")
+    if found.encoding != expected.encoding:
         raise InputError(
-            f"the bank {folder} was made with pack {found.pack}, not with {pack}: "
-            "use that pack, or give another bank folder for this one"
+            f"{what} holds keys of {found.key_dimension} and vectors of {found.vector_dimension} values, "
+            f"not {expected.key_dimension} and {expected.vector_dimension}: {remedy}"
         )
-    if (found.key_dimension, found.vector_dimension) != (key_dimension, vector_dimension):
-        raise InputError(
-            f"the bank {folder} holds keys of {found.key_dimension} and vectors of {found.vector_dimension} values, "
-            f"not {key_dimension} and {vector_dimension}: give another bank folder for these"
-        )
-
-
-def _broken(path: Path, reason: str) -> InputError:
-    return InputError(f"the bank's manifest {path} is broken ({reason}): restore it from a backup or make a new bank")
 
 
 def _unreadable(folder: Path, error: OSError) -> UnavailableError:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from freeda_svc.bank.changes import EVERY_VECTOR, IDS_AN_OPERATION, Changes
 from freeda_svc.bank.checks import check_prototypes, check_queries, check_reasons, unit_rows
 from freeda_svc.bank.engine import EVERYTHING, Engine, Hits, Point, Search, Where, rank
-from freeda_svc.bank.manifest import Manifest
+from freeda_svc.bank.manifest import Encoding, Manifest
 from freeda_svc.bank.points import (
     ADDED,
     APPEARANCE,
@@ -75,6 +75,11 @@ class PrototypeStore:
         self._approximate = approximate
         self._release: Callable[[], None] | None = release
         self._searchable = approximate is None
+
+    @property
+    def encoding(self) -> Encoding:
+        """What its prototypes have in common."""
+        return self._manifest.encoding
 
     @property
     def pack(self) -> str:

@@ -22,7 +22,7 @@ def test_what_is_written_is_read(bank: Path) -> None:
     assert [path.name for path in bank.iterdir()] == ["manifest.json"]
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"format": %d}' % FORMAT])
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'{"format": %d}' % FORMAT])
 def test_a_broken_manifest_is_one_line(bank: Path, text: bytes) -> None:
     (bank / "manifest.json").write_bytes(text)
     with pytest.raises(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, JsonValue
 
-from freeda_svc.bank.manifest import MANIFEST_NAME, Encoding, read_record
+from freeda_svc.bank.manifest import MANIFEST_NAME, Encoding, read_object, read_record
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError, one_line
 from freeda_svc.whole_files import write_whole
 
@@ -37,9 +37,11 @@ LARGEST_MANIFEST = 64 << 20
 
 PART_FILE = re.compile(r"(prototypes|artifacts)-[0-9]{5,}\.parquet")
 
-Count = Annotated[int, Field(ge=0)]
-Dimension = Annotated[int, Field(ge=1, le=8192)]
+LARGEST_DIMENSION = 8192
 """Of keys and prototypes: many times those of any encoder, and a part of them still fits into memory."""
+
+Count = Annotated[int, Field(ge=0)]
+Dimension = Annotated[int, Field(ge=1, le=LARGEST_DIMENSION)]
 
 
 @dataclass(frozen=True)
@@ -202,11 +204,9 @@ def _no_archive(folder: Path) -> str:
 
 def _read_content(path: Path, text: bytes) -> ArchiveManifest:
     try:
-        content: Any = json.loads(text.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is broken (it is not JSON): copy the archive again or export again") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path} is broken (it is not a JSON object): copy the archive again or export again")
+        content = read_object(text)
+    except ValueError as error:
+        raise InputError(f"{path} is broken ({error}): copy the archive again or export again") from error
     if "format_version" not in content:
         raise InputError(_no_archive(path.parent))
     version = content["format_version"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from freeda_svc.bank.manifest import MANIFEST_NAME, Encoding, read_record, sync_folder
+from freeda_svc.bank.manifest import MANIFEST_NAME, Encoding, read_object, read_record, sync_folder
 from freeda_svc.bank.moving.archive import (
     FORMAT_VERSION,
     PART_FILE,
@@ -118,7 +118,7 @@ def export_bank(
     described = json.loads(json.dumps(dict(parameters), allow_nan=False))
     version = store.version()
     wanted = ExportProgress(
-        **vars(_encoding_of(store)),
+        **vars(store.encoding),
         additions=version.additions,
         removals=version.removals,
         artifacts=artifacts is not None,
@@ -182,16 +182,12 @@ def check_target(store: PrototypeStore, folder: Path) -> None:
     """
     load_parquet()
     found = _look_into(folder)
-    if found is not None and found.encoding != _encoding_of(store):
+    if found is not None and found.encoding != store.encoding:
         raise _other_bank(folder)
     place = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         reason = "it may not be written" if place.is_dir() else "it is no folder"
         raise UnavailableError(f"the archive {folder} cannot be made in {place} ({reason}): give another folder")
-
-
-def _encoding_of(store: PrototypeStore) -> Encoding:
-    return Encoding(store.pack, store.key_dimension, store.vector_dimension)
 
 
 def _rows(store: PrototypeStore, tally: Tally, tell: Callable[[], None]) -> Iterator[Prototype]:
@@ -257,13 +253,9 @@ def _look_into(folder: Path) -> ExportProgress | None:
             return None
         if PROGRESS_NAME not in present:
             raise InputError(f"{folder} is not empty and holds no export that could continue: give a new folder")
-        content = json.loads(path.read_bytes())
+        return read_record(ExportProgress, read_object(path.read_bytes()))
     except OSError as error:
         raise UnavailableError(f"the folder {folder} cannot be read ({error.strerror}): give another one") from error
-    except ValueError as error:
-        raise InputError(f"{path} is broken (it is not JSON): give a new folder") from error
-    try:
-        return read_record(ExportProgress, content)
     except ValueError as error:
         raise InputError(f"{path} is broken ({error}): give a new folder") from error
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from freeda_svc.bank.manifest import check_encoding
 from freeda_svc.bank.moving.archive import (
     ArchiveFile,
     ArchiveManifest,
@@ -114,17 +115,7 @@ def check_fit(folder: Path, manifest: ArchiveManifest, store: PrototypeStore) ->
     Raises:
         InputError: it is of another pack or of other dimensions.
     """
-    if manifest.pack != store.pack:
-        raise InputError(
-            f"the archive {folder} was made with pack {manifest.pack}, but the bank holds pack {store.pack}: "
-            "import it into a bank of its own pack"
-        )
-    found, expected = (manifest.key_dimension, manifest.vector_dimension), (store.key_dimension, store.vector_dimension)
-    if found != expected:
-        raise InputError(
-            f"the archive {folder} holds keys and vectors of {found[0]} and {found[1]} values, but the bank "
-            f"{expected[0]} and {expected[1]}: import it into a bank of its own pack"
-        )
+    check_encoding(f"the archive {folder}", manifest, store.encoding, "import it into a bank of its own pack")
 
 
 def _read_part(folder: Path, manifest: ArchiveManifest, part: ArchivePart) -> list[Prototype]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.bank.moving.archive import OnProgress, say_nothing
+from freeda_svc.bank.moving.archive import LARGEST_DIMENSION, OnProgress, say_nothing
 from freeda_svc.bank.store import PrototypeStore
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError, one_line
 from freeda_svc.prototypes import IMPORTED, Prototype, is_storable
@@ -46,7 +46,7 @@ def look_at_published(index_path: Path, prototypes_folder: Path) -> tuple[int, i
     keys, names = _open_pair(index_path, prototypes_folder)
     if not names:
         raise InputError(f"{prototypes_folder} has no {ENDING} files: give the folder that belongs to {index_path}")
-    return keys.d, measure_prototype_file(prototypes_folder / names[0]), len(names)
+    return keys.d, len(read_prototype_file(prototypes_folder / names[0])), len(names)
 
 
 def import_faiss(
@@ -130,12 +130,12 @@ def open_index(path: Path) -> Any:  # noqa: ANN401 (a faiss.Index, which has no 
     return index
 
 
-def read_prototype_file(path: Path, dimension: int) -> npt.NDArray[np.float32]:
+def read_prototype_file(path: Path, dimension: int | None = None) -> npt.NDArray[np.float32]:
     """Read one prototype.
 
     Args:
         path: an .npy file of shape (Dv,) or (1, Dv), of floating-point numbers.
-        dimension: Dv expected.
+        dimension: Dv expected; any that an encoder may have when None.
 
     Returns:
         (Dv,) float32.
@@ -143,27 +143,21 @@ def read_prototype_file(path: Path, dimension: int) -> npt.NDArray[np.float32]:
     Raises:
         InputError: it is something else, cut off, or holds Python objects, which are never loaded.
     """
-    found = _map_numbers(path)
-    if found.shape not in {(dimension,), (1, dimension)} or found.dtype.kind != "f":
+    try:
+        # Mapped, so that a header that promises too much allocates nothing; this never unpickles.
+        found = np.lib.format.open_memmap(path, mode="r")
+    except Exception as error:  # a broken header fails in many ways
+        reason = one_line(error)
+        raise InputError(f"{path} cannot be read as an {ENDING} file of numbers ({reason})") from error
+    fits = 0 < found.size <= LARGEST_DIMENSION if dimension is None else found.size == dimension
+    if not fits or found.shape not in {(found.size,), (1, found.size)} or found.dtype.kind != "f":
+        size = "Dv" if dimension is None else dimension
         raise InputError(
-            f"{path} holds {found.dtype} of shape {found.shape}, expected floats of shape ({dimension},) or "
-            f"(1, {dimension}): is the bank one of the same pack?"
+            f"{path} holds {found.dtype} of shape {found.shape}, expected floats of shape ({size},) or (1, {size}): "
+            "is it a prototype, and the bank one of its pack?"
         )
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is left out
-        return np.array(found, dtype=np.float32).reshape(dimension)
-
-
-def measure_prototype_file(path: Path) -> int:
-    """Return Dv of the prototype in a file of shape (Dv,) or (1, Dv).
-
-    Raises:
-        InputError: it is something else, cut off, or holds Python objects, which are never loaded.
-    """
-    found = _map_numbers(path)
-    dimension = found.shape[-1] if found.ndim else 0
-    if dimension < 1 or found.shape not in {(dimension,), (1, dimension)}:
-        raise InputError(f"{path} holds numbers of shape {found.shape}, expected one prototype, (Dv,) or (1, Dv)")
-    return dimension
+        return np.array(found, dtype=np.float32).reshape(-1)
 
 
 def _load_faiss() -> Any:  # noqa: ANN401 (a module)
@@ -200,15 +194,6 @@ def _list_prototypes(folder: Path) -> list[str]:
     except UnicodeEncodeError as error:
         raise InputError(f"a file in {folder} has a name that is not UTF-8: rename it, keeping the order") from error
     return names
-
-
-def _map_numbers(path: Path) -> npt.NDArray[Any]:
-    try:
-        # Mapped, so that a header that promises too much allocates nothing; this never unpickles.
-        return np.lib.format.open_memmap(path, mode="r")
-    except Exception as error:  # a broken header fails in many ways
-        reason = one_line(error)
-        raise InputError(f"{path} cannot be read as an {ENDING} file of numbers ({reason})") from error
 
 
 def _make_prototype(name: str, key: npt.NDArray[np.float32], vector: npt.NDArray[np.float32], pack: str) -> Prototype:

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from freeda_svc.bank.changes import Changes
-from freeda_svc.bank.manifest import check_manifest, has_manifest, new_manifest, read_manifest, write_manifest
+from freeda_svc.bank.manifest import (
+    Encoding,
+    check_encoding,
+    has_manifest,
+    new_manifest,
+    read_manifest,
+    write_manifest,
+)
 from freeda_svc.bank.qdrant.edge import EdgeEngine, create_shard
 from freeda_svc.bank.qdrant.folder import check_room, folder_in_the_making
 from freeda_svc.bank.qdrant.lock import FolderLock
@@ -86,7 +93,8 @@ def make_or_open_folder(
     folder = Path(folder)
     if not has_manifest(folder):
         make_folder(folder, pack, key_dimension, vector_dimension)
-    check_manifest(folder, read_manifest(folder), pack, key_dimension, vector_dimension)
+    wanted = Encoding(pack, key_dimension, vector_dimension)
+    check_encoding(f"the bank {folder}", read_manifest(folder), wanted, "use that pack, or give another bank folder")
     return open_folder(folder, approximate)
 
 

@@ -9,10 +9,11 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import qdrant_edge as engine
 
+from freeda_svc.bank.manifest import read_object
 from freeda_svc.bank.points import LINKS, REPAIR
 from freeda_svc.errors import InputError, UnavailableError
 
@@ -30,13 +31,13 @@ def read_config(shard: Path) -> dict[str, Any]:
     """
     path = shard / CONFIG_NAME
     try:
-        config = json.loads(path.read_bytes())
+        config = read_object(path.read_bytes())
         config["vectors"].items()
     except OSError as error:
         raise UnavailableError(f"{path} cannot be read ({error.strerror})") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is damaged: {REPAIR}") from error
-    return cast("dict[str, Any]", config)
+    return config
 
 
 def end_with_parent() -> None:

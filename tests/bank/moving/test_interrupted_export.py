@@ -185,6 +185,8 @@ def test_folders_that_hold_something_else_are_left_alone(
     (tmp_path / "file").write_text("text")
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "export-progress.json").write_text("{")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "export-progress.json").write_text("[" * 100_000)
     (tmp_path / "odder").mkdir()
     (tmp_path / "odder" / "export-progress.json").write_text("[]")
     make_or_open_folder(tmp_path / "bank", "p", 2, 2).close()
@@ -194,6 +196,7 @@ def test_folders_that_hold_something_else_are_left_alone(
         "full": "not empty",
         "file": "is a file",
         "odd": "not JSON",
+        "deep": "not JSON",
         "odder": "broken",
         "bank": "already",
         "archive": "finished archive",
