@@ -6,8 +6,9 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
-from freeda_svc.bank.engine import Engine, Point
+from freeda_svc.bank.engine import Engine, Point, Where
 from freeda_svc.bank.points import (
     ADDITIONS,
     APPEARANCE,
@@ -26,6 +27,7 @@ from freeda_svc.bank.points import (
 )
 from freeda_svc.bank.records import Version
 from freeda_svc.batching import batched
+from freeda_svc.counts import counted
 from freeda_svc.errors import InputError
 from freeda_svc.prototypes import Prototype
 
@@ -60,7 +62,7 @@ class Changes:
         """Make the registers where they are missing, and see that nothing is lost.
 
         Raises:
-            InputError: prototypes are missing.
+            InputError: prototypes are missing, or some of their vectors.
             UnavailableError: the engine does not answer.
         """
         with self._writing:
@@ -73,9 +75,8 @@ class Changes:
             self._recover()
             expected, there = self._total(), self._count()
             if expected != there:
-                raise InputError(
-                    f"{self._engine.place} is damaged: it holds {there} prototypes, expected {expected}; {REPAIR}"
-                )
+                raise self._damaged(f"it holds {counted(there, 'prototype')}, expected {expected:,}")
+            self._check_vectors()
 
     def add(self, prototypes: Mapping[str, Prototype]) -> int:
         """Store prototypes by their ids, those that are not there yet; returns how many these were."""
@@ -115,6 +116,25 @@ class Changes:
     def unmark(self, ids: Sequence[str]) -> int:
         """Take marks back; returns how many there were."""
         return self._rewrite(ids, lambda point: show(point) if point.payload.get(MARKED) else None, counts=1)
+
+    def _check_vectors(self) -> None:
+        """See that the engine takes no vector for deleted that is there, nor one for there that is deleted.
+
+        It keeps this in a file of its own, a bit a point. Whoever reads a prototype misses a vector, but a search
+        finds fewer or more than it should, without a word.
+
+        Raises:
+            InputError: it does.
+        """
+        count = self._engine.count
+        marked = Where(equal={MARKED: 1})
+        hidden = count(marked)
+        if (
+            count(replace(marked, has=[KEY]))
+            or count(Where(lacks=[KEY])) != hidden + len(REGISTERS)
+            or count(Where(lacks=[PROTOTYPE])) != len(REGISTERS)
+        ):
+            raise self._damaged("vectors of prototypes are missing, or keys of outliers are not hidden")
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -217,7 +237,10 @@ class Changes:
             InputError: it has not.
         """
         if self._read_version() != version or (total is not None and self._count() != total):
-            raise InputError(f"{self._engine.place} is damaged: it takes no changes any more; {REPAIR}")
+            raise self._damaged("it takes no changes any more")
+
+    def _damaged(self, what: str) -> InputError:
+        return InputError(f"{self._engine.place} is damaged: {what}; {REPAIR}")
 
     def _total(self) -> int:
         return int(self._registers()[ADDITIONS].payload.get(TOTAL, 0))

@@ -52,11 +52,15 @@ class Where:
         equal: payload fields and the value each has.
         one_of: payload fields and the values of which each has one.
         above: integer payload fields and what each is above.
+        has: names of vectors that they have.
+        lacks: names of vectors that they do not have.
     """
 
     equal: Mapping[str, str | int] = field(default_factory=dict)
     one_of: Mapping[str, frozenset[str]] = field(default_factory=dict)
     above: Mapping[str, int] = field(default_factory=dict)
+    has: Sequence[str] = ()
+    lacks: Sequence[str] = ()
 
 
 EVERYTHING = Where()

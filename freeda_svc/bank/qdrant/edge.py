@@ -324,8 +324,10 @@ def _filter(where: Where) -> engine.Filter | None:
         *(engine.FieldCondition(name, match=engine.MatchValue(value)) for name, value in where.equal.items()),
         *(engine.FieldCondition(name, match=engine.MatchAny(sorted(values))) for name, values in where.one_of.items()),
         *(engine.FieldCondition(name, range=engine.RangeFloat(gt=value)) for name, value in where.above.items()),
+        *map(engine.HasVectorCondition, where.has),
     ]
-    return engine.Filter(must=[*conditions]) if conditions else None
+    lacking = [*map(engine.HasVectorCondition, where.lacks)]
+    return engine.Filter(must=[*conditions], must_not=[*lacking]) if conditions or lacking else None
 
 
 def _search_params(search: Search) -> engine.SearchParams:

@@ -263,8 +263,10 @@ def _filter(where: Where) -> models.Filter | None:
             for name, values in where.one_of.items()
         ),
         *(models.FieldCondition(key=name, range=models.Range(gt=value)) for name, value in where.above.items()),
+        *(models.HasVectorCondition(has_vector=name) for name in where.has),
     ]
-    return models.Filter(must=conditions) if conditions else None
+    lacking: list[models.Condition] = [models.HasVectorCondition(has_vector=name) for name in where.lacks]
+    return models.Filter(must=conditions, must_not=lacking) if conditions or lacking else None
 
 
 def _search_params(search: Search) -> models.SearchParams:
