@@ -55,7 +55,7 @@ def split_bank_name(text: str) -> tuple[str, int | None]:
 
 @dataclass(frozen=True)
 class BankSummary:
-    """One version of a bank, told without opening it.
+    """One version of a bank, described without opening it.
 
     Attributes:
         bank: name and version.
@@ -65,7 +65,7 @@ class BankSummary:
         key_dimension: Dt.
         vector_dimension: Dv.
         created: when, ISO 8601 in UTC.
-        fault: why it cannot be opened, as far as its manifest tells; what the manifest would say is empty then.
+        fault: why it cannot be opened, as far as that is known without opening it; what is not known is empty or 0.
     """
 
     bank: BankName
@@ -174,22 +174,15 @@ class Banks(ABC):
         """Release what is held; stores that were opened stay open. Closing again does nothing."""
 
     def _summary(self, bank: BankName, current: bool) -> BankSummary:
-        prototypes = self._count(bank)
+        prototypes = 0
         try:
+            prototypes = self._count(bank)
             manifest = self._manifest(bank)
         except NotFoundError:
             raise
         except FreedaError as error:
             return BankSummary(bank, current, prototypes, "", 0, 0, "", fault=str(error))
-        return BankSummary(
-            bank=bank,
-            current=current,
-            prototypes=prototypes,
-            pack=manifest.pack,
-            key_dimension=manifest.key_dimension,
-            vector_dimension=manifest.vector_dimension,
-            created=manifest.created,
-        )
+        return BankSummary(bank, current, prototypes, **vars(manifest.encoding), created=manifest.created)
 
     @abstractmethod
     def _versions(self) -> Mapping[str, Sequence[int]]:
@@ -214,6 +207,11 @@ class Banks(ABC):
     @abstractmethod
     def _remove(self, bank: BankName, *, is_last: bool) -> None:
         """Remove a version, the last of its bank or not the current one."""
+
+
+def there_already(bank: BankName) -> InputError:
+    """The error for whoever makes a version that is there."""
+    return InputError(f"there is a bank {bank} already: give another name, or the next version")
 
 
 def _missing_bank(name: str, known: Sequence[str]) -> NotFoundError:

@@ -69,7 +69,7 @@ class Changes:
             found = self._registers()
             missing = [Point(name, {STAMP: 0 if name == ADDITIONS else ""}) for name in REGISTERS if name not in found]
             if missing:
-                self._engine.write(missing, keep=True)
+                self._engine.write(missing, replaces=())  # another process may have just made them
             if self._engine.shared:
                 return
             self._recover()
@@ -180,7 +180,7 @@ class Changes:
         total = None if self._engine.shared else self._total() + len(points)
         register = {STAMP: stamp} if total is None else {STAMP: stamp, TOTAL: total}
         with self._changing(Version(stamp, version.removals), total):
-            self._engine.write([*points, Point(ADDITIONS, register)], keep=True)
+            self._engine.write([*points, Point(ADDITIONS, register)], replaces=REGISTERS)
             if self._engine.shared:
                 # The server applies an operation point by point. What was read while it did is looked at again; not
                 # for the same number as others who add at this very moment.

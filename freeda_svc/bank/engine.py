@@ -103,12 +103,13 @@ class Engine(Protocol):
     def points_an_operation(self) -> int:
         """So many points with all of their vectors can be written at once, and read in one answer."""
 
-    def write(self, points: Sequence[Point], *, keep: bool = False) -> None:
+    def write(self, points: Sequence[Point], *, replaces: Sequence[str] | None = None) -> None:
         """Write points in one operation: when the process dies, all of them are there afterwards or none.
 
         Args:
             points: whole points, in place of those with the same ids; vectors that are not given are gone.
-            keep: leave points that are there already as they are, except the registers (`points.REGISTERS`).
+            replaces: ids of those that may be there already; other points that are there stay as they are. Any when
+                None.
         """
 
     def delete(self, ids: Sequence[str]) -> None:

@@ -118,7 +118,10 @@ def _resolve(banks: Banks, text: str, new: "Callable[[], BankName]", models: Pac
         if models is None:
             raise
         bank = new()
-        banks.create(bank, models.encoders_fingerprint, models.image_text.dimension, models.backbone.dimension)
+        try:
+            banks.create(bank, models.encoders_fingerprint, models.image_text.dimension, models.backbone.dimension)
+        except InputError:  # another process has just made it, or else this says why it cannot be had
+            banks.resolve(str(bank))
         return bank
 
 

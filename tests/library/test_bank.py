@@ -2,6 +2,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 import freeda_svc
+from freeda_svc.bank import EmbeddedBanks
 from freeda_svc.errors import BusyError, InputError, NotFoundError
 from freeda_svc.prototypes.builder import PrototypeBuilder
 from tests.library.conftest import CAPTIONS
@@ -44,6 +46,18 @@ def test_a_name_is_a_bank_of_the_home(own_home: Path) -> None:
         freeda_svc.open_bank(own_home / "banks" / "photos", "miniature", device="cpu") as of_folder,
     ):
         assert named == of_folder
+
+
+def test_a_bank_that_another_process_makes_at_the_same_moment_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    create = EmbeddedBanks.create
+
+    def made_meanwhile(banks: EmbeddedBanks, *given: Any) -> None:  # noqa: ANN401 - as they come
+        create(banks, *given)
+        create(banks, *given)
+
+    monkeypatch.setattr(EmbeddedBanks, "create", made_meanwhile)
+    with freeda_svc.open_bank("photos", "miniature", device="cpu") as bank:
+        assert bank.count() == 0
 
 
 def test_a_cell_that_opens_a_bank_can_run_twice(filled_folder: Path) -> None:

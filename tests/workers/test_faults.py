@@ -10,6 +10,9 @@ import torch
 from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import select
 
+from freeda_svc.bank import BankName
+from freeda_svc.bank.manifest import new_manifest
+from freeda_svc.bank.qdrant.server import create_collection
 from freeda_svc.captions.caption import Caption
 from freeda_svc.errors import BusyError, InputError, UnavailableError
 from freeda_svc.jobs import JobKind, Move, cancel_job, job_items, submit_ingest, submit_move
@@ -23,7 +26,10 @@ from freeda_svc.workers.app import QUEUES_KEY, SETTINGS_KEY
 from freeda_svc.workers.backoff import Backoff
 from freeda_svc.workers.messages import QUEUES
 from freeda_svc.workers.metrics_reports import gpu_memory
+from freeda_svc.workers.resources import Resources
 from freeda_svc.workers.trial import Tried
+from tests.bank.conftest import LocalConnection
+from tests.bank.qdrant.stub_server import API_KEY, StubServer
 
 Captions = Callable[..., list[Caption]]
 
@@ -256,3 +262,47 @@ def test_a_card_that_does_not_even_tell_its_memory_is_left_to_another_process(
         process.message()
     assert _outcomes(settings) == ["handed back"]
     assert gpu_memory() == {}
+
+
+def test_an_item_waits_for_a_bank_that_another_worker_is_making(
+    process: Process,
+    make_settings: Callable[..., Settings],
+    captions: Captions,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The server knows the collection already, but not its shards."""
+    collection, ready = "freeda-default.v1", False
+    server = StubServer(LocalConnection().client())
+
+    def answer(method: str, path: str, content: bytes) -> tuple[int, dict[str, str], bytes] | None:
+        if (method, path) == ("PUT", f"/collections/{collection}") and not ready:  # the other worker was faster
+            create_collection(server.client, collection, new_manifest("f", 3, 2))
+        if path.startswith(f"/collections/{collection}/points") and not ready:
+            return 500, {}, b'{"status": {"error": "Service internal error: 0 of 0 read operations failed"}}'
+        return None
+
+    def perform(resources: Resources, claim: Claim) -> dict[str, Any]:
+        resources.__dict__["pack"] = SimpleNamespace(
+            encoders_fingerprint="f",
+            description=SimpleNamespace(fits={"f"}.__contains__),
+            image_text=SimpleNamespace(dimension=3),
+            backbone=SimpleNamespace(dimension=2),
+        )
+        return {"prototypes": resources.bank(BankName("default", 1)).count()}
+
+    server.refuse = answer
+    server.start()
+    try:
+        settings = make_settings(qdrant_url=f"http://127.0.0.1:{server.port}", qdrant_api_key=API_KEY)
+        monkeypatch.setattr(tasks, "perform", perform)
+        process.settings = settings
+        job_id = submit_ingest(settings, captions(1), source="test", dispatcher=NoDispatcher())
+        for _ in range(settings.max_attempts + 1):
+            process.message()
+        assert job_items(settings, job_id)[0].state == "queued"
+        assert set(_outcomes(settings)) == {"handed back"}
+        ready = True
+        process.message()
+        assert job_items(settings, job_id)[0].state == "done"
+    finally:
+        server.stop()

@@ -27,11 +27,15 @@ class Connection:
         address: scheme, host, port and path of the server, without credentials.
         api_key: sent with every request; empty when the server wants none.
         timeout: how long one request may take, in seconds.
+        request_bytes: how large a request with points becomes at most. A server takes 32 MiB of JSON by default.
+        answer_bytes: how large an answer to a search becomes about; either side keeps all of it in memory.
     """
 
     address: str
     api_key: str = field(default="", repr=False)
     timeout: float = 60.0
+    request_bytes: int = 16_000_000
+    answer_bytes: int = 32_000_000
 
     def client(self) -> QdrantClient:
         """A new client; nothing is sent before it is used. It connects again by itself when the server was away."""

@@ -25,11 +25,11 @@ from freeda_svc.errors import InputError, UnavailableError
 # An entry of the write-ahead log holds one operation; this keeps entries at a few megabytes.
 _POINTS_AN_OPERATION = 1000
 # A value takes 4 or 2 bytes in the segments, about 5 in the log, and twice that while files are replaced.
-_BYTES_A_VALUE = 16
+BYTES_A_VALUE = 16
 # Bounds memory: as many queries' hits are held at once.
 _QUERIES_AT_ONCE = 256
 # A bank that grew by a million work items has seen more, but not lost as many; takes about a minute.
-_MOST_OPERATIONS_LOST = 1_000_000
+MOST_OPERATIONS_LOST = 1_000_000
 _TRIED = "tried"
 
 # Read from mapped files when they are used: to read them all at opening takes five seconds for a million points.
@@ -78,14 +78,14 @@ class EdgeEngine:
         """What messages call the bank."""
         return f"the bank {self._folder}"
 
-    def write(self, points: Sequence[Point], *, keep: bool = False) -> None:
+    def write(self, points: Sequence[Point], *, replaces: Sequence[str] | None = None) -> None:
         """Write points in one operation; see `Engine.write`."""
-        check_room(self._folder, _BYTES_A_VALUE * sum(v.size for point in points for v in point.vectors.values()))
-        kept = engine.Filter(must=[engine.HasIdCondition(set(REGISTERS))]) if keep else None
+        check_room(self._folder, BYTES_A_VALUE * sum(v.size for point in points for v in point.vectors.values()))
+        changed = None if replaces is None else engine.Filter(must=[engine.HasIdCondition(set(replaces))])
         made = [engine.Point(point.id, _views(point.vectors), dict(point.payload)) for point in points]
         with self._shard_in_use() as shard:
             self._catch_up(shard)
-            shard.update(engine.UpdateOperation.upsert_points(made, condition=kept))
+            shard.update(engine.UpdateOperation.upsert_points(made, condition=changed))
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove points for good; see `Engine.delete`."""
@@ -234,7 +234,7 @@ class EdgeEngine:
         if self._caught_up:
             return
         payloads = [(record.id, record.payload or {}) for record in shard.retrieve([*REGISTERS], True, False)]
-        for number in range(_MOST_OPERATIONS_LOST):
+        for number in range(MOST_OPERATIONS_LOST):
             points = [engine.Point(name, {}, {**payload, _TRIED: number}) for name, payload in payloads]
             shard.update(engine.UpdateOperation.upsert_points(points))
             done = shard.retrieve([*REGISTERS], [_TRIED], False)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from freeda_svc.bank.banks import BankName, Banks
+from freeda_svc.bank.banks import BankName, Banks, there_already
 from freeda_svc.bank.manifest import MANIFEST_NAME, SHARD_NAME, Manifest, has_manifest, read_manifest, sync_folder
 from freeda_svc.bank.qdrant.folder import read_count, remove_folder
 from freeda_svc.bank.qdrant.opening import make_folder, open_folder
@@ -36,11 +36,14 @@ class EmbeddedBanks(Banks):
         """Make an empty version of a bank; see `Banks.create`."""
         place = self.place(bank)
         if has_manifest(place):
-            raise InputError(f"there is a bank {bank} already: give another name or version, or drop it first")
+            raise there_already(bank)
         others = self._versions_of(bank.name)
         if others:  # a lower number would become current by itself
             self._set_current(BankName(bank.name, self._current(bank.name, others)))
-        make_folder(place, pack, key_dimension, vector_dimension)
+        try:
+            make_folder(place, pack, key_dimension, vector_dimension)
+        except InputError as error:
+            raise there_already(bank) if has_manifest(place) else error from error
         if not others:
             self._set_current(bank)
 

@@ -3,6 +3,7 @@
 The number is for processes that may not open the bank, and written anew with every change: it may be lost.
 """
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,14 +11,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from freeda_svc.bank.manifest import MANIFEST_NAME, sync_folder
+from freeda_svc.bank.manifest import MANIFEST_NAME, has_manifest, sync_folder
 from freeda_svc.bank.qdrant.lock import FolderLock
 from freeda_svc.errors import BusyError, InputError, UnavailableError
 from freeda_svc.private_folders import make_private_folder
 
 COUNT_NAME = "prototypes"
 
-_ROOM = 64 * 2**20
+FREE_BYTES = 64 * 2**20
+"""Below so much free space nothing is asked of the engine."""
+
 _MAKING, _DROPPED = ".making-", ".dropped-"
 
 
@@ -35,12 +38,7 @@ def folder_in_the_making(place: Path) -> Iterator[Path]:
         make_private_folder(place.parent)
         for folder in new:
             sync_folder(folder.parent)
-        if place.exists() and not place.is_dir():
-            raise InputError(f"{place} is a file, expected the folder of a bank: give another path")
-        if place.is_dir() and any(place.iterdir()):
-            raise InputError(
-                f"{place} is not a bank (it holds files but no {MANIFEST_NAME}): give an empty or a new folder"
-            )
+        _check_free(place)
         make_private_folder(making)
         lock = FolderLock(making)
     except OSError as error:
@@ -51,6 +49,8 @@ def folder_in_the_making(place: Path) -> Iterator[Path]:
         making.replace(place)
         sync_folder(place.parent)
     except OSError as error:
+        if error.errno in {errno.ENOTEMPTY, errno.EEXIST}:  # another process has made it meanwhile
+            _check_free(place)
         raise _unusable(place, error) from error
     finally:
         lock.release()
@@ -101,8 +101,8 @@ def check_room(folder: Path, size: int = 0) -> None:
         free = shutil.disk_usage(folder).free
     except OSError as error:
         raise UnavailableError(f"the bank folder {folder} cannot be read ({error.strerror})") from error
-    if free < _ROOM + size:
-        wanted = (_ROOM + size) // 2**20
+    if free < FREE_BYTES + size:
+        wanted = (FREE_BYTES + size) // 2**20
         raise UnavailableError(
             f"the disk with the bank {folder} is full: {free // 2**20} MiB are free, expected {wanted}; make room"
         )
@@ -132,6 +132,17 @@ def bytes_on_disk(folder: Path) -> int:
             with suppress(FileNotFoundError):
                 taken += os.stat(os.path.join(place, name)).st_blocks * 512  # noqa: PTH116, PTH118 - many files
     return taken
+
+
+def _check_free(place: Path) -> None:
+    if place.exists() and not place.is_dir():
+        raise InputError(f"{place} is a file, expected the folder of a bank: give another path")
+    if has_manifest(place):
+        raise InputError(f"{place} is a bank already: open it, or give another folder")
+    if place.is_dir() and any(place.iterdir()):
+        raise InputError(
+            f"{place} is not a bank (it holds files but no {MANIFEST_NAME}): give an empty or a new folder"
+        )
 
 
 def _unusable(place: Path, error: OSError) -> UnavailableError:

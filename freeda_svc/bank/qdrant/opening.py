@@ -19,6 +19,7 @@ from freeda_svc.bank.qdrant.folder import check_room, folder_in_the_making
 from freeda_svc.bank.qdrant.lock import FolderLock
 from freeda_svc.bank.records import Approximate
 from freeda_svc.bank.store import PrototypeStore
+from freeda_svc.errors import InputError
 
 
 @dataclass
@@ -92,7 +93,11 @@ def make_or_open_folder(
     """
     folder = Path(folder)
     if not has_manifest(folder):
-        make_folder(folder, pack, key_dimension, vector_dimension)
+        try:
+            make_folder(folder, pack, key_dimension, vector_dimension)
+        except InputError:
+            if not has_manifest(folder):  # or else somebody has made it meanwhile
+                raise
     wanted = Encoding(pack, key_dimension, vector_dimension)
     check_encoding(f"the bank {folder}", read_manifest(folder), wanted, "use that pack, or give another bank folder")
     return open_folder(folder, approximate)

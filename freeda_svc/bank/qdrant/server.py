@@ -9,13 +9,10 @@ from qdrant_client import QdrantClient, models
 
 from freeda_svc.bank.engine import EVERYTHING, Hits, Point, Search, Where, point_of
 from freeda_svc.bank.manifest import Manifest, check_format, read_record
-from freeda_svc.bank.points import APPEARANCE, INDEXES, KEY, LINKS, PROTOTYPE, REGISTERS, REPAIR, Index
-from freeda_svc.bank.qdrant.connection import asking
+from freeda_svc.bank.points import APPEARANCE, INDEXES, KEY, LINKS, PROTOTYPE, REPAIR, Index
+from freeda_svc.bank.qdrant.connection import Connection, asking
 from freeda_svc.errors import InputError
 
-# A server takes 32 MiB of JSON in one request unless told otherwise, and either side holds what it answers.
-_BYTES_A_REQUEST = 16_000_000
-_BYTES_AN_ANSWER = 32_000_000
 # The longest float32 as JSON has it, with its comma; everything else about a prototype, captions too; a hit.
 _BYTES_A_VALUE = 25
 _BYTES_AROUND = 4_000
@@ -35,27 +32,28 @@ class ServerEngine:
 
     shared = True
 
-    def __init__(self, client: QdrantClient, address: str, name: str, manifest: Manifest) -> None:
+    def __init__(self, client: QdrantClient, connection: Connection, name: str, manifest: Manifest) -> None:
         """Take over a client.
 
         Args:
             client: of the server; closed with the engine.
-            address: of the server, for messages.
+            connection: where the server is, and what it takes in one request.
             name: the collection.
             manifest: of the bank.
         """
         self._client = client
-        self._address = address
+        self._address = connection.address
+        self._answer_bytes = connection.answer_bytes
         self._name = name
         values = 2 * manifest.key_dimension + manifest.vector_dimension
-        self.points_an_operation = max(1, _BYTES_A_REQUEST // (_BYTES_AROUND + _BYTES_A_VALUE * values))
+        self.points_an_operation = max(1, connection.request_bytes // (_BYTES_AROUND + _BYTES_A_VALUE * values))
 
     @property
     def place(self) -> str:
         """What messages call the collection."""
         return f"the collection {self._name} at {self._address}"
 
-    def write(self, points: Sequence[Point], *, keep: bool = False) -> None:
+    def write(self, points: Sequence[Point], *, replaces: Sequence[str] | None = None) -> None:
         """Write points in one operation; see `Engine.write`."""
         made = [
             models.PointStruct(
@@ -65,9 +63,9 @@ class ServerEngine:
             )
             for point in points
         ]
-        kept = models.Filter(must=[models.HasIdCondition(has_id=list(REGISTERS))]) if keep else None
+        changed = None if replaces is None else models.Filter(must=[models.HasIdCondition(has_id=list(replaces))])
         with self._asking():
-            self._client.upsert(self._name, made, wait=True, update_filter=kept)
+            self._client.upsert(self._name, made, wait=True, update_filter=changed)
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove points for good; see `Engine.delete`."""
@@ -123,7 +121,7 @@ class ServerEngine:
     def search(self, search: Search) -> list[Hits]:
         """The points nearest to each query; see `Engine.search`."""
         found: list[Hits] = []
-        at_once = max(1, _BYTES_AN_ANSWER // (_BYTES_A_HIT * search.limit))
+        at_once = max(1, self._answer_bytes // (_BYTES_A_HIT * search.limit))
         for start in range(0, len(search.queries), at_once):
             requests = [
                 models.QueryRequest(

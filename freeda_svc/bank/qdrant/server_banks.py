@@ -8,7 +8,7 @@ from http import HTTPStatus
 from qdrant_client import models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
-from freeda_svc.bank.banks import BankName, Banks
+from freeda_svc.bank.banks import BankName, Banks, there_already
 from freeda_svc.bank.changes import Changes
 from freeda_svc.bank.manifest import Manifest, new_manifest
 from freeda_svc.bank.points import REGISTERS
@@ -47,7 +47,7 @@ class ServerBanks(Banks):
         with self._asking(f"the bank {bank}"):
             present = self._collections()
             if collection in present:
-                raise _there_already(bank)
+                raise there_already(bank)
             if alias in present:
                 raise InputError(
                     f"the server {self._connection.address} has a collection {alias} of something else: "
@@ -57,7 +57,7 @@ class ServerBanks(Banks):
                 create_collection(self._client, collection, manifest)
             except UnexpectedResponse as error:
                 if error.status_code == HTTPStatus.CONFLICT:  # somebody made it after the list was read
-                    raise _there_already(bank) from error
+                    raise there_already(bank) from error
                 raise
             complete_collection(self._client, collection)
             if bank.name not in self._versions_among(present):
@@ -73,7 +73,7 @@ class ServerBanks(Banks):
                 info = client.get_collection(name)
                 manifest = manifest_of(address, name, info)
                 complete_collection(client, name, frozenset(info.payload_schema))  # whoever made it may be cut off
-            engine = ServerEngine(client, address, name, manifest)
+            engine = ServerEngine(client, self._connection, name, manifest)
             changes = Changes(engine)
             changes.begin()
         except BaseException:
@@ -113,13 +113,10 @@ class ServerBanks(Banks):
         return next(leads, versions[0])
 
     def _set_current(self, bank: BankName) -> None:
-        alias = self._alias(bank.name)
+        # A server moves an alias that is there already. To delete it first, in the same request, would lose it where
+        # the collection has just been dropped: actions are carried out one by one.
         with self._asking(f"the bank {bank}"):
-            changes: list[models.AliasOperations] = [_lead(alias, self._collection(bank))]
-            if any(known.alias_name == alias for known in self._client.get_aliases().aliases):
-                changes.insert(0, models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias)))
-            # All in one request, which the server carries out at once for everybody.
-            self._client.update_collection_aliases(changes)
+            self._client.update_collection_aliases([_lead(self._alias(bank.name), self._collection(bank))])
 
     def _count(self, bank: BankName) -> int:
         with self._asking(f"the bank {bank}"):
@@ -136,10 +133,6 @@ class ServerBanks(Banks):
 
     def _asking(self, about: str) -> AbstractContextManager[None]:
         return asking(self._connection.address, about)
-
-
-def _there_already(bank: BankName) -> InputError:
-    return InputError(f"there is a bank {bank} already: give another name, or the next version")
 
 
 def _lead(alias: str, collection: str) -> models.CreateAliasOperation:

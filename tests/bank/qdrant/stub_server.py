@@ -161,7 +161,8 @@ def _create(stub: StubServer, name: str, given: dict[str, Any]) -> bool:
 
 
 def _index(stub: StubServer, name: str, given: dict[str, Any]) -> models.UpdateResult:
-    stub.indexed[name][given["field_name"]] = given["field_schema"]
+    stub.client.get_collection(name)  # or else there is none
+    stub.indexed.setdefault(name, {})[given["field_name"]] = given["field_schema"]
     return DONE
 
 
@@ -236,8 +237,10 @@ def _facet(stub: StubServer, name: str, given: dict[str, Any]) -> models.FacetRe
 
 
 def _change_aliases(stub: StubServer, name: str, given: dict[str, Any]) -> bool:
-    actions = [ALIAS_OPERATION.validate_python(action) for action in given["actions"]]
-    return bool(stub.client.update_collection_aliases(actions))
+    # One by one, as a server does: what comes before one that fails is done.
+    for action in given["actions"]:
+        stub.client.update_collection_aliases([ALIAS_OPERATION.validate_python(action)])
+    return True
 
 
 ALIAS_OPERATION: TypeAdapter[models.AliasOperations] = TypeAdapter(models.AliasOperations)

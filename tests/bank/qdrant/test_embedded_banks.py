@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -78,6 +79,21 @@ def test_a_bank_that_is_opened_twice_is_the_same(banks: EmbeddedBanks, make_prot
         one.add(make_prototypes(3))
         assert other.count() == 3
         assert other.version() == one.version()
+
+
+def test_of_those_that_make_the_same_bank_at_once_all_but_one_hear_that_it_is_there(banks: EmbeddedBanks) -> None:
+    def attempt(_: int) -> str:
+        try:
+            make(banks, FIRST)
+        except InputError as error:
+            return str(error)
+        return ""
+
+    with ThreadPoolExecutor(8) as threads:
+        reported = sorted(threads.map(attempt, range(8)))
+    assert reported == ["", *["there is a bank animals@1 already: give another name, or the next version"] * 7]
+    assert current(banks) == [FIRST]
+    banks.open(FIRST).close()
 
 
 def test_dropping_clears_away_what_a_drop_that_was_cut_off_has_left(banks: EmbeddedBanks, place: Path) -> None:

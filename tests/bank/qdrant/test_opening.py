@@ -5,6 +5,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,9 @@ import qdrant_edge
 from freeda_svc.bank import ALL, PrototypeStore, make_or_open_folder, open_folder
 from freeda_svc.bank.engine import Point
 from freeda_svc.bank.points import INDEXES
+from freeda_svc.bank.qdrant.edge import EdgeEngine
 from freeda_svc.bank.qdrant.folder import folder_in_the_making
+from freeda_svc.bank.qdrant.lock import FolderLock
 from freeda_svc.errors import BusyError, FreedaError, InputError, NotFoundError, UnavailableError
 from freeda_svc.prototypes.record import Prototype
 from tests.bank.qdrant import changing_process
@@ -193,11 +197,21 @@ def test_a_bank_of_the_old_kind_says_how_to_move_it(folder: Path, open_it: Calla
 
 def test_a_bank_that_was_made_by_two_at_once_is_that_of_the_first(folder: Path) -> None:
     """What comes later finds something in its place, and leaves it as it is."""
-    with pytest.raises(UnavailableError, match="cannot be made"), folder_in_the_making(folder):
+    with pytest.raises(InputError, match="is a bank already"), folder_in_the_making(folder):
         open_bank(folder).close()
     with open_folder(folder) as store:
         assert store.count() == 0
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_all_who_make_a_bank_at_once_have_the_same_one(folder: Path, make_prototypes: MakePrototypes) -> None:
+    for number in range(5):
+        with ThreadPoolExecutor(8) as threads:
+            stores = list(threads.map(lambda _, number=number: open_bank(folder / str(number)), range(8)))
+        stores[0].add(make_prototypes(3))
+        assert {store.count() for store in stores} == {3}
+        for store in stores:
+            store.close()
 
 
 @pytest.fixture
@@ -280,10 +294,13 @@ def test_a_bank_without_its_points_is_not_made_anew(folder: Path) -> None:
 
 
 def test_an_error_of_the_engine_while_it_writes_is_one_line(fast_folder: Path) -> None:
-    with changing_process.open_bank(fast_folder / "bank") as store:
+    bank = fast_folder / "bank"
+    with changing_process.open_bank(bank) as store:
         changing_process.perform(store, ("add", 0))
         bad = Point(store.select(ALL)[0], {}, {"no such vector": np.zeros(3, dtype=np.float32)})
+    with closing(EdgeEngine(bank, FolderLock(bank))) as engine:
         with pytest.raises(UnavailableError, match=r"^the bank .* does not answer: .*no such vector") as caught:
-            store._engine.write([bad])
+            engine.write([bad])
         assert "\n" not in str(caught.value)
+    with open_folder(bank) as store:
         assert read_all(store) == expect_all(("add", 0))
