@@ -238,6 +238,18 @@ def prototypes_among(points: Iterable[Point]) -> list[Point]:
     return [point for point in points if point.id not in REGISTERS]
 
 
+def possible_ids(ids: Sequence[str]) -> list[str]:
+    """Those of some ids that can be a prototype's, each once; engines refuse requests with others."""
+    return [identifier for identifier in dict.fromkeys(ids) if identifier not in REGISTERS and _is_uuid(identifier)]
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
+
+
 def halved(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Values as half precision has them; rounded here, so that no engine holds other numbers than the rest."""
     return values.astype(np.float16).astype(np.float32)

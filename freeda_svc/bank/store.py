@@ -1,6 +1,5 @@
 """The prototype store: prototypes in one collection of Qdrant, over the few calls that both of its engines have."""
 
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self
@@ -24,6 +23,7 @@ from freeda_svc.bank.points import (
     distinct_points,
     halved,
     has_appearance,
+    possible_ids,
     prototype_of,
     prototypes_among,
     public_payload,
@@ -202,7 +202,7 @@ class PrototypeStore:
         """
         found = {
             point.id: public_payload(point)
-            for some in batched(_possible(ids), IDS_AN_OPERATION)
+            for some in batched(possible_ids(ids), IDS_AN_OPERATION)
             for point in self._usable.retrieve(some, payload=True)
         }
         self._check_there(ids, found)
@@ -223,7 +223,7 @@ class PrototypeStore:
         Returns:
             How many were removed.
         """
-        return self._changes.forget(_possible(ids))
+        return self._changes.forget(possible_ids(ids))
 
     def mark(self, reasons: Mapping[str, str]) -> int:
         """Mark prototypes as outliers, durably; they stay in the bank, but retrieval leaves them out.
@@ -238,7 +238,7 @@ class PrototypeStore:
             InputError: a reason is empty; nothing was marked.
         """
         check_reasons(reasons)
-        return self._changes.mark({identifier: reasons[identifier] for identifier in _possible(list(reasons))})
+        return self._changes.mark({identifier: reasons[identifier] for identifier in possible_ids(list(reasons))})
 
     def unmark(self, ids: Sequence[str]) -> int:
         """Take marks back, durably; ids that are not there or not marked are passed over.
@@ -246,7 +246,7 @@ class PrototypeStore:
         Returns:
             How many were marked.
         """
-        return self._changes.unmark(_possible(ids))
+        return self._changes.unmark(possible_ids(ids))
 
     def scan(self, selection: Selection = ALL, *, at_once: int = 1000) -> Iterator[list[Prototype]]:
         """Go through prototypes with everything that is kept about them, in the order of their ids.
@@ -333,7 +333,7 @@ class PrototypeStore:
         return self._engine
 
     def _rows(self, ids: Sequence[str], name: str, dimension: int) -> npt.NDArray[np.float32]:
-        points = self._with_vector(_possible(ids), name)
+        points = self._with_vector(possible_ids(ids), name)
         found = {p.id: vector_of(p, name) for p in points if name != APPEARANCE or has_appearance(p)}
         self._check_there(ids, found)
         return _matrix([found[identifier] for identifier in ids], dimension)
@@ -395,15 +395,3 @@ def _where_nearest(origins: frozenset[str] | None, since: Version | None, tolera
         one_of={} if origins is None else {"origin": origins},
         above={} if since is None else {ADDED: since.additions - tolerance},
     )
-
-
-def _possible(ids: Sequence[str]) -> list[str]:
-    """Those of some ids that can be a prototype's, each once; engines refuse requests with others."""
-    return [identifier for identifier in dict.fromkeys(ids) if identifier not in REGISTERS and _is_uuid(identifier)]
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        return str(uuid.UUID(text)) == text
-    except ValueError:
-        return False

@@ -15,7 +15,7 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
 from freeda_svc.bank import BankName, Banks, EmbeddedBanks, PrototypeStore, make_or_open_folder
-from freeda_svc.bank.qdrant.connection import connect
+from freeda_svc.bank.qdrant.connection import Connection, connect
 from freeda_svc.bank.qdrant.server_banks import ServerBanks
 from freeda_svc.prototypes.record import GENERATED, Prototype
 from tests.bank.watched_store import Watched
@@ -84,6 +84,8 @@ class LocalConnection:
     """The local mode of qdrant-client in place of a `Connection`; all clients look into one memory."""
 
     address = "local mode"
+    request_bytes = Connection.request_bytes
+    answer_bytes = Connection.answer_bytes
 
     def __init__(self) -> None:
         self.shared = QdrantClient(":memory:")

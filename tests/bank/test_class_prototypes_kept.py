@@ -42,7 +42,7 @@ def test_what_was_fetched_before_is_neither_embedded_nor_retrieved_again(watched
     prototypes = ClassPrototypes(watched)
     for texts in (["dog", "cat"], ["cat", "dog"], ["tree", "dog"]):
         means = prototypes.fetch(texts, embed_and_tell, Retrieval(3), templates=TEMPLATES)
-        np.testing.assert_array_equal(means, fresh(watched._store, texts))
+        np.testing.assert_array_equal(means, fresh(watched.store, texts))
     assert embedded == ["dog", "cat", "tree"]
     assert watched.asked == [(2, None), (1, None)]
 
@@ -78,7 +78,7 @@ def test_after_growth_only_newer_keys_are_searched(watched: Watched, make_protot
     watched.add(near("dog", make_prototypes, start=100, number=2))
     after = fetch(prototypes)
     assert watched.asked == [(4, None), (4, version)]
-    np.testing.assert_array_equal(after, fresh(watched._store))
+    np.testing.assert_array_equal(after, fresh(watched.store))
     assert not np.array_equal(after[0], before[0])
     fetch(prototypes)
     assert len(watched.asked) == 2
@@ -135,7 +135,7 @@ def test_after_a_removal_or_another_mark_the_bank_is_asked_anew(watched: Watched
     watched.asked.clear()
     after = fetch(prototypes)
     assert watched.asked == [(4, None)]
-    np.testing.assert_array_equal(after, fresh(watched._store))
+    np.testing.assert_array_equal(after, fresh(watched.store))
     assert not np.array_equal(after, before)
 
 
@@ -154,7 +154,7 @@ def test_one_change_while_the_bank_answers_is_noticed(
     prototypes = ClassPrototypes(watched)
     setattr(watched, moment, changes[change])
     fetch(prototypes)
-    np.testing.assert_array_equal(fetch(prototypes), fresh(watched._store))
+    np.testing.assert_array_equal(fetch(prototypes), fresh(watched.store))
 
 
 def test_what_is_added_after_the_bank_answered_is_looked_at_later(
@@ -165,7 +165,7 @@ def test_what_is_added_after_the_bank_answered_is_looked_at_later(
     watched.add(near("dog", make_prototypes, start=100))
     watched.before_vectors = lambda: watched.add(near("dog", make_prototypes, start=200))
     fetch(prototypes)
-    np.testing.assert_array_equal(fetch(prototypes), fresh(watched._store))
+    np.testing.assert_array_equal(fetch(prototypes), fresh(watched.store))
 
 
 def test_what_is_removed_while_the_mean_is_updated_takes_no_part(
@@ -175,8 +175,8 @@ def test_what_is_removed_while_the_mean_is_updated_takes_no_part(
     fetch(prototypes, ["dog"])
     watched.add(near("dog", make_prototypes, start=100))
     watched.before_vectors = lambda: watched.forget(watched.nearest(embed(["dog"]), 1)[0].ids)
-    np.testing.assert_array_equal(fetch(prototypes, ["dog"]), fresh(watched._store, ["dog"]))
-    np.testing.assert_array_equal(fetch(prototypes, ["dog"]), fresh(watched._store, ["dog"]))
+    np.testing.assert_array_equal(fetch(prototypes, ["dog"]), fresh(watched.store, ["dog"]))
+    np.testing.assert_array_equal(fetch(prototypes, ["dog"]), fresh(watched.store, ["dog"]))
 
 
 def test_an_engine_may_answer_with_older_ones_too(
@@ -187,13 +187,13 @@ def test_an_engine_may_answer_with_older_ones_too(
     nearest = watched.nearest
     monkeypatch.setattr(watched, "nearest", lambda queries, k, *, origins, since: nearest(queries, k, origins=origins))
     watched.add(near("dog", make_prototypes, start=100))
-    np.testing.assert_array_equal(fetch(prototypes), fresh(watched._store))
+    np.testing.assert_array_equal(fetch(prototypes), fresh(watched.store))
 
 
 def test_more_texts_than_are_kept_are_all_answered(watched: Watched, make_prototypes: MakePrototypes) -> None:
     prototypes = ClassPrototypes(watched, entries=2)
     for start in (100, 200):
-        np.testing.assert_array_equal(fetch(prototypes), fresh(watched._store))
+        np.testing.assert_array_equal(fetch(prototypes), fresh(watched.store))
         watched.add(near("cat", make_prototypes, start=start))
 
 
@@ -204,7 +204,7 @@ def test_several_threads_share_one_while_the_bank_grows(watched: Watched, make_p
         pool.submit(lambda: [watched.add(make_prototypes(2, start=start)) for start in range(100, 200, 10)]).result()
         for one in fetching:
             one.result()
-    np.testing.assert_array_equal(fetch(prototypes), fresh(watched._store))
+    np.testing.assert_array_equal(fetch(prototypes), fresh(watched.store))
 
 
 COORDINATES = st.sampled_from([-1.0, 0.0, 0.5, 1.0])

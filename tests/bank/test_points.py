@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from freeda_svc.bank import point_id, store
+from freeda_svc.bank import point_id
 from freeda_svc.bank.checks import unit_rows
 from freeda_svc.bank.engine import Point
 from freeda_svc.bank.manifest import new_manifest
@@ -27,13 +27,15 @@ from freeda_svc.bank.points import (
     hide,
     key_of,
     make_points,
+    possible_ids,
     prototype_of,
     prototypes_among,
     public_payload,
     show,
     vector_of,
 )
-from freeda_svc.bank.qdrant import server
+from freeda_svc.bank.qdrant.connection import Connection
+from freeda_svc.bank.qdrant.server import ServerEngine
 from freeda_svc.errors import InputError
 from freeda_svc.prototypes.record import Prototype
 from tests.bank.store_contract import everything_but_arrays
@@ -167,7 +169,7 @@ def test_registers_are_no_prototypes(prototype: Prototype) -> None:
 def test_only_canonical_identifiers_can_be_ids_of_points() -> None:
     good = "5f2d6c1e-6f0b-5c53-9d2e-8f5c54f3b7a1"
     bad = [good.upper(), good.replace("-", ""), f"{{{good}}}", "x", "", "7", *REGISTERS]
-    assert store._possible([good, *bad, good]) == [good]
+    assert possible_ids([good, *bad, good]) == [good]
 
 
 @property_test
@@ -180,9 +182,8 @@ def test_as_many_points_as_are_written_at_once_fit_into_a_request(
     make_prototypes: MakePrototypes, keys: np.ndarray, vectors: np.ndarray, noun: str
 ) -> None:
     allowed = 30_000
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(server, "_BYTES_A_REQUEST", allowed)
-        at_once = server.ServerEngine(None, "here", "x", new_manifest("p", 40, 60)).points_an_operation  # type: ignore[arg-type]
+    connection = Connection("http://127.0.0.1", request_bytes=allowed)
+    at_once = ServerEngine(connection.client(), connection, "x", new_manifest("p", 40, 60)).points_an_operation
     assert at_once > 1
     prototypes = [
         replace(p, appearance=unit_rows(p.key[np.newaxis])[0])

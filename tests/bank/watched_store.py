@@ -35,7 +35,7 @@ class Watched:
     """A store that tells what it was asked, and lets something happen just before or after it answers."""
 
     def __init__(self, store: PrototypeStore) -> None:
-        self._store = store
+        self.store = store
         self.asked: list[tuple[int, Version | None]] = []
         self.vectors_given = 0
         self.before_nearest: Callable[[], object] = lambda: None
@@ -43,21 +43,21 @@ class Watched:
         self.before_vectors: Callable[[], object] = lambda: None
 
     def __getattr__(self, name: str) -> object:
-        return getattr(self._store, name)
+        return getattr(self.store, name)
 
     def nearest(
         self, queries: Array, k: int, *, origins: frozenset[str] | None = None, since: Version | None = None
     ) -> list[Neighbours]:
         self.before_nearest()
         self.asked.append((len(queries), since))
-        answers = self._store.nearest(queries, k, origins=origins, since=since)
+        answers = self.store.nearest(queries, k, origins=origins, since=since)
         self.after_nearest()
         return answers
 
     def vectors(self, ids: Sequence[str]) -> Array:
         self.before_vectors()
         self.vectors_given += len(ids)
-        return self._store.vectors(ids)
+        return self.store.vectors(ids)
 
 
 def near(word: str, make_prototypes: MakePrototypes, start: int, number: int = 1) -> list[Prototype]:

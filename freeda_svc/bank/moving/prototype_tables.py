@@ -34,7 +34,7 @@ MOST_SPANS = 1000
 """Mentions of a noun in a caption."""
 
 ROWS_AT_ONCE = 1000
-_SPANS_A_GROUP = 100 * ROWS_A_PART
+MOST_SPANS_A_GROUP = 100 * ROWS_A_PART
 
 
 def prototype_schema(encoding: Encoding) -> Any:  # noqa: ANN401 (a pyarrow.Schema)
@@ -132,7 +132,7 @@ def _batches(content: bytes, name: str, rows: int, encoding: Encoding) -> Iterat
         KEY: keys,
         PROTOTYPE: ROWS_A_PART * encoding.vector_dimension,
         APPEARANCE: keys,
-        "spans": 2 * _SPANS_A_GROUP,
+        "spans": 2 * MOST_SPANS_A_GROUP,
     }
     for batch in read_batches(
         BytesIO(content),

@@ -16,7 +16,6 @@ from freeda_svc.errors import InputError, NotFoundError, UnavailableError, one_l
 from freeda_svc.prototypes import IMPORTED, Prototype, is_storable
 
 ENDING = ".npy"
-_ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,12 @@ def look_at_published(index_path: Path, prototypes_folder: Path) -> tuple[int, i
 
 
 def import_faiss(
-    index_path: Path, prototypes_folder: Path, store: PrototypeStore, *, on_progress: OnProgress = say_nothing
+    index_path: Path,
+    prototypes_folder: Path,
+    store: PrototypeStore,
+    *,
+    on_progress: OnProgress = say_nothing,
+    rows_at_once: int = 1000,
 ) -> FaissReport:
     """Add a published bank: row i of a faiss index is the key of the i-th .npy file by name.
 
@@ -61,7 +65,8 @@ def import_faiss(
         index_path: a flat index or HNSW over a flat one; all of it is read into memory.
         prototypes_folder: holds one prototype a file, shape (Dv,) or (1, Dv).
         store: a bank of the pack that the published one was made with, as far as the caller knows.
-        on_progress: is called after every thousand rows.
+        on_progress: is called after so many rows.
+        rows_at_once: how many are read and added at once.
 
     Raises:
         NotFoundError: there is no such file or folder.
@@ -75,8 +80,8 @@ def import_faiss(
             "import it into a bank of its pack"
         )
     added = left_out = 0
-    for start in range(0, len(names), _ROWS_AT_ONCE):
-        some = names[start : start + _ROWS_AT_ONCE]
+    for start in range(0, len(names), rows_at_once):
+        some = names[start : start + rows_at_once]
         prototypes = []
         for name, key in zip(some, keys.reconstruct_n(start, len(some)), strict=True):
             vector = read_prototype_file(prototypes_folder / name, store.vector_dimension)

@@ -326,7 +326,7 @@ def test_without_pyarrow_the_extra_is_named(
         ("prototype_tables.MOST_SPANS", 1, "a prototype with 2 spans, expected at most 1$"),
         ("prototype_tables.ROWS_A_PART", 3, "has 4 rows, more than 3; split it$"),
         (
-            "prototype_tables._SPANS_A_GROUP",
+            "prototype_tables.MOST_SPANS_A_GROUP",
             1,
             "a row group has [0-9]+ values in its column 'spans', expected at most 2;",
         ),

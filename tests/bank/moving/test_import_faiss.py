@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from freeda_svc.bank import ALL, PrototypeStore
 from freeda_svc.bank import store as store_module
 from freeda_svc.bank.checks import unit_rows
-from freeda_svc.bank.moving import import_faiss, look_at_published, published_bank
+from freeda_svc.bank.moving import import_faiss, look_at_published
 from freeda_svc.bank.moving.published_bank import open_index, read_prototype_file
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError
 
@@ -74,13 +74,11 @@ def test_row_i_belongs_to_the_i_th_file(
     vectors: Rows,
     tmp_path: Path,
     make: Callable[[], object],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(published_bank, "_ROWS_AT_ONCE", 4)
     path = write_index(tmp_path / "keys.index", make(), keys)
     store = open_store()
     told: list[tuple[int, int]] = []
-    report = import_faiss(path, prototypes, store, on_progress=lambda *progress: told.append(progress))
+    report = import_faiss(path, prototypes, store, on_progress=lambda *done: told.append(done), rows_at_once=4)
     assert (report.rows, report.added, report.left_out) == (10, 10, 0)
     assert told == [(4, 10), (8, 10), (10, 10)]
     held = {prototype.caption_id: prototype for some in store.scan() for prototype in some}
@@ -144,13 +142,12 @@ def test_files_are_in_the_order_of_their_whole_names(
 
 
 def test_importing_again_adds_what_is_missing(
-    open_store: OpenStore, index: Path, prototypes: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch
+    open_store: OpenStore, index: Path, prototypes: Path, refused: Refused
 ) -> None:
-    monkeypatch.setattr(published_bank, "_ROWS_AT_ONCE", 4)
     sound = (prototypes / "5.npy").read_bytes()
     (prototypes / "5.npy").write_bytes(sound[:-1])
     store = open_store()
-    refused(InputError, r"5\.npy", import_faiss, index, prototypes, store)
+    refused(InputError, r"5\.npy", import_faiss, index, prototypes, store, rows_at_once=4)
     assert store.count() == 4
     (prototypes / "5.npy").write_bytes(sound)
     assert import_faiss(index, prototypes, store).added == 6

@@ -81,7 +81,7 @@ def test_a_bank_that_takes_no_changes_says_so(
     copied: Path, change: tuple[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Numbers of operations that points have seen are changed; the engine then does nothing, without a word."""
-    monkeypatch.setattr(edge, "_MOST_OPERATIONS_LOST", 100)
+    monkeypatch.setattr(edge, "MOST_OPERATIONS_LOST", 100)
     (versions,) = copied.glob("shard/segments/*/mutable_id_tracker.versions")
     versions.write_bytes(np.full(versions.stat().st_size // 8, 2**40, dtype="<u8").tobytes())
     shutil.rmtree(copied / "shard" / "wal")  # from which it would be made right

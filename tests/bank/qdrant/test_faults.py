@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import qdrant_edge
 
 from freeda_svc.bank import open_folder
 from freeda_svc.bank.qdrant.edge import EdgeEngine
@@ -119,17 +120,17 @@ def test_a_panic_in_a_change_is_one_line(folder: Path, monkeypatch: pytest.Monke
         """As the engine's, which is no `Exception` either."""
 
     class Panicking:
-        def update(self, operation: object) -> None:
+        @staticmethod
+        def upsert_points(*_: object, **__: object) -> None:
             raise PanicException("index out of bounds:\n the len is 0")
 
     with changing.open_bank(folder) as store:
         changing.perform(store, ("add", 0))
         expected = read_all(store)
-        shard = store._engine._shard
-        monkeypatch.setattr(store._engine, "_shard", Panicking())
-        with pytest.raises(UnavailableError) as caught:
-            store._engine.write([])
-        monkeypatch.setattr(store._engine, "_shard", shard)
+        with monkeypatch.context() as patch:
+            patch.setattr(qdrant_edge, "UpdateOperation", Panicking)
+            with pytest.raises(UnavailableError) as caught:
+                changing.perform(store, ("add", 1))
         assert str(caught.value) == (
             f"the bank {folder} is damaged (index out of bounds: the len is 0): "
             "restore the bank from a backup, or import an archive of it"

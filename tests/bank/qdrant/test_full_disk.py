@@ -25,7 +25,7 @@ from pathlib import Path
 from freeda_svc.bank.qdrant import folder
 sys.path.insert(0, sys.argv[1])
 import changing_process
-folder._ROOM = -(2**60)
+folder.FREE_BYTES = -(2**60)
 changing_process.change_bank(Path(sys.argv[2]), [("add", number) for number in range(5, 100_000)], None)
 """
 
@@ -76,15 +76,15 @@ def test_a_change_on_a_nearly_full_disk_is_refused_as_a_whole(disk: Path) -> Non
 
 def test_a_change_is_refused_where_the_disk_seems_full(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same where no disk can be filled."""
-    room = module._ROOM
+    room = module.FREE_BYTES
 
     def refuse() -> Callable[[], None]:
-        monkeypatch.setattr(module, "_ROOM", 2**60)
-        return lambda: monkeypatch.setattr(module, "_ROOM", room)
+        monkeypatch.setattr(module, "FREE_BYTES", 2**60)
+        return lambda: monkeypatch.setattr(module, "FREE_BYTES", room)
 
     with changing.open_bank(folder) as store:
         check_refused_and_then_done(store, refuse)
-    monkeypatch.setattr(module, "_ROOM", 2**60)
+    monkeypatch.setattr(module, "FREE_BYTES", 2**60)
     with pytest.raises(UnavailableError, match="is full"):
         changing.open_bank(folder.with_name("new"))
     assert not folder.with_name("new").exists()
@@ -92,7 +92,7 @@ def test_a_change_is_refused_where_the_disk_seems_full(folder: Path, monkeypatch
 
 def test_room_for_what_a_change_writes_is_wanted_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with changing.open_bank(folder) as store:
-        monkeypatch.setattr("freeda_svc.bank.qdrant.edge._BYTES_A_VALUE", 2**55)
+        monkeypatch.setattr("freeda_svc.bank.qdrant.edge.BYTES_A_VALUE", 2**55)
         with pytest.raises(UnavailableError, match=FULL):
             changing.perform(store, ("add", 0))
         assert read_all(store) == {}

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from freeda_svc.bank import ALL, Approximate, BankName, PrototypeStore, Selection, point_id
-from freeda_svc.bank.qdrant import server
 from freeda_svc.bank.qdrant.connection import connect
 from freeda_svc.bank.qdrant.server_banks import ServerBanks
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError
@@ -17,7 +18,6 @@ from tests.bank.conftest import LocalConnection
 from tests.bank.qdrant.stub_server import Exchange, StubServer
 
 MakePrototypes = Callable[..., list[Prototype]]
-Answer = tuple[int, dict[str, str], bytes] | None
 
 PACK = "pack-of-the-tests"
 BANK = BankName("animals", 1)
@@ -67,29 +67,11 @@ def test_a_bank_works_the_same_over_http(
     assert local.count() == store.count() == 30
 
 
-def test_of_two_that_make_the_same_bank_at_once_one_hears_that_it_is_there(
-    banks: ServerBanks, stub_server: StubServer
-) -> None:
-    second = BankName("animals", 2)
-
-    def another_is_faster(method: str, path: str, content: bytes) -> Answer:
-        if (method, path) == ("PUT", "/collections/freeda-animals.v2"):
-            stub_server.refuse = lambda method, path, content: None
-            ServerBanks(stub_server.connection()).create(second, PACK, 5, 7)
-        return None
-
-    stub_server.refuse = another_is_faster
-    with pytest.raises(InputError, match="there is a bank animals@2 already"):
-        banks.create(second, PACK, 5, 7)
-    with banks.open(second) as store:
-        assert store.count() == 0
-
-
 def test_a_large_batch_goes_in_requests_of_moderate_size(
-    banks: ServerBanks, stub_server: StubServer, make_prototypes: MakePrototypes, monkeypatch: pytest.MonkeyPatch
+    banks: ServerBanks, stub_server: StubServer, make_prototypes: MakePrototypes
 ) -> None:
-    monkeypatch.setattr(server, "_BYTES_A_REQUEST", 50_000)
-    with banks.open(BANK) as store:
+    banks = ServerBanks(replace(stub_server.connection(), request_bytes=50_000))
+    with closing(banks), banks.open(BANK) as store:
         stub_server.exchanges.clear()
         assert store.add(make_prototypes(100)) == 100
         uploads = [len(e.content) for e in stub_server.exchanges if (e.method, e.path[-7:]) == ("PUT", "/points")]
@@ -99,22 +81,20 @@ def test_a_large_batch_goes_in_requests_of_moderate_size(
 
 
 def test_answers_are_of_moderate_size(
-    banks: ServerBanks, stub_server: StubServer, make_prototypes: MakePrototypes, monkeypatch: pytest.MonkeyPatch
+    store: PrototypeStore, stub_server: StubServer, make_prototypes: MakePrototypes
 ) -> None:
     prototypes = make_prototypes(200)
-    with banks.open(BANK) as store:
-        store.add(prototypes)
-        expected = store.nearest(np.eye(5, dtype=np.float32), 90)
-        scanned = [point_id(prototype) for some in store.scan() for prototype in some]
-    monkeypatch.setattr(server, "_BYTES_A_REQUEST", 60_000)
-    monkeypatch.setattr(server, "_BYTES_AN_ANSWER", 40_000)
-    with banks.open(BANK) as store:
+    store.add(prototypes)
+    expected = store.nearest(np.eye(5, dtype=np.float32), 90)
+    scanned = [point_id(prototype) for some in store.scan() for prototype in some]
+    banks = ServerBanks(replace(stub_server.connection(), request_bytes=60_000, answer_bytes=40_000))
+    with closing(banks), banks.open(BANK) as careful:
         stub_server.exchanges.clear()
-        for found, before in zip(store.nearest(np.eye(5, dtype=np.float32), 90), expected, strict=True):
+        for found, before in zip(careful.nearest(np.eye(5, dtype=np.float32), 90), expected, strict=True):
             assert found.ids == before.ids
             np.testing.assert_array_equal(found.vectors, before.vectors)
-        assert [point_id(prototype) for some in store.scan() for prototype in some] == scanned
-        assert len(store.vectors(scanned)) == 200
+        assert [point_id(prototype) for some in careful.scan() for prototype in some] == scanned
+        assert len(careful.vectors(scanned)) == 200
         assert len(stub_server.exchanges) > 20
         assert max(exchange.answered for exchange in stub_server.exchanges) <= 60_000
 
@@ -161,6 +141,9 @@ def test_what_a_graph_needs_is_asked_for_once(
                 assert len(store.nearest(ONES, 3)[0].ids) == 3
         searching.close()
         assert len(changes()) == number
+        search = [exchange for exchange in stub_server.exchanges if exchange.path.endswith("/query/batch")][-1]
+        [request] = json.loads(search.content)["searches"]
+        assert (request["params"]["exact"], request["params"]["hnsw_ef"]) == (False, 100)
     assert changes()[1]["key"]["hnsw_config"] == {"m": 16}
     assert changes()[2]["key"]["quantization_config"]["scalar"]["type"] == "int8"
 

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 from qdrant_client import models
 
-from freeda_svc.bank import Approximate, BankName
+from freeda_svc.bank import BankName
 from freeda_svc.bank.manifest import FORMAT, new_manifest
 from freeda_svc.bank.qdrant.server import create_collection
 from freeda_svc.bank.qdrant.server_banks import ServerBanks
@@ -56,16 +56,6 @@ def test_installations_with_different_prefixes_do_not_meet(
     assert [str(summary.bank) for summary in other.summaries()] == ["animals@2"]
 
 
-def test_a_switch_is_one_request(banks: ServerBanks, monkeypatch: pytest.MonkeyPatch) -> None:
-    banks.create(FIRST, PACK, 5, 7)
-    banks.create(SECOND, PACK, 5, 7)
-    asked: list[list[models.AliasOperations]] = []
-    monkeypatch.setattr(banks._client, "update_collection_aliases", asked.append, raising=False)
-    banks.switch(SECOND)
-    (operations,) = asked
-    assert [type(operation) for operation in operations] == [models.DeleteAliasOperation, models.CreateAliasOperation]
-
-
 def test_the_first_version_is_current_even_if_its_making_was_cut_off(
     banks: ServerBanks, local_connection: LocalConnection, make_prototypes: MakePrototypes
 ) -> None:
@@ -78,27 +68,6 @@ def test_the_first_version_is_current_even_if_its_making_was_cut_off(
         banks.drop(FIRST)
     banks.switch(SECOND)
     assert banks.resolve("animals") == SECOND
-
-
-def test_a_bank_that_is_dropped_during_the_listing_is_left_out(
-    banks: ServerBanks, local_connection: LocalConnection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    banks.create(FIRST, PACK, 5, 7)
-    banks.create(SECOND, PACK, 5, 7)
-    get_aliases = local_connection.client().get_aliases
-
-    def dropping() -> object:
-        local_connection.client().delete_collection("freeda-animals.v2")
-        return get_aliases()
-
-    monkeypatch.setattr(banks._client, "get_aliases", dropping, raising=False)
-    assert [str(summary.bank) for summary in banks.summaries()] == ["animals@1"]
-
-
-def test_stores_search_as_their_banks_were_told(banks: ServerBanks, local_connection: LocalConnection) -> None:
-    banks.create(FIRST, PACK, 5, 7)
-    opened = [ServerBanks(local_connection, Approximate(80)).open(FIRST), banks.open(FIRST)]
-    assert [store._approximate for store in opened] == [Approximate(80), None]
 
 
 METADATA = {"format": FORMAT, "pack": "p", "key_dimension": 5, "vector_dimension": 7, "created": "2026-01-01"}

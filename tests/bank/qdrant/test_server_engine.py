@@ -12,7 +12,6 @@ from freeda_svc.bank import store as store_module
 from freeda_svc.bank.changes import Changes
 from freeda_svc.bank.manifest import new_manifest
 from freeda_svc.bank.points import INDEXES
-from freeda_svc.bank.qdrant import server
 from freeda_svc.bank.qdrant.server import ServerEngine, complete_collection, create_collection
 from freeda_svc.bank.qdrant.server_banks import ServerBanks
 from freeda_svc.errors import InputError, NotFoundError
@@ -36,11 +35,11 @@ class Recorder:
         self.asked: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
         self.before: Callable[[], object] = lambda: None
         self.after: Callable[[], object] = lambda: None
-        self._client = client
+        self.client = client
         self._names = names
 
     def __getattr__(self, name: str) -> Callable[..., object]:
-        method = getattr(self._client, name)
+        method = getattr(self.client, name)
 
         def called(*args: object, **named: object) -> object:
             if name not in self._names:
@@ -62,7 +61,7 @@ def open_store(local_connection: LocalConnection) -> Iterator[Callable[..., Prot
     complete_collection(client, NAME)
 
     def make(client: object = client, approximate: Approximate | None = None) -> PrototypeStore:
-        engine = ServerEngine(client, "here", NAME, MANIFEST)
+        engine = ServerEngine(client, local_connection, NAME, MANIFEST)
         shared = Changes(engine)
         shared.begin()
         return PrototypeStore(engine, shared, MANIFEST, approximate, lambda: None)
@@ -110,13 +109,16 @@ def test_a_collection_whose_making_was_cut_off_is_completed(
 
 
 def test_ids_beyond_one_request_are_all_handled(
-    open_store: Callable[..., PrototypeStore], make_prototypes: MakePrototypes, monkeypatch: pytest.MonkeyPatch
+    open_store: Callable[..., PrototypeStore],
+    local_connection: LocalConnection,
+    make_prototypes: MakePrototypes,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(changes, "IDS_AN_OPERATION", 3)
     monkeypatch.setattr(store_module, "IDS_AN_OPERATION", 3)
-    monkeypatch.setattr(server, "_BYTES_A_REQUEST", 10_000)
+    local_connection.request_bytes = 10_000
+    assert ServerEngine(local_connection.client(), local_connection, NAME, MANIFEST).points_an_operation == 2
     store = open_store()
-    assert store._engine.points_an_operation == 2
     prototypes = make_prototypes(11)
     ids = [point_id(prototype) for prototype in prototypes]
     assert store.add(prototypes) == 11
@@ -232,6 +234,7 @@ def test_a_client_that_ends_between_two_requests_leaves_a_change_done_or_not_beg
     bank = BankName("changed", 1)
     banks = ServerBanks(local_connection)
     banks.create(bank, changing.PACK, changing.KEY_DIMENSION, changing.VECTOR_DIMENSION)
+    manifest = new_manifest(changing.PACK, changing.KEY_DIMENSION, changing.VECTOR_DIMENSION)
     outcomes, left, ends = set(), 0, True
     with banks.open(bank) as reader:
         before = expect_all(("add", 1), ("add", 0))
@@ -243,9 +246,9 @@ def test_a_client_that_ends_between_two_requests_leaves_a_change_done_or_not_beg
         while ends:
             client = Recorder(local_connection.client(), "upsert", "delete", "retrieve")
             other = PrototypeStore(
-                engine := ServerEngine(client, "here", "freeda-changed.v1", reader._manifest),
+                engine := ServerEngine(client, local_connection, "freeda-changed.v1", manifest),
                 Changes(engine),
-                reader._manifest,
+                manifest,
                 None,
                 lambda: None,
             )
@@ -293,7 +296,7 @@ def test_an_exact_search_is_asked_for_unless_another_was_chosen(
     params = []
     for mode in (None, Approximate(64), Approximate(200, quantized=True)):
         client = Recorder(local_connection.client(), "query_batch_points", "update_collection")
-        client._client.update_collection = lambda *_, **__: True
+        client.client.update_collection = lambda *_, **__: True
         store = open_store(client, mode)
         version = store.version()
         assert len(store.nearest(ONES, 3)[0].ids) == 3
