@@ -79,7 +79,7 @@ def check_queries(queries: npt.NDArray[np.float32], k: int, dimension: int, *, w
         InputError: says which of these does not hold.
     """
     if k < 1:
-        raise InputError(f"{k} neighbours were asked for, expected at least 1")
+        raise InputError(f"the number of neighbours is {k}, expected at least 1")
     if queries.ndim != 2 or queries.shape[1] != dimension:  # noqa: PLR2004 (rows and columns)
         raise InputError(
             f"an array of shape {queries.shape} was searched for, expected one {what} a row, (number, {dimension}): "
@@ -99,7 +99,7 @@ def check_reasons(reasons: Mapping[str, str]) -> None:
     """
     for identifier, reason in reasons.items():
         if not reason:
-            raise InputError(f"the outlier {identifier} has no reason: say why retrieval shall leave it out")
+            raise InputError(f"the outlier {identifier} has no reason: say why retrieval is to leave it out")
 
 
 def unit_rows(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

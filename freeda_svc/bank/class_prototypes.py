@@ -48,7 +48,7 @@ class Retrieval:
 
     def __post_init__(self) -> None:
         if self.k < 1:
-            raise InputError(f"{self.k} neighbours were asked for, expected at least 1")
+            raise InputError(f"the number of neighbours is {self.k}, expected at least 1")
         if self.origins is not None and not (self.origins and self.origins <= set(ORIGINS)):
             raise InputError(
                 f"the origins are {', '.join(sorted(self.origins)) or 'none'}, expected some of {', '.join(ORIGINS)}"
@@ -314,8 +314,11 @@ def _nothing_found(store: PrototypeStore, retrieval: Retrieval) -> InputError:
     if count == 0:
         return InputError(EMPTY_BANK)
     if retrieval.origins is None:
-        return InputError(f"all {count} prototypes of the bank are marked as outliers: take marks back or add others")
+        return InputError(
+            f"every prototype of the bank ({count:,}) is marked as an outlier: take marks back or add others"
+        )
+    origins = " or ".join(sorted(retrieval.origins))
     return InputError(
-        f"none of the bank's {count} prototypes is both of origin {' or '.join(sorted(retrieval.origins))} and not "
+        f"no prototype of the bank ({count:,}) is both of origin {origins} and not "
         "marked as an outlier: ask for other origins, take marks back or add such prototypes"
     )

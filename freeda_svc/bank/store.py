@@ -258,7 +258,7 @@ class PrototypeStore:
             at_once: how many a list has, the last perhaps fewer; at least 1.
         """
         if at_once < 1:
-            raise InputError(f"{at_once} prototypes at once were asked for, expected at least 1")
+            raise InputError(f"at_once is {at_once}, expected at least 1")
         size = min(at_once, self._usable.points_an_operation)
         pages = self._pages(selection, size, payload=True, vectors=EVERY_VECTOR)
         for some in batched((prototype_of(point) for page in pages for point in page), at_once):
@@ -375,7 +375,7 @@ class PrototypeStore:
     def _check_there(self, ids: Sequence[str], found: Mapping[str, object]) -> None:
         for identifier in ids:
             if identifier not in found:
-                raise NotFoundError(f"{self._engine.place} has no prototype {identifier}: was it forgotten meanwhile?")
+                raise NotFoundError(f"{self._engine.place} has no prototype {identifier}: has it been removed?")
 
 
 def _matrix(rows: Sequence[npt.NDArray[np.float32]], dimension: int) -> npt.NDArray[np.float32]:

@@ -51,20 +51,22 @@ def test_an_empty_bank_says_what_to_do_first(make_store: MakeStore) -> None:
 
 def test_a_bank_of_outliers_alone_says_so(watched: Watched) -> None:
     watched.mark(dict.fromkeys(watched.select(ALL), "blurred"))
-    with pytest.raises(InputError, match=r"^all 20 prototypes of the bank are marked as outliers: take marks back"):
+    with pytest.raises(
+        InputError, match=r"^every prototype of the bank \(20\) is marked as an outlier: take marks back"
+    ):
         fetch(ClassPrototypes(watched))
 
 
 def test_a_bank_without_the_origins_asked_for_says_so(watched: Watched) -> None:
     asked = Retrieval(3, origins=frozenset({EXEMPLAR, IMPORTED}))
-    with pytest.raises(InputError, match=r"^none of the bank's 20 prototypes is both of origin exemplar or imported"):
+    with pytest.raises(InputError, match=r"^no prototype of the bank \(20\) is both of origin exemplar or imported"):
         fetch(ClassPrototypes(watched), retrieval=asked)
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"k": 0}, "^0 neighbours were asked for, expected at least 1$"),
+        ({"k": 0}, "^the number of neighbours is 0, expected at least 1$"),
         ({"k": 1, "origins": frozenset()}, "^the origins are none, expected some of generated, exemplar, imported$"),
         ({"k": 1, "origins": frozenset({"drawn", "painted"})}, "^the origins are drawn, painted, expected some of"),
         ({"k": 1, "exemplar_weight": 0.0}, "^the weight of exemplars is 0.0, expected above 0 and at most 1000000$"),

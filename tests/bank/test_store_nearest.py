@@ -138,7 +138,7 @@ def test_a_query_alone_is_answered_as_among_others(make_store: MakeStore, make_p
         (np.ones(5), 1, r"shape \(5,\), expected \(number, 5\)"),
         (np.full((1, 5), np.nan), 1, "not finite"),
         (np.array([[1.0] * 5, [0.0] * 5]), 1, "a query is zero"),
-        (np.ones((1, 5)), 0, "0 neighbours were asked for"),
+        (np.ones((1, 5)), 0, "the number of neighbours is 0"),
     ],
 )
 def test_unusable_queries_are_refused(

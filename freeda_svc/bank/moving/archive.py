@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, JsonValue
 
 from freeda_svc.bank.manifest import MANIFEST_NAME, Encoding, read_object, read_record
+from freeda_svc.counts import counted
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError, one_line
 from freeda_svc.whole_files import write_whole
 
@@ -236,7 +237,9 @@ def _check_names(path: Path, manifest: ArchiveManifest) -> None:
         if (part.prototypes.file, part.artifacts.file if part.artifacts else expected[1]) != expected:
             raise InputError(f"{path} is broken (part {number} is not in {expected[0]}): export the bank again")
         if part.prototypes.rows > ROWS_A_PART:
-            raise InputError(f"{path} is broken (part {number} has more than {ROWS_A_PART} rows): write smaller parts")
+            raise InputError(
+                f"{path} is broken (part {number} has more than {ROWS_A_PART:,} rows): write smaller parts"
+            )
     if sum(part.prototypes.rows for part in manifest.parts) != manifest.prototypes:
         raise InputError(f"{path} is broken (its parts do not add up to its prototypes): export the bank again")
 
@@ -246,4 +249,4 @@ def _check_size(path: Path, expected: int) -> None:
         raise InputError(f"the archive lacks its file {path}: copy it again, all files are needed")
     size = path.stat().st_size
     if size != expected:
-        raise InputError(f"the archive's file {path} has {size} bytes, expected {expected}: copy it again")
+        raise InputError(f"the archive's file {path} has {counted(size, 'byte')}, expected {expected:,}: copy it again")

@@ -113,7 +113,7 @@ def export_bank(
     """
     load_parquet()
     if not 1 <= rows_a_part <= ROWS_A_PART:
-        raise InputError(f"a part can have 1 to {ROWS_A_PART} rows, not {rows_a_part}")
+        raise InputError(f"a part can have 1 to {ROWS_A_PART:,} rows, not {rows_a_part:,}")
     # Through JSON here, so that what JSON cannot hold shows now and not after hours.
     described = json.loads(json.dumps(dict(parameters), allow_nan=False))
     version = store.version()

@@ -14,6 +14,7 @@ from freeda_svc.bank.manifest import Encoding
 from freeda_svc.bank.moving.archive import ROWS_A_PART
 from freeda_svc.bank.moving.tables import faults_named, load_parquet, read_batches
 from freeda_svc.bank.points import APPEARANCE, KEY, PROTOTYPE, make_payload, point_id, read_prototype
+from freeda_svc.counts import counted
 from freeda_svc.errors import InputError
 from freeda_svc.input_files import is_below
 from freeda_svc.prototypes import ORIGINS, Prototype
@@ -147,7 +148,7 @@ def _batches(content: bytes, name: str, rows: int, encoding: Encoding) -> Iterat
     ):
         most = max(batch.column("spans").value_lengths().to_pylist(), default=0)
         if most > MOST_SPANS:
-            raise InputError(f"{name}: a prototype with {most:,} spans, expected at most {MOST_SPANS:,}")
+            raise InputError(f"{name}: a prototype with {counted(most, 'span')}, expected at most {MOST_SPANS:,}")
         yield batch
 
 
@@ -186,7 +187,7 @@ def _read_appearances(
     column = batch.column(APPEARANCE)
     lengths = column.value_lengths().to_pylist()
     if wrong := sorted(set(lengths) - {0, dimension}):
-        raise InputError(f"{name}: an appearance of {wrong[0]:,} values, expected {dimension:,} or none")
+        raise InputError(f"{name}: an appearance of {counted(wrong[0], 'value')}, expected {dimension:,} or none")
     rows = iter(_to_rows(column, dimension).astype(np.float32))
     return [next(rows) if length else None for length in lengths]
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from freeda_svc.bank.moving.archive import LARGEST_DIMENSION, OnProgress, say_nothing
 from freeda_svc.bank.store import PrototypeStore
+from freeda_svc.counts import counted
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError, one_line
 from freeda_svc.prototypes import IMPORTED, Prototype, is_storable
 
@@ -129,8 +130,8 @@ def open_index(path: Path) -> Any:  # noqa: ANN401 (a faiss.Index, which has no 
     plain = type(rows) in {faiss.IndexFlat, faiss.IndexFlatIP, faiss.IndexFlatL2}
     if not plain or index.metric_type not in {faiss.METRIC_INNER_PRODUCT, faiss.METRIC_L2}:
         raise InputError(
-            f"{path} is no faiss index that holds its keys as they were (it is an {type(index).__name__} of metric "
-            f"{index.metric_type}): expected a flat one, or HNSW over a flat one, by inner product or L2"
+            f"{path} is no faiss index that holds its keys as they were (its type is {type(index).__name__}, its "
+            f"metric {index.metric_type}): expected a flat one, or HNSW over a flat one, by inner product or L2"
         )
     return index
 
@@ -179,8 +180,8 @@ def _open_pair(index_path: Path, prototypes_folder: Path) -> tuple[Any, list[str
     index, names = open_index(index_path), _list_prototypes(prototypes_folder)
     if index.ntotal != len(names):
         raise InputError(
-            f"{index_path} has {index.ntotal} keys, but {prototypes_folder} has {len(names)} {ENDING} files: "
-            "they belong together one to one, give the pair of one bank"
+            f"{index_path} has {counted(index.ntotal, 'key')}, but {prototypes_folder} has "
+            f"{counted(len(names), f'{ENDING} file')}: they belong together one to one, give the pair of one bank"
         )
     return index, names
 

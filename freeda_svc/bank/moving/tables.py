@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import IO, Any
 
 from freeda_svc import parquet_files
+from freeda_svc.counts import counted
 from freeda_svc.errors import InputError, one_line
 
 
@@ -76,7 +77,9 @@ def read_batches(
     found = parquet.ParquetFile(file, metadata=table.metadata).schema_arrow
     _check_schema(found, schema, name, optional)
     if table.metadata.num_rows != rows:
-        raise InputError(f"{name} has {table.metadata.num_rows} rows, expected {rows}: export the bank again")
+        raise InputError(
+            f"{name} has {counted(table.metadata.num_rows, 'row')}, expected {rows:,}: export the bank again"
+        )
     columns = [column for column in columns if column in found.names]
     compute = import_module("pyarrow.compute")
     for batch in table.iter_batches(batch_size=at_once, columns=columns):
@@ -85,7 +88,8 @@ def read_batches(
             size = compute.max(compute.binary_length(batch.column(column).dictionary)).as_py() or 0
             if size > longest[column]:
                 raise InputError(
-                    f"{name}: a value of {size:,} bytes in its column {column}, expected at most {longest[column]:,}"
+                    f"{name}: a value of {counted(size, 'byte')} in its column {column}, "
+                    f"expected at most {longest[column]:,}"
                 )
         yield batch
 

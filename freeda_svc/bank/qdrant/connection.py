@@ -14,6 +14,7 @@ from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from freeda_svc.addresses import check_bank_address
+from freeda_svc.counts import counted
 from freeda_svc.errors import FreedaError, InputError, NotFoundError, UnavailableError, one_line
 
 _LONGEST_REASON = 300
@@ -86,8 +87,8 @@ def asking(address: str, about: str) -> Iterator[None]:
         raise _refused(address, about, error) from error
     except ResourceExhaustedResponse as error:
         raise UnavailableError(
-            f"the bank's server {address} has too much to do ({_one_line(error)}): "
-            f"try again in {error.retry_after_s} seconds"
+            f"the bank's server {address} is overloaded ({_one_line(error)}): "
+            f"try again in {counted(error.retry_after_s, 'second')}"
         ) from error
     except ResponseHandlingException as error:
         raise _unreachable(address, error.source) from error
@@ -102,7 +103,7 @@ def _refused(address: str, about: str, error: UnexpectedResponse) -> FreedaError
         return NotFoundError(f"the bank's server {address} does not have {about}: list its banks, or check the address")
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return InputError(
-            f"the bank's server {address} does not let this in ({status}: {reason}): give an API key that may do it"
+            f"the bank's server {address} refuses access ({status}: {reason}): give an API key that allows it"
         )
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in {
         HTTPStatus.REQUEST_TIMEOUT,

@@ -49,8 +49,7 @@ def loading(place: str) -> Iterator[None]:
         if not isinstance(error.__cause__, Exception):
             raise
         raise UnavailableError(
-            f"{place} cannot be opened ({_reason(error.__cause__)}): see that you may read and write its files, "
-            f"or {REPAIR}"
+            f"{place} cannot be opened ({_reason(error.__cause__)}): check the permissions of its files, or {REPAIR}"
         ) from error.__cause__
 
 

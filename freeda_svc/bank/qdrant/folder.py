@@ -104,7 +104,7 @@ def check_room(folder: Path, size: int = 0) -> None:
     if free < FREE_BYTES + size:
         wanted = (FREE_BYTES + size) // 2**20
         raise UnavailableError(
-            f"the disk with the bank {folder} is full: {free // 2**20} MiB are free, expected {wanted}; make room"
+            f"the disk with the bank {folder} is full: {free // 2**20:,} MiB free, expected {wanted:,}; make room"
         )
 
 

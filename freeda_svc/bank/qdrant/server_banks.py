@@ -50,7 +50,7 @@ class ServerBanks(Banks):
                 raise there_already(bank)
             if alias in present:
                 raise InputError(
-                    f"the server {self._connection.address} has a collection {alias} of something else: "
+                    f"the server {self._connection.address} has a collection {alias} that is no bank: "
                     "give the bank another name"
                 )
             try:

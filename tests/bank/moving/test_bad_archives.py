@@ -200,7 +200,7 @@ def test_parts_that_are_too_large_for_memory_are_refused(archive: Path, refuse: 
     entry = replace(manifest.parts[2].prototypes, rows=10_001)
     parts = (*manifest.parts[:2], replace(manifest.parts[2], prototypes=entry))
     write_manifest(archive, replace(manifest, parts=parts, prototypes=10_009))
-    refuse("more than 10000 rows")
+    refuse("more than 10,000 rows")
 
 
 def test_counts_that_do_not_fit_the_parts_are_found_by_verification(archive: Path, refused: Refused) -> None:

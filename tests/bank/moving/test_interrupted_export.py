@@ -216,7 +216,7 @@ def test_parameters_that_json_cannot_hold_are_refused_before_anything_is_written
 
 @pytest.mark.parametrize("rows", [0, 10_001])
 def test_parts_have_a_size_that_can_be_read(open_store: OpenStore, refused: Refused, tmp_path: Path, rows: int) -> None:
-    refused(InputError, "1 to 10000", export_bank, open_store(), tmp_path / "a", parameters={}, rows_a_part=rows)
+    refused(InputError, "1 to 10,000", export_bank, open_store(), tmp_path / "a", parameters={}, rows_a_part=rows)
 
 
 @contextmanager

@@ -56,12 +56,12 @@ def test_a_file_that_holds_no_prototype_is_refused(
 def test_what_is_missing_is_said(
     make_index: Callable[[int], Path], index: Path, prototypes: Path, refused: Refused
 ) -> None:
-    refused(InputError, "has 1 keys, but .* has 0", look_at_published, index, prototypes)
+    refused(InputError, "has 1 key, but .* has 0", look_at_published, index, prototypes)
     refused(InputError, "has no .npy files", look_at_published, make_index(0), prototypes)
     make_index(1)
     np.save(prototypes / "1.npy", np.zeros(7, np.float32))
     np.save(prototypes / "2.npy", np.zeros(7, np.float32))
-    refused(InputError, "has 1 keys, but .* has 2", look_at_published, index, prototypes)
+    refused(InputError, "has 1 key, but .* has 2", look_at_published, index, prototypes)
     (prototypes / "2.npy").unlink()
     refused(NotFoundError, "no faiss index", look_at_published, index.parent / "none", prototypes)
     refused(NotFoundError, "no folder", look_at_published, index, prototypes / "none")

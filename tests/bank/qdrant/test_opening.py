@@ -266,7 +266,7 @@ def test_a_bank_whose_files_cannot_be_written_is_one_line(
     (bank / "lock").chmod(0o666)
     unprivileged()  # the shard is root's
     with pytest.raises(
-        UnavailableError, match=r"^the bank .* cannot be opened \(.*ermission.*\): see that you may read and write"
+        UnavailableError, match=r"^the bank .* cannot be opened \(.*ermission.*\): check the permissions of its files"
     ) as caught:
         open_folder(bank)
     assert "\n" not in str(caught.value)

@@ -41,7 +41,7 @@ def test_other_collections_are_left_alone(banks: ServerBanks, local_connection: 
     for name in ("animals", "freeda-animals", "freeda-animals.v0", "freeda-a.b.v1", "xfreeda-a.v1", "freeda-a.v1.bak"):
         client.create_collection(name, vectors_config=PLAIN)
     assert banks.summaries() == []
-    with pytest.raises(InputError, match="has a collection freeda-animals of something else"):
+    with pytest.raises(InputError, match="has a collection freeda-animals that is no bank"):
         banks.create(FIRST, PACK, 5, 7)
     assert banks.summaries() == []
 
