@@ -171,7 +171,7 @@ class Banks(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Release what is held; stores that were opened stay open. Closing again does nothing."""
+        """Close connections; stores that were opened stay open. Closing again does nothing."""
 
     def _summary(self, bank: BankName, current: bool) -> BankSummary:
         prototypes = 0

@@ -159,7 +159,7 @@ class Changes:
             yield
 
     def _rewrite(self, ids: Sequence[str], changed: Callable[[Point], Point | None], *, counts: int) -> int:
-        """Write points anew as ``changed`` gives them; returns how many of them were marked (or not) before."""
+        """Replace points by what ``changed`` gives; returns how many of them were marked before (or not marked)."""
         number, is_changed = 0, False
         with self._alone():
             for some in batched(ids, self._engine.points_an_operation):
@@ -231,10 +231,10 @@ class Changes:
             self._known = version
 
     def _check_done(self, version: Version, total: int | None) -> None:
-        """See that the engine has done what it was told; it has not where its log is older than its points.
+        """Check that the engine has applied a change; it does not where its log is older than its points.
 
         Raises:
-            InputError: it has not.
+            InputError: it has not applied it.
         """
         if self._read_version() != version or (total is not None and self._count() != total):
             raise self._damaged("it takes no changes any more")

@@ -19,7 +19,7 @@ from freeda_svc.prototypes import EXEMPLAR, ORIGINS
 Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 """Maps N texts to their (N, Dt) float32 embeddings."""
 
-# Bounds memory: this many categories' prototypes are held at once (350 x 1024 float32 each).
+# Bounds memory: the prototypes of so many categories are in memory at once (350 x 1024 float32 each).
 _QUERIES_AT_ONCE = 64
 EMPTY_BANK = "the bank is empty: run `freeda ingest FILE` first, with --bank NAME@VERSION where it is not current"
 _LARGEST_WEIGHT = 1e6
@@ -79,10 +79,10 @@ class RetrievedPrototypes:
 class ClassPrototypes:
     """Gives the class prototypes of texts, and keeps them up to date with a bank that grows.
 
-    What a text retrieved is kept together with the ids and scores of its K prototypes. While the bank stays as it
-    is, it is handed out again. When prototypes were added, only those are searched, and the mean is computed anew
-    where one of them is nearer than the K-th. When any were removed, marked or unmarked, the bank is asked anew. The
-    result is always that of a bank asked for the first time. Several threads may share one.
+    What a text retrieved is cached together with the ids and scores of its K prototypes, and reused while the bank
+    does not change. After an addition only the new prototypes are searched, and the mean is recomputed where one of
+    them is nearer than the K-th. After a removal, a mark or its removal, everything is retrieved again. The result is
+    always that of an empty cache. Several threads may share one.
     """
 
     def __init__(self, store: PrototypeStore, entries: int = ENTRIES_KEPT) -> None:
@@ -215,10 +215,10 @@ class ClassPrototypes:
             for part in _parts(entries):
                 current.update(self._after_growth(part, retrieval, then, version))
         for fresh in _parts(queries):
-            current.update(self._asked_anew(fresh, retrieval, version))
+            current.update(self._retrieved_again(fresh, retrieval, version))
         return current
 
-    def _asked_anew(
+    def _retrieved_again(
         self, queries: Mapping[str, npt.NDArray[np.float32]], retrieval: Retrieval, version: Version
     ) -> dict[str, Retrieved]:
         found = self._store.nearest(np.stack(list(queries.values())), retrieval.k, origins=retrieval.origins)
@@ -234,7 +234,7 @@ class ClassPrototypes:
     def _after_growth(
         self, entries: Mapping[str, Retrieved], retrieval: Retrieval, then: Version, version: Version
     ) -> dict[str, Retrieved]:
-        """Bring what held at ``then`` to ``version``, since which prototypes were only added."""
+        """Update what was retrieved at ``then`` to ``version``, between which prototypes were only added."""
         queries = {text: entry.query for text, entry in entries.items()}
         found = self._store.nearest(
             np.stack(list(queries.values())), retrieval.k, origins=retrieval.origins, since=then
@@ -247,7 +247,7 @@ class ClassPrototypes:
         try:
             vectors = self._store.vectors([name.decode() for ranking in changed.values() for name in ranking.ids])
         except NotFoundError:  # removed while we looked
-            return self._asked_anew(queries, retrieval, version)
+            return self._retrieved_again(queries, retrieval, version)
         means = {text: entry.mean for text, entry in entries.items()}
         start = 0
         for text, ranking in changed.items():

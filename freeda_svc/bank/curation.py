@@ -1,4 +1,4 @@
-"""Curation: which prototypes probably do not show their noun, told by how they differ from the others of it.
+"""Curation: finding prototypes that probably do not show their noun, by how they differ from the others of it.
 
 Each prototype is ranked among those of its noun by four criteria: agreement with the others in the visual space (which
 ReME, 2025, found to tell more than text and image), the image-text model's score of the noun for the image, the
@@ -94,7 +94,7 @@ def assess(store: PrototypeStore, rule: CurationRule, on_progress: OnProgress | 
     Args:
         store: the bank.
         rule: what is to be marked.
-        on_progress: is told how many nouns are done, of how many.
+        on_progress: called with the number of nouns done, and of all.
 
     Raises:
         UnavailableError: the bank does not answer.
@@ -122,7 +122,7 @@ def apply_curation(store: PrototypeStore, report: CurationReport) -> int:
     """Mark what a report names, and take back what curation marked before and does not name any more.
 
     Marks that somebody else made stay as they are, and so does what is marked for the same reason already: a change
-    makes readers fetch anew what they keep of the bank.
+    makes readers drop what they have cached of the bank.
 
     Returns:
         How many are marked now that were not before.

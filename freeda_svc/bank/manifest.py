@@ -175,7 +175,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def check_format(place: str, version: object) -> None:
-    """Refuse a bank whose layout is of another version than this one's; what is no version at all is passed over.
+    """Refuse a bank whose layout has another version than this one; a value that is no version is ignored.
 
     Args:
         place: what messages call the bank.

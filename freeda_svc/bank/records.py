@@ -39,8 +39,8 @@ class Version:
     """A moment in a bank's history; what was read at one version still holds while the bank's version is equal.
 
     Attributes:
-        additions: grows with every batch that adds prototypes; what is older can be told from what is newer by it.
-        removals: another text after anything was removed, marked as an outlier, or unmarked.
+        additions: grows with every batch that adds prototypes, so it orders what was added.
+        removals: a token that changes whenever anything is removed, marked as an outlier, or unmarked.
     """
 
     additions: int

@@ -103,7 +103,7 @@ def export_bank(
         folder: the archive; new, empty, or with an export that is not finished.
         parameters: of the bank's pack, written into the manifest for people.
         artifacts: the folder that paths of thumbnails are relative to; None leaves thumbnails out.
-        on_progress: is told how far it is, every thousand prototypes.
+        on_progress: called with the progress, every thousand prototypes.
         rows_a_part: prototypes in a part, 1 to ``ROWS_A_PART``.
 
     Raises:

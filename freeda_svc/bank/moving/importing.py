@@ -58,7 +58,7 @@ def import_bank(
         folder: the archive.
         store: a bank of the same pack.
         artifacts: the folder where thumbnails go; None leaves them out.
-        on_progress: is told how far it is.
+        on_progress: called with the progress, every thousand prototypes.
 
     Raises:
         NotFoundError: there is no such folder.

@@ -107,8 +107,8 @@ def read_prototypes(content: bytes, name: str, *, rows: int, encoding: Encoding)
         encoding: that every row should have; its ``pack`` as that of the row's encoders or of its whole pack.
 
     Raises:
-        InputError: it is not a Parquet file with these columns, would take too much memory, or a row cannot be what a
-            bank held.
+        InputError: it is not a Parquet file with these columns, would take too much memory, or a row cannot come
+            from a bank.
     """
     prototypes: list[Prototype] = []
     key_dimension, vector_dimension = encoding.key_dimension, encoding.vector_dimension

@@ -26,7 +26,7 @@ from freeda_svc.errors import InputError, UnavailableError
 _POINTS_AN_OPERATION = 1000
 # A value takes 4 or 2 bytes in the segments, about 5 in the log, and twice that while files are replaced.
 BYTES_A_VALUE = 16
-# Bounds memory: as many queries' hits are held at once.
+# Bounds memory: the hits of so many queries are in memory at once.
 _QUERIES_AT_ONCE = 256
 # A bank that grew by a million work items has seen more, but not lost as many; takes about a minute.
 MOST_OPERATIONS_LOST = 1_000_000
@@ -95,8 +95,8 @@ class EdgeEngine:
             shard.update(engine.UpdateOperation.delete_points([*ids]))
 
     def flush(self) -> None:
-        """Have everything on the disk, and leave word for processes that may not open the bank how much it holds."""
-        self.tell_count()  # first: flushing may take long enough to be killed in
+        """Sync everything to the disk, and write down for other processes how many prototypes the bank has."""
+        self.note_count()  # first: flushing may take long enough to be killed in
         with self._shard_in_use() as shard:
             shard.flush()
 
@@ -189,8 +189,8 @@ class EdgeEngine:
         if failure:
             raise UnavailableError(f"{self.place} could not be packed: {failure}")
 
-    def tell_count(self) -> None:
-        """Leave for processes that may not open the bank how many prototypes it has."""
+    def note_count(self) -> None:
+        """Write down for other processes how many prototypes the bank has."""
         write_count(self._folder, self.count() - len(REGISTERS))
 
     def bytes_on_disk(self) -> int:
@@ -225,8 +225,8 @@ class EdgeEngine:
         """Before the first change, see that the engine will do it.
 
         It passes over operations whose number is below that of the last one that changed a point. The numbers come
-        from its log, which begins anew where it is lost: a power cut may do that, or a copy without it. Both registers
-        have seen the highest number.
+        from its log, which starts again at zero where it is lost, by a power cut or in a copy without it. Both
+        registers have seen the highest number.
 
         Raises:
             InputError: it does nothing, however often it is asked.
@@ -264,8 +264,8 @@ class EdgeEngine:
         command = [sys.executable, "-m", packing.__name__, str(self._folder / SHARD_NAME), json.dumps(dict(graphs))]
         try:
             # It holds the lock, too: should this process be killed, nobody opens the bank before that one has ended.
-            held = [self._lock.fileno()]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, pass_fds=held)  # noqa: S603
+            locks = [self._lock.fileno()]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, pass_fds=locks)  # noqa: S603
         except OSError as error:
             return str(error)
         lines = done.stderr.strip().splitlines() or [f"the process that does it ended with status {done.returncode}"]

@@ -53,7 +53,7 @@ class EmbeddedBanks(Banks):
         return open_folder(self.place(bank), self._approximate)
 
     def close(self) -> None:
-        """Do nothing: nothing is held."""
+        """Do nothing: there are no connections."""
 
     def place(self, bank: BankName) -> Path:
         """The folder of a version, whether it is there or not."""

@@ -1,6 +1,6 @@
 """The folder of an embedded bank: `manifest.json`, `lock`, the engine's `shard`, and `prototypes`, which says how many.
 
-The number is for processes that may not open the bank, and written anew with every change: it may be lost.
+The number is for processes that may not open the bank; it is rewritten with every change and may be lost.
 """
 
 import errno
@@ -109,7 +109,7 @@ def check_room(folder: Path, size: int = 0) -> None:
 
 
 def write_count(folder: Path, prototypes: int) -> None:
-    """Leave word of how many prototypes a bank has; a disk that takes no more files keeps the old number."""
+    """Write down how many prototypes a bank has; on a full disk the old number stays."""
     aside = folder / f".{COUNT_NAME}.part"
     with suppress(OSError):
         aside.write_text(f"{prototypes}\n", encoding="ascii")

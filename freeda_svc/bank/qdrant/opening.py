@@ -113,7 +113,7 @@ def _open(folder: Path) -> _Opened:
     changes = Changes(engine)
     try:
         changes.begin()
-        engine.tell_count()
+        engine.note_count()
     except BaseException:
         engine.close()
         raise

@@ -12,6 +12,7 @@ import pytest
 
 from freeda_svc.bank import ALL, PrototypeStore, Selection, open_folder, point_id
 from freeda_svc.bank.checks import unit_rows
+from freeda_svc.bank.points import REGISTERS
 from freeda_svc.bank.qdrant import failures
 from freeda_svc.errors import FreedaError, InputError, UnavailableError
 from tests.bank.qdrant import changing_process as changing
@@ -117,6 +118,36 @@ def test_a_damaged_file_is_told_in_one_line_or_does_no_harm(
     if told:  # it can't have got its lock back otherwise
         with pytest.raises(FreedaError), open_folder(bank) as store:
             use(store)
+
+
+@pytest.mark.parametrize("vector", ["key", "prototype", "appearance"])
+def test_each_flag_of_a_deleted_vector_that_is_changed_is_noticed_or_does_no_harm(bank: Path, vector: str) -> None:
+    """A search passes over a key that is flagged, and finds one whose flag is gone, without a word."""
+    (file,) = bank.glob(f"shard/segments/*/vector_storage-{vector}/deleted/flags_a.dat")
+    whole, expected, noticed = file.read_bytes(), expect_all(*DONE), {"at opening": 0, "at use": 0}
+    for bit in range(64):  # more than there are points
+        content = bytearray(whole)
+        content[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(content)
+        try:
+            store = open_folder(bank)
+        except InputError as error:
+            assert "is damaged: vectors of prototypes are missing, or keys of outliers are not hidden" in str(error)
+            noticed["at opening"] += 1
+            continue
+        with store:
+            try:
+                assert read_all(store) == expected
+            except InputError as error:
+                assert "is gone or damaged" in str(error)
+                noticed["at use"] += 1
+    live = len(expected) + len(REGISTERS)
+    with_appearance = len(changing.make_batch(2))
+    assert (
+        noticed == {"at opening": 0, "at use": with_appearance}
+        if vector == "appearance"
+        else {"at opening": live, "at use": 0}
+    )
 
 
 def test_what_the_engine_prints_when_it_panics_is_not_shown(bank: Path) -> None:

@@ -140,7 +140,7 @@ def test_a_panic_in_a_change_is_one_line(folder: Path, monkeypatch: pytest.Monke
 
 def test_an_opening_that_fails_lets_go_of_the_bank(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changing.open_bank(folder).close()
-    for name in ("retrieve", "count", "tell_count"):
+    for name in ("retrieve", "count", "note_count"):
         with monkeypatch.context() as patch:
             patch.setattr(EdgeEngine, name, lambda *_, **__: Path("/no/such/file").stat())
             with pytest.raises(FileNotFoundError):
