@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from tests.bank.qdrant import changing_process as changing
 from tests.bank.qdrant.changed_bank import QUERY, VECTOR, Reasons, expect_all, read_all
 
 DONE = [*(("add", number) for number in range(4)), ("forget", 1), ("mark", 2)]
+LIVE = len(expect_all(*DONE)) + len(REGISTERS)
+"""Points that are not deleted."""
 
 
 def empty(file: Path) -> None:
@@ -120,34 +123,38 @@ def test_a_damaged_file_is_told_in_one_line_or_does_no_harm(
             use(store)
 
 
-@pytest.mark.parametrize("vector", ["key", "prototype", "appearance"])
-def test_each_flag_of_a_deleted_vector_that_is_changed_is_noticed_or_does_no_harm(bank: Path, vector: str) -> None:
+def fault_of(bank: Path, expected: Reasons) -> str:
+    """What is reported when a bank is opened and read; empty where it holds what is expected."""
+    try:
+        with open_folder(bank) as store:
+            assert read_all(store) == expected
+    except FreedaError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("vector", "fault", "number"),
+    [
+        ("key", "is damaged: vectors of prototypes are missing, or keys of outliers are not hidden", LIVE),
+        ("prototype", "is damaged: vectors of prototypes are missing, or keys of outliers are not hidden", LIVE),
+        ("appearance", "the appearance of the prototype .* in the bank is gone or damaged", changing.BATCH),
+    ],
+)
+def test_a_changed_flag_of_a_deleted_vector_is_noticed_or_does_no_harm(
+    bank: Path, vector: str, fault: str, number: int
+) -> None:
     """A search passes over a key that is flagged, and finds one whose flag is gone, without a word."""
     (file,) = bank.glob(f"shard/segments/*/vector_storage-{vector}/deleted/flags_a.dat")
-    whole, expected, noticed = file.read_bytes(), expect_all(*DONE), {"at opening": 0, "at use": 0}
-    for bit in range(64):  # more than there are points
+    whole, expected = file.read_bytes(), expect_all(*DONE)
+    faults = []
+    for bit in range(64):  # there are fewer points
         content = bytearray(whole)
         content[bit // 8] ^= 1 << bit % 8
         file.write_bytes(content)
-        try:
-            store = open_folder(bank)
-        except InputError as error:
-            assert "is damaged: vectors of prototypes are missing, or keys of outliers are not hidden" in str(error)
-            noticed["at opening"] += 1
-            continue
-        with store:
-            try:
-                assert read_all(store) == expected
-            except InputError as error:
-                assert "is gone or damaged" in str(error)
-                noticed["at use"] += 1
-    live = len(expected) + len(REGISTERS)
-    with_appearance = len(changing.make_batch(2))
-    assert (
-        noticed == {"at opening": 0, "at use": with_appearance}
-        if vector == "appearance"
-        else {"at opening": live, "at use": 0}
-    )
+        faults.append(fault_of(bank, expected))
+    assert len([line for line in faults if re.search(fault, line)]) == number
+    assert faults.count("") == len(faults) - number
 
 
 def test_what_the_engine_prints_when_it_panics_is_not_shown(bank: Path) -> None:
