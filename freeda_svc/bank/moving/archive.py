@@ -24,8 +24,8 @@ OnProgress = Callable[[int, int], None]
 """Is called with the number of prototypes done so far and of all; what it raises ends the work."""
 
 
-def say_nothing(_done: int, _total: int) -> None:
-    """An `OnProgress` for those who do not wait."""
+def no_progress(_done: int, _total: int) -> None:
+    """The `OnProgress` that does nothing."""
 
 
 FORMAT_VERSION = 1

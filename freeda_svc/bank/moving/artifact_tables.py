@@ -50,14 +50,14 @@ def mentioned_artifacts(prototypes: Iterable[Prototype]) -> dict[str, None]:
     }
 
 
-def write_artifacts(target: Path, root: Path, paths: Iterable[str], tell: Callable[[], None]) -> int:
+def write_artifacts(target: Path, root: Path, paths: Iterable[str], report: Callable[[], None]) -> int:
     """Write the artifacts that are there; few of them are in memory at once.
 
     Args:
         target: the Parquet file.
         root: folder of artifacts.
         paths: below ``root``.
-        tell: is called between some and the next ones; what it raises ends the work.
+        report: called between row groups; what it raises ends the work.
 
     Returns:
         How many were there.
@@ -76,7 +76,7 @@ def write_artifacts(target: Path, root: Path, paths: Iterable[str], tell: Callab
     ) as writer:
         for number, group in enumerate(_groups(root, paths)):
             if number:
-                tell()
+                report()
             writer.write_table(
                 pa.table([[path for path, _ in group], [content for _, content in group]], schema=schema)
             )
@@ -103,14 +103,14 @@ def check_artifacts(source: Path, rows: int, mentioned: Collection[str]) -> None
                 raise InputError(f"{source}: the path {path!r} leaves the folder of artifacts; do not use this archive")
 
 
-def place_artifacts(source: Path, rows: int, root: Path, tell: Callable[[], None]) -> Counter[Placed]:
+def place_artifacts(source: Path, rows: int, root: Path, report: Callable[[], None]) -> Counter[Placed]:
     """Put the artifacts of a checked file into a folder; files that are there stay.
 
     Args:
         source: the Parquet file.
         rows: how many it has.
         root: the folder.
-        tell: is called between some and the next ones; what it raises ends the work.
+        report: called between row groups; what it raises ends the work.
 
     Raises:
         InputError: a path leads out of the folder through a link.
@@ -119,7 +119,7 @@ def place_artifacts(source: Path, rows: int, root: Path, tell: Callable[[], None
     placed: Counter[Placed] = Counter()
     for number, batch in enumerate(_batches(source, rows, ["path", "content"])):
         if number:
-            tell()
+            report()
         for path, content in zip(batch.column("path"), batch.column("content"), strict=True):
             target = _inside(root, path.as_py())
             try:

@@ -25,8 +25,8 @@ from freeda_svc.bank.moving.archive import (
     Tally,
     artifacts_name,
     describe_file,
+    no_progress,
     prototypes_name,
-    say_nothing,
     write_manifest,
     writing,
 )
@@ -90,7 +90,7 @@ def export_bank(
     *,
     parameters: Mapping[str, JsonValue],
     artifacts: Path | None = None,
-    on_progress: OnProgress = say_nothing,
+    on_progress: OnProgress = no_progress,
     rows_a_part: int = ROWS_A_PART,
 ) -> ExportReport:
     """Write all prototypes of a bank into an archive (docs/archive.md); at most a part of them is in memory.
@@ -127,17 +127,17 @@ def export_bank(
     total = store.count()
     tally, missing = Tally(), 0
 
-    def tell() -> None:
+    def report() -> None:
         on_progress(tally.prototypes, max(total, tally.prototypes))
 
-    rows = _rows(store, tally, tell)
+    rows = _rows(store, tally, report)
     for part in progress.parts:
         passed = list(islice(rows, part.prototypes.rows))
         if list(map(point_id, passed)) != read_ids(folder / part.prototypes.file):
             raise _other_bank(folder)
         if part.artifacts is not None:
             missing += len(mentioned_artifacts(passed)) - part.artifacts.rows
-        tell()
+        report()
     while prototypes := list(islice(rows, rows_a_part)):
         number = len(progress.parts)
         lists = (prototypes[start : start + _ROWS_AT_ONCE] for start in range(0, len(prototypes), _ROWS_AT_ONCE))
@@ -146,12 +146,12 @@ def export_bank(
             written = _put(folder / prototypes_name(number), partial(write_prototypes, lists=lists, encoding=wanted))
             if artifacts is not None:
                 mentioned = mentioned_artifacts(prototypes)
-                pictures = partial(write_artifacts, root=artifacts, paths=mentioned, tell=tell)
+                pictures = partial(write_artifacts, root=artifacts, paths=mentioned, report=report)
                 thumbnails = _put(folder / artifacts_name(number), pictures)
                 missing += len(mentioned) - thumbnails.rows
             progress = replace(progress, parts=(*progress.parts, ArchivePart(written, thumbnails)))
             _save(folder, progress)
-        tell()
+        report()
 
     manifest = ArchiveManifest(
         **vars(wanted.encoding),
@@ -190,12 +190,12 @@ def check_target(store: PrototypeStore, folder: Path) -> None:
         raise UnavailableError(f"the archive {folder} cannot be made in {place} ({reason}): give another folder")
 
 
-def _rows(store: PrototypeStore, tally: Tally, tell: Callable[[], None]) -> Iterator[Prototype]:
+def _rows(store: PrototypeStore, tally: Tally, report: Callable[[], None]) -> Iterator[Prototype]:
     """Go through a bank, count each prototype, and report progress about every thousand."""
     since = 0
     for some in store.scan(at_once=_ROWS_AT_ONCE):
         if since >= _ROWS_AT_ONCE:
-            tell()
+            report()
             since = 0
         since += len(some)
         for prototype in some:

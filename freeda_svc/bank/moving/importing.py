@@ -14,8 +14,8 @@ from freeda_svc.bank.moving.archive import (
     OnProgress,
     Tally,
     describe_file,
+    no_progress,
     read_manifest,
-    say_nothing,
 )
 from freeda_svc.bank.moving.artifact_tables import Placed, check_artifacts, mentioned_artifacts, place_artifacts
 from freeda_svc.bank.moving.prototype_tables import read_prototypes
@@ -47,7 +47,7 @@ class ImportReport:
 
 
 def import_bank(
-    folder: Path, store: PrototypeStore, *, artifacts: Path | None = None, on_progress: OnProgress = say_nothing
+    folder: Path, store: PrototypeStore, *, artifacts: Path | None = None, on_progress: OnProgress = no_progress
 ) -> ImportReport:
     """Add the prototypes of an archive to a bank; those that are there stay as they are.
 
@@ -75,8 +75,8 @@ def import_bank(
         if part.artifacts is not None and artifacts is not None:
             # Before the prototypes: whoever finds a prototype in the bank finds its thumbnails.
             checked = _checked_artifacts(folder, part.artifacts, prototypes)
-            tell = partial(on_progress, done, manifest.prototypes)
-            pictures.update(place_artifacts(checked, part.artifacts.rows, artifacts, tell))
+            report = partial(on_progress, done, manifest.prototypes)
+            pictures.update(place_artifacts(checked, part.artifacts.rows, artifacts, report))
         for start in range(0, len(prototypes), _ROWS_AN_ADDITION):
             some = prototypes[start : start + _ROWS_AN_ADDITION]
             added += store.add(some)
@@ -86,7 +86,7 @@ def import_bank(
     return ImportReport(manifest, added, pictures[Placed.WRITTEN], pictures[Placed.PRESENT], pictures[Placed.KEPT])
 
 
-def verify_archive(folder: Path, *, on_progress: OnProgress = say_nothing) -> ArchiveManifest:
+def verify_archive(folder: Path, *, on_progress: OnProgress = no_progress) -> ArchiveManifest:
     """Check all of an archive: every checksum, every row, and the counts of its manifest.
 
     Raises:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.bank.moving.archive import LARGEST_DIMENSION, OnProgress, say_nothing
+from freeda_svc.bank.moving.archive import LARGEST_DIMENSION, OnProgress, no_progress
 from freeda_svc.bank.store import PrototypeStore
 from freeda_svc.counts import counted
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError, one_line
@@ -54,7 +54,7 @@ def import_faiss(
     prototypes_folder: Path,
     store: PrototypeStore,
     *,
-    on_progress: OnProgress = say_nothing,
+    on_progress: OnProgress = no_progress,
     rows_at_once: int = 1000,
 ) -> FaissReport:
     """Add a published bank: row i of a faiss index is the key of the i-th .npy file by name.
