@@ -25,7 +25,7 @@ def test_an_address_is_completed(url: str, address: str) -> None:
     connection = connect(url)
     assert connection.address == address
     client = connection.client()
-    assert client._client.rest_uri == address
+    assert client.http.client.host == address
     client.close()
 
 
@@ -60,7 +60,7 @@ def test_the_api_key_is_sent_but_not_shown(scheme: str) -> None:
     connection = connect(f"{scheme}://host", "secret")
     assert "secret" not in repr(connection)
     client = connection.client()
-    assert client._client._rest_headers["api-key"] == "secret"
+    assert client.init_options["headers"]["api-key"] == "secret"
     client.close()
 
 
