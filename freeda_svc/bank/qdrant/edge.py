@@ -320,7 +320,7 @@ def _views(vectors: Vectors) -> "engine.Vector":
 
 
 def _filter(where: Where) -> engine.Filter | None:
-    conditions = [
+    conditions: list[engine.FieldCondition | engine.HasVectorCondition] = [
         *(engine.FieldCondition(name, match=engine.MatchValue(value)) for name, value in where.equal.items()),
         *(engine.FieldCondition(name, match=engine.MatchAny(sorted(values))) for name, values in where.one_of.items()),
         *(engine.FieldCondition(name, range=engine.RangeFloat(gt=value)) for name, value in where.above.items()),
