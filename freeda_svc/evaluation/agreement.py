@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from freeda_svc.bank import QdrantStore, make_or_open_folder
+from freeda_svc.bank import PrototypeStore, make_or_open_folder
 from freeda_svc.evaluation.metrics import ConfusionMatrix
 from freeda_svc.evaluation.miniature_world import SCENES, VALIDATION_SPLIT, validation_scenes
 from freeda_svc.miniature import HARD, NOUNS, paint_scene
@@ -105,7 +105,7 @@ def measure_agreement(
     )
 
 
-def _bank(pack: Pack, folder: Path) -> QdrantStore:
+def _bank(pack: Pack, folder: Path) -> PrototypeStore:
     keys = dict(zip(NOUNS, pack.image_text.embed_nouns(NOUNS).numpy(), strict=True))
     prototypes: list[Prototype] = []
     for number in range(_POOLED_SCENES):
