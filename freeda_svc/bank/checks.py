@@ -82,7 +82,8 @@ def check_queries(queries: npt.NDArray[np.float32], k: int, dimension: int, *, w
         raise InputError(f"the number of neighbours is {k}, expected at least 1")
     if queries.ndim != 2 or queries.shape[1] != dimension:  # noqa: PLR2004 (rows and columns)
         raise InputError(
-            f"what is searched for has the shape {queries.shape}, expected (number, {dimension}): use the bank's own pack"
+            f"the {what} rows are an array of shape {queries.shape}, expected (number, {dimension}): "
+            "use the bank's own pack"
         )
     if not np.isfinite(queries).all():
         raise InputError(f"a {what} has values that are not finite, expected an embedding of finite numbers")
