@@ -218,7 +218,13 @@ def test_a_bank_of_another_pack_does_not_take_it(archive: Path, open_store: Open
 
 
 def test_a_bank_of_other_dimensions_does_not_take_it(archive: Path, open_store: OpenStore, refused: Refused) -> None:
-    refused(InputError, "5 and 7 values, but the bank 5 and 8", import_bank, archive, open_store(dimensions=(5, 8)))
+    refused(
+        InputError,
+        "keys of 5 and vectors of 7 values, not 5 and 8",
+        import_bank,
+        archive,
+        open_store(dimensions=(5, 8)),
+    )
 
 
 @pytest.mark.parametrize(

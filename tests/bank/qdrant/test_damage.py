@@ -228,15 +228,12 @@ def test_a_bank_that_lost_prototypes_says_how_many(bank: Path) -> None:
             open_folder(bank)
 
 
-def test_registers_that_a_search_finds_are_told(bank: Path) -> None:
-    """Without the flags that say which points have no key, those come with zeros."""
+def test_a_bank_that_has_lost_the_flags_of_deleted_vectors_is_damaged(bank: Path) -> None:
+    """Points that have no key would come with zeros, the registers too."""
     (file,) = bank.glob("shard/segments/*/vector_storage-key/deleted/flags_a.dat")
     empty(file)
-    with (
-        open_folder(bank) as store,
-        pytest.raises(InputError, match=r"of the prototype 0b6f6d57-.* in the bank is gone or damaged"),
-    ):
-        store.nearest(QUERY, 100)
+    with pytest.raises(InputError, match=r"is damaged: vectors of prototypes are missing, or keys of outliers"):
+        open_folder(bank)
 
 
 def test_a_shard_that_is_no_folder_is_one_line(bank: Path) -> None:

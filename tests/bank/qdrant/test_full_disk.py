@@ -15,7 +15,7 @@ from tests.bank.qdrant.changed_bank import expect_all, read_all
 from tests.small_disk import fill, mounted_disk
 
 MIB = 2**20
-FULL = r"^the disk with the bank .* is full: \d+ MiB free, expected [\d,]+; make room$"
+FULL = r"^the disk with the bank .* is full: [\d,]+ MiB free, expected [\d,]+; make room$"
 CHANGES = (("add", 1), ("mark", 0), ("unmark", 0), ("forget", 0), ("add", 2))
 
 # The guard is taken away, as where others fill the disk between its check and what the engine then writes.
