@@ -4,11 +4,13 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from freeda_svc.bank.manifest import Manifest
-from freeda_svc.bank.store import PrototypeStore
 from freeda_svc.errors import FreedaError, InputError, NotFoundError
+
+if TYPE_CHECKING:
+    from freeda_svc.bank.store import PrototypeStore
 
 DEFAULT_BANK = "default"
 
@@ -120,7 +122,7 @@ class Banks(ABC):
         return bank
 
     @abstractmethod
-    def open(self, bank: BankName) -> PrototypeStore:
+    def open(self, bank: BankName) -> "PrototypeStore":
         """Open a version.
 
         Raises:

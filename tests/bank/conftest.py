@@ -66,7 +66,7 @@ class LocalClient:
 
     def collections(self) -> dict[str, Any]:
         """What local mode keeps of each collection."""
-        return self._shared._client.collections
+        return self._shared._client.collections  # noqa: SLF001 - local mode changes no collection itself
 
     def create_payload_index(self, *args: object, **named: object) -> None:
         pass
