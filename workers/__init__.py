@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from freeda_svc.workers.messages import CeleryDispatcher
     from freeda_svc.workers.moves import perform_move
     from freeda_svc.workers.presence import able_queues
-    from freeda_svc.workers.queries import ask_bank, ask_worker, bank_nouns, bank_stats, bank_version, search_bank
+    from freeda_svc.workers.queries import ask_bank, ask_worker, bank_nouns, bank_revision, bank_stats, search_bank
     from freeda_svc.workers.resources import Resources
     from freeda_svc.workers.supervisor import background_stack, ready_worker, run_stack, run_worker
     from freeda_svc.workers.trial import try_parts

@@ -92,9 +92,9 @@ def describe_bank(resources: Resources, bank: str) -> Answer:
     return {"bank": str(name), **asdict(store.stats()), **({} if known is None else unknown)}
 
 
-def bank_version(resources: Resources, bank: str) -> Answer:
+def bank_revision(resources: Resources, bank: str) -> Answer:
     """What is in a bank at this moment, to be compared with what was in it before."""
-    return asdict(resources.existing_bank(_opened(resources, bank)).version())
+    return asdict(resources.existing_bank(_opened(resources, bank)).revision())
 
 
 def count_nouns(resources: Resources, bank: str) -> Answer:
@@ -218,7 +218,7 @@ ANSWERS: dict[str, Callable[..., Answer]] = {
         drop_bank,
         copy_bank,
         describe_bank,
-        bank_version,
+        bank_revision,
         count_nouns,
         index_bank,
         search_bank,

@@ -144,8 +144,8 @@ def _segment(resources: Resources, claim: Claim) -> dict[str, Any]:
     bank = bank_of_job(claim.parameters)
     segmenter = resources.segmenter(bank)
     if request.only_propose:
-        version = resources.bank(bank).version()  # before it is read: additions meanwhile count as newer
-        return {"proposals": proposal_values(segmenter.propose(image, parameters)), "bank_version": asdict(version)}
+        revision = resources.bank(bank).revision()  # before it is read: additions meanwhile count as newer
+        return {"proposals": proposal_values(segmenter.propose(image, parameters)), "bank_version": asdict(revision)}
     proposals = segmenter.propose(image, parameters) if request.categories is None else None
     proposed = claim.input.get("proposals") if proposals is None else proposal_values(proposals)
     categories = proposals.categories if proposals is not None else request.categories or ()

@@ -41,14 +41,14 @@ def bank_nouns(settings: Settings, bank: str = "") -> dict[str, int]:
     return cast("dict[str, int]", ask_bank(settings, "count_nouns", bank=bank or settings.bank))
 
 
-def bank_version(settings: Settings, bank: str) -> dict[str, Any]:
-    """Return what is in a bank at this moment: ``additions`` and ``removals`` of its `Version`.
+def bank_revision(settings: Settings, bank: str) -> dict[str, Any]:
+    """Return what is in a bank at this moment: ``additions`` and ``removals`` of its `Revision`.
 
     Raises:
         NotFoundError: there is no such bank.
         UnavailableError: the worker does not answer in time.
     """
-    return cast("dict[str, Any]", ask_bank(settings, "bank_version", bank=bank))
+    return cast("dict[str, Any]", ask_bank(settings, "bank_revision", bank=bank))
 
 
 def search_bank(settings: Settings, text: str, *, limit: int = 10, bank: str = "") -> list[dict[str, Any]]:

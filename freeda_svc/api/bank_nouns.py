@@ -83,7 +83,7 @@ class KeptNouns:
 
 def _look_again(settings: Settings, bank: str, nouns: _Nouns) -> None:
     named = ask(settings, "resolve_bank", bank=bank)
-    version = ask(settings, "bank_version", bank=named)
+    version = ask(settings, "bank_revision", bank=named)
     # A bank that was dropped and made again may look the same for a moment.
     if (named, version) != (nouns.bank, nouns.version) or nouns.age() > STALE_SECONDS:
         counts = ask(settings, "count_nouns", bank=named)

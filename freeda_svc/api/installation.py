@@ -59,7 +59,7 @@ def show_revision(
     bank: BankPath,
 ) -> Revision:
     """Say which revision a bank has now; the `bank_version` of a result's summary is that which it was made from."""
-    return Revision(**ask(context.settings, "bank_version", bank=bank))
+    return Revision(**ask(context.settings, "bank_revision", bank=bank))
 
 
 @router.get("/v1/installation", summary="What this server is", responses=problems(404, 422, 503))

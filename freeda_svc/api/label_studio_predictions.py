@@ -150,7 +150,7 @@ def model_version(settings: Settings, requests: Sequence[ImageRequest]) -> str:
     """
     banks = list(dict.fromkeys(request.checked(settings).bank for request in requests))
     pack = read_pack_parameters(settings.pack, settings.packs_folder).fingerprint
-    return " + ".join(_version_of(pack, str(bank), ask(settings, "bank_version", bank=str(bank))) for bank in banks)
+    return " + ".join(_version_of(pack, str(bank), ask(settings, "bank_revision", bank=str(bank))) for bank in banks)
 
 
 def _version_of(pack: str, bank: str, revision: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from freeda_svc.bank.points import point_id
     from freeda_svc.bank.qdrant.embedded_banks import EmbeddedBanks
     from freeda_svc.bank.qdrant.opening import make_or_open_folder, open_folder
-    from freeda_svc.bank.records import ALL, Approximate, BankStats, Neighbours, Payload, Selection, Version
+    from freeda_svc.bank.records import ALL, Approximate, BankStats, Neighbours, Payload, Revision, Selection
     from freeda_svc.bank.store import PrototypeStore
 else:
     __getattr__, __all__ = shown_names(__name__, __file__)

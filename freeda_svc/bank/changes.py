@@ -1,4 +1,4 @@
-"""Changes of a bank: each is there whole or not at all, and is followed by another version of the bank."""
+"""Changes of a bank: each is there whole or not at all, and is followed by another revision of the bank."""
 
 import random
 import threading
@@ -25,7 +25,7 @@ from freeda_svc.bank.points import (
     make_points,
     show,
 )
-from freeda_svc.bank.records import Version
+from freeda_svc.bank.records import Revision
 from freeda_svc.batching import batched
 from freeda_svc.counts import counted
 from freeda_svc.errors import InputError
@@ -36,9 +36,9 @@ EVERY_VECTOR = (KEY, PROTOTYPE, APPEARANCE)
 
 
 class Changes:
-    """Adds to a collection, marks and removes, one change at a time, and knows the bank's version.
+    """Adds to a collection, marks and removes, one change at a time, and knows the bank's revision.
 
-    Every operation also writes the register that holds half of the version. Where the collection is shared, a server
+    Every operation also writes the register that holds half of the revision. Where the collection is shared, a server
     applies an operation point by point, so the register is written once more behind it: what was read meanwhile is
     looked at again.
     """
@@ -51,12 +51,12 @@ class Changes:
         """
         self._engine = engine
         self._writing = threading.Lock()
-        self._known: Version | None = None  # where nobody else can change it
+        self._known: Revision | None = None  # where nobody else can change it
 
-    def version(self) -> Version:
-        """The bank's version now: two points are looked up, none where no other process can change the bank."""
+    def revision(self) -> Revision:
+        """The bank's revision now: two points are looked up, none where no other process can change the bank."""
         known = self._known
-        return known if known is not None else self._read_version()
+        return known if known is not None else self._read_revision()
 
     def begin(self) -> None:
         """Make the registers where they are missing, and see that nothing is lost.
@@ -150,7 +150,7 @@ class Changes:
         if leaving:
             gone = len(leaving) - len(self._engine.retrieve(leaving))
             self._end_removal(self._next_removal(), self._total() - gone)
-        self._known = self._read_version()
+        self._known = self._read_revision()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -174,12 +174,12 @@ class Changes:
         return number
 
     def _add_batch(self, prototypes: Mapping[str, Prototype]) -> None:
-        version = self.version()
-        stamp = max(time.time_ns() // 1000, version.additions + 1)
+        revision = self.revision()
+        stamp = max(time.time_ns() // 1000, revision.additions + 1)
         points = make_points(prototypes, stamp)
         total = None if self._engine.shared else self._total() + len(points)
         register = {STAMP: stamp} if total is None else {STAMP: stamp, TOTAL: total}
-        with self._changing(Version(stamp, version.removals), total):
+        with self._changing(Revision(stamp, revision.removals), total):
             self._engine.write([*points, Point(ADDITIONS, register)], replaces=REGISTERS)
             if self._engine.shared:
                 # The server applies an operation point by point. What was read while it did is looked at again; not
@@ -188,55 +188,55 @@ class Changes:
                 self._engine.write([Point(ADDITIONS, {STAMP: later})])
 
     def _replace(self, points: Sequence[Point]) -> None:
-        """Write whole points in the place of those that are there, and change the version."""
+        """Write whole points in the place of those that are there, and change the revision."""
         if points:
-            version = self._next_removal()
-            with self._changing(version):
-                self._engine.write([*points, Point(REMOVALS, {STAMP: version.removals})])
+            revision = self._next_removal()
+            with self._changing(revision):
+                self._engine.write([*points, Point(REMOVALS, {STAMP: revision.removals})])
                 if self._engine.shared:  # as above
                     self._engine.write([Point(REMOVALS, {STAMP: self._next_removal().removals})])
 
     def _remove(self, ids: Sequence[str]) -> None:
-        version = self._next_removal()
+        revision = self._next_removal()
         total = None if self._engine.shared else self._total() - len(ids)
-        with self._changing(version, total):
+        with self._changing(revision, total):
             if total is None:
-                # The version changes afterwards, for readers that came meanwhile, and before, should this be cut off.
+                # The revision changes afterwards, for readers that came meanwhile, and before, should this be cut off.
                 self._engine.write([Point(REMOVALS, {STAMP: self._next_removal().removals})])
                 self._engine.delete(ids)
-                self._engine.write([Point(REMOVALS, {STAMP: version.removals})])
+                self._engine.write([Point(REMOVALS, {STAMP: revision.removals})])
             else:
-                self._engine.write([Point(REMOVALS, {STAMP: version.removals, LEAVING: list(ids)})])
+                self._engine.write([Point(REMOVALS, {STAMP: revision.removals, LEAVING: list(ids)})])
                 self._engine.delete(ids)
-                self._end_removal(version, total)
+                self._end_removal(revision, total)
 
-    def _end_removal(self, version: Version, total: int) -> None:
-        additions = Point(ADDITIONS, {STAMP: version.additions, TOTAL: total})
-        self._engine.write([additions, Point(REMOVALS, {STAMP: version.removals})])
+    def _end_removal(self, revision: Revision, total: int) -> None:
+        additions = Point(ADDITIONS, {STAMP: revision.additions, TOTAL: total})
+        self._engine.write([additions, Point(REMOVALS, {STAMP: revision.removals})])
 
-    def _next_removal(self) -> Version:
-        return Version(self.version().additions, uuid.uuid4().hex)
+    def _next_removal(self) -> Revision:
+        return Revision(self.revision().additions, uuid.uuid4().hex)
 
     @contextmanager
-    def _changing(self, version: Version, total: int | None = None) -> Iterator[None]:
-        """Let readers see another version once a change is done; after a failure it is read from the bank."""
+    def _changing(self, revision: Revision, total: int | None = None) -> Iterator[None]:
+        """Let readers see another revision once a change is done; after a failure it is read from the bank."""
         try:
             yield
             if not self._engine.shared:
-                self._check_done(version, total)
+                self._check_done(revision, total)
         except BaseException:
             self._known = None
             raise
         if not self._engine.shared:
-            self._known = version
+            self._known = revision
 
-    def _check_done(self, version: Version, total: int | None) -> None:
+    def _check_done(self, revision: Revision, total: int | None) -> None:
         """Check that the engine has applied a change; it does not where its log is older than its points.
 
         Raises:
             InputError: it has not applied it.
         """
-        if self._read_version() != version or (total is not None and self._count() != total):
+        if self._read_revision() != revision or (total is not None and self._count() != total):
             raise self._damaged("it takes no changes any more")
 
     def _damaged(self, what: str) -> InputError:
@@ -248,10 +248,10 @@ class Changes:
     def _registers(self) -> dict[str, Point]:
         return {point.id: point for point in self._engine.retrieve(REGISTERS, payload=True)}
 
-    def _read_version(self) -> Version:
+    def _read_revision(self) -> Revision:
         found = self._registers()
         additions, removals = (found.get(name, Point(name)).payload.get(STAMP) for name in REGISTERS)
-        return Version(int(additions or 0), str(removals or ""))
+        return Revision(int(additions or 0), str(removals or ""))
 
     def _count(self) -> int:
         return self._engine.count() - len(REGISTERS)

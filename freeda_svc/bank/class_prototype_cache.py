@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.bank.records import Version
+from freeda_svc.bank.records import Revision
 
 # With 350 prototypes of 1024 values each, these take about 200 MB.
 ENTRIES_KEPT = 10_000
@@ -58,17 +58,17 @@ class Ranking:
 
 @dataclass(frozen=True, eq=False)
 class Retrieved:
-    """What one text retrieved, and the version of the bank for which that holds.
+    """What one text retrieved, and the revision of the bank for which that holds.
 
     Attributes:
         query: (Dt,) float32, the text's embedding.
-        version: read before the bank was asked, so that what was added meanwhile is looked at again.
+        revision: read before the bank was asked, so that what was added meanwhile is looked at again.
         ranking: the K nearest; its last score is what a newer key must reach.
         mean: (Dv,) float32, the class prototype.
     """
 
     query: npt.NDArray[np.float32]
-    version: Version
+    revision: Revision
     ranking: Ranking
     mean: npt.NDArray[np.float32]
 

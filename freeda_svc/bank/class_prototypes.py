@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.bank.class_prototype_cache import ENTRIES_KEPT, ClassPrototypeCache, Ranking, Retrieved
-from freeda_svc.bank.records import Neighbours, Version
+from freeda_svc.bank.records import Neighbours, Revision
 from freeda_svc.bank.store import PrototypeStore
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.parameters import fold_text
@@ -94,7 +94,7 @@ class ClassPrototypes:
         """
         self._store = store
         self._cache = ClassPrototypeCache(entries)
-        self._version: Version | None = None
+        self._revision: Revision | None = None
 
     def fetch(
         self, texts: Sequence[str], embed: Embed, retrieval: Retrieval, *, templates: Sequence[str]
@@ -159,7 +159,7 @@ class ClassPrototypes:
             rankings = [entry.ranking.by_id() for entry in self._retrieved(texts, embed, retrieval, templates)]
             try:
                 vectors = self._store.vectors([name.decode() for ranking in rankings for name in ranking.ids])
-            except NotFoundError:  # removed while we looked, so that the version is another one now
+            except NotFoundError:  # removed while we looked, so that the revision is another one now
                 if attempt == _ATTEMPTS - 1:
                     raise
             else:
@@ -170,12 +170,12 @@ class ClassPrototypes:
         self, texts: Sequence[str], embed: Embed, retrieval: Retrieval, templates: Sequence[str]
     ) -> list[Retrieved]:
         scope = self._scope(retrieval, templates)
-        version = self._current_version()
+        revision = self._current_revision()
         kept = self._cache.find(scope, texts)
-        entries = [entry for entry in kept if entry is not None and entry.version is version]
+        entries = [entry for entry in kept if entry is not None and entry.revision is revision]
         if len(entries) < len(texts):
             known = dict(zip(texts, kept, strict=True))
-            brought = self._brought_up_to_date(known, embed, retrieval, version)
+            brought = self._brought_up_to_date(known, embed, retrieval, revision)
             self._cache.keep(scope, {text: entry for text, entry in brought.items() if entry is not known[text]})
             entries = [brought[text] for text in texts]
         return entries
@@ -184,28 +184,28 @@ class ClassPrototypes:
         origins = None if retrieval.origins is None else sorted(retrieval.origins)
         return json.dumps([self._store.pack, list(templates), retrieval.k, origins, retrieval.exemplar_weight])
 
-    def _current_version(self) -> Version:
-        """The bank's version, as one and the same object while it stays equal: comparing many then costs nothing."""
-        version, last = self._store.version(), self._version
-        if last == version:
+    def _current_revision(self) -> Revision:
+        """The bank's revision, as one and the same object while it stays equal: comparing many then costs nothing."""
+        revision, last = self._store.revision(), self._revision
+        if last == revision:
             return last
-        self._version = version
-        return version
+        self._revision = revision
+        return revision
 
     def _brought_up_to_date(
-        self, known: Mapping[str, Retrieved | None], embed: Embed, retrieval: Retrieval, version: Version
+        self, known: Mapping[str, Retrieved | None], embed: Embed, retrieval: Retrieval, revision: Revision
     ) -> dict[str, Retrieved]:
-        """What each text retrieves at a version, given what was kept for it."""
+        """What each text retrieves at a revision, given what was kept for it."""
         current: dict[str, Retrieved] = {}
-        grown: dict[Version, dict[str, Retrieved]] = {}
+        grown: dict[Revision, dict[str, Retrieved]] = {}
         queries: dict[str, npt.NDArray[np.float32]] = {}
         for text, entry in known.items():
             if entry is None:
                 continue
-            if entry.version == version:
+            if entry.revision == revision:
                 current[text] = entry
-            elif entry.version.removals == version.removals:
-                grown.setdefault(entry.version, {})[text] = entry
+            elif entry.revision.removals == revision.removals:
+                grown.setdefault(entry.revision, {})[text] = entry
             else:
                 queries[text] = entry.query
         new = [text for text, entry in known.items() if entry is None]
@@ -213,13 +213,13 @@ class ClassPrototypes:
             queries.update(zip(new, embed(new), strict=True))
         for then, entries in grown.items():
             for part in _parts(entries):
-                current.update(self._after_growth(part, retrieval, then, version))
+                current.update(self._after_growth(part, retrieval, then, revision))
         for fresh in _parts(queries):
-            current.update(self._retrieved_again(fresh, retrieval, version))
+            current.update(self._retrieved_again(fresh, retrieval, revision))
         return current
 
     def _retrieved_again(
-        self, queries: Mapping[str, npt.NDArray[np.float32]], retrieval: Retrieval, version: Version
+        self, queries: Mapping[str, npt.NDArray[np.float32]], retrieval: Retrieval, revision: Revision
     ) -> dict[str, Retrieved]:
         found = self._store.nearest(np.stack(list(queries.values())), retrieval.k, origins=retrieval.origins)
         answers: dict[str, Retrieved] = {}
@@ -228,13 +228,13 @@ class ClassPrototypes:
                 raise _nothing_found(self._store, retrieval)
             ranking = _rank(neighbours, text)
             mean = _mean(neighbours.vectors[np.argsort(ranking.ids)], ranking.by_id(), retrieval)
-            answers[text] = Retrieved(query.copy(), version, ranking, mean)
+            answers[text] = Retrieved(query.copy(), revision, ranking, mean)
         return answers
 
     def _after_growth(
-        self, entries: Mapping[str, Retrieved], retrieval: Retrieval, then: Version, version: Version
+        self, entries: Mapping[str, Retrieved], retrieval: Retrieval, then: Revision, revision: Revision
     ) -> dict[str, Retrieved]:
-        """Update what was retrieved at ``then`` to ``version``, between which prototypes were only added."""
+        """Update what was retrieved at ``then`` to ``revision``, between which prototypes were only added."""
         queries = {text: entry.query for text, entry in entries.items()}
         found = self._store.nearest(
             np.stack(list(queries.values())), retrieval.k, origins=retrieval.origins, since=then
@@ -247,13 +247,13 @@ class ClassPrototypes:
         try:
             vectors = self._store.vectors([name.decode() for ranking in changed.values() for name in ranking.ids])
         except NotFoundError:  # removed while we looked
-            return self._retrieved_again(queries, retrieval, version)
+            return self._retrieved_again(queries, retrieval, revision)
         means = {text: entry.mean for text, entry in entries.items()}
         start = 0
         for text, ranking in changed.items():
             means[text] = _mean(vectors[start : start + len(ranking.ids)], ranking, retrieval)
             start += len(ranking.ids)
-        return {text: Retrieved(queries[text], version, rankings[text], means[text]) for text in entries}
+        return {text: Retrieved(queries[text], revision, rankings[text], means[text]) for text in entries}
 
 
 def mean_of_finite(

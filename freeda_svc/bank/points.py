@@ -38,12 +38,12 @@ one text: eight hexadecimal digits each, in the order of `_CHECKED`."""
 ADDITIONS = str(uuid.UUID("0b6f6d57-55ff-4f5e-8a56-3a5a3c5b8d0e"))
 REMOVALS = str(uuid.UUID("1c7f6d57-55ff-4f5e-8a56-3a5a3c5b8d0e"))
 REGISTERS = (ADDITIONS, REMOVALS)
-"""Two points without vectors, whose payloads hold the bank's version; they are no prototypes."""
+"""Two points without vectors, whose payloads hold the bank's revision; they are no prototypes."""
 
 STAMP = "stamp"
 TOTAL = "total"
 LEAVING = "leaving"
-"""Payload fields of the registers: the half of the version; how many prototypes there are (where one process owns the
+"""Payload fields of the registers: half of the revision; how many prototypes there are (where one process owns the
 bank); and the ids of those that are being removed."""
 
 REPAIR = "restore the bank from a backup, or import an archive of it"

@@ -35,8 +35,8 @@ ALL = Selection()
 
 
 @dataclass(frozen=True)
-class Version:
-    """A moment in a bank's history; what was read at one version still holds while the bank's version is equal.
+class Revision:
+    """A state of a bank's content: what was read at one revision is still true while the bank's revision is equal.
 
     Attributes:
         additions: grows with every batch that adds prototypes, so it orders what was added.

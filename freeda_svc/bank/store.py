@@ -28,7 +28,7 @@ from freeda_svc.bank.points import (
     public_payload,
     vector_of,
 )
-from freeda_svc.bank.records import ALL, Approximate, BankStats, Neighbours, Payload, Selection, Version
+from freeda_svc.bank.records import ALL, Approximate, BankStats, Neighbours, Payload, Revision, Selection
 from freeda_svc.batching import batched
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError
 from freeda_svc.loggers import logger
@@ -122,7 +122,7 @@ class PrototypeStore:
         k: int,
         *,
         origins: frozenset[str] | None = None,
-        since: Version | None = None,
+        since: Revision | None = None,
     ) -> list[Neighbours]:
         """The k nearest keys of each query by cosine; outliers are left out.
 
@@ -133,7 +133,7 @@ class PrototypeStore:
             queries: (C, Dt) float, finite, no row zero; of any length, since only the direction counts.
             k: how many for each query, at least 1.
             origins: only prototypes of these origins; of all when None.
-            since: only prototypes added after this version; on a server some older ones, too.
+            since: only prototypes added after this revision; on a server some older ones, too.
 
         Returns:
             C neighbours, in the order of the queries.
@@ -283,9 +283,9 @@ class PrototypeStore:
             bytes_on_disk=self._usable.bytes_on_disk(),
         )
 
-    def version(self) -> Version:
-        """The bank's version now; cheap enough to be asked before every use."""
-        return self._changes.version()
+    def revision(self) -> Revision:
+        """The bank's revision now; cheap enough to be asked before every use."""
+        return self._changes.revision()
 
     def optimize(self, *, index_prototypes: bool = False) -> None:
         """Pack what many changes have scattered, so that searches are fast and files small; may take minutes.
@@ -387,7 +387,7 @@ def _where(selection: Selection) -> Where:
     return Where(equal=equal)
 
 
-def _where_nearest(origins: frozenset[str] | None, since: Version | None, tolerance: int) -> Where:
+def _where_nearest(origins: frozenset[str] | None, since: Revision | None, tolerance: int) -> Where:
     return Where(
         one_of={} if origins is None else {"origin": origins},
         above={} if since is None else {ADDED: since.additions - tolerance},

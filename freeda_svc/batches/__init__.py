@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from freeda_svc.lazy_names import shown_names
 
 if TYPE_CHECKING:
-    from freeda_svc.batches.bank_age import BankAge, BankVersion
+    from freeda_svc.batches.bank_age import BankAge, BankRevision
     from freeda_svc.batches.evidence_files import keep_evidence
     from freeda_svc.batches.images import ImageOutcome, check_image, check_images
     from freeda_svc.batches.inputs import FoundImages, find_images

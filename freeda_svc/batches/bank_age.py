@@ -5,32 +5,32 @@ from typing import Any
 
 from freeda_svc.errors import UnavailableError
 
-BankVersion = Mapping[str, Any]
-"""The content of a bank at a moment: ``additions`` and ``removals`` of ``freeda_svc.bank.Version``."""
+BankRevision = Mapping[str, Any]
+"""The content of a bank at a moment: ``additions`` and ``removals`` of ``freeda_svc.bank.Revision``."""
 
 
 class BankAge:
     """Tells results from before the bank's last change; the bank is queried once, for the first result.
 
     Attributes:
-        unknown: why the bank's version is not known; empty when it is, or was not needed.
+        unknown: why the bank's revision is not known; empty when it is, or was not needed.
     """
 
-    def __init__(self, ask: Callable[[], BankVersion], *, keep_older: bool) -> None:
+    def __init__(self, ask: Callable[[], BankRevision], *, keep_older: bool) -> None:
         """Take a bank.
 
         Args:
-            ask: returns the bank's version now; raises ``UnavailableError`` where the bank does not answer.
+            ask: returns the bank's revision now; raises ``UnavailableError`` where the bank does not answer.
             keep_older: older results are kept, so it does not matter whether the bank answers: nothing counts as older
                 then.
         """
         self._ask = ask
         self._keep_older = keep_older
-        self._now: BankVersion | None = None
+        self._now: BankRevision | None = None
         self.unknown = ""
 
-    def is_older(self, made: BankVersion | None) -> bool:
-        """Whether the bank has changed since its version was ``made``; also where that version is not known.
+    def is_older(self, made: BankRevision | None) -> bool:
+        """Whether the bank has changed since its revision was ``made``; also where that revision is not known.
 
         Raises:
             UnavailableError: the bank does not answer, and older results are not to be kept.

@@ -159,7 +159,7 @@ class _Batch:
         if self.folder is None:
             yield from self._segment([_Task(image) for image in images])
             return
-        age = BankAge(lambda: asdict(self.segmenter.store.version()), keep_older=keep_older)
+        age = BankAge(lambda: asdict(self.segmenter.store.revision()), keep_older=keep_older)
         tasks = [self._look_up(self.folder, image, age, resume=resume, keep_older=keep_older) for image in images]
         segmented = self._segment([task for task in tasks if task.files is None])
         pictures = []

@@ -142,7 +142,7 @@ def run_evaluation(settings: Settings, open_dataset: Callable[[], Dataset], adju
             "pack": pack.fingerprint,
             "encoders": describe_encoders(pack.computing),
             "bank": str(name),
-            "bank_version": asdict(store.version()),
+            "bank_version": asdict(store.revision()),
             "parameters": parameters.model_dump(),
             **({} if run.drawn_on is None else {"drawn_on": run.drawn_on}),
             **run.identity,

@@ -37,14 +37,14 @@ class Outcome:
 
 
 def ask_bank_age(backend: Backend, bank: str, *, keep_older: bool) -> BankAge:
-    """Return what compares results with the version that a bank has now.
+    """Return what compares results with the revision that a bank has now.
 
     Args:
         backend: has the bank.
         bank: its name and version.
         keep_older: whether older results are kept.
     """
-    return BankAge(lambda: backend.bank_version(bank), keep_older=keep_older)
+    return BankAge(lambda: backend.bank_revision(bank), keep_older=keep_older)
 
 
 def follow_images(

@@ -40,7 +40,7 @@ class Banks(Pages):
         """Remove a version of a bank; return its name and version."""
         return str(entry_of(self._connection.ask("DELETE", _of_bank(bank)), "bank", str, self._address))
 
-    def bank_version(self, bank: str) -> dict[str, Any]:
+    def bank_revision(self, bank: str) -> dict[str, Any]:
         """Say what is in a bank now."""
         return dict(self._connection.ask("GET", f"{_of_bank(bank)}/revision"))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from freeda_svc.batches import BankVersion, distinct_stems
+from freeda_svc.batches import BankRevision, distinct_stems
 from freeda_svc.client.answers import entry_of
 from freeda_svc.client.connection import Connection
 from freeda_svc.client.jobs import Jobs
@@ -33,7 +33,7 @@ class RemoteImages:
         self._jobs = Jobs(connection)
         self._folder = folder
         self._parameters: dict[str, Mapping[str, Any]] = {}
-        self._versions: dict[tuple[str, int], BankVersion | None] = {}
+        self._revisions: dict[tuple[str, int], BankRevision | None] = {}
 
     def of_job(self, job: str) -> list[SubmittedImage]:
         """List the images of a segmentation job, in the order of submission.
@@ -51,7 +51,7 @@ class RemoteImages:
         self._parameters[job] = entry_of(found, "parameters", dict, self._connection.address)
         items = self._jobs.results(job)
         for item in items:
-            self._versions[job, int(item["number"])] = (item.get("summary") or {}).get("bank_version")
+            self._revisions[job, int(item["number"])] = (item.get("summary") or {}).get("bank_version")
         stems = distinct_stems([str(item["name"]) for item in items])
         return [
             SubmittedImage(
@@ -92,11 +92,11 @@ class RemoteImages:
             for image in images
         ]
 
-    def version(self, image: SubmittedImage) -> BankVersion | None:
+    def revision(self, image: SubmittedImage) -> BankRevision | None:
         """Return what was in the bank when an image was segmented; None where that is not known."""
-        if (image.job, image.number) not in self._versions:
+        if (image.job, image.number) not in self._revisions:
             self.of_job(image.job)
-        return self._versions.get((image.job, image.number))
+        return self._revisions.get((image.job, image.number))
 
     def result(self, image: SubmittedImage) -> RemoteResult:
         """Return what the server keeps of an image."""

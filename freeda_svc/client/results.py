@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.bank import Version
+from freeda_svc.bank import Revision
 from freeda_svc.client.kept import RemoteResult
 from freeda_svc.errors import FreedaError, InputError
 from freeda_svc.library import Result
@@ -67,7 +67,7 @@ def _segmentation(
     regions: Mapping[str, npt.NDArray[Any]],
 ) -> Segmentation:
     of_regions = regions["region_scores"].astype(np.float32, copy=False)
-    version = summary.get("bank_version")
+    revision = summary.get("bank_version")
     found = summary["categories"]
     return Segmentation(
         labels=labels,
@@ -83,7 +83,7 @@ def _segmentation(
         timings=summary["timings_seconds"],
         encoders=summary.get("encoders", {}),
         bank=summary["bank"],
-        bank_version=None if version is None else Version(**version),
+        bank_revision=None if revision is None else Revision(**revision),
         words=tuple(tuple(_word(word) for word in entry["words"]) for entry in found),
         unknown_share=summary["unknown_share"],
         transparent_share=summary["transparent_share"],

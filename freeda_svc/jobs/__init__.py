@@ -76,8 +76,8 @@ if TYPE_CHECKING:
         earlier_proposals,
         is_kept,
         plan_resumption,
-        version_in,
-        version_of,
+        revision_in,
+        revision_of,
     )
     from freeda_svc.jobs.segmentation_requests import CheckedRequest, segmentation_request
     from freeda_svc.jobs.states import (

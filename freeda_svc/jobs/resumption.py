@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from freeda_svc.batches import BankAge, BankVersion, InputImage, ManifestEntry, ResultsFolder, digest_of_file
+from freeda_svc.batches import BankAge, BankRevision, InputImage, ManifestEntry, ResultsFolder, digest_of_file
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.input_files import ANYWHERE, InputRules
 from freeda_svc.jobs.results import SubmittedImage, result_folder
@@ -51,7 +51,7 @@ class EarlierJobs(Protocol):
     def is_kept(self, image: SubmittedImage) -> bool:
         """Whether everything is there that files of an image can be made of."""
 
-    def version_of(self, image: SubmittedImage) -> BankVersion | None:
+    def revision_of(self, image: SubmittedImage) -> BankRevision | None:
         """What was in the bank when an image was segmented; None where that is not known."""
 
 
@@ -166,20 +166,20 @@ def is_kept(settings: Settings, image: SubmittedImage) -> bool:
     ).whole
 
 
-def version_of(settings: Settings, image: SubmittedImage) -> BankVersion | None:
+def revision_of(settings: Settings, image: SubmittedImage) -> BankRevision | None:
     """Return what was in the bank when an image was segmented; None where that is not known any more."""
     from freeda_svc.outputs import KeptResult  # noqa: PLC0415 - as above
 
-    return version_in(KeptResult(result_folder(settings, image.job, image.number)))
+    return revision_in(KeptResult(result_folder(settings, image.job, image.number)))
 
 
-def version_in(result: "KeptResult") -> BankVersion | None:
+def revision_in(result: "KeptResult") -> BankRevision | None:
     """Return what was in the bank when a result was made; None where that is not known any more."""
     try:
-        version: BankVersion | None = result.summary["bank_version"]
+        revision: BankRevision | None = result.summary["bank_version"]
     except (NotFoundError, KeyError, ValueError):
         return None
-    return version
+    return revision
 
 
 def _images_of_job(earlier_jobs: EarlierJobs, job: str) -> list[SubmittedImage]:
@@ -195,8 +195,8 @@ def _is_usable(earlier_jobs: EarlierJobs, image: SubmittedImage) -> bool:
     return image.state in OPEN_ITEM_STATES or (image.state == ItemState.DONE and earlier_jobs.is_kept(image))
 
 
-def _made_from(earlier_jobs: EarlierJobs, image: SubmittedImage, written: ManifestEntry | None) -> BankVersion | None:
+def _made_from(earlier_jobs: EarlierJobs, image: SubmittedImage, written: ManifestEntry | None) -> BankRevision | None:
     """What was in the bank when an image was segmented; None where that is not known any more."""
     if written is not None and (written.bank_version is not None or not written.job):
         return written.bank_version
-    return earlier_jobs.version_of(image)
+    return earlier_jobs.revision_of(image)

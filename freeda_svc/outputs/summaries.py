@@ -50,7 +50,7 @@ def summarise(segmentation: "Segmentation", proposals: Mapping[str, Any] | None 
         "pack": segmentation.pack,
         "encoders": dict(segmentation.encoders),
         "bank": segmentation.bank,
-        "bank_version": None if segmentation.bank_version is None else asdict(segmentation.bank_version),
+        "bank_version": None if segmentation.bank_revision is None else asdict(segmentation.bank_revision),
         "timings_seconds": {step: round(seconds, 6) for step, seconds in segmentation.timings.items()},
     }
 

@@ -34,13 +34,13 @@ class TextPrototypes:
         self._image_text = image_text
         self._last: tuple[object, Compare] | None = None
 
-    def comparison(self, texts: Sequence[str], parameters: SegmentationParameters, version: object) -> Compare:
+    def comparison(self, texts: Sequence[str], parameters: SegmentationParameters, revision: object) -> Compare:
         """Return the function that compares features with texts.
 
         Args:
             texts: T of them.
             parameters: how many prototypes each retrieves, of which origins, and how they are aggregated.
-            version: of the bank; cached prototypes of another one are fetched again.
+            revision: of the bank; prototypes cached at another one are fetched again.
 
         Returns:
             A function of (M, D) features. With p the prototypes of a text, it gives (M, T) float32:
@@ -53,7 +53,7 @@ class TextPrototypes:
         retrieval = _retrieval(parameters)
         if parameters.aggregation == "mean_embedding":
             return self._to_means(texts, retrieval)
-        key = (tuple(texts), retrieval, parameters.aggregation, version)
+        key = (tuple(texts), retrieval, parameters.aggregation, revision)
         if self._last is None or self._last[0] != key:
             make = self._to_directions if parameters.aggregation == "mean_similarity" else self._to_all
             self._last = key, make(texts, retrieval)

@@ -197,7 +197,7 @@ def explain(
         aggregation=parameters.aggregation,
         pack=segmentation.pack,
         bank=segmentation.bank,
-        bank_changed=segmentation.bank_version not in {None, store.version()},
+        bank_changed=segmentation.bank_revision not in {None, store.revision()},
     )
 
 

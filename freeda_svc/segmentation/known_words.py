@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from freeda_svc.bank import PrototypeStore, Selection, Version
+from freeda_svc.bank import PrototypeStore, Revision, Selection
 from freeda_svc.parameters import Category, SegmentationParameters, fold_text
 from freeda_svc.segmentation.aggregation import TextPrototypes
 
@@ -45,18 +45,18 @@ class WordKnowledge:
         """Take a bank and its class prototypes."""
         self._store = store
         self._prototypes = prototypes
-        self._version: Version | None = None
+        self._revision: Revision | None = None
         self._totals: Mapping[str, int] = {}
         self._counts: dict[tuple[str, str | None], tuple[int, str, int]] = {}
         self._last: tuple[object, Words] | None = None
 
-    def of(self, categories: Sequence[Category], parameters: SegmentationParameters, version: Version) -> Words:
+    def of(self, categories: Sequence[Category], parameters: SegmentationParameters, revision: Revision) -> Words:
         """Return what the bank knows of the words of categories.
 
         Args:
             categories: N of them.
             parameters: how many prototypes each text retrieves, and of which origins.
-            version: of the bank, as it was when the categories were compared.
+            revision: of the bank, as it was when the categories were compared.
 
         Returns:
             For each category, one entry for each of its ``retrieval_texts``.
@@ -65,15 +65,15 @@ class WordKnowledge:
             InputError: the bank is empty or nothing in it is to be retrieved.
             UnavailableError: the engine does not answer.
         """
-        request = (tuple(categories), parameters.k, parameters.origins, version)
+        request = (tuple(categories), parameters.k, parameters.origins, revision)
         if self._last is None or self._last[0] != request:  # hundreds of categories retrieve thousands
-            self._last = request, self.look_up(categories, parameters, version)
+            self._last = request, self.look_up(categories, parameters, revision)
         return self._last[1]
 
-    def look_up(self, categories: Sequence[Category], parameters: SegmentationParameters, version: Version) -> Words:
+    def look_up(self, categories: Sequence[Category], parameters: SegmentationParameters, revision: Revision) -> Words:
         """Return what `of` does without caching it: for words that are no categories of a segmentation."""
-        if version != self._version:
-            self._totals, self._version = self._store.nouns(), version
+        if revision != self._revision:
+            self._totals, self._revision = self._store.nouns(), revision
         texts = [text for category in categories for text in category.retrieval_texts]
         nouns = self._prototypes.nouns(texts, parameters)
         words = iter([self._word(text, found, parameters.origins) for text, found in zip(texts, nouns, strict=True)])
@@ -91,8 +91,8 @@ class WordKnowledge:
         return sum(self._count_one(noun, origin) for noun in nouns for origin in chosen if noun in self._totals)
 
     def _count_one(self, noun: str, origin: str | None) -> int:
-        assert self._version is not None
-        total, removals = self._totals[noun], self._version.removals
+        assert self._revision is not None
+        total, removals = self._totals[noun], self._revision.removals
         kept = self._counts.get((noun, origin))
         if kept is None or kept[:2] != (total, removals):
             count = self._store.count(Selection(noun=noun, origin=origin, outlier=False))

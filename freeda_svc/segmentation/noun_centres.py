@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.bank import PrototypeStore, Selection, Version
+from freeda_svc.bank import PrototypeStore, Revision, Selection
 from freeda_svc.bank.class_prototypes import EMPTY_BANK
 from freeda_svc.errors import InputError, NotFoundError
 
@@ -21,7 +21,7 @@ Vector = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class NounCentres:
-    """The nouns of a bank at one version; those of which nothing is retrieved are left out.
+    """The nouns of a bank at one revision; those of which nothing is retrieved are left out.
 
     Attributes:
         nouns: N of them, in alphabetical order.
@@ -43,7 +43,7 @@ class KeptNounCentres:
 
     def __init__(self, store: PrototypeStore) -> None:
         self._store = store
-        self._version: Version | None = None
+        self._revision: Revision | None = None
         self._totals: Mapping[str, int] = {}
         self._kept: dict[str, tuple[int, Vector]] = {}
         self._centres: NounCentres | None = None
@@ -56,16 +56,16 @@ class KeptNounCentres:
             NotFoundError: prototypes are removed faster than they can be read.
             UnavailableError: the engine does not answer.
         """
-        version = self._store.version()
-        if self._centres is None or version != self._version:
+        revision = self._store.revision()
+        if self._centres is None or revision != self._revision:
             totals = self._store.nouns()
-            usable = self._version is not None and version.removals == self._version.removals
+            usable = self._revision is not None and revision.removals == self._revision.removals
             known = {
                 noun: kept for noun, kept in self._kept.items() if usable and totals.get(noun) == self._totals[noun]
             }
             read = self._read([noun for noun in totals if noun.strip() and noun not in known])
             self._kept = {noun: (known.get(noun) or read[noun]) for noun in totals if noun in known or noun in read}
-            self._totals, self._version = totals, version
+            self._totals, self._revision = totals, revision
             self._centres = self._gather(totals)
         return self._centres
 

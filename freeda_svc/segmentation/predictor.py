@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from freeda_svc.bank import PrototypeStore, Version
+from freeda_svc.bank import PrototypeStore, Revision
 from freeda_svc.bank.class_prototypes import ClassPrototypes
 from freeda_svc.errors import InputError
 from freeda_svc.images import ImageSource, each_image, load_visible
@@ -58,7 +58,7 @@ class _PendingImage:
         windows: the places of its windows in the scaled image.
         text_embeddings: (T, Dt) float32, of the texts of the categories.
         words: what the bank knows of the words of each category.
-        version: of the bank at that moment.
+        revision: of the bank at that moment.
         decision: collects the scores of the windows.
         watch: the seconds that it took.
     """
@@ -69,7 +69,7 @@ class _PendingImage:
     windows: tuple[Window, ...]
     text_embeddings: torch.Tensor
     words: tuple[tuple[KnownWord, ...], ...]
-    version: Version
+    revision: Revision
     decision: Decision
     watch: _Stopwatch
 
@@ -235,15 +235,15 @@ class Segmenter:
             scaled_image = resize_image(pixels, *scaled)
             windows = place_windows(*scaled, parameters)
             watch.lap("image")
-            version = self.store.version()
+            revision = self.store.revision()
             texts = [text for category in categories for text in category.retrieval_texts]
-            compare = self._text_prototypes().comparison(texts, parameters, version)
-            words = self._word_knowledge().of(categories, parameters, version)
+            compare = self._text_prototypes().comparison(texts, parameters, revision)
+            words = self._word_knowledge().of(categories, parameters, revision)
             embeddings = self.pack.image_text.embed_nouns([text for category in categories for text in category.texts])
             watch.lap("prototypes")
             decision = Decision(compare, ensemble, parameters)
             pending.append(
-                _PendingImage(size, scaled_image, visible, windows, embeddings, words, version, decision, watch)
+                _PendingImage(size, scaled_image, visible, windows, embeddings, words, revision, decision, watch)
             )
             del pixels, loaded
             for window in windows:
@@ -283,7 +283,7 @@ class Segmenter:
             encoders=describe_encoders(self.pack.computing),
             timings=image.watch.seconds,
             bank=self.bank,
-            bank_version=image.version,
+            bank_revision=image.revision,
             words=image.words,
             unknown_share=float((merged.labels == UNKNOWN).mean()),
             transparent_share=0.0 if visible is None else float(1 - visible.mean()),
@@ -311,7 +311,7 @@ class Segmenter:
         """
         parameters = self.pack.parameters.segmentation if parameters is None else parameters
         words = [Category(text) for text in texts]
-        found = self._word_knowledge().look_up(words, parameters, self.store.version())
+        found = self._word_knowledge().look_up(words, parameters, self.store.revision())
         return tuple(word for (word,) in found)
 
     def _word_knowledge(self) -> WordKnowledge:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.bank import Version
+from freeda_svc.bank import Revision
 from freeda_svc.parameters import Category, SegmentationParameters
 from freeda_svc.segmentation.intersections import MergedRegions
 from freeda_svc.segmentation.known_words import KnownWord
@@ -52,7 +52,7 @@ class Segmentation:
         timings: seconds of each step, in order.
         encoders: how its features were computed: ``device``, ``precision`` and ``runtime``; empty when unknown.
         bank: name and version of the bank whose prototypes were used; empty when unknown.
-        bank_version: its version when the image was segmented, which changes whenever the bank does.
+        bank_revision: its revision when the image was segmented.
         words: what the bank knew of the words of each category, in the same order; empty when the bank was not asked.
         unknown_share: share of the image's pixels that belong to no category, 0 to 1.
         transparent_share: share of them that do because the image is transparent there.
@@ -71,7 +71,7 @@ class Segmentation:
     timings: Mapping[str, float]
     encoders: Mapping[str, str] = field(default_factory=dict)
     bank: str = ""
-    bank_version: Version | None = None
+    bank_revision: Revision | None = None
     words: tuple[tuple[KnownWord, ...], ...] = ()
     unknown_share: float = 0.0
     transparent_share: float = 0.0

@@ -208,7 +208,7 @@ class Worker:
         self.asked.append(question)
         if self.busy:
             raise UnavailableError("the worker is busy")
-        return {"resolve_bank": "default@1", "bank_version": {"additions": self.version}, "count_nouns": self.nouns}[
+        return {"resolve_bank": "default@1", "bank_revision": {"additions": self.version}, "count_nouns": self.nouns}[
             question
         ]
 
@@ -225,7 +225,7 @@ def test_nouns_are_remembered_as_long_as_the_bank_is_the_same(
     assert worker.asked.count("count_nouns") == 1
     now[0] += 3
     kept.ranked(settings, "default")
-    assert (worker.asked.count("bank_version"), worker.asked.count("count_nouns")) == (2, 1)
+    assert (worker.asked.count("bank_revision"), worker.asked.count("count_nouns")) == (2, 1)
     worker.nouns, worker.version = {"Dog": 1, "cat": 2, "ant": 2}, 2
     now[0] += 3
     assert kept.ranked(settings, "default") == [("ant", "ant", 2), ("cat", "cat", 2), ("Dog", "dog", 1)]

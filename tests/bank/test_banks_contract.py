@@ -100,12 +100,12 @@ def test_a_bank_is_opened_with_what_it_was_made_for(banks: Banks) -> None:
 def test_a_bank_keeps_what_is_in_it(banks: Banks, make_banks: MakeBanks, make_prototypes: MakePrototypes) -> None:
     store = banks.open(FIRST)
     store.add(make_prototypes(4))
-    version = store.version()
+    version = store.revision()
     store.close()
     banks.close()
     again = make_banks().open(FIRST)
     assert again.count() == 4
-    assert again.version() == version
+    assert again.revision() == version
     again.close()
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from freeda_svc.bank import Version
+from freeda_svc.bank import Revision
 from freeda_svc.bank.class_prototype_cache import ClassPrototypeCache, Ranking, Retrieved
 
 Scored = dict[str, tuple[float, bool]]
@@ -28,7 +28,7 @@ def listed(ranking: Ranking) -> list[tuple[str, float, bool]]:
 
 def retrieved(number: float) -> Retrieved:
     values = np.full(2, number, dtype=np.float32)
-    return Retrieved(values, Version(1, ""), ranking({"a": (number, False)}), values)
+    return Retrieved(values, Revision(1, ""), ranking({"a": (number, False)}), values)
 
 
 SCORED = st.dictionaries(

@@ -74,7 +74,7 @@ def test_what_is_asked_in_another_way_is_kept_apart(watched: Watched, other: dic
 def test_after_growth_only_newer_keys_are_searched(watched: Watched, make_prototypes: MakePrototypes) -> None:
     prototypes = ClassPrototypes(watched)
     before = fetch(prototypes)
-    version = watched.version()
+    version = watched.revision()
     watched.add(near("dog", make_prototypes, start=100, number=2))
     after = fetch(prototypes)
     assert watched.asked == [(4, None), (4, version)]

@@ -84,13 +84,13 @@ def test_curating_again_compares_all_and_takes_back_what_is_usual_by_then(
 def test_curating_again_with_nothing_new_changes_nothing(store: PrototypeStore, prototypes: list[Prototype]) -> None:
     store.add(prototypes)
     assert apply_curation(store, assess(store, CurationRule(keep=0.8))) == STRANGE
-    version = store.version()
+    version = store.revision()
     assert apply_curation(store, assess(store, CurationRule(keep=0.8))) == 0
-    assert store.version() == version  # else what readers keep of the bank would be fetched anew
+    assert store.revision() == version  # else what readers keep of the bank would be fetched anew
     assert uncurate(store) == STRANGE
-    version = store.version()
+    version = store.revision()
     assert uncurate(store) == 0
-    assert store.version() == version
+    assert store.revision() == version
 
 
 def test_small_nouns_and_exemplars_are_left_alone(store: PrototypeStore, prototypes: list[Prototype]) -> None:

@@ -118,9 +118,9 @@ def test_an_empty_store_has_nothing(make_store: MakeStore) -> None:
 def test_adding_again_adds_nothing(make_store: MakeStore, make_prototypes: MakePrototypes) -> None:
     store = make_store()
     assert store.add(make_prototypes(4)) == 4
-    version = store.version()
+    version = store.revision()
     assert store.add(make_prototypes(4)) == 0
-    assert store.version() == version
+    assert store.revision() == version
     assert store.add(make_prototypes(6)) == 2
     assert store.count() == 6
 
@@ -146,7 +146,7 @@ def test_the_version_tells_what_changed(make_store: MakeStore, make_prototypes: 
     prototypes = make_prototypes(6)
     identifier = point_id(prototypes[0])
     store = make_store()
-    versions = [store.version()]
+    versions = [store.revision()]
     changes: list[Callable[[], int]] = [
         lambda: store.add(prototypes[:3]),
         lambda: store.add(prototypes),
@@ -156,9 +156,9 @@ def test_the_version_tells_what_changed(make_store: MakeStore, make_prototypes: 
     ]
     for change in changes:
         assert change() > 0
-        versions.append(store.version())
+        versions.append(store.revision())
         store.nearest(ONES, 3)
-        assert store.version() == versions[-1]
+        assert store.revision() == versions[-1]
     assert len(set(versions)) == len(versions)
     assert versions[0].additions < versions[1].additions < versions[2].additions
     assert versions[0].removals == versions[1].removals == versions[2].removals
@@ -167,11 +167,11 @@ def test_the_version_tells_what_changed(make_store: MakeStore, make_prototypes: 
 
 def test_what_came_since_a_version_is_found(make_store: MakeStore, make_prototypes: MakePrototypes) -> None:
     store = make_store()
-    versions, batches = [store.version()], []
+    versions, batches = [store.revision()], []
     for start in (0, 100, 200):
         batches.append(make_prototypes(10, start=start, origins=ORIGINS))
         store.add(batches[-1])
-        versions.append(store.version())
+        versions.append(store.revision())
     for number, version in enumerate(versions):
         newer = {point_id(prototype) for batch in batches[number:] for prototype in batch}
         (found,) = store.nearest(ONES, 30, since=version)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.bank import Neighbours, PrototypeStore, Version
+from freeda_svc.bank import Neighbours, PrototypeStore, Revision
 from freeda_svc.bank.class_prototypes import ClassPrototypes, Retrieval
 from freeda_svc.prototypes.record import Prototype
 
@@ -36,7 +36,7 @@ class Watched:
 
     def __init__(self, store: PrototypeStore) -> None:
         self.store = store
-        self.asked: list[tuple[int, Version | None]] = []
+        self.asked: list[tuple[int, Revision | None]] = []
         self.vectors_given = 0
         self.before_nearest: Callable[[], object] = lambda: None
         self.after_nearest: Callable[[], object] = lambda: None
@@ -46,7 +46,7 @@ class Watched:
         return getattr(self.store, name)
 
     def nearest(
-        self, queries: Array, k: int, *, origins: frozenset[str] | None = None, since: Version | None = None
+        self, queries: Array, k: int, *, origins: frozenset[str] | None = None, since: Revision | None = None
     ) -> list[Neighbours]:
         self.before_nearest()
         self.asked.append((len(queries), since))

@@ -123,7 +123,7 @@ def worker(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
     monkeypatch.setattr(segment_run, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(worker_watch, "missing_worker", lambda _settings: "")
     working = Worker(load_settings(home=home))
-    monkeypatch.setattr(queries, "bank_version", lambda _settings, _bank: working.bank)
+    monkeypatch.setattr(queries, "bank_revision", lambda _settings, _bank: working.bank)
     thread = threading.Thread(target=working.run)
     thread.start()
     yield working

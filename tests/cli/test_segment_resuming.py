@@ -190,7 +190,7 @@ class TestOlderResults:
         def refuse(_settings: Settings, _bank: str) -> None:
             raise UnavailableError("the worker is busy")
 
-        monkeypatch.setattr(queries, "bank_version", refuse)
+        monkeypatch.setattr(queries, "bank_revision", refuse)
         ran = freeda(*self.COMMAND)
         assert (ran.code, ran.err.count("\n")) == (1, 1)
         assert "the worker is busy; --keep-older keeps them all" in ran.err

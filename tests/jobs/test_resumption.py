@@ -38,7 +38,7 @@ def test_what_the_library_has_written_is_done_for_a_job_of_the_same_request(
         segmenter = Segmenter(pack, store, bank=str(bank))
         options = {"out": out, "colours": colours, "bank_created": bank_created(settings, bank)}
         list(segment_images(segmenter, images[:1], ["ball|sky", background], **options))
-        now = {"additions": store.version().additions, "removals": store.version().removals}
+        now = {"additions": store.revision().additions, "removals": store.revision().removals}
     asked = [{"name": "ball|sky"}, {"name": background.name, "synonyms": list(background.synonyms)}]
     asked[1] |= {"text": background.text} if background.text is not None else {}
     request = segmentation_request(settings, asked, bank="default", colours=colours)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from freeda_svc.bank import Version
+from freeda_svc.bank import Revision
 from freeda_svc.errors import InputError
 from freeda_svc.outputs import write_summary
 from freeda_svc.parameters import SegmentationParameters, SuperpixelParameters
@@ -37,7 +37,7 @@ SEGMENTATION = Segmentation(
     timings={"encoders": 1.25, "scores": 0.5},
     encoders={"device": "cpu", "precision": "float32", "runtime": "torch"},
     bank="default@1",
-    bank_version=Version(additions=3, removals="none"),
+    bank_revision=Revision(additions=3, removals="none"),
     words=(
         (KnownWord("cup", prototypes=0, retrieved=9, nearest={"glass": 6, "bowl": 3}), KnownWord("latte", 4, 9, {})),
         (KnownWord('a "dog"', prototypes=12, retrieved=9, nearest={}),),

@@ -29,7 +29,7 @@ def with_changes(pack: Pack, **changes: object) -> SegmentationParameters:
 def test_a_result_names_the_bank_and_its_version(segmenter: Segmenter, store: PrototypeStore) -> None:
     result = segmenter.segment(photo(), NOUNS)
     assert result.bank == "toys@2"
-    assert result.bank_version == store.version()
+    assert result.bank_revision == store.revision()
     assert [category.name for category in result.categories] == list(NOUNS)
 
 

@@ -114,7 +114,7 @@ def test_without_categories_the_bank_proposes_them_with_confidence(resources: Re
 def test_a_job_that_only_proposes_keeps_no_result(resources: Resources) -> None:
     asked = claim(resources, None, only_propose=True)
     result = perform(resources, asked)
-    version = resources.bank(BankName("default", 1)).version()
+    version = resources.bank(BankName("default", 1)).revision()
     assert set(result) == {"proposals", "bank_version"}
     assert result["bank_version"] == {"additions": version.additions, "removals": version.removals}
     assert {proposal["noun"] for proposal in result["proposals"]["categories"]} <= set(NOUNS)

@@ -55,8 +55,8 @@ class ExportProgress(Encoding):
     """An export that is not finished; it lies beside the parts, so that the export can continue.
 
     Attributes:
-        additions: of the bank's version when the export began.
-        removals: of that version.
+        additions: of the bank's revision when the export began.
+        removals: of that revision.
         artifacts: whether artifacts are exported, too.
         parts: those that are complete.
     """
@@ -116,11 +116,11 @@ def export_bank(
         raise InputError(f"a part can have 1 to {ROWS_A_PART:,} rows, not {rows_a_part:,}")
     # Through JSON here, so that what JSON cannot hold shows now and not after hours.
     described = json.loads(json.dumps(dict(parameters), allow_nan=False))
-    version = store.version()
+    revision = store.revision()
     wanted = ExportProgress(
         **vars(store.encoding),
-        additions=version.additions,
-        removals=version.removals,
+        additions=revision.additions,
+        removals=revision.removals,
         artifacts=artifacts is not None,
     )
     progress, start = _begin(folder, wanted)
@@ -170,7 +170,7 @@ def export_bank(
         write_manifest(folder, manifest)
         (folder / PROGRESS_NAME).unlink()
         sync_folder(folder)
-    return ExportReport(manifest, start, bank_changed=store.version() != version, missing_artifacts=missing)
+    return ExportReport(manifest, start, bank_changed=store.revision() != revision, missing_artifacts=missing)
 
 
 def check_target(store: PrototypeStore, folder: Path) -> None:

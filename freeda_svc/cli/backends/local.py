@@ -16,7 +16,7 @@ from freeda_svc.jobs.states import ItemState, Priority
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
-    from freeda_svc.batches import BankVersion, ImageOutcome, InputImage
+    from freeda_svc.batches import BankRevision, ImageOutcome, InputImage
     from freeda_svc.captions import Caption, CaptionTally
     from freeda_svc.cli.worker_watch import WorkerWatch
     from freeda_svc.jobs import (
@@ -236,6 +236,6 @@ class LocalBackend(LocalBanks):
         """See ``Backend``."""
         return jobs.is_kept(self.settings, image)
 
-    def version_of(self, image: "SubmittedImage") -> "BankVersion | None":
+    def revision_of(self, image: "SubmittedImage") -> "BankRevision | None":
         """See ``Backend``."""
-        return jobs.version_of(self.settings, image)
+        return jobs.revision_of(self.settings, image)

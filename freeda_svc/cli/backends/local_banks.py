@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
-    from freeda_svc.batches import BankVersion
+    from freeda_svc.batches import BankRevision
 
 FIELDS = {"caption": "caption_id"}
 """What stores call that by which prototypes are selected, where it is another word."""
@@ -21,11 +21,11 @@ class LocalBanks:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    def bank_version(self, bank: str) -> "BankVersion":
+    def bank_revision(self, bank: str) -> "BankRevision":
         """See ``Backend``."""
         from freeda_svc.workers import queries  # noqa: PLC0415 - only resuming asks
 
-        return queries.bank_version(self.settings, bank)
+        return queries.bank_revision(self.settings, bank)
 
     def list_banks(self) -> list[dict[str, Any]]:
         """See ``Backend``."""

@@ -11,7 +11,7 @@ from freeda_svc.jobs.states import ItemState, Priority
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
-    from freeda_svc.batches import BankVersion, ImageOutcome, InputImage
+    from freeda_svc.batches import BankRevision, ImageOutcome, InputImage
     from freeda_svc.captions import Caption, CaptionTally
     from freeda_svc.cli.worker_watch import WorkerWatch
     from freeda_svc.jobs import ItemError, ItemSummary, JobFilter, JobSummary, Pruned, SubmittedImage
@@ -179,10 +179,10 @@ class Backend(Protocol):
     def is_kept(self, image: "SubmittedImage") -> bool:
         """Whether everything is there that files of an image can be made of."""
 
-    def version_of(self, image: "SubmittedImage") -> "BankVersion | None":
+    def revision_of(self, image: "SubmittedImage") -> "BankRevision | None":
         """What was in the bank when an image was segmented; None where that is not known."""
 
-    def bank_version(self, bank: str) -> "BankVersion":
+    def bank_revision(self, bank: str) -> "BankRevision":
         """What is in a bank now."""
 
     def list_banks(self) -> list[dict[str, Any]]:

@@ -52,7 +52,7 @@ from freeda_svc.jobs.units import Units
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
-    from freeda_svc.batches import BankVersion, ImageOutcome, InputImage
+    from freeda_svc.batches import BankRevision, ImageOutcome, InputImage
     from freeda_svc.captions import Caption, CaptionTally
     from freeda_svc.cli.worker_watch import WorkerWatch
     from freeda_svc.jobs import JobFilter
@@ -313,11 +313,11 @@ class RemoteBackend(RemoteBanks):
 
     def is_kept(self, image: SubmittedImage) -> bool:
         """See ``Backend``."""
-        return image.state == ItemState.DONE and self._images.version(image) is not None
+        return image.state == ItemState.DONE and self._images.revision(image) is not None
 
-    def version_of(self, image: SubmittedImage) -> "BankVersion | None":
+    def revision_of(self, image: SubmittedImage) -> "BankRevision | None":
         """See ``Backend``."""
-        return self._images.version(image)
+        return self._images.revision(image)
 
     @cached_property
     def _here(self) -> dict[str, Path]:

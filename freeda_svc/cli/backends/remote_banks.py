@@ -9,7 +9,7 @@ from freeda_svc.client import Banks, Connection
 from freeda_svc.client.banks import PICTURES
 
 if TYPE_CHECKING:
-    from freeda_svc.batches import BankVersion
+    from freeda_svc.batches import BankRevision
 
 
 class RemoteBanks:
@@ -23,9 +23,9 @@ class RemoteBanks:
         self.place = connection.address
         self._banks = Banks(connection)
 
-    def bank_version(self, bank: str) -> "BankVersion":
+    def bank_revision(self, bank: str) -> "BankRevision":
         """See ``Backend``."""
-        return self._banks.bank_version(bank)
+        return self._banks.bank_revision(bank)
 
     def list_banks(self) -> list[dict[str, Any]]:
         """See ``Backend``."""

@@ -153,9 +153,9 @@ def test_importing_again_adds_nothing(open_store: OpenStore, make_some: MakeSome
     export_bank(open_store(make_some(10)), tmp_path, parameters={}, rows_a_part=4)
     store = open_store()
     assert import_bank(tmp_path, store).added == 10
-    before = store.version()
+    before = store.revision()
     assert import_bank(tmp_path, store).added == 0
-    assert store.version() == before
+    assert store.revision() == before
 
 
 def test_what_a_bank_has_already_stays_as_it_is(open_store: OpenStore, make_some: MakeSome, tmp_path: Path) -> None:

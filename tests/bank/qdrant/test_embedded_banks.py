@@ -78,7 +78,7 @@ def test_a_bank_that_is_opened_twice_is_the_same(banks: EmbeddedBanks, make_prot
     with banks.open(FIRST) as one, EmbeddedBanks(banks.place(FIRST).parents[1]).open(FIRST) as other:
         one.add(make_prototypes(3))
         assert other.count() == 3
-        assert other.version() == one.version()
+        assert other.revision() == one.revision()
 
 
 def test_of_those_that_make_the_same_bank_at_once_all_but_one_hear_that_it_is_there(banks: EmbeddedBanks) -> None:

@@ -43,11 +43,11 @@ def try_all_steps(folder: Path, kind: str, undone_by: str, attempt: Attempt) -> 
         change = (kind, 100 + step if kind == "add" else 0)  # new batches bring new nouns
         after = changing.expect(before, change)
         assert after != before
-        version = store.version()
+        version = store.revision()
         faulty = attempt(partial(changing.perform, store, change), step)
         found = read_all(store)
         assert found in ([before, after] if faulty else [after])
-        assert store.version() != version or found == before
+        assert store.revision() != version or found == before
         if step % 2:
             store.close()
             store = open_folder(folder)

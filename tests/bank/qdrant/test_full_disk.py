@@ -41,7 +41,7 @@ def check_refused_and_then_done(store: PrototypeStore, refuse: Callable[[], Call
     """Every change, packing and a new bank are refused while there is no room, and done when there is."""
     changing.perform(store, ("add", 0))
     expected = expect_all(("add", 0))
-    version, size = store.version(), store.stats().bytes_on_disk
+    version, size = store.revision(), store.stats().bytes_on_disk
     make_room = refuse()
     for change in CHANGES:
         if change[0] != "unmark":  # nothing is marked yet, so there is nothing to write
@@ -50,7 +50,7 @@ def check_refused_and_then_done(store: PrototypeStore, refuse: Callable[[], Call
     with pytest.raises(UnavailableError, match=FULL):
         store.optimize()
     assert read_all(store) == expected
-    assert store.version() == version
+    assert store.revision() == version
     assert store.stats().bytes_on_disk == size
     make_room()
     for change in CHANGES:

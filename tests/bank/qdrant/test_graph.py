@@ -92,7 +92,7 @@ def test_what_changes_while_a_graph_is_searched_is_seen_at_once(
         store.add(added)
         assert [found.ids[0] for found in store.nearest(queries, 1)] == [point_id(prototype) for prototype in added]
         # Exact where it is asked for what is new.
-        version = store.version()
+        version = store.revision()
         store.add(make_prototypes(keys=-queries, vectors=vectors, start=2000))
         assert [len(found.ids) for found in store.nearest(queries, 20, since=version)] == [len(queries)] * len(queries)
     with open_folder(bank) as store:

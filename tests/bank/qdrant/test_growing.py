@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from freeda_svc.bank import Version, changes, open_folder, point_id
+from freeda_svc.bank import Revision, changes, open_folder, point_id
 from freeda_svc.bank import store as store_module
 from freeda_svc.bank.qdrant.edge import EdgeEngine
 from freeda_svc.errors import NotFoundError
@@ -28,13 +28,13 @@ def test_any_sequence_of_changes_is_followed(folder: Path, seed: int) -> None:
     generator = np.random.default_rng(seed)
     store = changing.open_bank(folder)
     expected: Reasons = {}
-    versions: list[Version] = [store.version()]
+    versions: list[Revision] = [store.revision()]
     for _ in range(CHANGES):
         kind = str(generator.choice(["add", "add", "add", "forget", "mark", "unmark", "take away", "open again"]))
         if kind == "open again":
             store.close()
             store = open_folder(folder)
-            assert store.version() == versions[-1]
+            assert store.revision() == versions[-1]
             assert read_all(store) == expected
             continue
         change = (kind, int(generator.integers(25)))
@@ -42,7 +42,7 @@ def test_any_sequence_of_changes_is_followed(folder: Path, seed: int) -> None:
         assert (changing.perform(store, change) > 0) == (after.keys() != expected.keys() or marked(after, expected))
         expected = after
         assert read_all(store) == expected
-        versions.append(store.version())
+        versions.append(store.revision())
     store.close()
 
 
@@ -54,10 +54,10 @@ def marked(after: Reasons, before: Reasons) -> bool:
 def test_what_came_since_a_version_is_found_and_nothing_else(folder: Path) -> None:
     queries = np.eye(2, changing.KEY_DIMENSION, dtype=np.float32)
     store = changing.open_bank(folder)
-    versions = [store.version()]
+    versions = [store.revision()]
     for number in range(8):
         changing.perform(store, ("add", number))
-        versions.append(store.version())
+        versions.append(store.revision())
         if number == 5:
             changing.perform(store, ("forget", 5))
             changing.perform(store, ("mark", 4))
@@ -76,10 +76,10 @@ def test_what_came_since_a_version_is_found_and_nothing_else(folder: Path) -> No
 def test_stamps_grow_when_a_clock_goes_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with changing.open_bank(folder) as store:
         changing.perform(store, ("add", 0))
-        version = store.version()
+        version = store.revision()
         monkeypatch.setattr(changes.time, "time_ns", lambda: 5_000)
         changing.perform(store, ("add", 1))
-        assert version.additions < store.version().additions < version.additions + 10
+        assert version.additions < store.revision().additions < version.additions + 10
         (found,) = store.nearest(np.ones((1, changing.KEY_DIMENSION), dtype=np.float32), 100, since=version)
         assert set(found.ids) == {point_id(prototype) for prototype in changing.make_batch(1)[1:]}
 

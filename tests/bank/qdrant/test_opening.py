@@ -42,12 +42,12 @@ def test_a_bank_opens_again_with_all_it_held(folder: Path, make_prototypes: Make
         store.add(prototypes)
         (before,) = store.nearest(prototypes[3].key[np.newaxis], 10)
         payloads = store.payloads(before.ids)
-        version = store.version()
+        version = store.revision()
     with open_folder(folder) as store:
         assert (store.pack, store.key_dimension, store.vector_dimension) == (PACK, 5, 7)
         (after,) = store.nearest(prototypes[3].key[np.newaxis], 10)
         assert store.payloads(after.ids) == payloads
-        assert store.version() == version
+        assert store.revision() == version
     assert after.ids == before.ids
     np.testing.assert_array_equal(after.vectors, before.vectors)
 
@@ -82,7 +82,7 @@ def test_a_bank_that_is_opened_twice_is_the_same(folder: Path, make_prototypes: 
         with open_folder(folder.parent / "link") as second:
             first.add(make_prototypes(3))
             assert second.count() == 3
-            assert second.version() == first.version()
+            assert second.revision() == first.revision()
             second.add(make_prototypes(5))
         second.close()
         with pytest.raises(UnavailableError, match=r"it is closed$"):

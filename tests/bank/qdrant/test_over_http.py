@@ -61,7 +61,7 @@ def test_a_bank_works_the_same_over_http(
         np.testing.assert_array_equal(our.vector, their.vector)
     assert store.payloads([first]) == local.payloads([first])
     assert store.stats() == local.stats()
-    assert store.version() == local.version()
+    assert store.revision() == local.revision()
     assert store.unmark([first]) == 1
     assert store.forget(store.select(Selection(origin="exemplar"))) == 30
     assert local.count() == store.count() == 30
@@ -117,7 +117,7 @@ def test_many_queries_share_a_request(
 
 def test_the_version_costs_one_request(store: PrototypeStore, stub_server: StubServer) -> None:
     stub_server.exchanges.clear()
-    store.version()
+    store.revision()
     assert len(stub_server.exchanges) == 1
 
 
@@ -164,7 +164,7 @@ def questions(banks: ServerBanks, store: PrototypeStore, make_prototypes: MakePr
         lambda: list(store.scan()),
         store.nouns,
         store.stats,
-        store.version,
+        store.revision,
         lambda: store.optimize(index_prototypes=True),
         lambda: banks.create(BankName("other", 1), PACK, 5, 7),
         lambda: banks.resolve("animals"),
@@ -238,7 +238,7 @@ def test_a_server_that_goes_away_in_the_middle_of_a_call(
         lost += 1
         after = store_state(store, stub_server, carry_out)
         if after.points != before.points:
-            assert after.version != before.version
+            assert after.revision != before.revision
         before = after
     monkeypatch.setattr(stub_server, "carry_out", carry_out)
     assert lost > 1
@@ -253,7 +253,7 @@ class State:
     """What the collection holds, and its version."""
 
     def __init__(self, store: PrototypeStore) -> None:
-        self.version = store.version()
+        self.revision = store.revision()
         self.points = [(point_id(p), p.outlier) for some in store.scan() for p in some]
 
 
@@ -307,4 +307,4 @@ def test_a_server_with_too_much_to_do_says_when_to_come_back(
 ) -> None:
     monkeypatch.setattr(stub_server, "refuse", lambda method, path, content: (429, {"Retry-After": "9"}, b"{}"))
     with pytest.raises(UnavailableError, match="try again in 9 seconds"):
-        store.version()
+        store.revision()

@@ -100,12 +100,12 @@ def test_a_collection_whose_making_was_cut_off_is_completed(
     monkeypatch.setattr(local_connection, "client", lambda: recorder)
     with ServerBanks(local_connection).open(BANK) as store:
         assert store.add(make_prototypes(3)) == 3
-        version = store.version()
+        version = store.revision()
         assert version.additions > 0
     assert {args[1] for _, args, _ in recorder.asked} == set(INDEXES)
     with ServerBanks(local_connection).open(BANK) as store:
         assert store.count() == 3
-        assert store.version() == version
+        assert store.revision() == version
 
 
 def test_ids_beyond_one_request_are_all_handled(
@@ -142,7 +142,7 @@ def test_what_is_older_than_clocks_can_differ_is_left_out_since_a_version(
         store.add(batch)
         ids.append({point_id(prototype) for prototype in batch})
         if start == 20:
-            version = store.version()
+            version = store.revision()
     assert 0 <= version.additions - (now + 10 * 60_000_000) < 2_000_000
     assert set(store.nearest(ONES, 10, since=version)[0].ids) == ids[1] | ids[2] | ids[3]
 
@@ -153,7 +153,7 @@ def test_another_client_sees_every_change_at_once_and_another_version(
     ours, theirs = open_store(), open_store()
     prototypes = make_prototypes(6)
     ids = [point_id(prototype) for prototype in prototypes]
-    versions = [theirs.version()]
+    versions = [theirs.revision()]
     for change, seen in (
         (lambda: ours.add(prototypes[:4]), 4),
         (lambda: theirs.add(prototypes), 6),
@@ -164,8 +164,8 @@ def test_another_client_sees_every_change_at_once_and_another_version(
         assert change() > 0
         for store in (ours, theirs):
             assert len(store.nearest(ONES, 10)[0].ids) == seen
-        assert ours.version() == theirs.version()
-        versions.append(ours.version())
+        assert ours.revision() == theirs.revision()
+        versions.append(ours.revision())
     assert len(set(versions)) == len(versions)
 
 
@@ -201,10 +201,10 @@ def test_a_reader_who_comes_between_gets_another_version_afterwards(
     writer.add(prototypes[: 3 if change == "add" else 4])
     if change == "unmark":
         writer.mark(dict.fromkeys(ids[:2], "odd"))
-    seen, then = [], reader.version()
+    seen, then = [], reader.revision()
 
     def look() -> None:
-        seen.append((reader.version(), reader.nearest(ONES, 9)[0].ids))
+        seen.append((reader.revision(), reader.nearest(ONES, 9)[0].ids))
 
     look()
     client.before = client.after = look
@@ -215,7 +215,7 @@ def test_a_reader_who_comes_between_gets_another_version_afterwards(
         "unmark": lambda: writer.unmark(ids),
     }[change]()
     client.before = client.after = lambda: None
-    after, now = reader.version(), reader.nearest(ONES, 9)[0].ids
+    after, now = reader.revision(), reader.nearest(ONES, 9)[0].ids
     assert after != then
     for version, found in seen[:-1]:  # the last look is after the last request
         assert version != after or found == now
@@ -258,7 +258,7 @@ def test_a_client_that_ends_between_two_requests_leaves_a_change_done_or_not_beg
                     raise Killed
 
             client.before = end
-            version = reader.version()
+            version = reader.revision()
             try:
                 changing.perform(other, (kind, 0))
                 ends = False
@@ -266,7 +266,7 @@ def test_a_client_that_ends_between_two_requests_leaves_a_change_done_or_not_beg
                 ends = True
             found = read_all(reader)
             assert found in [before, after]
-            assert found == before or reader.version() != version
+            assert found == before or reader.revision() != version
             outcomes.add((ends, found == after))
             changing.perform(reader, (kind, 0))
             assert read_all(reader) == after
@@ -298,7 +298,7 @@ def test_an_exact_search_is_asked_for_unless_another_was_chosen(
         client = Recorder(local_connection.client(), "query_batch_points", "update_collection")
         client.client.update_collection = lambda *_, **__: True
         store = open_store(client, mode)
-        version = store.version()
+        version = store.revision()
         assert len(store.nearest(ONES, 3)[0].ids) == 3
         store.nearest(ONES, 3, since=version)
         store.nearest_prototypes(np.ones((1, 7), dtype=np.float32), 3, approximate=mode)

@@ -7,7 +7,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from freeda_svc.bank import BankName, Version
+from freeda_svc.bank import BankName, Revision
 from freeda_svc.bank.manifest import new_manifest
 from freeda_svc.bank.points import INDEXES
 from freeda_svc.bank.qdrant.server import create_collection
@@ -185,12 +185,12 @@ def test_two_that_complete_a_bank_at_once_lose_nothing(
     make_prototypes: MakePrototypes,
 ) -> None:
     """Before each of the requests of an opening, another opens the bank and adds to it."""
-    requests, versions = 0, [Version(0, "")]
+    requests, versions = 0, [Revision(0, "")]
 
     def add() -> None:
         with other.open(SECOND) as store:
             store.add(make_prototypes(3))
-            versions.append(store.version())
+            versions.append(store.revision())
 
     while versions:
         create_collection(stub_server.client, "freeda-animals.v2", new_manifest(PACK, 5, 7))
@@ -201,7 +201,7 @@ def test_two_that_complete_a_bank_at_once_lose_nothing(
             assert stub_server.indexed["freeda-animals.v2"].keys() == INDEXES.keys()
             found = store.nearest(np.ones((1, 5), dtype=np.float32), 9)[0].ids
             assert store.count() == len(found) == 3 * len(versions)
-            assert versions in ([], [store.version()])
+            assert versions in ([], [store.revision()])
         banks.drop(SECOND)
         requests += 1
     assert requests > 2 + len(INDEXES)

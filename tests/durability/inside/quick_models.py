@@ -126,7 +126,7 @@ class QuickSegmenter:
             parameters=parameters,
             pack=self._pack.fingerprint,
             bank=self._bank,
-            bank_version=None,
+            bank_revision=None,
             unknown_share=0.0,
             transparent_share=0.0,
             timings={},
