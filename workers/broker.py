@@ -6,10 +6,13 @@ home has a socket of its own, and only who may enter the folder gets to it (deci
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from freeda_svc.addresses import shown_address
 from freeda_svc.errors import UnavailableError
@@ -28,9 +31,14 @@ def embedded_broker_url(settings: Settings) -> str:
     return f"unix://{quote(short_path(settings.broker_folder / SOCKET_FILE))}"
 
 
+def embedded_broker_is_there(settings: Settings) -> bool:
+    """Return whether the home has the socket of an embedded broker, which runs or was killed."""
+    return (settings.broker_folder / SOCKET_FILE).is_socket()
+
+
 def running_broker_url(settings: Settings) -> str | None:
     """Return the address of the home's embedded broker; None when it does not answer."""
-    if not (settings.broker_folder / SOCKET_FILE).is_socket():
+    if not embedded_broker_is_there(settings):
         return None
     url = embedded_broker_url(settings)
     return url if answers(url) else None
@@ -79,6 +87,16 @@ def broker_client(url: str) -> Iterator["redis.Redis"]:
             yield client
     except redis.RedisError as error:
         raise UnavailableError(broker_trouble(url, error)) from error
+
+
+@lru_cache(maxsize=4)
+def kept_client(url: str) -> redis.Redis:
+    """Return a client of a broker that keeps its connections, for processes that send again and again.
+
+    Any thread may use it. A connection that the broker has closed meanwhile is opened again.
+    """
+    again = Retry(NoBackoff(), 1)
+    return redis.Redis.from_url(url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS, retry=again)
 
 
 def broker_trouble(url: str, error: BaseException) -> str:

@@ -8,15 +8,21 @@ import base64
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
+import redis
+
+from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs.states import MOVES, JobKind
 from freeda_svc.settings import Settings
-from freeda_svc.workers.broker import broker_client, check_broker, running_broker_url
-
-if TYPE_CHECKING:
-    import redis
+from freeda_svc.workers.broker import (
+    broker_trouble,
+    check_broker,
+    embedded_broker_is_there,
+    embedded_broker_url,
+    kept_client,
+)
 
 BANK_QUEUE = "bank"
 QUEUES = (
@@ -54,7 +60,7 @@ CHANGES = {
 
 
 def send_messages(
-    client: "redis.Redis", task: str, queue: str, arguments: Iterable[Sequence[int]], *, seconds: float | None = None
+    client: redis.Redis, task: str, queue: str, arguments: Iterable[Sequence[int]], *, seconds: float | None = None
 ) -> None:
     """Put one message for each list of arguments into a queue.
 
@@ -123,7 +129,7 @@ def unknown_change(question: str) -> str:
     return f". Whether the change has happened, or still will, is not known: `{CHANGES[question]}` shows it"
 
 
-def put_question(client: "redis.Redis", question: str, arguments: dict[str, Any], seconds: float) -> str:
+def put_question(client: redis.Redis, question: str, arguments: dict[str, Any], seconds: float) -> str:
     """Put a question into the broker.
 
     Args:
@@ -171,9 +177,14 @@ class CeleryDispatcher:
         Raises:
             UnavailableError: the broker does not answer.
         """
-        url = running_broker_url(self._settings) if self._settings.embedded_broker else self._settings.broker_url
-        if url is None:
+        settings = self._settings
+        if settings.embedded_broker and not embedded_broker_is_there(settings):
             return False
-        with broker_client(url) as client:
-            send_messages(client, RUN_ITEM, kind.value, ([item_id] for item_id in item_ids))
+        url = embedded_broker_url(settings) if settings.embedded_broker else settings.broker_url
+        try:
+            send_messages(kept_client(url), RUN_ITEM, kind.value, ([item_id] for item_id in item_ids))
+        except redis.RedisError as error:
+            if settings.embedded_broker and isinstance(error, redis.ConnectionError | redis.TimeoutError):
+                return False
+            raise UnavailableError(broker_trouble(url, error)) from error
         return True

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, cast
 
 from sqlalchemy import Table, bindparam, insert, select
@@ -20,7 +21,7 @@ from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.jobs.database import reading, writing
 from freeda_svc.jobs.dispatch import MOST_MISSING, Dispatcher, send_job
 from freeda_svc.jobs.states import EventKind, ItemState, JobKind, JobState, Priority
-from freeda_svc.jobs.tables import Job, WorkItem
+from freeda_svc.jobs.tables import Job, WorkItem, now
 from freeda_svc.jobs.transitions import record_event
 from freeda_svc.settings import Settings, prepare_home
 
@@ -32,6 +33,8 @@ _FIRST_ITEMS = (
 _begun: dict[str, bool] = {}  # ids of the jobs that this process writes or wrote; True for those that are accepted
 
 ROWS_AT_ONCE = 1000
+FEW_ITEMS = 100
+"""The messages of so few items are on their way for a moment only: that they were sent is not noted afterwards."""
 LONGEST_KEY = 200
 
 
@@ -154,18 +157,22 @@ def accept_job(
         with reading(settings) as session:
             item_ids = _first_items(session, job.id)
     _begun[job.id] = True
-    send_job(settings, dispatcher, job.id, JobKind(job.kind), item_ids)
+    send_job(settings, dispatcher, job.id, JobKind(job.kind), item_ids, is_noted=len(item_ids) <= FEW_ITEMS)
     return job.id
 
 
 def _write(settings: Settings, job: Job, inputs: Iterable[dict[str, Any]]) -> Sequence[int]:
     """Write a job and its items; return the ids of as many of these as get messages now."""
+    parts = iter(batched(enumerate(inputs, start=1), ROWS_AT_ONCE))
+    first = next(parts, ())
+    if len(first) <= FEW_ITEMS:
+        job.sent_at = now()
     columns = {column.key: getattr(job, column.key) for column in _jobs.columns}
     with writing(settings) as session:
         session.execute(_INSERT_JOB, {name: value for name, value in columns.items() if value is not None})
         shared = {"job_id": job.id, "kind": job.kind, "priority": job.priority, "state": ItemState.QUEUED}
         count = 0
-        for part in batched(enumerate(inputs, start=1), ROWS_AT_ONCE):
+        for part in chain([first] if first else (), parts):
             session.execute(_INSERT_ITEM, [{**shared, "number": number, "input": given} for number, given in part])
             count += len(part)
         record_event(session, job.id, EventKind.SUBMITTED, f"{counted(count, 'item')} from {job.source}")

@@ -68,10 +68,18 @@ def send_items(dispatcher: Dispatcher, kind: JobKind, item_ids: Sequence[int]) -
     return True
 
 
-def send_job(settings: Settings, dispatcher: Dispatcher, job_id: str, kind: JobKind, item_ids: Sequence[int]) -> bool:
-    """Send the messages of a job that was just accepted, and note that this is done."""
+def send_job(
+    settings: Settings,
+    dispatcher: Dispatcher,
+    job_id: str,
+    kind: JobKind,
+    item_ids: Sequence[int],
+    *,
+    is_noted: bool = False,
+) -> bool:
+    """Send the messages of a job that was just accepted, and note that this is done unless it was noted before."""
     sent = send_items(dispatcher, kind, item_ids)
-    if sent:
+    if sent and not is_noted:
         with noting(settings) as session:  # where it is forgotten, messages are sent again, which does no harm
             changed_rows(session, update(Job).where(Job.id == job_id).values(sent_at=now(), updated_at=Job.updated_at))
     return sent

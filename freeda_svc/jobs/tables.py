@@ -77,7 +77,8 @@ class Job(Base):
         priority: a ``Priority``; its items have the same.
         idempotency_key: the client's own name for the request, so that asking twice makes one job; None without one.
         request_digest: of what was asked under that key; empty without one.
-        sent_at: when its messages had been sent; None while they may still be on their way.
+        sent_at: when its messages had been sent; None while they may still be on their way. Few are sent in a moment,
+            so that it is then when the job was accepted.
     """
 
     __tablename__ = "jobs"

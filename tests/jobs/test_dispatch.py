@@ -26,6 +26,12 @@ def _lacking(settings: Settings, messages: int = 0, *, watch: UnsentWatch | None
     return items_lacking_messages(settings, JobKind.INGEST, messages=messages, young=young)
 
 
+def _send_like_many(settings: Settings, job_id: str) -> None:
+    """Let the messages of a job be on their way, as those of many items may be for a while."""
+    with writing(settings) as session:
+        session.execute(update(Job).where(Job.id == job_id).values(sent_at=None))
+
+
 @pytest.mark.parametrize("clock_is_ahead", [timedelta(0), timedelta(hours=1), timedelta(hours=-1)])
 def test_items_never_sent_lack_messages_at_start_and_when_their_job_was_seen_for_a_while(
     settings: Settings, outbox: "Outbox", captions: Captions, clock_is_ahead: timedelta
@@ -34,6 +40,7 @@ def test_items_never_sent_lack_messages_at_start_and_when_their_job_was_seen_for
     job_id = submit_ingest(settings, captions(4), source="x", dispatcher=outbox)
     with writing(settings) as session:
         session.execute(update(Job).where(Job.id == job_id).values(created_at=now() + clock_is_ahead))
+    _send_like_many(settings, job_id)
     moments = iter([1000.0, 1000.0 + FRESH_SECONDS - 1, 1000.0 + FRESH_SECONDS])
     watch = UnsentWatch(settings, clock=lambda: next(moments))
     assert _lacking(settings) == [1, 2]
@@ -57,13 +64,13 @@ def test_a_young_job_whose_messages_are_being_sent_does_not_hide_another(
 ) -> None:
     submit_ingest(settings, captions(2), source="x", dispatcher=outbox)
     outbox.fails_while_sending = True
-    submit_ingest(settings, captions(2), source="x", dispatcher=outbox)
+    _send_like_many(settings, submit_ingest(settings, captions(2), source="x", dispatcher=outbox))
     assert _lacking(settings, watch=UnsentWatch(settings)) == [1]
 
 
 def test_an_item_to_be_tried_again_lacks_a_message(settings: Settings, outbox: "Outbox", captions: Captions) -> None:
     outbox.keeps_messages = False
-    submit_ingest(settings, captions(4), source="x", dispatcher=outbox)
+    _send_like_many(settings, submit_ingest(settings, captions(4), source="x", dispatcher=outbox))
     claim = claim_next(settings, "worker")
     assert claim is not None
     fail_item(settings, claim, "broken", final=False)

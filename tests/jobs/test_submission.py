@@ -21,7 +21,9 @@ from freeda_svc.jobs import (
     submit_ingest,
     submit_segment,
 )
+from freeda_svc.jobs.acceptance import FEW_ITEMS
 from freeda_svc.jobs.database import reading
+from freeda_svc.jobs.dispatch import UnsentWatch, items_lacking_messages
 from freeda_svc.jobs.tables import Job, WorkItem
 from freeda_svc.settings import Settings, load_settings
 
@@ -126,13 +128,16 @@ def test_nothing_is_accepted_when_the_queue_does_not_answer(
 
 
 @pytest.mark.parametrize("trouble", ["keeps_messages", "fails_while_sending"])
+@pytest.mark.parametrize("items", [2, FEW_ITEMS + 1])
 def test_what_is_accepted_stays_owed_when_messages_cannot_be_sent(
-    settings: Settings, outbox: "Outbox", captions: Captions, trouble: str
+    settings: Settings, outbox: "Outbox", captions: Captions, trouble: str, items: int
 ) -> None:
     setattr(outbox, trouble, trouble == "fails_while_sending")
-    job_id = submit_ingest(settings, captions(3), source="x", dispatcher=outbox)
+    job_id = submit_ingest(settings, captions(items * settings.captions_per_item), source="x", dispatcher=outbox)
     assert job_summary(settings, job_id).state == JobState.QUEUED
-    assert _sent_at(settings, job_id) is None
+    assert len(items_lacking_messages(settings, JobKind.INGEST, messages=0)) == items
+    # Messages that could still be on their way are not sent again for a while; few would have arrived by now.
+    assert UnsentWatch(settings).young() == (frozenset([job_id]) if items > FEW_ITEMS else frozenset())
 
 
 def test_the_source_of_images_is_the_only_one_or_the_folder_above_all(
