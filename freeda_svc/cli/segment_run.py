@@ -12,11 +12,12 @@ from freeda_svc.cli.following import LOOK_SECONDS
 from freeda_svc.cli.interrupts import remembered_interrupts
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs import OPEN_ITEM_STATES, ItemState, SubmittedImage
+from freeda_svc.jobs.progress import FEW_ITEMS
 
 if TYPE_CHECKING:
     from freeda_svc.outputs import SegmentedImage
 
-_LOOKS_A_PAUSE = 4  # after a query it pauses at least so many times as long as that took
+_LOOKS_A_PAUSE = 4  # after a query for many images it pauses at least so many times as long as that took
 
 
 @dataclass
@@ -91,7 +92,8 @@ def follow_images(
             report(len(images) - len(waiting) - len(outcome.failed), len(images))
             if waiting:
                 watch.look(states)
-                time.sleep(_LOOKS_A_PAUSE * (time.monotonic() - began))
+                if len(images) > FEW_ITEMS:
+                    time.sleep(_LOOKS_A_PAUSE * (time.monotonic() - began))
                 changes.wait(LOOK_SECONDS)
     order = {image.stem: number for number, image in enumerate(images)}
     outcome.done.sort(key=lambda ended: order[ended[0].stem])

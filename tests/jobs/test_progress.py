@@ -12,6 +12,7 @@ from freeda_svc.jobs import ItemState, follow_job, job_items, job_summary, list_
 from freeda_svc.jobs import progress as progress_module
 from freeda_svc.jobs.claims import claim_next, fail_item, finish_item
 from freeda_svc.jobs.database import writing
+from freeda_svc.jobs.progress import FEW_ITEMS
 from freeda_svc.jobs.tables import Attempt, now
 from freeda_svc.settings import Settings
 
@@ -60,17 +61,22 @@ def test_a_job_is_followed_until_nothing_is_open(settings: Settings, outbox: "Ou
 def test_who_follows_a_job_pauses_longer_where_looking_takes_long(
     settings: Settings, outbox: "Outbox", captions: Captions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job_id = submit_ingest(settings, captions(4), source="x", dispatcher=outbox)
-    clock = iter([0.0, 0.001, 10.0, 10.2, 20.0, 50.0, 60.0, 60.0])
-    pauses: list[float] = []
-    waits: list[float] = []
-    following = follow_job(settings, job_id, every_seconds=0.5, wait=waits.append)
-    with monkeypatch.context() as patch:
-        patch.setattr(progress_module, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=pauses.append))
-        for _ in range(4):
-            next(following)
+    def follow(count: int) -> tuple[list[float], list[float]]:
+        job_id = submit_ingest(settings, captions(count), source="x", dispatcher=outbox)
+        clock = iter([0.0, 0.001, 10.0, 10.2, 20.0, 50.0, 60.0, 60.0])
+        pauses: list[float] = []
+        waits: list[float] = []
+        following = follow_job(settings, job_id, every_seconds=0.5, wait=waits.append)
+        with monkeypatch.context() as patch:
+            patch.setattr(progress_module, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=pauses.append))
+            for _ in range(4):
+                next(following)
+        return pauses, waits
+
+    pauses, waits = follow(settings.captions_per_item * (FEW_ITEMS + 1))
     assert pauses == pytest.approx([9 * 0.001, 9 * 0.2, 5.0])
     assert waits == pytest.approx([0.5 - 9 * 0.001, 0.0, 0.0])  # in which a change ends the pause
+    assert follow(settings.captions_per_item * FEW_ITEMS) == ([0.0] * 3, [0.5] * 3)
 
 
 def test_the_newest_jobs_come_first(settings: Settings, outbox: "Outbox", captions: Captions) -> None:
