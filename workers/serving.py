@@ -25,6 +25,10 @@ from freeda_svc.workers.semaphore_tracker import survive_lost_tracker
 from freeda_svc.workers.stopping import Stopping, kill_children
 from freeda_svc.workers.temporary import temporary_folder
 
+THREADS_SLEEP = ("OMP_WAIT_POLICY", "PASSIVE")
+"""Threads that compute together sleep while they wait for each other. By default they spin, and where the server, other
+workers or anything else wants the cores, too, an image takes several times as long (decision 42)."""
+
 
 def serve(
     settings: Settings,
@@ -63,6 +67,7 @@ def _serve(
     *,
     presence: Presence,
 ) -> None:
+    os.environ.setdefault(*THREADS_SLEEP)  # the working process inherits it
     app = make_app(settings, broker_url, queues)
     app.conf[WORKER_PID_KEY] = os.getpid()
     app.conf[REPORTS_KEY] = measured.address
