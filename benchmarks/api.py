@@ -31,8 +31,10 @@ from benchmarks.api_load.serving import (
     server_process,
     wait_until_ready,
 )
+from benchmarks.api_load.several_workers import two_workers
 from benchmarks.commands import paint
 from benchmarks.commands_load.measured import run as run_command
+from benchmarks.commands_load.states import CAPTIONS as CAPTIONS_OF_STATES
 from benchmarks.commands_load.states import REPOSITORY, State, worktree_of
 from benchmarks.results import Result
 
@@ -72,7 +74,10 @@ def run(against: str = AGAINST, requests: int = REQUESTS, results: int = RESULTS
         measured = [replace(result, against=result.against.format(commit=against)) for result in measured]
         measured += _several_clients(now, image, min(requests, FEW_REQUESTS))
         measured += _archive(asking, image, results, server_process(service.pid))
-        return measured + _beside_an_ingest(asking, image, min(requests, FEW_REQUESTS))
+        measured += _beside_an_ingest(asking, image, min(requests, FEW_REQUESTS))
+    with tempfile.TemporaryDirectory() as scratch, two_workers(Path(scratch)) as asking:
+        _teach(asking)
+        return measured + _beside_an_ingest(asking, image, min(requests, FEW_REQUESTS), workers=2)
 
 
 def _one_client(earlier: State, asking: httpx.Client, folder: Path, requests: int) -> list[Result]:
@@ -146,8 +151,7 @@ def _archive(asking: httpx.Client, image: bytes, results: int, server: int) -> l
     answer = asking.post("/v1/segmentations", files=files, data={"categories": WORDS}, headers={"Prefer": "wait=300"})
     answer.raise_for_status()
     job = answer.json()["job"]
-    while asking.get(f"/v1/jobs/{job}").json()["state"] in {"queued", "running"}:
-        time.sleep(1)
+    _wait_for(asking, job, "queued", "running")
     forget_peak(server)
     before, began, size = resident_bytes(server), time.perf_counter(), 0
     with asking.stream("GET", f"/v1/jobs/{job}/results.zip") as archive:
@@ -165,8 +169,21 @@ def _archive(asking: httpx.Client, image: bytes, results: int, server: int) -> l
     ]
 
 
-def _beside_an_ingest(asking: httpx.Client, image: bytes, requests: int) -> list[Result]:
-    """Requests while the same worker makes prototypes, beside requests while it has nothing else to do."""
+def _teach(asking: httpx.Client) -> None:
+    """Fill the bank with a few captions."""
+    accepted = asking.post("/v1/captions", content=CAPTIONS_OF_STATES.encode(), headers={"Content-Type": "text/plain"})
+    accepted.raise_for_status()
+    _wait_for(asking, accepted.json()["job"], "queued", "running")
+
+
+def _wait_for(asking: httpx.Client, job: str, *states: str) -> None:
+    """Wait until a job is in none of some states."""
+    while asking.get(f"/v1/jobs/{job}").json()["state"] in states:
+        time.sleep(0.05)
+
+
+def _beside_an_ingest(asking: httpx.Client, image: bytes, requests: int, workers: int = 1) -> list[Result]:
+    """Requests while prototypes are made by the same worker or another, beside requests while nothing else is done."""
     for _ in range(WARM_REQUESTS):
         segment(asking, image)
     alone = median_of(asking, image, requests)
@@ -174,17 +191,18 @@ def _beside_an_ingest(asking: httpx.Client, image: bytes, requests: int) -> list
     accepted = asking.post("/v1/captions", content=captions.encode(), headers={"Content-Type": "text/plain"})
     accepted.raise_for_status()
     job = accepted.json()["job"]
-    while asking.get(f"/v1/jobs/{job}").json()["state"] == "queued":
-        time.sleep(0.05)
+    _wait_for(asking, job, "queued")
     took: list[float] = []
     while len(took) < requests and asking.get(f"/v1/jobs/{job}").json()["state"] == "running":
         took.append(segment(asking, image))
     asking.delete(f"/v1/jobs/{job}")
     busy = statistics.median(took)
-    click.echo(f"beside an ingest: {1e3 * busy:.0f} ms, alone {1e3 * alone:.0f} ms ({len(took)} requests)")
+    of = "one worker" if workers == 1 else f"{workers} workers"
+    click.echo(f"beside an ingest, {of}: {1e3 * busy:.0f} ms, alone {1e3 * alone:.0f} ms ({len(took)} requests)")
+    of_several = "" if workers == 1 else f"_{workers}_workers"
     return [
-        Result("request_alone_seconds", alone, "s"),
-        Result("request_beside_an_ingest_seconds", busy, "s", "alone, one worker", busy / alone),
+        Result(f"request_alone{of_several}_seconds", alone, "s"),
+        Result(f"request_beside_an_ingest{of_several}_seconds", busy, "s", f"alone, {of}", busy / alone),
     ]
 
 

@@ -14,7 +14,7 @@ from benchmarks.queue_load.processor_time import processor_seconds
 REPOSITORY = Path(__file__).parents[2]
 READY_SECONDS = 300.0
 _CLI = "from freeda_svc.cli.main import main; main()"
-_CAPTIONS = "a ball on the grass\na boat on the water under the sky\na box on the sand\n"
+CAPTIONS = "a ball on the grass\na boat on the water under the sky\na box on the sand\n"
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class State:
         """Make the home's bank, with a service that runs only for that."""
         self.home.mkdir(parents=True)
         captions = self.home.parent / f"{self.name}.txt"
-        captions.write_text(_CAPTIONS)
+        captions.write_text(CAPTIONS)
         with self.service():
             ingest = self.command("ingest", str(captions), "--wait")
             subprocess.run(ingest, env=self.environment, cwd=self.home.parent, check=True, capture_output=True)
