@@ -190,10 +190,18 @@ def _opened_or_made(resources: Resources, wanted: str, source: _Source) -> Itera
     try:
         yield name, resources.existing_bank(name)
     except (FreedaError, JobCancelledError):
-        if made and any(summary.bank == name and not summary.prototypes for summary in resources.banks.summaries()):
+        if made and _is_empty(resources, name):
             resources.let_go(name)
             resources.banks.drop(name)
         raise
+
+
+def _is_empty(resources: Resources, bank: BankName) -> bool:
+    """Return whether a bank is known to have no prototypes; one that does not answer may have those of others."""
+    try:
+        return resources.existing_bank(bank).count() == 0
+    except FreedaError:
+        return False
 
 
 def _named(resources: Resources, text: str) -> BankName:

@@ -106,8 +106,8 @@ def _bank_size(settings: Settings) -> BankSize:
     try:
         with closing(open_banks(settings)) as banks:
             meant = banks.resolve(settings.bank)
-            count = next(summary.prototypes for summary in banks.summaries() if summary.bank == meant)
-            return BankSize(str(meant), count)
+            found = next(summary for summary in banks.summaries() if summary.bank == meant)
+            return BankSize(str(meant), None if found.fault else found.prototypes, found.fault)
     except NotFoundError:
         return BankSize(settings.bank, 0, "there is none yet")
     except FreedaError as error:
