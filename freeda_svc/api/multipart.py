@@ -267,8 +267,8 @@ class FormReader(Reader):
 def plain_name(given: str) -> str:
     r"""Return what a client calls a file, as a name and never a way out of a folder.
 
-    Folders stay where the name goes down only, as those of a folder that was chosen in a browser; else the last part
-    is left. Characters that cannot be printed become ``_``.
+    Folders stay where the name goes down only, as those of a folder that was chosen in a browser, the innermost ones
+    where there are many; else the last part is left. Characters that cannot be printed become ``_``.
 
     >>> plain_name("photos/a.png"), plain_name("../../etc/passwd"), plain_name(r"C:\pictures\b.png"), plain_name("")
     ('photos/a.png', 'passwd', 'b.png', 'file')
@@ -276,7 +276,7 @@ def plain_name(given: str) -> str:
     path = given.replace("\\", "/")
     parts = [part for part in path.split("/") if part not in {"", "."}]
     goes_down = not path.startswith("/") and ".." not in parts and not _DRIVE.match(path)
-    kept = parts if goes_down and len(parts) <= MOST_FOLDERS else parts[-1:]
+    kept = parts[-MOST_FOLDERS:] if goes_down else parts[-1:]
     return "/".join(_plain_part(_DRIVE.sub("", part)) for part in kept) or "file"
 
 

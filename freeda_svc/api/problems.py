@@ -47,11 +47,14 @@ class Problem(BaseModel):
 class ProblemError(FreedaError):
     """An error that has a status of its own, such as 413 or 401."""
 
-    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
-        """Say which."""
+    def __init__(
+        self, status: int, detail: str, headers: Mapping[str, str] | None = None, more: Mapping[str, Any] | None = None
+    ) -> None:
+        """Say which, with further members of the answer (RFC 9457, section 3.2)."""
         super().__init__(detail)
         self.status = status
         self.headers = dict(headers or {})
+        self.more = dict(more or {})
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -65,8 +68,10 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """Return an error as an answer."""
+def problem(
+    status: int, detail: str, headers: Mapping[str, str] | None = None, more: Mapping[str, Any] | None = None
+) -> JSONResponse:
+    """Return an error as an answer, with further members."""
     sentence = one_line(detail)
     said = words_for_http(sentence)
     content = Problem(
@@ -79,7 +84,7 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
     kept = dict(headers or {})
     if status == http.HTTPStatus.SERVICE_UNAVAILABLE:
         kept.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
-    return JSONResponse(content.model_dump(exclude_none=True), status, kept, MEDIA_TYPE)
+    return JSONResponse({**(more or {}), **content.model_dump(exclude_none=True)}, status, kept, MEDIA_TYPE)
 
 
 def status_of(error: FreedaError) -> int:
@@ -107,7 +112,7 @@ def answer_with_problems(application: FastAPI) -> None:
 async def _expected(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, FreedaError)
     if isinstance(error, ProblemError):
-        return problem(error.status, str(error), error.headers)
+        return problem(error.status, str(error), error.headers, error.more)
     status = status_of(error)
     if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:  # what the answer leaves out is here
         log.warning("a request failed", method=request.method, path=request.url.path, reason=one_line(error))

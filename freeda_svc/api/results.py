@@ -185,7 +185,7 @@ def get_result(
     return answer_file(
         request,
         path,
-        name=f"{PurePosixPath(image.stem).name}.{ending}",
+        name=f"{image.stem.replace('/', '-')}.{ending}",  # a/1 and b/1 stay apart in a folder of downloads
         media_type=_TYPES.get(kind) or mimetypes.types_map[kind],
         made_in=folder,
         headers={"Content-Security-Policy": PAGE_POLICY} if kind == ".html" else {},

@@ -1,6 +1,6 @@
 """Submitting images to be segmented."""
 
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 from anyio import to_thread
@@ -11,21 +11,23 @@ from freeda_svc.api.access import Access, Submitter, own_idempotency_key
 from freeda_svc.api.bodies import documented_body
 from freeda_svc.api.context import ServerContext
 from freeda_svc.api.fields import ImageFields, read_fields
+from freeda_svc.api.hidden import client_text
 from freeda_svc.api.image_urls import with_fetched
-from freeda_svc.api.problems import problems
+from freeda_svc.api.problems import ProblemError, problems
 from freeda_svc.api.results import JobResults, results_of_job
 from freeda_svc.api.submitting import (
     Accepted,
     IdempotencyKey,
+    LeftOutImage,
     Prefer,
     answer_submission,
     seconds_to_wait,
     submitted,
 )
 from freeda_svc.api.uploads import ANY_IMAGE, JSON, AcceptedBodies, Upload, received, with_json
-from freeda_svc.batches import InputImage, distinct_stems
-from freeda_svc.errors import InputError
-from freeda_svc.jobs import submit_segment
+from freeda_svc.batches import InputImage, check_image, distinct_stems
+from freeda_svc.errors import InputError, one_line
+from freeda_svc.jobs import JobState, submit_segment
 from freeda_svc.parameters import CALLED, PLACES, CategoryChoice, SegmentationOverrides
 from freeda_svc.settings import Settings
 from freeda_svc.vocabularies import ChosenCategories, choose_categories
@@ -55,6 +57,11 @@ class SegmentationFields(ImageFields, CategoryChoice, SegmentationOverrides, jso
         default=False, description="With auto: say what the bank proposes for each image, and segment none."
     )
     explain: bool = Field(default=False, description="Whether evidence is kept of each image.")
+    leave_out_unusable: bool = Field(
+        default=False,
+        description="Accept the other images where some are not usable, as those that are damaged or too large: "
+        "`left_out` in the answer says which and why, and numbers of results count those that are accepted.",
+    )
 
     @property
     def overrides(self) -> dict[str, Any]:
@@ -85,12 +92,28 @@ class SegmentationFields(ImageFields, CategoryChoice, SegmentationOverrides, jso
         )
 
 
+class AcceptedImages(Accepted):
+    """A segmentation that was accepted and goes on."""
+
+    left_out: list[LeftOutImage] = Field(
+        default=[], description="images that were not accepted, where `leave_out_unusable` was set"
+    )
+
+
+class SubmittedResults(JobResults):
+    """Results of a segmentation that has ended while the client waited."""
+
+    left_out: list[LeftOutImage] = Field(
+        default=[], description="images that were not accepted, where `leave_out_unusable` was set"
+    )
+
+
 @router.post(
     "/v1/segmentations",
     summary="Segment images",
     status_code=200,
     responses={
-        202: {"model": Accepted, "description": "accepted; `Location` says where the job is"},
+        202: {"model": AcceptedImages, "description": "accepted; `Location` says where the job is"},
         **problems(400, 404, 413, 415, 422, 503),
     },
     openapi_extra=documented_body(
@@ -105,26 +128,35 @@ async def segment(
     *,
     prefer: Prefer = "",
     idempotency_key: IdempotencyKey = "",
-) -> JobResults | Accepted:
-    """Submit images; all of them are accepted, or none.
+) -> SubmittedResults | AcceptedImages:
+    """Submit images; all of them are accepted, or none, unless `leave_out_unusable` is set.
 
     Images are the files of a form, or the body itself, or `urls` in a form or in JSON names them.
     Answers 202 with the job. With `Prefer: wait=N` it answers 200 with the results if the job ends in time.
     """
     seconds = seconds_to_wait(prefer)
     async with received(request, BODIES) as upload:
-        job_id = await to_thread.run_sync(_submit, context.settings, upload, access, idempotency_key)
-    outcome = partial(results_of_job, context.settings, job_id)
+        job_id, left_out = await to_thread.run_sync(_submit, context.settings, upload, access, idempotency_key)
+
+    def outcome() -> SubmittedResults:
+        return SubmittedResults(**dict(results_of_job(context.settings, job_id)), left_out=left_out)
+
+    def accepted(job: str, state: JobState, location: str) -> AcceptedImages:
+        return AcceptedImages(job=job, state=state, location=location, left_out=left_out)
+
     return await answer_submission(
-        request, response, context, job_id=job_id, seconds=seconds, outcome=outcome, accepted=Accepted.of
+        request, response, context, job_id=job_id, seconds=seconds, outcome=outcome, accepted=accepted
     )
 
 
-def _submit(settings: Settings, upload: Upload, access: Access, key: str) -> str:
+def _submit(settings: Settings, upload: Upload, access: Access, key: str) -> tuple[str, list[LeftOutImage]]:
     upload = with_json(upload)
     fields = read_fields(SegmentationFields, upload.fields)
     chosen = fields.choose()
     upload = with_fetched(settings, upload, fields.urls, MOST_IMAGES)
+    left_out: list[LeftOutImage] = []
+    if fields.leave_out_unusable:
+        upload, left_out = _without_unusable(settings, upload)
     names = [file.name for file in upload.files]
     images = [
         InputImage(file.path, file.name, stem) for file, stem in zip(upload.files, distinct_stems(names), strict=True)
@@ -148,4 +180,27 @@ def _submit(settings: Settings, upload: Upload, access: Access, key: str) -> str
         )
 
     with upload.called_by_name():
-        return submitted(settings, access, fields.callback, submit)
+        return submitted(settings, access, fields.callback, submit), left_out
+
+
+def _without_unusable(settings: Settings, upload: Upload) -> tuple[Upload, list[LeftOutImage]]:
+    """Leave out the images that cannot be used.
+
+    Raises:
+        ProblemError: that are all of them (422); its member `left_out` says what is wrong with each.
+    """
+    rules = settings.input_rules.anywhere()
+    usable, left_out = [], []
+    for number, file in enumerate(upload.files, 1):
+        try:
+            check_image(file.path, rules)
+        except InputError as error:
+            sentence = client_text(upload.with_names(str(error)), settings)
+            left_out.append(LeftOutImage(number=number, name=file.name, error=one_line(sentence)))
+        else:
+            usable.append(file)
+    if left_out and not usable:
+        more = f" (and {len(left_out) - 1} more of {len(left_out)} files)" if len(left_out) > 1 else ""
+        about = {"left_out": [image.model_dump() for image in left_out]}
+        raise ProblemError(422, f"{left_out[0].error}{more}", more=about)
+    return replace(upload, files=usable), left_out

@@ -39,6 +39,14 @@ Answer = TypeVar("Answer", bound=BaseModel)
 Entry = TypeVar("Entry", bound=BaseModel)
 
 
+class LeftOutImage(BaseModel):
+    """An image that was not accepted."""
+
+    number: int = Field(description="of the image within the request, from 1")
+    name: str = Field(description="what the client calls it")
+    error: str = Field(description="one sentence: what is wrong with it")
+
+
 class Accepted(BaseModel):
     """A job that was accepted and goes on."""
 

@@ -4,6 +4,16 @@ from fastapi.testclient import TestClient
 
 from freeda_svc.packs import read_pack_parameters
 from freeda_svc.parameters import PLACES
+from freeda_svc.settings import Settings
+
+
+def test_the_limits_of_a_request_are_listed(client: TestClient, settings: Settings) -> None:
+    assert client.get("/v1/parameters").json()["limits"] == {
+        "images": 1000,
+        "body_bytes": settings.api_max_body_bytes,
+        "pixels": settings.max_image_pixels,
+        "categories": 2000,
+    }
 
 
 def test_every_parameter_is_listed_with_the_packs_value_and_range(client: TestClient) -> None:

@@ -92,7 +92,7 @@ def test_each_file_is_the_one_that_is_exported(segmented: Segmented, ending: str
     answer = segmented.client.get(segmented.url(f"2.{ending}"))
     assert answer.content == (segmented.exported / "a" / f"meadow.{ending}").read_bytes()
     assert answer.headers["content-type"] == media_type
-    assert answer.headers["content-disposition"] == f'inline; filename="meadow.{ending}"'
+    assert answer.headers["content-disposition"] == f'inline; filename="a-meadow.{ending}"'
     head = segmented.client.head(segmented.url(f"2.{ending}"))
     assert (head.content, head.headers["content-length"]) == (b"", str(len(answer.content)))
     assert ("sandbox" in answer.headers.get("content-security-policy", "")) == (ending == "evidence.html")
@@ -167,6 +167,34 @@ def test_the_archive_holds_the_usual_formats_and_what_is_chosen_of_pieces(segmen
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         info = json.loads(archive.read("coco.json"))["info"]
     assert (info["instances"], info["least_area"], info["fill_holes"]) == (True, 40, True)
+
+
+def test_an_archive_of_several_jobs_keeps_images_of_one_name_apart(segmented: Segmented) -> None:
+    content = io.BytesIO()
+    Image.fromarray(paint_scene((5, 2), EASY).image).save(content, "PNG")
+    files = {"image": ("a/meadow.png", content.getvalue())}
+    fields = {"categories": "boat, sky, grass"}
+    later = segmented.client.post("/v1/segmentations", files=files, data=fields, headers={"Prefer": "wait=60"})
+    assert later.status_code == 200
+    job = later.json()["job"]
+    query = {"job": [segmented.job, job, segmented.job], "format": "mask,coco"}
+    answer = segmented.client.get("/v1/results.zip", params=query)
+    assert answer.headers["content-disposition"] == f'attachment; filename="{segmented.job}-and-1-more.zip"'
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert set(archive.namelist()) == {
+            "bucht bei Größe.mask.png",
+            "a/meadow.mask.png",
+            "a/meadow-2.mask.png",
+            "coco.json",
+            "coco.results.json",
+        }
+        assert archive.read("a/meadow.mask.png") == (segmented.exported / "a/meadow.mask.png").read_bytes()
+        mask = segmented.client.get(f"/v1/jobs/{job}/results/1.mask.png")
+        assert archive.read("a/meadow-2.mask.png") == mask.content
+        assert len(json.loads(archive.read("coco.json"))["images"]) == 3
+    assert mask.headers["content-disposition"] == 'inline; filename="a-meadow.mask.png"'
+    unknown = segmented.client.get("/v1/results.zip", params={"job": [segmented.job, "no-such-job"]})
+    assert unknown.status_code == 404
 
 
 def test_what_is_gone_is_a_410_and_told_in_the_archive(segmented: Segmented) -> None:
