@@ -1,8 +1,11 @@
 """A real Chromium on the pages of a real service; skipped with a reason where there is none."""
 
+import io
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +18,7 @@ from tests.api.conftest import Service
 from tests.api.conftest import service as service  # noqa: PLC0414 - a fixture of its own here: pages change the bank
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+    from playwright.sync_api import APIResponse, Browser, BrowserContext, ConsoleMessage, Page, Request, Route
 
 CHROMIUM = "chromium"
 NEEDS_CHROMIUM = pytest.mark.skipif(
@@ -75,6 +78,23 @@ def open_page(browser: "Browser", service: Service) -> "Iterator[Callable[..., P
     assert wrong == []
 
 
+@pytest.fixture(scope="module")
+def segmented(service: Service) -> str:
+    """A job with evidence and names in several scripts."""
+    content = io.BytesIO()
+    Image.fromarray(paint_scene((12, 0), EASY).image).save(content, "PNG")
+    asked = {"categories": ["ball", "sky", "שמיים", "<b>grass</b>"], "explain": True}
+    with service.client() as client:
+        answer = client.post(
+            "/v1/segmentations",
+            files={"image": ("صورة-<i>1</i>.png", content.getvalue(), "image/png")},
+            data={"request": json.dumps(asked)},
+            headers={"Prefer": "wait=120"},
+        )
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["job"])
+
+
 @pytest.fixture
 def pictures(tmp_path: Path) -> list[Path]:
     """Three scenes of the miniature world as files."""
@@ -86,7 +106,49 @@ def pictures(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def axe_script() -> str:
-    """Return axe-core, which looks for what people with disabilities cannot use."""
+def serious_faults(page: "Page") -> list[str]:
+    """Return what axe-core finds on a page, as it is shown now, that people with disabilities cannot use."""
     package = pytest.importorskip("axe_playwright_python", reason="the extra dev has axe-core")
-    return (Path(os.fspath(package.__path__[0])) / "axe.min.js").read_text(encoding="utf-8")
+    page.evaluate((Path(os.fspath(package.__path__[0])) / "axe.min.js").read_text(encoding="utf-8"))
+    found = page.evaluate("() => axe.run({ resultTypes: ['violations'] })")
+    return [
+        f"{one['id']}: {one['help']}: {[node['html'][:200] for node in one['nodes'][:3]]}"
+        for one in found["violations"]
+        if one["impact"] in {"serious", "critical"}
+    ]
+
+
+def type_words(page: "Page", *words: str) -> None:
+    """Type what to look for."""
+    for word in words:
+        page.locator("#word").fill(word)
+        page.locator("#word").press("Enter")
+
+
+def press_segment(page: "Page") -> None:
+    """Send the pictures that were chosen."""
+    page.get_by_role("button", name="Segment", exact=True).click()
+
+
+@dataclass
+class Held:
+    """The first answer of the server to some request, which is kept from the page until it is released."""
+
+    answers: "list[tuple[Route, APIResponse]]" = field(default_factory=list)
+
+    def hold(self, route: "Route") -> None:
+        """Let the server answer, and keep the answer if it is the first; a handler for ``page.route``."""
+        if self.answers:
+            route.continue_()
+        else:
+            self.answers.append((route, route.fetch()))
+
+    def wait(self, page: "Page") -> None:
+        """Wait until it is there."""
+        while not self.answers:
+            page.wait_for_timeout(10)
+
+    def release(self) -> None:
+        """Let the page have it."""
+        route, answer = self.answers[0]
+        route.fulfill(response=answer)

@@ -1,83 +1,22 @@
 """Teaching, the bank, jobs and keys on the page, in a real browser."""
 
-import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from PIL import Image
 
 from freeda_svc.api import api_beside
 from freeda_svc.jobs import Scope, create_key
-from freeda_svc.miniature.scenes import EASY, paint_scene
 from tests.api.conftest import Service, _wait_for
 from tests.free_ports import free_port
-from tests.page.conftest import NEEDS_CHROMIUM, WAIT_MS, axe_script
+from tests.page.conftest import NEEDS_CHROMIUM, WAIT_MS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytestmark = [pytest.mark.end_to_end, NEEDS_CHROMIUM]
-
-OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-
-
-@pytest.fixture(scope="module")
-def segmented(service: Service, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A job with evidence and names in several scripts."""
-    content = io.BytesIO()
-    Image.fromarray(paint_scene((12, 0), EASY).image).save(content, "PNG")
-    asked = {"categories": ["ball", "sky", "שמיים", "<b>grass</b>"], "explain": True}
-    with service.client() as client:
-        answer = client.post(
-            "/v1/segmentations",
-            files={"image": ("صورة-<i>1</i>.png", content.getvalue(), "image/png")},
-            data={"request": json.dumps(asked)},
-            headers={"Prefer": "wait=120"},
-        )
-    assert answer.status_code == 200, answer.text
-    return str(answer.json()["job"])
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everybody_can_use_the_pages(
-    open_page: "Callable[..., Page]", service: Service, segmented: str, scheme: str
-) -> None:
-    """axe finds nothing serious; at the width of a small phone nothing has to be scrolled sideways."""
-    page = open_page("/jobs", color_scheme=scheme, viewport={"width": 1280, "height": 900})
-    shown = {
-        f"/?job={segmented}": ".evidence img",
-        "/teach?noun=ball": ".words li",
-        "/bank?noun=ball": ".prototypes img",
-        f"/jobs?job={segmented}": "#job h2",
-    }
-    for path, last in shown.items():
-        page.set_viewport_size({"width": 1280, "height": 900})
-        page.goto(path)
-        page.locator("#worker.good").wait_for()
-        page.locator(last).first.wait_for(state="attached")
-        for fold in page.locator("details").all():
-            fold.evaluate("(fold) => (fold.open = true)")
-        if path.startswith("/?"):
-            page.locator("#parameter-k").wait_for()
-            page.locator(".stage").hover()
-            page.locator(".readout table").wait_for()
-        page.evaluate(axe_script())
-        found = page.evaluate("() => axe.run({ resultTypes: ['violations'] })")
-        serious = [
-            f"{one['id']}: {one['help']}: {[node['html'][:200] for node in one['nodes'][:3]]}"
-            for one in found["violations"]
-            if one["impact"] in {"serious", "critical"}
-        ]
-        assert serious == [], path
-        for fold in page.locator("details.downloads").all():
-            fold.evaluate("(fold) => (fold.open = false)")
-        for width in (360, 1920):
-            page.set_viewport_size({"width": width, "height": 800})
-            assert page.evaluate(OVERFLOW) <= 0, (path, width)
-    assert page.locator("i").count() == 0
 
 
 def test_a_touch_tells_what_is_there(open_page: "Callable[..., Page]", segmented: str) -> None:

@@ -45,7 +45,17 @@ def test_files_are_asked_for_again_by_their_tag(client: TestClient) -> None:
     assert (again.status_code, again.headers["cache-control"]) == (304, "no-cache")
 
 
-@pytest.mark.parametrize("path", ["/page/nothing.js", "/page/../shells.py", "/page/%2e%2e/shells.py", "/page/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/page/nothing.js",
+        "/page/shells.py",
+        "/page/../shells.py",
+        "/page/%2e%2e/shells.py",
+        "/page/%2e%2e%2fshells.py",
+        "/page/",
+    ],
+)
 def test_only_these_files_are_served(client: TestClient, path: str) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
@@ -53,7 +63,8 @@ def test_only_these_files_are_served(client: TestClient, path: str) -> None:
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_scripts_import_what_is_there(script: Path) -> None:
-    for name in re.findall(r'\bimport\b[^"();]*"([^"]+)";', script.read_text()):
+    text = script.read_text()
+    for name in re.findall(r'\bimport\b[^"();]*"([^"]+)";', text) + re.findall(r'new URL\("([^"]+)", import', text):
         assert name.startswith("."), name
         assert (script.parent / name).resolve().is_file(), name
 

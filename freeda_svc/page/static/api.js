@@ -4,9 +4,15 @@ const KEY = "freeda-key";
 
 /** An answer that is an error: its status, and the one sentence that the server said. */
 export class Problem extends Error {
-  constructor(status, detail) {
+  /**
+   * @param {number} status
+   * @param {string} detail
+   * @param {{number: number, error: string}[]} leftOut what was wrong with each image, where all were refused
+   */
+  constructor(status, detail, leftOut = []) {
     super(detail);
     this.status = status;
+    this.leftOut = leftOut;
   }
 }
 
@@ -15,29 +21,80 @@ export const key = {
   set: (value) => (value ? sessionStorage.setItem(KEY, value) : sessionStorage.removeItem(KEY)),
 };
 
-/** Called when the server asks for a key; the page shows where to enter it. */
-let whenKeyIsNeeded = () => {};
+/** Called when the server refuses the key: resolves to true once there is another one. */
+let whenKeyIsNeeded = async () => false;
 export const onKeyNeeded = (callback) => (whenKeyIsNeeded = callback);
 
-async function ask(path, { headers = {}, ...options } = {}) {
-  const secret = key.get();
-  const all = { ...headers, ...(secret && { Authorization: `Bearer ${secret}` }) };
-  let answer;
-  try {
-    answer = await fetch(path, { ...options, headers: all, credentials: "omit" }); // else browsers ask for a password
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Problem(0, "the server does not answer; is it running?");
+/** Send a request; again where a new key was entered because the server refused the one that was sent. */
+async function withKey(request) {
+  for (;;) {
+    const secret = key.get();
+    try {
+      return await request(secret ? { Authorization: `Bearer ${secret}` } : {});
+    } catch (error) {
+      if (error.status !== 401) throw error;
+      if (key.get() === secret && !(await whenKeyIsNeeded(error.message))) throw error;
+    }
   }
-  if (answer.ok) return answer;
-  let detail = `${answer.status} ${answer.statusText}`;
-  try {
-    detail = (await answer.json()).detail ?? detail;
-  } catch {
-    // whatever stands between us and the server has said it in its own way
+}
+
+const ask = (path, { headers = {}, ...options } = {}) =>
+  withKey(async (authorization) => {
+    let answer;
+    try {
+      const all = { ...headers, ...authorization };
+      answer = await fetch(path, { ...options, headers: all, credentials: "omit" }); // else browsers ask for a password
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new Problem(0, "the server does not answer; is it running?");
+    }
+    if (answer.ok) return answer;
+    let detail = `${answer.status} ${answer.statusText}`;
+    try {
+      detail = (await answer.json()).detail ?? detail;
+    } catch {
+      // a proxy in front of the server answers in its own format
+    }
+    throw new Problem(answer.status, detail);
+  });
+
+/** Whether the same request may succeed in a moment: the server, or a part of it, does not answer. */
+export const isPassing = (error) => error instanceof Problem && (error.status === 0 || error.status === 503);
+
+const sleep = (milliseconds, signal) =>
+  new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+    signal?.addEventListener("abort", resolve, { once: true });
+  });
+
+/**
+ * Do something again, with growing pauses, for as long as the server does not answer.
+ * @param {() => Promise} action may be repeated without harm
+ * @param {{signal?: AbortSignal, times?: number, onWait?: () => void}} options times: tries at most; onWait: called
+ *   before each pause
+ */
+export async function patiently(action, { signal, times = Infinity, onWait = () => {} } = {}) {
+  for (let tried = 1, pause = 500; ; tried += 1, pause = Math.min(2 * pause, 10_000)) {
+    try {
+      return await action();
+    } catch (error) {
+      if (!isPassing(error) || tried >= times || signal?.aborted) throw error;
+      onWait(error);
+      await sleep(pause, signal);
+    }
   }
-  if (answer.status === 401) whenKeyIsNeeded(detail);
-  throw new Problem(answer.status, detail);
+}
+
+/**
+ * Tell the newest request of a kind from older ones, whose answers may come later and must not replace its answer.
+ * @returns {() => () => boolean} to be called when a request is sent; what it returns says whether none was sent since
+ */
+export function newest() {
+  let last = 0;
+  return () => {
+    const mine = (last += 1);
+    return () => mine === last;
+  };
 }
 
 export const getJson = async (path, options) => (await ask(path, options)).json();
@@ -129,37 +186,35 @@ export async function* followJob(job, signal) {
       }
     } catch (error) {
       if (signal.aborted) return;
-      const passes = !(error instanceof Problem) || error.status === 0 || error.status === 503;
-      if (!passes) throw error;
+      if (error instanceof Problem && !isPassing(error)) throw error; // all else is a connection that broke
     }
-    await new Promise((resolve) => setTimeout(resolve, pause));
+    await sleep(pause, signal);
   }
 }
 
 /**
- * Send files, telling how much has arrived.
+ * Send files, reporting how much has been sent.
  * @param {(share: number) => void} onProgress called with 0 to 1
  */
-export function upload(path, form, onProgress, headers = {}) {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    request.open("POST", path);
-    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
-    if (key.get()) request.setRequestHeader("Authorization", `Bearer ${key.get()}`);
-    request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
-    request.onerror = () => reject(new Problem(0, "the upload was cut off: the server does not answer, or refused it"));
-    request.onload = () => {
-      let answer = {};
-      try {
-        answer = JSON.parse(request.responseText);
-      } catch {
-        // as in ask
-      }
-      if (request.status < 400) return resolve(answer);
-      const detail = answer.detail ?? `${request.status} ${request.statusText}`;
-      if (request.status === 401) whenKeyIsNeeded(detail);
-      return reject(new Problem(request.status, detail));
-    };
-    request.send(form);
-  });
-}
+export const upload = (path, form, onProgress, headers = {}) =>
+  withKey(
+    (authorization) =>
+      new Promise((resolve, reject) => {
+        const request = new XMLHttpRequest();
+        request.open("POST", path);
+        for (const [name, value] of Object.entries({ ...headers, ...authorization })) request.setRequestHeader(name, value);
+        request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
+        request.onerror = () => reject(new Problem(0, "the upload was cut off: the server does not answer, or refused it"));
+        request.onload = () => {
+          let answer = {};
+          try {
+            answer = JSON.parse(request.responseText);
+          } catch {
+            // as in ask
+          }
+          if (request.status < 400) resolve(answer);
+          else reject(new Problem(request.status, answer.detail ?? `${request.status} ${request.statusText}`, answer.left_out));
+        };
+        request.send(form);
+      }),
+  );

@@ -30,16 +30,17 @@ export class Downloads {
 
   /**
    * Return the menu.
-   * @param {string} job its id
-   * @param {{name: string, files: Record<string, string>} | undefined} item the picture that is shown
+   * @param {string[]} jobs ids of the jobs whose pictures are shown
+   * @param {{name: string, stem: string, files: Record<string, string>} | undefined} item the picture that is shown
    */
-  view(job, item) {
+  view(jobs, item) {
     const explained = Boolean(item?.files.evidence);
     const formats = [...Object.keys(ABOUT).filter((name) => explained || !name.startsWith("evidence")), ...Object.keys(OF_ALL)];
     const choose = (name, is) => (is ? this.chosen.add(name) : this.chosen.delete(name));
     const zip = shielded(() => {
       const format = formats.filter((name) => this.chosen.has(name)).join(",") || CHOSEN.join(",");
-      return download(at(["v1", "jobs", job, "results.zip"], { format }), `${job}.zip`);
+      const [path, query] = jobs.length > 1 ? [["v1"], { job: jobs, format }] : [["v1", "jobs", jobs[0]], { format }];
+      return download(at([...path, "results.zip"], query), `${jobs[0]}.zip`);
     });
     const close = (event) => {
       if (event.key !== "Escape") return;
@@ -54,7 +55,7 @@ export class Downloads {
               <ul>
                 ${Object.keys(ABOUT).filter((name) => item.files[name]).map(
                   (name) => html`<li>
-                    <a href=${item.files[name]} download @click=${this.#save(item.files[name])}>${name}</a>
+                    <a href=${item.files[name]} download @click=${this.#save(item, name)}>${name}</a>
                     <span class="soft">${ABOUT[name]}</span>
                   </li>`,
                 )}
@@ -74,10 +75,11 @@ export class Downloads {
     </details>`;
   }
 
-  #save(path) {
+  #save({ stem, files }, name) {
     return (event) => {
       event.preventDefault();
-      return shielded(download)(path, path.split("/").pop());
+      const ending = files[name].split("/").pop().replace(/^\d+\./, "");
+      return shielded(download)(files[name], `${stem.replaceAll("/", "-")}.${ending}`); // a/1 and b/1 stay apart
     };
   }
 }

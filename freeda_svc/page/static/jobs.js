@@ -2,7 +2,7 @@
 
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { repeat } from "./vendor/lit-html/directives/repeat.js";
-import { at, download, followJob, getJson, send } from "./api.js";
+import { at, download, followJob, getJson, newest, patiently, send } from "./api.js";
 import { counted } from "./pictures.js";
 import { announce, confirmed, element, shielded, showProblem } from "./shell.js";
 
@@ -42,17 +42,17 @@ function progressOf({ progress, state, kind }) {
 let jobs = [];
 let next = null;
 let timer;
-let asked = 0;
+const asked = newest();
 
 const query = () => Object.fromEntries(new FormData(element("filter")));
 
 /** Ask for the newest jobs; further pages that were asked for stay as they were. */
 async function look() {
   clearTimeout(timer);
-  const number = (asked += 1);
+  const isNewest = asked();
   try {
     const page = await getJson(at(["v1", "jobs"], { ...query(), limit: PAGE }));
-    if (number !== asked) return;
+    if (!isNewest()) return;
     const ids = new Set(page.items.map((job) => job.id));
     const last = page.items.at(-1)?.created_at ?? "";
     const older = jobs.filter((job) => !ids.has(job.id) && job.created_at < last);
@@ -69,7 +69,9 @@ const whileSeen = () => (document.hidden ? undefined : look());
 document.addEventListener("visibilitychange", shielded(whileSeen));
 
 async function more() {
+  const wanted = JSON.stringify(query());
   const page = await getJson(at(["v1", "jobs"], { ...query(), limit: PAGE, after: next }));
+  if (wanted !== JSON.stringify(query())) return; // other jobs are asked for by now
   jobs = [...jobs, ...page.items];
   next = page.next;
   renderList();
@@ -116,15 +118,17 @@ async function open(id, isAsked = false) {
   place.hidden = !id;
   if (!id) return;
   let job = await getJson(at(["v1", "jobs", id]));
+  if (signal.aborted) return;
   renderJob(job);
   if (isAsked) place.querySelector("h2").focus();
   if (!isOpen(job)) return;
   for await (const { state, progress } of followJob(job.id, signal)) {
     if (isOpen({ state }) && progress.failed === job.progress.failed) job = { ...job, state, progress };
-    else job = await getJson(at(["v1", "jobs", job.id])); // with errors and totals
+    else job = await patiently(() => getJson(at(["v1", "jobs", job.id])), { signal }); // with errors and totals
     if (signal.aborted) return;
     renderJob(job);
   }
+  if (signal.aborted) return;
   announce(`The job is ${job.state}`);
   await look();
 }

@@ -2,6 +2,7 @@
 
 import { html, render } from "./vendor/lit-html/lit-html.js";
 import { announce } from "./shell.js";
+import { MOST_SIDE } from "./viewer.js";
 
 const COLOUR = [255, 64, 129];
 const FILL = `rgb(${COLOUR.join(" ")})`;
@@ -49,28 +50,33 @@ export class Painter {
     handle("pointermove", this.#move);
     handle("pointerup", this.#up);
     handle("pointercancel", this.#up);
+    handle("pointerleave", this.#leave);
     handle("keydown", this.#key);
   }
 
-  /** Paint on another picture; nothing where it is null. */
+  /**
+   * Paint on another picture; nothing where it is null.
+   * @throws {Error} the browser cannot show it
+   */
   async open(file) {
-    this.file = file;
-    this.regions = null;
-    this.corners = [];
-    this.past = [];
-    this.area = 0;
-    this.root.hidden = !file;
+    Object.assign(this, { opened: file, file: null, regions: null, corners: [], past: [], area: 0 });
+    this.root.hidden = true;
     if (!file) return;
-    const bitmap = await createImageBitmap(file).catch(() => {
-      throw new Error(`${file.name} cannot be shown by this browser; save it as PNG, JPEG or WebP first`);
-    });
-    [this.width, this.height] = [bitmap.width, bitmap.height];
+    const bitmap = await createImageBitmap(file).catch(() => null);
+    if (this.opened !== file) return; // another one was chosen meanwhile
+    if (!bitmap) throw new Error(`${file.name} cannot be shown by this browser; save it as PNG, JPEG or WebP first`);
+    this.file = file;
+    this.root.hidden = false;
+    this.full = { width: bitmap.width, height: bitmap.height };
+    const scale = Math.min(1, MOST_SIDE / Math.max(bitmap.width, bitmap.height)); // large pictures are painted at less detail
+    [this.width, this.height] = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(side * scale)));
     for (const canvas of [this.picture, this.paint]) [canvas.width, canvas.height] = [this.width, this.height];
     this.markScale = Math.max(1, SHARP_SIDE / Math.max(this.width, this.height)); // marks on small pictures are sharp
     [this.marks.width, this.marks.height] = [this.width, this.height].map((side) => Math.round(side * this.markScale));
     this.size = Math.max(1, Math.round(Math.max(this.width, this.height) / 16));
     this.cursor = { x: this.width / 2, y: this.height / 2 };
-    this.picture.getContext("2d").drawImage(bitmap, 0, 0);
+    this.picture.getContext("2d").drawImage(bitmap, 0, 0, this.width, this.height);
+    bitmap.close();
     this.context = this.paint.getContext("2d", { willReadFrequently: true });
     this.stage.classList.toggle("pixelated", Math.max(this.width, this.height) < 320);
     this.stage.style.setProperty("--shape", this.width / this.height);
@@ -97,7 +103,11 @@ export class Painter {
       pixels.data.set([value, value, value, 255], place);
     }
     context.putImageData(pixels, 0, 0);
-    return canvas.convertToBlob({ type: "image/png" });
+    const whole = new OffscreenCanvas(this.full.width, this.full.height);
+    const target = whole.getContext("2d");
+    target.imageSmoothingEnabled = false;
+    target.drawImage(canvas, 0, 0, whole.width, whole.height);
+    return whole.convertToBlob({ type: "image/png" });
   }
 
   #remember() {
@@ -223,6 +233,10 @@ export class Painter {
     if (!this.drawing) return this.#changed();
     this.drawing = false;
     return this.#changed();
+  }
+
+  #leave() {
+    if (!this.drawing && !this.corners.length) this.marks.getContext("2d").clearRect(0, 0, this.width, this.height);
   }
 
   #key(event) {

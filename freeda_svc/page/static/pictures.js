@@ -1,6 +1,7 @@
 // Choosing pictures: files, a folder, dropped ones, or the clipboard's.
 
 import { html, render } from "./vendor/lit-html/lit-html.js";
+import { repeat } from "./vendor/lit-html/directives/repeat.js";
 import { announce } from "./shell.js";
 
 const ENDINGS = /\.(png|jpe?g|webp|gif|bmp|tiff?|hei[cf]|avif|jp2|ppm|pgm)$/i;
@@ -14,27 +15,43 @@ export function sizeText(bytes) {
   return `${(bytes / 1000 ** unit).toFixed(unit && bytes / 1000 ** unit < 10 ? 1 : 0)} ${units[unit]}`;
 }
 
-const isPicture = (file) => !file.name.startsWith(".") && (file.type.startsWith("image/") || ENDINGS.test(file.name));
+const isHidden = (file) => file.name.startsWith("."); // such as .DS_Store in each folder
+const isPicture = (file) => file.type.startsWith("image/") || ENDINGS.test(file.name);
 
-/** Return all files of what was dropped, those in folders too. */
+const paths = new WeakMap();
+const byName = new Intl.Collator("en", { numeric: true });
+
+/** What a file is called: with its folders where it came in one, as a/1.png. */
+export const nameOf = (file) => paths.get(file) || file.webkitRelativePath || file.name;
+
+/**
+ * Return all files of what was dropped, those in folders too.
+ * @returns {Promise<{files: File[], unread: number}>} unread: how many could not be read
+ */
 async function droppedFiles(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  if (!entries.length) return [...transfer.files];
+  if (!entries.length) return { files: [...transfer.files], unread: 0 };
   const files = [];
+  let unread = 0;
+  const called = (entry, method, ...given) => new Promise((resolve, reject) => entry[method](...given, resolve, reject));
   const enter = async (entry) => {
-    if (entry.isFile) {
-      files.push(await new Promise((resolve, reject) => entry.file(resolve, reject)));
-      return;
-    }
-    const reader = entry.createReader();
-    for (;;) {
-      const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-      if (!some.length) return;
-      for (const inner of some) await enter(inner);
+    try {
+      if (entry.isFile) {
+        const file = await called(entry, "file");
+        paths.set(file, entry.fullPath.replace(/^\/+/, ""));
+        files.push(file);
+        return;
+      }
+      const reader = entry.createReader();
+      for (let some; (some = await called(reader, "readEntries")).length; ) {
+        for (const inner of some) await enter(inner);
+      }
+    } catch {
+      unread += 1;
     }
   };
   for (const entry of entries) await enter(entry);
-  return files;
+  return { files, unread };
 }
 
 export class Pictures {
@@ -49,6 +66,7 @@ export class Pictures {
     this.several = several;
     this.onChange = onChange;
     this.previews = new Map();
+    this.refusals = new Map();
     const area = several ? document : root;
     if (takesPaste) document.addEventListener("paste", (event) => this.#paste(event));
     for (const name of ["dragenter", "dragover"]) {
@@ -63,20 +81,47 @@ export class Pictures {
       if (![...event.dataTransfer.types].includes("Files")) return;
       event.preventDefault();
       this.#over(false);
-      this.add(await droppedFiles(event.dataTransfer));
+      const { files, unread } = await droppedFiles(event.dataTransfer);
+      this.add(files, unread);
     });
     this.#render();
   }
 
-  /** Add those of some files that are pictures. */
-  add(files) {
-    const pictures = [...files].filter(isPicture);
-    if (!this.several && pictures.length) this.#forget(this.files);
-    this.files = this.several ? [...this.files, ...pictures] : pictures.slice(-1).concat(pictures.length ? [] : this.files);
-    const others = files.length - pictures.length;
-    this.left = others ? `${counted(others, "file")} left out: not a picture` : "";
-    announce([pictures.length ? `${counted(this.files.length, "picture")} chosen` : "", this.left].join(" "));
+  /**
+   * Add those of some files that are pictures and are not there yet; those of folders in the order of their names.
+   * @param {Iterable<File>} files
+   * @param {number} unread how many further ones could not be read
+   */
+  add(files, unread = 0) {
+    const given = [...files].filter((file) => !isHidden(file));
+    const pictures = given.filter(isPicture);
+    if (pictures.some((file) => nameOf(file) !== file.name)) pictures.sort((one, other) => byName.compare(nameOf(one), nameOf(other)));
+    const identity = (file) => `${nameOf(file)} ${file.size} ${file.lastModified}`;
+    const there = new Set(this.several ? this.files.map(identity) : []);
+    const added = pictures.filter((file) => !there.has(identity(file)));
+    if (!this.several && added.length) this.#forget(this.files);
+    this.files = this.several ? [...this.files, ...added] : added.length ? added.slice(-1) : this.files;
+    const left = { "not a picture": given.length - pictures.length, "chosen already": pictures.length - added.length, "cannot be read": unread };
+    this.left = Object.entries(left)
+      .filter(([, count]) => count)
+      .map(([why, count]) => `${counted(count, "file")} left out: ${why}`);
+    announce([added.length ? `${counted(this.files.length, "picture")} chosen` : "", ...this.left].join(" "));
     this.#changed();
+  }
+
+  /**
+   * Show beside pictures why they were refused.
+   * @param {Map<File, string>} refusals
+   */
+  refuse(refusals) {
+    for (const [file, sentence] of refusals) this.refusals.set(file, sentence);
+    this.#render();
+  }
+
+  /** Take back what was said of refused pictures. */
+  clearRefusals() {
+    this.refusals.clear();
+    this.#render();
   }
 
   remove(file) {
@@ -89,7 +134,7 @@ export class Pictures {
   clear() {
     this.#forget(this.files);
     this.files = [];
-    this.left = "";
+    this.left = [];
     this.#changed();
   }
 
@@ -97,6 +142,7 @@ export class Pictures {
     for (const file of files) {
       URL.revokeObjectURL(this.previews.get(file));
       this.previews.delete(file);
+      this.refusals.delete(file);
     }
   }
 
@@ -129,7 +175,8 @@ export class Pictures {
   #render() {
     const open = (name) => this.root.querySelector(`input.${name}`).click();
     const take = (event) => this.#take(event);
-    const { files, several } = this;
+    const { files, several, refusals } = this;
+    const first = [...files.filter((file) => refusals.has(file)), ...files.filter((file) => !refusals.has(file))].slice(0, PREVIEWS);
     const size = files.reduce((sum, file) => sum + file.size, 0);
     render(
       html`<div class="drop">
@@ -141,13 +188,13 @@ export class Pictures {
           <input type="file" hidden class="files" ?multiple=${several} accept="image/*,.tif,.tiff,.heic,.heif" @change=${take} />
           ${several ? html`<input type="file" hidden class="folder" webkitdirectory multiple @change=${take} />` : null}
         </div>
-        ${this.left ? html`<p class="soft">${this.left}</p>` : null}
+        ${this.left?.map((text) => html`<p class="soft">${text}</p>`)}
         ${several && files.length
           ? html`<ul class="chosen" aria-label="Chosen pictures">
-                ${files.slice(0, PREVIEWS).map((file) => this.#entry(file))}
+                ${repeat(first, (file) => file, (file) => this.#entry(file))}
               </ul>
               <div class="row soft">
-                <span>${counted(files.length, "picture")}, ${sizeText(size)}${files.length > PREVIEWS ? `; the first ${PREVIEWS} are shown` : ""}</span>
+                <span>${counted(files.length, "picture")}, ${sizeText(size)}${files.length > PREVIEWS ? `; ${PREVIEWS} are shown` : ""}</span>
                 <button type="button" class="quiet" @click=${() => this.clear()}>Remove all</button>
               </div>`
           : null}
@@ -157,14 +204,14 @@ export class Pictures {
   }
 
   #entry(file) {
-    const without = (event) => {
-      const none = Object.assign(document.createElement("span"), { className: "none" });
-      event.target.replaceWith(none);
-    };
-    return html`<li>
-      <img src=${this.#preview(file)} alt="" loading="lazy" @error=${without} />
-      <bdi class="name" title=${file.webkitRelativePath || file.name}>${file.name}</bdi>
-      <button type="button" class="icon-button" aria-label="Remove ${file.name}" @click=${() => this.remove(file)}>✕</button>
+    const without = (event) => event.target.classList.add("none"); // the browser cannot show it; the server may
+    const [name, sentence] = [nameOf(file), this.refusals.get(file)];
+    const place = name.lastIndexOf("/") + 1;
+    return html`<li class=${sentence ? "refused" : ""}>
+      <img src=${this.#preview(file)} alt="" loading="lazy" decoding="async" @error=${without} />
+      <span class="name" title=${name}>${place ? html`<span class="folder"><bdi>${name.slice(0, place)}</bdi></span>` : null}<bdi>${name.slice(place)}</bdi></span>
+      ${sentence ? html`<span class="error-text">${sentence}</span>` : null}
+      <button type="button" class="icon-button" aria-label="Remove ${name}" @click=${() => this.remove(file)}>✕</button>
     </li>`;
   }
 }

@@ -1,20 +1,16 @@
-// The results of a segmentation job, one by one as they come.
+// The results of a segmentation, one by one as they come: its pictures under their masks, with legend and evidence.
 
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { repeat } from "./vendor/lit-html/directives/repeat.js";
-import { allOf, at, followJob, getBlob, getBytes, getJson, send } from "./api.js";
+import { at, getBytes, getJson, newest } from "./api.js";
 import { Downloads } from "./downloads.js";
 import { EvidenceOfPicture } from "./evidence.js";
+import { JobGroup } from "./job_group.js";
+import { decode, drawThumbnail, LoadedPictures } from "./loading.js";
 import { counted } from "./pictures.js";
-import { decodePng } from "./png.js";
 import { announce, confirmed, shielded, showProblem } from "./shell.js";
-import { css, labelsOf, MaskViewer } from "./viewer.js";
+import { css, MaskViewer } from "./viewer.js";
 
-const ENDED = ["done", "failed", "partly failed", "cancelled"];
-const LOOK_MS = 400;
-const PAGE = 500;
-const KEPT_PICTURES = 8;
-const THUMBNAIL = 160;
 const MOST_SCORE = 65535;
 
 /** Whether a result has a mask: a job that only proposes words has none. */
@@ -22,27 +18,24 @@ const isShown = (item) => item.state === "done" && Boolean(item.files.mask);
 
 export const percent = (share) => (share > 0 && share < 0.001 ? "<0.1 %" : `${(100 * share).toFixed(1)} %`);
 
-/** Return a file of a result as a picture; null where the browser cannot read it. */
-async function pictureOf(file) {
-  try {
-    return await createImageBitmap(file);
-  } catch {
-    return null;
-  }
-}
-
-export class JobResults {
+export class Results {
   /** @param {HTMLElement} root @param {{onProposals?: (names: string[]) => void}} options */
   constructor(root, { onProposals = () => {} } = {}) {
     this.root = root;
     this.onProposals = onProposals;
     this.hidden = new Set();
+    this.loaded = new LoadedPictures();
+    this.asked = newest();
     this.stage = document.createElement("div");
     this.stage.className = "stage";
     this.stage.tabIndex = 0;
     this.stage.setAttribute("role", "application");
     this.stage.setAttribute("aria-roledescription", "picture with its mask");
     this.stage.setAttribute("aria-describedby", "stage-help");
+    // drawn by themselves: the pointer moves often, and lists of pictures are long
+    [this.readout, this.strip, this.speaking] = [0, 1, 2].map(() => document.createElement("div"));
+    this.readout.className = "readout";
+    this.readout.setAttribute("aria-live", "polite");
     this.viewer = new MaskViewer(this.stage, (place) => this.#pointAt(place));
     this.seen = new IntersectionObserver((entries) => {
       for (const entry of entries) if (entry.isIntersecting) this.#drawThumbnail(entry.target);
@@ -52,112 +45,95 @@ export class JobResults {
   }
 
   #reset() {
-    this.job = null;
-    this.items = [];
+    this.group?.stop();
+    this.group = null;
     this.selected = null;
     this.shown = null;
     this.place = null;
-    this.loaded = new Map();
     this.evidence = null;
+    this.loaded.clear();
     this.hidden.clear();
     this.seen.disconnect();
+    this.asked(); // what is being loaded is not shown any more
   }
 
   /**
-   * Show a job's results until it has ended.
+   * Begin to show jobs, in place of those that are shown.
+   * @param {number} unsent how many pictures are going to be sent
+   * @returns {JobGroup} to which jobs are added by ``follow``
+   */
+  begin(unsent) {
+    this.#reset();
+    const group = (this.group = new JobGroup(shielded(() => group === this.group && this.#changed())));
+    group.unsent = unsent;
+    this.#render();
+    return group;
+  }
+
+  /** Show nothing. */
+  clear() {
+    this.#reset();
+    this.#render();
+  }
+
+  /**
+   * Show a job's results, after those of the jobs before it in the group, until all have ended.
+   * @param {JobGroup} group
    * @param {string} job its id
    * @param {File[]} files its pictures where they are at hand, in order
    * @param {{auto?: boolean}} options auto: the names that were proposed are passed on
    */
-  async follow(job, files, { auto = false } = {}) {
-    this.stop?.abort();
-    const stop = (this.stop = new AbortController());
-    this.#reset();
-    this.files = files;
+  async follow(group, job, files, { auto = false } = {}) {
     this.root.setAttribute("aria-busy", "true");
-    try {
-      let last = 0;
-      for await (const { state } of followJob(job, stop.signal)) {
-        if (!ENDED.includes(state) && Date.now() - last < LOOK_MS) continue;
-        last = Date.now();
-        await this.#look(job);
-      }
-    } finally {
-      this.root.setAttribute("aria-busy", "false");
-    }
-    if (stop.signal.aborted) return;
-    const { done, failed } = this.job.progress;
-    announce(`${this.job.state}: ${counted(done, "picture")} segmented${failed ? `, ${failed} failed` : ""}`);
-    if (auto) this.onProposals([...new Set(this.items.flatMap((item) => item.summary?.categories ?? []).map((one) => one.name))]);
-  }
-
-  /** Ask how far the job is, and for the results that there are. */
-  async #look(job) {
-    const details = await getJson(at(["v1", "jobs", job])); // before the results, so that none is missing at the end
-    const news = await this.#news(job);
-    if (this.stop.signal.aborted) return;
-    this.job = details;
-    this.items = [...this.items.filter((item) => !news.length || item.number < news[0].number), ...news];
+    const end = group.add(job, files);
     this.#render();
-    const first = this.items.find(isShown);
-    if (this.selected === null && first) await this.select(first.number);
-  }
-
-  /** Return the results from the first on that has not ended yet. */
-  async #news(job) {
-    const open = this.items.findIndex((item) => !ENDED.includes(item.state));
-    const before = this.items[(open < 0 ? this.items.length : open) - 1]?.number;
-    const news = [];
-    for await (const item of allOf(["v1", "jobs", job, "results"], { limit: PAGE, after: before })) news.push(item);
-    return news;
-  }
-
-  #item(number) {
-    return this.items.find((item) => item.number === number);
-  }
-
-  /** Return what is needed to show a result; the last few are kept. */
-  #load(number) {
-    if (!this.loaded.has(number)) {
-      const { files, summary } = this.#item(number);
-      const local = this.files?.[number - 1];
-      const picture = local ? pictureOf(local) : Promise.resolve(null);
-      const loading = Promise.all([
-        picture
-          .then((found) => found ?? getBlob(files.image).then(pictureOf, () => null))
-          .then((found) => found ?? getBlob(`${files.image}.png`).then(pictureOf, () => null)), // TIFF, HEIC and so on
-        getBytes(files.mask).then(decodePng),
-      ]).then(([bitmap, mask]) => ({ bitmap, labels: labelsOf(mask, summary.categories.length) }));
-      loading.catch(() => this.loaded.delete(number));
-      this.loaded.set(number, loading);
-      if (this.loaded.size > KEPT_PICTURES) this.loaded.delete(this.loaded.keys().next().value);
+    try {
+      await end;
+    } finally {
+      if (group === this.group) this.root.setAttribute("aria-busy", "false");
     }
-    return this.loaded.get(number);
+    if (group !== this.group || group.isOpen || job !== group.ids.at(-1)) return;
+    const { done, failed } = group.progress;
+    announce(`${group.state}: ${counted(done, "picture")} segmented${failed ? `, ${failed} failed` : ""}`);
+    if (auto) this.onProposals([...new Set(group.items.flatMap((item) => item.summary?.categories ?? []).map((one) => one.name))]);
+  }
+
+  /** Show the group as it is by now. */
+  refresh() {
+    this.#render();
+  }
+
+  #changed() {
+    this.#render();
+    const first = this.group.items.find(isShown);
+    return this.selected === null && first ? this.select(first) : undefined;
   }
 
   /** Show one of the pictures large. */
-  async select(number) {
-    this.selected = number;
+  async select(item) {
+    const isNewest = this.asked();
+    this.selected = item.key;
     this.place = null;
     this.evidence = null;
     this.scores = null;
-    const item = this.#item(number);
     this.#render();
-    if (!isShown(item)) return;
-    const { bitmap, labels } = await this.#load(number);
-    if (this.selected !== number) return;
-    this.shown = { item, labels };
-    this.stage.setAttribute("aria-label", `${item.name}, with its mask`);
-    this.#hide();
-    this.viewer.show(bitmap, labels);
-    this.#render();
-    const scores = item.files["scores-png"];
-    if (scores) this.scores = (await getBytes(scores).then(decodePng)).values;
-    if (item.files.evidence) {
-      const evidence = new EvidenceOfPicture(await getJson(item.files.evidence), this.job.parameters.bank);
-      if (this.selected === number) this.evidence = evidence;
+    try {
+      const { picture, labels } = await this.loaded.of(item);
+      if (!isNewest()) return;
+      this.shown = { item, labels };
+      this.place = null; // of the picture before
+      this.stage.setAttribute("aria-label", `${item.name}, with its mask`);
+      this.#hide();
+      this.viewer.show(picture, labels);
+      this.#render();
+      if (!item.files.evidence) return;
+      const evidence = new EvidenceOfPicture(await getJson(item.files.evidence), this.group?.parameters?.bank);
+      if (!isNewest()) return;
+      this.evidence = evidence;
+      this.#render();
+    } catch (error) {
+      if (isNewest()) throw error;
     }
-    this.#render();
   }
 
   #hide() {
@@ -178,43 +154,53 @@ export class JobResults {
   }
 
   #pointAt(place) {
+    const { shown } = this;
+    const isOther = place?.label !== this.place?.label;
     this.place = place;
-    this.#render();
+    this.#renderReadout();
+    if (isOther) this.#renderSpeaking();
+    if (place && shown && !shown.scoring) {
+      shown.scoring = this.#loadScores(shown); // when they are first wanted: they are the largest of all files
+      shown.scoring.catch((error) => {
+        shown.scoring = null;
+        showProblem(error);
+      });
+    }
+  }
+
+  async #loadScores(shown) {
+    const path = shown.item.files["scores-png"];
+    if (!path) return;
+    const { values } = await decode(await getBytes(path));
+    if (shown !== this.shown) return;
+    this.scores = values;
+    this.#renderReadout();
   }
 
   async #drawThumbnail(canvas) {
-    const number = Number(canvas.dataset.number);
-    const item = this.#item(number);
-    if (!item || !isShown(item) || canvas.dataset.drawn === this.job.id) return;
-    canvas.dataset.drawn = this.job.id;
+    const { item } = canvas;
+    if (!item || !isShown(item) || canvas.drawn === item.key) return;
+    canvas.drawn = item.key;
     try {
-      const { bitmap, labels } = await this.#load(number);
-      const small = document.createElement("div");
-      const viewer = new MaskViewer(small, () => {});
-      viewer.outlines = false;
-      viewer.show(bitmap, labels);
-      const [width, height] = [THUMBNAIL * 2, Math.round((THUMBNAIL * 2 * labels.height) / labels.width)];
-      [canvas.width, canvas.height] = [width, height];
-      const context = canvas.getContext("2d");
-      context.drawImage(viewer.layers[0], 0, 0, width, height);
-      context.globalAlpha = 0.5;
-      context.drawImage(viewer.layers[1], 0, 0, width, height);
+      await drawThumbnail(canvas, item);
     } catch (error) {
+      canvas.drawn = null;
       showProblem(error);
     }
   }
 
   async #cancel() {
+    const { group } = this;
     if (!(await confirmed("Cancel this job?", "What is done stays; what has not begun is left out.", "Cancel the job"))) return;
-    await send("DELETE", at(["v1", "jobs", this.job.id]));
+    await group.cancel();
   }
 
   #render() {
-    render(this.job ? this.#whole() : this.#nothing(), this.root);
-    if (!this.job) return;
-    for (const canvas of this.root.querySelectorAll('.strip canvas[data-state="done"]')) {
-      if (canvas.dataset.drawn !== this.job.id) this.seen.observe(canvas); // it is told once whether it is in sight
-    }
+    render(this.group ? this.#whole(this.group) : this.#nothing(), this.root);
+    if (!this.group) return;
+    this.#renderStrip();
+    this.#renderReadout();
+    this.#renderSpeaking();
   }
 
   #nothing() {
@@ -224,29 +210,29 @@ export class JobResults {
     </div>`;
   }
 
-  #whole() {
-    const { job, items } = this;
-    const { total, done, failed, ended = done + failed + job.progress.cancelled, seconds_left: left } = job.progress;
-    const open = !ENDED.includes(job.state);
-    const rest = open && left ? `, about ${Math.ceil(left)} s left` : "";
+  #whole(group) {
+    const { total, done, failed, ended, secondsLeft } = group.progress;
+    const { ids, isOpen } = group;
+    const rest = isOpen && secondsLeft ? `, about ${Math.ceil(secondsLeft)} s left` : "";
+    const title = group.isInterrupted ? "Not all pictures were sent" : isOpen ? "Segmenting" : group.state === "done" ? "Segmented" : `The job is ${group.state}`;
+    const jobs = ids.map((id, n) => html`${n ? ", " : ""}<a href=${at(["jobs"], { job: id })}>${n ? "" : "job "}${id}</a>`);
     return html`<div class="head">
         <div class="grow">
-          <h2>${open ? "Segmenting" : job.state === "done" ? "Segmented" : `The job is ${job.state}`}</h2>
-          <span class="soft">${done} of ${counted(total, "picture")}${failed ? `, ${failed} failed` : ""}${rest} ·
-            <a href=${at(["jobs"], { job: job.id })}>job ${job.id}</a></span>
+          <h2>${title}</h2>
+          <span class="soft">${done.toLocaleString("en")} of ${counted(total, "picture")}${failed ? `, ${failed} failed` : ""}${rest} · ${jobs}</span>
         </div>
-        ${open ? html`<button type="button" @click=${shielded(() => this.#cancel())}>Cancel</button>` : nothing}
-        ${items.some(isShown) ? this.#downloads() : nothing}
+        ${isOpen && ids.length ? html`<button type="button" @click=${shielded(() => this.#cancel())}>Cancel</button>` : nothing}
+        ${group.items.some(isShown) ? this.#downloads(ids) : nothing}
       </div>
-      ${open ? html`<progress max=${total} value=${ended} aria-label="Pictures that are done"></progress>` : nothing}
+      ${isOpen ? html`<progress max=${total} value=${ended} aria-label="Pictures that are done"></progress>` : nothing}
       ${this.shown ? this.#view() : nothing}
-      ${job.parameters.only_propose ? html`<p class="soft">This job only proposed words; a later one segmented the pictures.</p>` : nothing}
-      ${this.shown ? nothing : this.#strip()}`;
+      ${group.parameters?.only_propose ? html`<p class="soft">This job only proposed words; a later one segmented the pictures.</p>` : nothing}
+      ${this.shown ? nothing : this.strip}`;
   }
 
-  #downloads() {
+  #downloads(ids) {
     this.downloads ??= new Downloads();
-    return this.downloads.view(this.job.id, this.shown?.item);
+    return this.downloads.view(ids, this.shown?.item);
   }
 
   #view() {
@@ -255,17 +241,21 @@ export class JobResults {
       <div>
         <h3><bdi>${item.name}</bdi></h3>
         ${this.stage}
-        <p class="unseen" id="stage-help">Arrow keys move a mark, shift makes smaller steps; what is below it is told beneath the picture.</p>
+        <p class="unseen" id="stage-help">Arrow keys move a mark, shift makes smaller steps; what is below it is said beneath the picture.</p>
         ${this.#controls()}
-        <div class="readout" aria-live="polite">${this.#readout()}</div>
-        ${this.items.length > 1 ? this.#strip() : nothing}
+        ${this.readout}
+        ${this.group.items.length > 1 ? this.strip : nothing}
       </div>
       <div class="panel">
         <h3 class="unseen">Legend</h3>
         ${this.#legend()}
-        ${this.evidence?.prototypesView(this.place?.label)}
+        ${this.speaking}
       </div>
     </div>`;
+  }
+
+  #renderSpeaking() {
+    render(this.evidence?.prototypesView(this.place?.label) ?? nothing, this.speaking);
   }
 
   #controls() {
@@ -315,10 +305,11 @@ export class JobResults {
       )}`;
   }
 
-  #readout() {
-    const { place } = this;
-    if (!place) return nothing;
-    const { item, labels } = this.shown;
+  #renderReadout() {
+    render(this.place && this.shown ? this.#described(this.place, this.shown) : nothing, this.readout);
+  }
+
+  #described(place, { item, labels }) {
     const category = item.summary.categories[place.label];
     const score = this.scores?.[place.row * labels.width + place.column];
     const colour = category ? labels.colours[place.label] : labels.unknownColour;
@@ -329,21 +320,31 @@ export class JobResults {
       ${this.evidence ? this.evidence.regionView(place, labels) : html`<p class="soft">row ${place.row}, column ${place.column}</p>`}`;
   }
 
-  #strip() {
-    return html`<ul class="strip" aria-label="Pictures of this job">
-      ${repeat(
-        this.items,
-        (item) => item.number,
-        (item) => html`<li>
-          <button type="button" aria-pressed=${item.number === this.selected ? "true" : "false"} ?disabled=${!isShown(item)}
-            @click=${shielded(() => this.select(item.number))}>
-            <canvas data-number=${item.number} data-state=${isShown(item) ? "done" : ""} aria-hidden="true"></canvas>
-            <bdi class="name" title=${item.name}>${item.name}</bdi>
-            <span class="state ${item.state === "failed" ? "bad" : ""}">${item.state}</span>
-          </button>
-          ${item.error ? html`<p class="error-text soft">${item.error}</p>` : nothing}
-        </li>`,
-      )}
-    </ul>`;
+  #renderStrip() {
+    const { items } = this.group;
+    render(
+      html`<ul class="strip" aria-label="Pictures of this job">
+        ${repeat(
+          items,
+          (item) => item.key,
+          (item) => {
+            const place = item.name.lastIndexOf("/") + 1;
+            return html`<li>
+              <button type="button" aria-pressed=${item.key === this.selected ? "true" : "false"} ?disabled=${!isShown(item)}
+                @click=${shielded(() => this.select(item))}>
+                <canvas .item=${item} data-state=${isShown(item) ? "done" : ""} aria-hidden="true"></canvas>
+                <span class="name" title=${item.name}>${place ? html`<span class="folder"><bdi>${item.name.slice(0, place)}</bdi></span>` : nothing}<bdi>${item.name.slice(place)}</bdi></span>
+                <span class="state ${item.state === "failed" ? "bad" : ""}">${item.state}</span>
+              </button>
+              ${item.error ? html`<p class="error-text soft">${item.error}</p>` : nothing}
+            </li>`;
+          },
+        )}
+      </ul>`,
+      this.strip,
+    );
+    for (const canvas of this.strip.querySelectorAll('canvas[data-state="done"]')) {
+      if (canvas.drawn !== canvas.item.key) this.seen.observe(canvas); // it is reported once whether it is in sight
+    }
   }
 }

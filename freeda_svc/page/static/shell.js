@@ -1,10 +1,13 @@
 // What every page has: the worker's state, the bank that is meant, the key, problems, questions.
 
 import { html, render } from "./vendor/lit-html/lit-html.js";
-import { at, getJson, key, onKeyNeeded, Problem } from "./api.js";
+import { at, getJson, isPassing, key, onKeyNeeded, Problem } from "./api.js";
 
 const BANK = "freeda-bank";
 const HEALTH_SECONDS = 10;
+
+/** An event of the window: a worker is there again after it was away. */
+export const READY_AGAIN = "freeda-ready-again";
 
 export const element = (id) => document.getElementById(id);
 
@@ -20,8 +23,8 @@ export function showProblem(error) {
   if (error?.name === "AbortError") return;
   if (!(error instanceof Problem)) console.error(error);
   const text = error instanceof Error ? error.message : String(error);
-  if (error.status === 401 || shown.includes(text)) return; // the dialog asks for the key
-  shown = [...shown, text].slice(-3);
+  if (shown.some((one) => one.text === text)) return;
+  shown = [...shown, { text, isPassing: isPassing(error) }].slice(-3);
   renderProblems();
 }
 
@@ -31,20 +34,25 @@ export function clearProblems() {
 }
 
 function renderProblems() {
-  const close = (text) => {
-    shown = shown.filter((one) => one !== text);
+  const close = (problem) => {
+    shown = shown.filter((one) => one !== problem);
     renderProblems();
   };
   render(
     shown.map(
-      (text) => html`<div>
-        <p>${text}</p>
-        <button type="button" class="icon-button" aria-label="Close message" @click=${() => close(text)}>✕</button>
+      (problem) => html`<div>
+        <p>${problem.text}</p>
+        <button type="button" class="icon-button" aria-label="Close message" @click=${() => close(problem)}>✕</button>
       </div>`,
     ),
     element("problem"),
   );
 }
+
+addEventListener(READY_AGAIN, () => {
+  shown = shown.filter((one) => !one.isPassing);
+  renderProblems();
+});
 
 /** Run what an event asks for; errors are shown. */
 export const shielded =
@@ -69,29 +77,58 @@ export async function confirmed(title, text, yes) {
   return dialog.returnValue === "yes";
 }
 
-function askForKey(why) {
-  const dialog = element("key-dialog");
-  if (dialog.open) return;
+let asking = null;
+/** Whether the dialog was closed without a key: it does not come back by itself. */
+let isDeclined = false;
+
+/** Ask for a key, once for all who need one; resolves to true when another was entered. */
+function askForKey(why = "") {
+  asking ??= new Promise((resolve) => {
+    const dialog = element("key-dialog");
+    element("key").value = "";
+    element("key-why").textContent = why;
+    dialog.returnValue = "cancel";
+    dialog.addEventListener("close", () => resolve(takeKey(dialog.returnValue)), { once: true });
+    dialog.showModal();
+  }).finally(() => (asking = null));
+  return asking;
+}
+
+/** Do what the dialog was closed with. */
+function takeKey(choice) {
+  const given = element("key").value.trim();
   element("key").value = "";
-  element("key-why").textContent = why ?? "";
-  dialog.returnValue = "cancel";
-  dialog.showModal();
+  isDeclined = choice === "cancel" || (choice === "use" && !given);
+  if (isDeclined) return false;
+  key.set(choice === "use" ? given : "");
+  showKey();
+  return choice === "use";
+}
+
+function showKey() {
+  const button = element("key-button");
+  button.classList.toggle("quiet", !key.get());
+  button.textContent = key.get() ? "Key ✓" : "Key";
+  if (key.get()) button.setAttribute("aria-label", "Key: one is in use");
+  else button.removeAttribute("aria-label");
 }
 
 function prepareKey() {
-  const dialog = element("key-dialog");
-  element("key-button").addEventListener("click", () => askForKey());
-  dialog.addEventListener("close", () => {
-    const given = element("key").value.trim();
-    if (dialog.returnValue === "cancel" || (dialog.returnValue === "use" && !given)) return;
-    key.set(dialog.returnValue === "use" ? given : "");
-    location.reload();
+  element("key-button").addEventListener("click", async () => {
+    const before = key.get();
+    await askForKey();
+    if (key.get() !== before) location.reload(); // with what the new key may see
   });
-  element("key-button").classList.toggle("quiet", !key.get());
-  element("key-button").textContent = key.get() ? "Key ✓" : "Key";
-  if (key.get()) element("key-button").setAttribute("aria-label", "Key: one is in use");
-  onKeyNeeded(askForKey);
+  showKey();
+  document.addEventListener("click", () => (isDeclined = false), { capture: true }); // it is asked for what is done now
+  onKeyNeeded((why) => (isDeclined ? false : askForKey(why)));
 }
+
+const unsaved = [];
+
+/** Let the browser ask before the page is left while something would be lost. */
+export const askBeforeLeaving = (isUnsaved) => unsaved.push(isUnsaved);
+addEventListener("beforeunload", (event) => unsaved.some((isUnsaved) => isUnsaved()) && event.preventDefault());
 
 async function watchWorker() {
   const place = element("worker");
@@ -104,6 +141,7 @@ async function watchWorker() {
       [state, title] = [error.status ? "no worker" : "no server", error.message];
     }
     if (`${state} ${title}` !== last) {
+      if (last && state === "ready") dispatchEvent(new Event(READY_AGAIN));
       last = `${state} ${title}`;
       place.textContent = state;
       place.title = title;
@@ -117,14 +155,24 @@ async function watchWorker() {
 /** The name of the bank that is meant. */
 export let bank = "";
 
+let whenBankIsKnown;
+/** Resolves when ``bank`` is set: what is typed before has to wait for it. */
+export const bankKnown = new Promise((resolve) => (whenBankIsKnown = resolve));
+
 /**
  * Offer the choice of a bank where there are several.
  * @returns {Promise<object[]>} the banks, one entry a version
  */
 export async function chooseBank() {
-  const [{ items }, { bank: meant }] = await Promise.all([getJson(at(["v1", "banks"])), getJson(at(["v1", "parameters"]))]);
-  const names = items.map((one) => one.bank);
+  const asked = [getJson(at(["v1", "parameters"])), getJson(at(["v1", "banks"]))];
+  const [parameters, banks] = await Promise.allSettled(asked);
+  const meant = parameters.value?.bank ?? "";
   const remembered = sessionStorage.getItem(BANK);
+  bank = remembered ?? meant; // the worker, who knows the banks, may be away
+  whenBankIsKnown();
+  for (const { reason } of [parameters, banks]) if (reason) throw reason;
+  const { items } = banks.value;
+  const names = items.map((one) => one.bank);
   const usual = [meant, items.find((one) => one.current && one.bank.startsWith(`${meant}@`))?.bank, names[0], ""].find(
     (one) => one === "" || names.includes(one),
   );

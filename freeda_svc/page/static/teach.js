@@ -1,15 +1,16 @@
 // The page on which the bank learns a word, with a picture segmented before and after.
 
 import { html, render } from "./vendor/lit-html/lit-html.js";
-import { at, followJob, getBytes, getJson, Problem, send, upload } from "./api.js";
+import { at, followJob, getBytes, getJson, newest, patiently, Problem, upload } from "./api.js";
+import { decode, pictureOf } from "./loading.js";
 import { readArray } from "./npz.js";
 import { Painter } from "./painter.js";
-import { counted, Pictures } from "./pictures.js";
-import { decodePng } from "./png.js";
+import { counted, nameOf, Pictures } from "./pictures.js";
 import { percent } from "./results.js";
-import { announce, bank, chooseBank, clearProblems, element, scrolling, shielded } from "./shell.js";
+import { randomKey, TRIES } from "./sending.js";
+import { announce, askBeforeLeaving, bank, chooseBank, clearProblems, element, scrolling, shielded } from "./shell.js";
 import { css, labelsOf, MaskViewer } from "./viewer.js";
-import { forgetKnown, noteOf, nounsLike, NounField, Words } from "./words.js";
+import { noteOf, nounsLike, NounField, Words } from "./words.js";
 
 const COMPARED = 8;
 const WAIT_SECONDS = 120;
@@ -21,7 +22,16 @@ const noun = new NounField(element("noun"), {
   onTake: () => {},
   onType: () => wordChanged(),
 });
-const painter = new Painter(element("painter"), { findRegions, onChange: refresh, shielded });
+let isPainted = false; // and not learnt yet
+const painter = new Painter(element("painter"), {
+  findRegions,
+  onChange: () => {
+    isPainted = painter.area > 0;
+    refresh();
+  },
+  shielded,
+});
+askBeforeLeaving(() => busy || (isPainted && way() === "painting"));
 const painted = new Pictures(element("painted"), {
   several: false,
   onChange: shielded(async ([file]) => {
@@ -62,29 +72,37 @@ function wordChanged() {
   refresh();
 }
 
+const noteAsked = newest();
 async function showNote() {
+  const isNewest = noteAsked();
   const asked = word();
   const text = asked && bank ? (await noteOf(asked)).text : "";
-  if (asked === word()) element("note").textContent = text && `The bank has ${text}.`;
+  if (isNewest()) element("note").textContent = text && `The bank has ${text}.`;
 }
 
 /** Segment one picture and return its result. */
 async function segment(file, categories) {
   const form = new FormData();
   form.append("request", JSON.stringify({ categories, ...(bank && { bank }), priority: "high" }));
-  form.append("image", file, file.name);
-  const accepted = await upload(at(["v1", "segmentations"]), form, () => {}, { Prefer: `wait=${WAIT_SECONDS}` });
+  form.append("image", file, nameOf(file));
+  const accepted = await submitForm("segmentations", form, { Prefer: `wait=${WAIT_SECONDS}` });
   const results = accepted.items ? accepted : await ended(accepted.job);
   const [item] = results.items;
   if (item.state !== "done") throw new Problem(422, item.error || `the picture is ${item.state}`);
   return item;
 }
 
+/** Submit a form; again if the server does not answer, which makes no second job. */
+function submitForm(path, form, headers = {}) {
+  const all = { ...headers, "Idempotency-Key": randomKey() };
+  return patiently(() => upload(at(["v1", path]), form, () => {}, all), { times: TRIES });
+}
+
 async function ended(job) {
   for await (const _ of followJob(job, new AbortController().signal)) {
     // only its end matters
   }
-  return getJson(at(["v1", "jobs", job, "results"]));
+  return patiently(() => getJson(at(["v1", "jobs", job, "results"])));
 }
 
 async function findRegions(file) {
@@ -115,9 +133,10 @@ async function submit() {
       say(`Learning: ${progress.units.done} of ${counted(progress.units.total, progress.units.name.replace(/s$/, ""))} …`);
     }
     bar.hidden = true;
-    forgetKnown();
-    const learnt = await getJson(at(["v1", "jobs", job]));
+    others.askAgain();
+    const learnt = await patiently(() => getJson(at(["v1", "jobs", job])));
     if (learnt.state !== "done") throw new Problem(422, learnt.errors[0]?.error ?? `the job is ${learnt.state}`);
+    if (way() === "painting") isPainted = false;
     if (file) {
       say("Segmenting the picture after …");
       await showGain(file, name, before, await segment(file, words));
@@ -140,11 +159,11 @@ function say(text) {
 }
 
 async function teach(name) {
-  if (way() === "captions") return send("POST", at(["v1", "captions"]), form({ captions: captions() }));
+  if (way() === "captions") return submitForm("captions", form({ captions: captions() }));
   const exemplar = form({ noun: name, drawn_on: "upright" });
-  exemplar.append("image", painter.file, painter.file.name);
+  exemplar.append("image", painter.file, nameOf(painter.file));
   exemplar.append("mask", await painter.mask(), "mask.png");
-  return upload(at(["v1", "exemplars"]), exemplar, () => {});
+  return submitForm("exemplars", exemplar);
 }
 
 function form(fields) {
@@ -156,11 +175,11 @@ function form(fields) {
 const viewers = new Map();
 
 async function showGain(file, name, ...items) {
-  const bitmap = await createImageBitmap(file).catch(() => null);
+  const bitmap = await pictureOf(file, items[0].summary.image);
   const parts = await Promise.all(
     items.map(async (item, n) => {
       if (!item) return html`<div><h3>After</h3><p class="soft">not learnt yet</p></div>`;
-      const labels = labelsOf(await decodePng(await getBytes(item.files.mask)), item.summary.categories.length);
+      const labels = labelsOf(await decode(await getBytes(item.files.mask)), item.summary.categories.length);
       if (!viewers.has(n)) viewers.set(n, new MaskViewer(document.createElement("div"), () => {}));
       const viewer = viewers.get(n);
       viewer.stage.className = "stage";

@@ -8,7 +8,16 @@ const kept = new Map();
 
 function urlOf(bank, id) {
   const path = at(["v1", "banks", bank, "prototypes", id, "picture.png"]);
-  if (!kept.has(path)) kept.set(path, getBlob(path).then((blob) => URL.createObjectURL(blob), () => null));
+  if (!kept.has(path)) {
+    const url = getBlob(path).then(
+      (blob) => URL.createObjectURL(blob),
+      (error) => {
+        if (error.status !== 404) kept.delete(path); // asked for again when it is next shown
+        return null;
+      },
+    );
+    kept.set(path, url);
+  }
   return kept.get(path);
 }
 

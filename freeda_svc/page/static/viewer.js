@@ -1,6 +1,7 @@
 // A picture under its mask: categories that can be hidden, opacity, outlines, and what is at a place.
 
-const MOST_SIDE = 4096;
+/** Pictures are drawn at most so large, pixels: more than a screen shows of them. */
+export const MOST_SIDE = 2048;
 const LEAST_SIDE = 512;
 const SMALL_SIDE = 320;
 const STEPS = 48;
@@ -46,14 +47,14 @@ export class MaskViewer {
     this.outlines = true;
     this.pinned = null;
     stage.addEventListener("pointermove", (event) => this.#point(event));
-    stage.addEventListener("pointerleave", () => this.#tell(this.pinned));
+    stage.addEventListener("pointerleave", () => this.onPlace(this.pinned));
     stage.addEventListener("click", (event) => this.#pin(event));
     stage.addEventListener("keydown", (event) => this.#key(event));
   }
 
   /**
    * Show a picture.
-   * @param {ImageBitmap | null} picture null where the browser cannot show it
+   * @param {ImageBitmap | null} picture of any size; null where the browser cannot show it
    * @param {ReturnType<typeof labelsOf>} labels
    */
   show(picture, labels) {
@@ -171,19 +172,15 @@ export class MaskViewer {
     return this.#place(row, column);
   }
 
-  #tell(place) {
-    this.onPlace(place);
-  }
-
   #point(event) {
-    if (this.labels && event.pointerType !== "touch") this.#tell(this.#under(event));
+    if (this.labels && event.pointerType !== "touch") this.onPlace(this.#under(event));
   }
 
   #pin(event) {
     if (!this.labels) return;
     this.pinned = this.#under(event);
     this.#drawCross();
-    this.#tell(this.pinned);
+    this.onPlace(this.pinned);
   }
 
   #key(event) {
@@ -202,6 +199,6 @@ export class MaskViewer {
     }
     event.preventDefault();
     this.#drawCross();
-    this.#tell(this.pinned);
+    this.onPlace(this.pinned);
   }
 }

@@ -3,7 +3,7 @@
 import { html, render } from "./vendor/lit-html/lit-html.js";
 import { repeat } from "./vendor/lit-html/directives/repeat.js";
 import { at, getJson } from "./api.js";
-import { announce, bank, showProblem } from "./shell.js";
+import { announce, bank, bankKnown, READY_AGAIN, showProblem } from "./shell.js";
 import { counted } from "./pictures.js";
 
 const PAUSE_MS = 150;
@@ -28,8 +28,9 @@ const known = new Map();
 function ask(text) {
   const name = `${bank} ${folded(text)}`;
   if (!known.has(name)) {
-    known.set(name, knowledgeOf(text));
-    known.get(name).catch(() => known.delete(name));
+    const asked = knowledgeOf(text);
+    known.set(name, asked);
+    asked.catch(() => known.get(name) === asked && known.delete(name));
   }
   return known.get(name);
 }
@@ -96,9 +97,10 @@ export class NounField {
 
   async #complete() {
     const prefix = folded(this.#last());
-    this.asked = new AbortController();
+    const { signal } = (this.asked = new AbortController());
     try {
-      this.found = prefix && bank ? await nounsLike(prefix, SHOWN, this.asked.signal) : [];
+      await bankKnown;
+      this.found = prefix && bank ? await nounsLike(prefix, SHOWN, signal) : [];
       this.found = this.found.filter((one) => folded(one.noun) !== prefix);
       this.active = -1;
       if (this.found.length) announce(`${counted(this.found.length, "noun")} of the bank: arrow down to choose`);
@@ -202,7 +204,14 @@ export class Words {
     this.list = list;
     this.label = options.label;
     this.field = new NounField(field, { ...options, onTake: (text) => this.add(text), onType: () => this.onChange() });
+    addEventListener(READY_AGAIN, () => this.askAgain());
     this.#render();
+  }
+
+  /** Ask again what the bank knows of the words. */
+  askAgain() {
+    forgetKnown();
+    for (const entry of this.entries) this.#note(entry, false);
   }
 
   /** The words, with what is typed and not taken yet. */
@@ -237,14 +246,18 @@ export class Words {
     if (pending) this.add(pending);
   }
 
-  async #note(entry) {
+  async #note(entry, isNew = true) {
+    const asked = (entry.asked = Symbol(entry.text));
     try {
+      await bankKnown;
       const { text, isNone } = bank ? await noteOf(entry.text) : { text: "there is no bank yet", isNone: true };
+      if (entry.asked !== asked) return;
       Object.assign(entry, { note: text, isNone });
     } catch (error) {
+      if (entry.asked !== asked) return;
       Object.assign(entry, { note: error.message, isNone: true });
     }
-    if (this.entries.includes(entry)) announce(`${entry.text}: ${entry.note}`);
+    if (isNew && this.entries.includes(entry)) announce(`${entry.text}: ${entry.note}`);
     this.#render();
   }
 
