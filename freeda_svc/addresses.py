@@ -21,6 +21,9 @@ _BROKER_FORMS = "redis://:PASSWORD@HOST:6379/0, rediss:// for TLS, or unix:///PA
 _DATABASE_FORMS = "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE, or sqlite:////PATH"
 _SERVER_FORMS = "http://HOST:PORT or https://HOST, such as http://127.0.0.1:8470"
 _LABEL_STUDIO_FORMS = "http://HOST:8080 or https://HOST"
+_S3_PLACE_FORMS = "a folder, or s3://BUCKET or s3://BUCKET/PREFIX"
+_S3_SERVER_FORMS = "http://HOST:PORT or https://HOST, such as http://localhost:9000"
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _BANK_FORMS = "http://HOST:PORT or https://HOST:PORT, such as http://localhost:6333"
 _TLS_OPTIONS = {
     "ssl_cert_reqs": r"none|optional|required",
@@ -184,6 +187,42 @@ def check_label_studio_address(address: str) -> str:
     """
     about = "the address of the Label Studio server (label_studio_url)"
     parts = _http_parts(about, address, _LABEL_STUDIO_FORMS, key="label_studio_token")
+    return f"{parts.scheme}://{parts.netloc.rstrip(':')}{parts.path.rstrip('/')}"
+
+
+def check_artifacts_in_bucket(place: str) -> str:
+    """Return ``s3://BUCKET/PREFIX``, without a slash at its end.
+
+    Raises:
+        InputError: it is no such place, or holds a user, password or key. It is not shown.
+    """
+    parts = _split("artifacts", place, _S3_PLACE_FORMS)
+    if parts.scheme != "s3":
+        raise InputError(f"artifacts is an address whose scheme is not s3: expected {_S3_PLACE_FORMS}")
+    if "@" in parts.netloc or parts.query:
+        raise InputError(
+            "artifacts was given with a user, password or key: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
+            f"expected {_S3_PLACE_FORMS}"
+        )
+    if not _BUCKET.fullmatch(parts.netloc):
+        raise InputError(
+            "artifacts names no bucket: its name has 3 to 63 lower-case letters, digits, dots and -, which begins and "
+            f"ends with a letter or digit; expected {_S3_PLACE_FORMS}"
+        )
+    prefix = [part for part in parts.path.split("/") if part]
+    if any(part in {".", ".."} or not re.fullmatch(r"[A-Za-z0-9._-]+", part) for part in prefix):
+        raise InputError("artifacts has a prefix with other characters than letters, digits, dots, - and _")
+    return "/".join([f"s3://{parts.netloc}", *prefix])
+
+
+def check_s3_server_address(address: str) -> str:
+    """Return the address of a server of S3-compatible storage, without a slash at its end.
+
+    Raises:
+        InputError: it is no such address, or holds a user, password or key. It is not shown.
+    """
+    about = "the address of the S3-compatible storage (s3_endpoint)"
+    parts = _http_parts(about, address, _S3_SERVER_FORMS, key="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
     return f"{parts.scheme}://{parts.netloc.rstrip(':')}{parts.path.rstrip('/')}"
 
 

@@ -216,13 +216,53 @@ def test_an_address_that_is_not_usable_is_reported_in_one_line_that_names_where_
     assert [line for line in told if "ses" in line.replace("password", "") or "\n" in line] == []
 
 
-@pytest.mark.parametrize("name", ["home", "artifacts", "packs", "input_roots", "pack"])
+@pytest.mark.parametrize("name", ["home", "packs", "input_roots", "pack"])
 def test_an_address_where_a_folder_is_expected_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(
         InputError, match=rf"^settings: {name} must be a folder on this machine, not an address"
     ) as caught:
         load_settings(**{"home": tmp_path, name: "s3://me:sesame@bucket/x"})
     assert "sesame" not in str(caught.value)
+
+
+def test_artifacts_may_be_in_a_bucket(tmp_path: Path) -> None:
+    settings = load_settings(
+        home=tmp_path / "home", artifacts="s3://photos/team/freeda/", s3_endpoint="http://host:9000/"
+    )
+    assert (settings.artifacts, settings.s3_endpoint) == ("s3://photos/team/freeda", "http://host:9000")
+    assert settings.artifacts_on_s3
+    prepare_home(settings)
+    copies = tmp_path / "home" / "artifact-copies"
+    assert settings.artifacts_folder == copies  # not among artifacts of before
+    assert copies.stat().st_mode & 0o777 == 0o700
+    assert not (tmp_path / "home" / "artifacts").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"artifacts": "s3://me:sesame@bucket/x"}, "artifacts was given with a user, password or key"),
+        ({"artifacts": "s3://bucket/x?key=sesame"}, "artifacts was given with a user, password or key"),
+        ({"artifacts": "s3://"}, "artifacts names no bucket"),
+        ({"artifacts": "s3://Bucket"}, "artifacts names no bucket"),
+        ({"artifacts": "s3://bucket:80/x"}, "artifacts names no bucket"),
+        ({"artifacts": "s3://bucket/../x"}, "artifacts has a prefix with other characters"),
+        ({"artifacts": "s3://bucket/a b"}, "artifacts has a prefix with other characters"),
+        ({"artifacts": "gs://bucket/x"}, "artifacts is an address whose scheme is not s3"),
+        ({"artifacts": "s3:/bucket"}, "artifacts must be a folder on this machine"),
+        (
+            {"s3_endpoint": "http://me:sesame@host"},
+            "the address of the S3-compatible storage (s3_endpoint) was given with",
+        ),
+        ({"s3_endpoint": "host:9000"}, "the address of the S3-compatible storage (s3_endpoint)"),
+    ],
+)
+def test_buckets_that_are_refused(tmp_path: Path, given: dict[str, str], reason: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load_settings(home=tmp_path, **given)
+    assert str(caught.value).startswith(f"settings: {reason}")
+    assert "sesame" not in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_home_whose_name_is_not_utf_8_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from freeda_svc.artifacts import open_artifacts
 from freeda_svc.bank.banks import BankName, split_bank_name
 from freeda_svc.errors import FreedaError, InputError, NotFoundError
 from freeda_svc.input_files import check_place
@@ -75,6 +77,7 @@ def _export(resources: Resources, move: Move, on_progress: OnProgress, job: str)
     from freeda_svc.bank.moving import export_bank  # noqa: PLC0415 - see check_export
 
     settings, folder = resources.settings, _outside_of_banks(resources.settings, Path(move.paths["folder"]))
+    artifacts = open_artifacts(settings)
     name = resources.banks.resolve(move.bank)
     store = resources.existing_bank(name)
     with resources.moving(name, _used_by("export", job)):
@@ -82,7 +85,8 @@ def _export(resources: Resources, move: Move, on_progress: OnProgress, job: str)
             store,
             folder,
             parameters=_parameters_of(settings, store.pack),
-            artifacts=settings.artifacts_folder if move.pictures else None,
+            artifacts=artifacts.folder if move.pictures else None,
+            bring=artifacts.bring,
             on_progress=on_progress,
         )
     return {
@@ -170,8 +174,8 @@ class _Source:
         if self._manifest is None:
             index, prototypes = self._paths
             return asdict(self._moving.import_faiss(index, prototypes, store, on_progress=on_progress))
-        artifacts = self._held.settings.artifacts_folder
-        report = self._moving.import_bank(self._paths[0], store, artifacts=artifacts, on_progress=on_progress)
+        filling = partial(open_artifacts(self._held.settings).filling, replacing=False)
+        report = self._moving.import_bank(self._paths[0], store, artifacts=filling, on_progress=on_progress)
         return {
             "prototypes": self.count,
             "added": report.added,

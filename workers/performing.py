@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from freeda_svc.artifacts import open_artifacts
 from freeda_svc.bank.banks import BankName
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.jobs import MOVES, JobKind
@@ -12,7 +13,7 @@ from freeda_svc.jobs.banks import bank_of_job
 from freeda_svc.jobs.claims import Claim, JobCancelledError, is_cancelled, note_progress
 from freeda_svc.jobs.kept_exemplars import read_kept_exemplar
 from freeda_svc.jobs.moves import read_move
-from freeda_svc.jobs.results import colours_of, result_folder
+from freeda_svc.jobs.results import colours_of, kept_result, result_name
 from freeda_svc.loggers import logger
 from freeda_svc.parameters import SegmentationRequest
 from freeda_svc.workers.answering import answer_meanwhile
@@ -64,9 +65,10 @@ def _ingest(resources: Resources, claim: Claim) -> dict[str, Any]:
     captions = [caption for text in claim.input["captions"] if (caption := make_caption(text)) is not None]
     bank = bank_of_job(claim.parameters)
     resources.bank(bank)  # an unusable bank is reported before the long work
-    built = resources.builder.build(
-        captions, job=claim.job_id, artifacts=resources.settings.artifacts_folder, on_images=_Noting(resources, claim)
-    )
+    with open_artifacts(resources.settings).filling() as artifacts:
+        built = resources.builder.build(
+            captions, job=claim.job_id, artifacts=artifacts, on_images=_Noting(resources, claim)
+        )
     return {"captions": len(captions), "images": built.images, **_add(resources, claim, bank, built)}
 
 
@@ -74,7 +76,8 @@ def _add_exemplars(resources: Resources, claim: Claim) -> dict[str, Any]:
     bank = bank_of_job(claim.parameters)
     resources.bank(bank)  # as above
     exemplars = (read_kept_exemplar(resources.settings, kept) for kept in claim.input["exemplars"])
-    built = resources.exemplar_builder.build(exemplars, job=claim.job_id, artifacts=resources.settings.artifacts_folder)
+    with open_artifacts(resources.settings).filling() as artifacts:
+        built = resources.exemplar_builder.build(exemplars, job=claim.job_id, artifacts=artifacts)
     return {"exemplars": built.images, **_add(resources, claim, bank, built)}
 
 
@@ -136,7 +139,8 @@ def _segment(resources: Resources, claim: Claim) -> dict[str, Any]:
     settings = resources.settings
     request = SegmentationRequest.read(claim.parameters)
     parameters = request.overrides.over(resources.pack.parameters.segmentation)
-    path = settings.artifacts_folder / claim.input["image"]
+    artifacts = open_artifacts(settings)
+    path = artifacts.local(claim.input["image"])
     try:
         image = load_visible(path, parameters.fill_transparent, settings.input_rules.anywhere())
     except InputError as error:
@@ -150,20 +154,23 @@ def _segment(resources: Resources, claim: Claim) -> dict[str, Any]:
     proposed = claim.input.get("proposals") if proposals is None else proposal_values(proposals)
     categories = proposals.categories if proposals is not None else request.categories or ()
     segmentation = segmenter.segment(image, categories, parameters)
-    folder = result_folder(settings, claim.job_id, claim.number)
-    with stage(STORE):
+    evidence = segmenter.explain(image, segmentation) if request.explain else None
+    with stage(STORE), artifacts.filling() as root:
+        folder = root / result_name(claim.job_id, claim.number)
         keep_result(folder, segmentation, colours_of(claim.parameters), proposed)
-    if request.explain:
-        keep_evidence(
-            folder,
-            segmenter.explain(image, segmentation),
-            image.pixels,
-            segmentation.labels,
-            colours=colours_of(claim.parameters),
-            artifacts=settings.artifacts_folder,
-            title=claim.input["name"],
-            proposals=proposed,
-        )
+        if evidence is not None:
+            with kept_result(settings, claim.job_id, claim.number).colour_notes() as notes:
+                keep_evidence(
+                    folder,
+                    evidence,
+                    image.pixels,
+                    segmentation.labels,
+                    colours=colours_of(claim.parameters),
+                    artifacts=artifacts.bring(evidence.thumbnails),
+                    title=claim.input["name"],
+                    proposals=proposed,
+                    notes=notes,
+                )
     return summarise(segmentation, proposed)
 
 

@@ -1,5 +1,6 @@
 """Keeping secrets out of what is told: passwords in addresses, and the secrets of the settings wherever they stand."""
 
+import os
 import re
 from collections.abc import Mapping
 
@@ -10,6 +11,7 @@ from freeda_svc.settings import SECRETS, Settings
 
 SHORTEST = 4
 """Shorter secrets are hidden in addresses only: they would be found in innocent words, too."""
+_OF_THE_BUCKET = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _KEY = re.compile(r"\bfreeda_[0-9a-f]{8}_[A-Za-z0-9_-]{20,}")
 """A key of the API."""
 _NAMED = re.compile(
@@ -23,6 +25,7 @@ class Redactor:
     def __init__(self, settings: Settings) -> None:
         """Learn the secrets of an installation."""
         found = {secret for name in SECRETS for secret in _secrets(name, getattr(settings, name))}
+        found |= {os.environ.get(name, "") for name in _OF_THE_BUCKET}
         # The longest first: one secret may be part of another.
         self._secrets = sorted((secret for secret in found if len(secret) >= SHORTEST), key=len, reverse=True)
 

@@ -3,12 +3,11 @@
 The working process does it before its first item and after every fault; ``freeda doctor`` does the same.
 """
 
-import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
+from freeda_svc.artifacts import open_artifacts, probe_folder
 from freeda_svc.counts import counted
 from freeda_svc.errors import BusyError, FreedaError, NotFoundError, UnavailableError, one_line
 from freeda_svc.jobs.input_images import INPUTS
@@ -16,9 +15,6 @@ from freeda_svc.jobs.results import RESULTS
 from freeda_svc.packs import describe_computing, read_pack_parameters
 from freeda_svc.settings import Settings
 from freeda_svc.workers.resources import Resources
-
-PROBE_BYTES = 1 << 20
-"""With less free space than this no item can be finished."""
 
 
 @dataclass(frozen=True)
@@ -121,21 +117,13 @@ def _try_bank(resources: Resources) -> str:
 
 def _try_folders(settings: Settings, *, inputs: bool) -> str:
     """Write where items write, and see that the images they read are there."""
-    artifacts = settings.artifacts_folder
-    if not artifacts.is_dir():
-        raise UnavailableError(f"the folder of artifacts {artifacts} is gone: mount it, or correct artifacts")
-    if inputs and not (artifacts / INPUTS).is_dir():
-        raise UnavailableError(f"the folder of submitted images {artifacts / INPUTS} is gone: mount or restore it")
-    results = artifacts / RESULTS
-    for folder in (settings.home, artifacts, *([results] if results.is_dir() else [])):
-        _probe(folder)
-    return f"{artifacts} can be written"
-
-
-def _probe(folder: Path) -> None:
-    try:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(bytes(PROBE_BYTES))
-            file.flush()
-    except OSError as error:
-        raise UnavailableError(f"the folder {folder} cannot be written: {error.strerror}") from error
+    artifacts = open_artifacts(settings)
+    artifacts.try_out()
+    probe_folder(settings.home)
+    if not settings.artifacts_on_s3:
+        folder = artifacts.folder
+        if inputs and not (folder / INPUTS).is_dir():
+            raise UnavailableError(f"the folder of submitted images {folder / INPUTS} is gone: mount or restore it")
+        if (folder / RESULTS).is_dir():
+            probe_folder(folder / RESULTS)
+    return f"{artifacts.place} can be written"

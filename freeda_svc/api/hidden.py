@@ -49,7 +49,9 @@ def without_server(text: str, settings: Settings) -> str:
     for name, folder in folders.items():
         text = text.replace(f"{folder}/", "/")
         text = re.sub(rf"{re.escape(str(folder))}(?![\w.-])", f"the server's {name}", text)
-    for address in (settings.broker_url, settings.database_url, settings.qdrant_url):
+    if settings.artifacts_on_s3:
+        text = re.sub(rf"{re.escape(settings.artifacts)}(?![\w-])(?:/[\w./-]*\w)?", "the server's storage", text)
+    for address in (settings.broker_url, settings.database_url, settings.qdrant_url, settings.s3_endpoint):
         if address:
             text = text.replace(f" {shown_address(address)}", "")
             host = urlsplit(address).hostname

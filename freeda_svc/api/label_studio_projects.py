@@ -3,12 +3,11 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.artifacts import open_artifacts
+from freeda_svc.errors import InputError, NotFoundError, UnavailableError
 from freeda_svc.settings import Settings, prepare_home
-from freeda_svc.whole_files import write_whole
 
 FOLDER = "label-studio"
 """Below the artifacts, which all servers share."""
@@ -33,32 +32,30 @@ def keep_parameters(settings: Settings, project: str | int | None, given: Any) -
         UnavailableError: they cannot be kept.
     """
     parameters = _read(given)
-    place = _place(settings, project)
+    name, artifacts = _name(project), open_artifacts(settings)
     try:
         if parameters:
             prepare_home(settings)
-            place.parent.mkdir(exist_ok=True)
-            write_whole(place, json.dumps(parameters).encode())
+            artifacts.write(name, json.dumps(parameters).encode())
         else:
-            place.unlink(missing_ok=True)
-    except OSError as error:
-        raise UnavailableError(f"the project's parameters cannot be kept: {error.strerror}") from error
+            artifacts.remove(name)
+    except UnavailableError as error:
+        raise UnavailableError(f"the project's parameters cannot be kept: {error}") from error
     return parameters
 
 
 def kept_parameters(settings: Settings, project: str | int | None) -> dict[str, str]:
     """Return the parameters of a project; none where none were given."""
     try:
-        return _read(_place(settings, project).read_text())
-    except FileNotFoundError:
+        return _read(open_artifacts(settings).read(_name(project)).decode())
+    except NotFoundError:
         return {}
-    except OSError as error:
-        raise UnavailableError(f"the project's parameters cannot be read: {error.strerror}") from error
+    except UnavailableError as error:
+        raise UnavailableError(f"the project's parameters cannot be read: {error}") from error
 
 
-def _place(settings: Settings, project: str | int | None) -> Path:
-    name = hashlib.sha256(str(project or "").encode()).hexdigest()
-    return settings.artifacts_folder / FOLDER / f"{name}.json"
+def _name(project: str | int | None) -> str:
+    return f"{FOLDER}/{hashlib.sha256(str(project or '').encode()).hexdigest()}.json"
 
 
 def _read(given: Any) -> dict[str, str]:  # noqa: ANN401 - JSON

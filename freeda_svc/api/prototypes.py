@@ -13,6 +13,7 @@ from freeda_svc.api.banks import ASKED, LONGEST_TEXT, TEXT, BankPath, checked_ba
 from freeda_svc.api.context import ServerContext
 from freeda_svc.api.pages import Cursor, Page
 from freeda_svc.api.problems import problems
+from freeda_svc.artifacts import open_artifacts
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import find_job
 from freeda_svc.parameters import Origin
@@ -177,10 +178,9 @@ def get_picture(
 
     settings = context.settings
     found = ask(settings, "show_prototype", bank=checked_bank(bank), identifier=prototype)
-    if picture == "picture":
-        shown = compose_prototype(settings.artifacts_folder, *(found[name] for name in PICTURES))
-    else:
-        shown = read_thumbnail(settings.artifacts_folder, found[picture])
+    names = [found[name] for name in (PICTURES if picture == "picture" else (picture,))]
+    folder = open_artifacts(settings).bring(names)
+    shown = compose_prototype(folder, *names) if picture == "picture" else read_thumbnail(folder, *names)
     content = io.BytesIO()
     shown.save(content, format="PNG")
     return Response(

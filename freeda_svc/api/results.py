@@ -18,6 +18,7 @@ from freeda_svc.api.jobs import JobId
 from freeda_svc.api.pages import NumberCursor, number_after
 from freeda_svc.api.problems import ProblemError, problems
 from freeda_svc.api.streams import answer_file
+from freeda_svc.artifacts import open_artifacts
 from freeda_svc.errors import NotFoundError
 from freeda_svc.jobs import (
     ItemState,
@@ -228,7 +229,10 @@ def _make(picture: "SegmentedImage", name: str, folder: Path) -> Path:
 
 def _answer_submitted(request: Request, settings: Settings, image: SubmittedImage) -> Response:
     """Answer an image as it was submitted."""
-    path = settings.artifacts_folder / image.kept
+    try:
+        path = open_artifacts(settings).local(image.kept)
+    except NotFoundError:
+        path = settings.artifacts_folder / image.kept
     if not path.is_file():
         raise ProblemError(410, f"the image {image.number} of job {image.job} is gone from the artifacts")
     media_type = mimetypes.types_map.get(path.suffix, "")

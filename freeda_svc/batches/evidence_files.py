@@ -24,6 +24,7 @@ def keep_evidence(
     artifacts: Path,
     title: str,
     proposals: Mapping[str, Any] | None = None,
+    notes: Path | None = None,
 ) -> None:
     """Write why an image was segmented as it was, as JSON and as a page, beside what ``keep_result`` wrote.
 
@@ -36,12 +37,13 @@ def keep_evidence(
         artifacts: the folder with the thumbnails of prototypes.
         title: of the page.
         proposals: what proposed the categories, see ``proposal_values``; None where they were named.
+        notes: the folder in which the colours of the job's pictures are noted; the one above ``folder`` by default.
 
     Raises:
         UnavailableError: the files cannot be written.
     """
     values = evidence_values(evidence, proposals)
-    shown = shown_colours(folder.parent, values["names"], colours, labels)
+    shown = shown_colours(notes or folder.parent, values["names"], colours, labels)
     write_evidence(folder / EVIDENCE, values)
     write_evidence_page(
         folder / EVIDENCE_PAGE,

@@ -54,6 +54,7 @@ def segment_images(
     colours: Sequence[tuple[int, int, int]] = (),
     bank_created: str = "",
     artifacts: Path | None = None,
+    bring: Callable[[Iterable[str]], object] | None = None,
     rules: InputRules = ANYWHERE,
     progress: Progress | None = None,
     **collecting: Any,  # noqa: ANN401 - options of write_collections
@@ -77,6 +78,7 @@ def segment_images(
         colours: RGB of the first categories, 0 to 255, where they differ from the usual colours.
         bank_created: when the bank was made, which distinguishes it from another bank of the same name.
         artifacts: the folder with the thumbnails of the bank's prototypes, for ``evidence-page``.
+        bring: is called with paths of thumbnails before they are looked for there; None where all are there.
         rules: where images must be, and how many pixels they may have.
         progress: is called before the first image and after each.
         collecting: options of files for all images, see ``freeda_svc.outputs.write_collections``.
@@ -105,7 +107,7 @@ def segment_images(
         )
         folder = ResultsFolder(out, names, request, ResultsManifest(out), collecting)
     given = np.array(colours, dtype=np.uint8).reshape(-1, 3)
-    batch = _Batch(segmenter, checked, chosen, folder, extend_colours(given, len(checked)), artifacts, rules)
+    batch = _Batch(segmenter, checked, chosen, folder, extend_colours(given, len(checked)), artifacts, bring, rules)
     done = 0
     if progress is not None:
         progress(done, len(images))
@@ -152,6 +154,7 @@ class _Batch:
     folder: ResultsFolder | None
     colours: npt.NDArray[np.uint8]
     artifacts: Path | None
+    bring: Callable[[Iterable[str]], object] | None
     rules: InputRules
 
     def run(self, images: Sequence[InputImage], *, resume: bool, keep_older: bool) -> Iterator[ImageOutcome]:
@@ -218,9 +221,12 @@ class _Batch:
         make_folder(kept)
         keep_result(kept, segmentation, self.colours, task.image.proposals)
         if loaded is not None and set(folder.formats) & set(EVIDENCE_FORMATS):
+            evidence = self.segmenter.explain(loaded, segmentation)
+            if self.bring is not None:
+                self.bring(evidence.thumbnails)
             keep_evidence(
                 kept,
-                self.segmenter.explain(loaded, segmentation),
+                evidence,
                 loaded.pixels,
                 segmentation.labels,
                 colours=self.colours,

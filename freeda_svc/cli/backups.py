@@ -21,7 +21,8 @@ def backup(context: click.Context, folder: Path, *, quiet: bool, as_json: bool) 
 
     Jobs, banks, inputs, results and the settings file are copied, also while a worker works: it copies its banks
     itself, between two items. DIR must not be there, or be empty, and appears whole or not at all. Packs and logs are
-    left out. `sha256sum -c SHA256SUMS` in DIR checks a backup, `freeda restore DIR` puts it back.
+    left out, and inputs, results and thumbnails that are in a bucket (FREEDA_ARTIFACTS=s3://...). `sha256sum -c
+    SHA256SUMS` in DIR checks a backup, `freeda restore DIR` puts it back.
 
     \b
     Examples:
@@ -42,6 +43,8 @@ def backup(context: click.Context, folder: Path, *, quiet: bool, as_json: bool) 
     )
     held = f"{counted(saved.jobs, 'job')}, {banks}, {counted(saved.files, 'file')}, {size_text(saved.bytes)}"
     click.echo(f"{folder} holds {held}")
+    if saved.artifacts:
+        click.echo(f"inputs, results and thumbnails are not part of it: they are in the bucket, at {saved.artifacts}")
 
 
 @click.command()

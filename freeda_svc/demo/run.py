@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from freeda_svc.artifacts import open_artifacts
 from freeda_svc.captions import read_captions
 from freeda_svc.demo.pictures import GeneratedExample, compose_gallery
 from freeda_svc.demo.world import DemoPlan, LabelledScene, score_masks, write_captions, write_scenes, wrong_nouns
@@ -76,8 +77,9 @@ class _Demonstration:
         for noun in EXAMPLES_OF:
             for found in search_bank(self.settings, noun, limit=5):
                 if found["noun"] == noun:
-                    root = self.settings.artifacts_folder
-                    examples.append(GeneratedExample(noun, root / found["image"], root / found["attribution"]))
+                    artifacts = open_artifacts(self.settings)
+                    image, attribution = artifacts.local(found["image"]), artifacts.local(found["attribution"])
+                    examples.append(GeneratedExample(noun, image, attribution))
                     break
         return examples
 

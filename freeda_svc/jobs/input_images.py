@@ -6,10 +6,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from freeda_svc.artifacts import open_artifacts
 from freeda_svc.errors import UnavailableError
 from freeda_svc.input_files import InputRules, open_input
 from freeda_svc.settings import Settings
-from freeda_svc.whole_files import write_whole
 
 INPUTS = "inputs"
 CHUNK = 1 << 20
@@ -31,7 +31,8 @@ def keep_image(settings: Settings, image: Path, rules: InputRules) -> str:
         InputError: the image cannot be read any more, or lies elsewhere.
         UnavailableError: the copy cannot be written.
     """
-    folder = settings.artifacts_folder / INPUTS
+    artifacts = open_artifacts(settings)
+    folder = artifacts.folder / INPUTS
     with open_input(image, rules) as source:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -50,6 +51,8 @@ def keep_image(settings: Settings, image: Path, rules: InputRules) -> str:
                 raise
         except OSError as error:
             raise UnavailableError(f"{image} cannot be copied to {folder}: {error.strerror}") from error
+    # Also where it is stored already: being written again keeps it from being pruned with an earlier job.
+    artifacts.publish(f"{INPUTS}/{name}")
     return f"{INPUTS}/{name}"
 
 
@@ -62,11 +65,6 @@ def keep_bytes(settings: Settings, content: bytes, suffix: str) -> str:
     Raises:
         UnavailableError: it cannot be written.
     """
-    folder = settings.artifacts_folder / INPUTS
-    name = f"{hashlib.sha256(content).hexdigest()}{suffix}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / name, content)
-    except OSError as error:
-        raise UnavailableError(f"{folder / name} cannot be written: {error.strerror}") from error
-    return f"{INPUTS}/{name}"
+    name = f"{INPUTS}/{hashlib.sha256(content).hexdigest()}{suffix}"
+    open_artifacts(settings).write(name, content)
+    return name

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from freeda_svc.artifacts import open_artifacts
 from freeda_svc.errors import InputError
 from freeda_svc.input_files import InputRules
 from freeda_svc.jobs.input_images import keep_bytes, keep_image
@@ -68,14 +69,15 @@ def read_kept_exemplar(settings: Settings, kept: Kept) -> "Exemplar":
 
     Raises:
         InputError: image or mask cannot be read; the message calls the image as it was called at submission.
+        NotFoundError, UnavailableError: they cannot be fetched.
     """
     from freeda_svc.images import read_mask  # noqa: PLC0415 - listing jobs does without it
     from freeda_svc.prototypes import MarkedImage  # noqa: PLC0415 - as above
 
-    artifacts, rules = settings.artifacts_folder, settings.input_rules.anywhere()
-    image = artifacts / kept["image"]
+    artifacts, rules = open_artifacts(settings), settings.input_rules.anywhere()
+    image = artifacts.local(kept["image"])
     try:
-        mask = read_mask(artifacts / kept["mask"], rules)
+        mask = read_mask(artifacts.local(kept["mask"]), rules)
         return MarkedImage(kept["noun"], image, mask, kept["caption"]).exemplar(rules)
     except InputError as error:
         raise InputError(str(error).replace(str(image), kept["name"])) from error

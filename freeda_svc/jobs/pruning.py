@@ -1,16 +1,14 @@
 """Removing jobs that ended long ago, with what was kept for them; what other jobs use stays."""
 
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, cast
-from uuid import uuid4
 
 from sqlalchemy import ColumnElement, CursorResult, delete, func, select
 
+from freeda_svc.artifacts import StoredFile, open_artifacts
 from freeda_svc.errors import InputError
 from freeda_svc.jobs.control import find_job
 from freeda_svc.jobs.database import reading, writing
@@ -20,7 +18,6 @@ from freeda_svc.jobs.states import ENDED_JOB_STATES, OPEN_ITEM_STATES, JobKind, 
 from freeda_svc.jobs.tables import Job, WorkItem, now
 from freeda_svc.loggers import logger
 from freeda_svc.settings import Settings
-from freeda_svc.whole_files import ASIDE
 
 NEW_FILE_SECONDS = 24 * 3600.0
 """A copied input may belong to a job that is just being accepted, and a file be just being written; both stay."""
@@ -75,29 +72,31 @@ def prune_jobs(settings: Settings, older_than: timedelta, dry_run: bool = True, 
     Raises:
         InputError: the time is negative, or a job that is named has not ended.
         NotFoundError: there is no such job.
+        UnavailableError: the database or the place of the artifacts does not answer.
     """
     if older_than < timedelta(0):
         raise InputError("jobs that will end in the future cannot be removed; give zero days or more")
     jobs = _named_jobs(settings, only) if only else _ended_before(settings, now() - older_than)
     inputs = _inputs_of_jobs(settings, jobs)
+    artifacts = open_artifacts(settings)
+    results = {job.id: list(artifacts.files(results_of_job(job.id))) for job in jobs}
     if not dry_run:
         jobs = tuple(job for job in jobs if remove_rows(settings, job))
     chosen = frozenset(job.id for job in jobs)
     # Rows go first: files without rows are found the next time, rows without files would be broken jobs.
-    folders = [results_of_job(settings, job.id) for job in jobs]
-    of_jobs = [file for folder in folders for file in _files(folder)]
     ended = {name: job.ended_at for job in jobs for name in inputs[job.id]}
     unused = unused_inputs(settings, ended, without=chosen, only_named=bool(only))
-    files = {*of_jobs, *unused, *([] if only else _begun_files(settings))}
-    sizes = {file: size for file in files if (size := _size(file)) is not None}
+    begun = [] if only else list(artifacts.begun(older_than=time.time() - NEW_FILE_SECONDS))
+    of_jobs = [file for job in jobs for file in results[job.id]]
+    sizes = {file.name: file.size for file in (*of_jobs, *unused, *begun)}
     if not dry_run:
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
-        for file in files - unused.keys():
-            file.unlink(missing_ok=True)
-        for file, written in unused.items():
-            if not _remove_unchanged(file, written):
-                sizes.pop(file, None)
+        for job in jobs:
+            artifacts.remove_below(results_of_job(job.id))
+        for file in begun:
+            artifacts.remove(file.name)
+        for file in unused:
+            if not artifacts.remove_unchanged(file):
+                sizes.pop(file.name, None)
         log.info("jobs pruned", jobs=len(jobs), files=len(sizes), bytes=sum(sizes.values()))
     return Pruned(jobs, len(sizes), sum(sizes.values()))
 
@@ -108,20 +107,6 @@ def remove_rows(settings: Settings, job: PrunedJob) -> bool:
     with writing(settings) as session:
         result = session.execute(delete(Job).where(is_as_seen), execution_options={"synchronize_session": False})
         return cast("CursorResult[Any]", result).rowcount == 1
-
-
-def _remove_unchanged(file: Path, written: float) -> bool:
-    """Remove a copied input unless it was written again: the same image may just be submitted again."""
-    aside = file.with_name(f".{uuid4().hex}.part")
-    try:
-        file.rename(aside)
-        if aside.stat().st_mtime <= written:
-            aside.unlink()
-            return True
-        aside.replace(file)  # equal content: a file that was put there meanwhile is not lost
-    except FileNotFoundError:  # another process has removed it
-        pass
-    return False
 
 
 def _has_ended() -> ColumnElement[bool]:
@@ -165,8 +150,8 @@ def _inputs_of_jobs(settings: Settings, jobs: Sequence[PrunedJob]) -> dict[str, 
 
 def unused_inputs(
     settings: Settings, ended: Mapping[str, datetime], *, without: frozenset[str], only_named: bool
-) -> dict[Path, float]:
-    """Copied inputs that no job uses, other than those that are being removed, with when they were written.
+) -> list[StoredFile]:
+    """Copied inputs that no job uses, other than those that are being removed.
 
     Args:
         settings: the installation.
@@ -175,53 +160,23 @@ def unused_inputs(
         without: ids of the jobs that are being removed.
         only_named: inputs of other jobs, however old, stay.
     """
-    written = {}
-    for file in _files(settings.artifacts_folder / INPUTS):
-        name, moment = f"{INPUTS}/{file.name}", _written(file)
-        if moment is None:
-            continue
-        is_of_job = name in ended and moment < ended[name].timestamp()
-        if is_of_job or (not only_named and moment < time.time() - NEW_FILE_SECONDS):
-            written[name] = moment
-    if not written:
-        return {}
+    found = {}
+    for file in open_artifacts(settings).files(INPUTS):
+        is_of_job = file.name in ended and file.written < ended[file.name].timestamp()
+        if is_of_job or (not only_named and file.written < time.time() - NEW_FILE_SECONDS):
+            found[file.name] = file
+    if not found:
+        return []
     query = select(WorkItem.job_id, WorkItem.input).where(WorkItem.kind.in_((JobKind.SEGMENT, JobKind.EXEMPLARS)))
     with reading(settings) as session:
         for job_id, given in session.execute(query.execution_options(yield_per=ROWS_AT_ONCE)):
             if job_id not in without:
                 for name in _inputs(given):
-                    written.pop(name, None)
-    return {settings.artifacts_folder / name: moment for name, moment in written.items()}
-
-
-def _begun_files(settings: Settings) -> list[Path]:
-    return [file for file in settings.artifacts_folder.rglob(ASIDE) if _is_old(file)]
+                    found.pop(name, None)
+    return list(found.values())
 
 
 def _inputs(given: dict[str, Any]) -> Iterator[str]:
     """The files that an item works on, below the artifact root."""
     for part in (given, *given.get("exemplars", ())):
         yield from (part[key] for key in ("image", "mask") if key in part)
-
-
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
-
-
-def _is_old(file: Path) -> bool:
-    moment = _written(file)
-    return moment is not None and moment < time.time() - NEW_FILE_SECONDS
-
-
-def _written(file: Path) -> float | None:
-    try:
-        return file.stat().st_mtime
-    except OSError:  # it has just gone
-        return None
-
-
-def _size(file: Path) -> int | None:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return None

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from freeda_svc.artifacts import open_artifacts
 from freeda_svc.batches import ImageOutcome, distinct_stems
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs.control import find_job_in, get_job
@@ -71,14 +73,30 @@ class SegmentedItems:
     items: list[tuple[SubmittedImage, ItemSummary]]
 
 
-def results_of_job(settings: Settings, job_id: str) -> Path:
-    """Return the folder with the results of a job's items."""
-    return settings.artifacts_folder / RESULTS / job_id
+def results_of_job(job_id: str) -> str:
+    """Return the name of the results of a job's items among the artifacts."""
+    return f"{RESULTS}/{job_id}"
+
+
+def result_name(job_id: str, number: int) -> str:
+    """Return the name of an item's results among the artifacts."""
+    return f"{results_of_job(job_id)}/{number}"
 
 
 def result_folder(settings: Settings, job_id: str, number: int) -> Path:
-    """Return where an item's results lie."""
-    return results_of_job(settings, job_id) / str(number)
+    """Return where an item's results, or copies of them, lie on this machine."""
+    return settings.artifacts_folder / result_name(job_id, number)
+
+
+def kept_result(settings: Settings, job_id: str, number: int) -> "KeptResult":
+    """Return what is kept of an item's result."""
+    from freeda_svc.outputs import KeptResult  # noqa: PLC0415 - listing jobs does without it
+
+    if not settings.artifacts_on_s3:
+        return KeptResult(result_folder(settings, job_id, number))
+    from freeda_svc.jobs.stored_results import StoredResult  # noqa: PLC0415 - as above
+
+    return StoredResult(open_artifacts(settings), result_name(job_id, number))
 
 
 def colours_of(parameters: Mapping[str, Any]) -> "npt.NDArray[np.uint8]":
@@ -195,14 +213,16 @@ def proposals_of(settings: Settings, job_id: str) -> dict[int, Mapping[str, Any]
 
 def pictures_of(settings: Settings, images: Sequence[SubmittedImage]) -> "list[SegmentedImage]":
     """Return what the files of images are made of, in their order; they may belong to several jobs."""
-    from freeda_svc.outputs import InputImage, KeptResult, SegmentedImage  # noqa: PLC0415 - listing jobs does without it
+    from freeda_svc.outputs import InputImage, SegmentedImage  # noqa: PLC0415 - listing jobs does without it
 
+    artifacts = open_artifacts(settings)
     colours = {job: _colours_of_job(settings, job) for job in {image.job for image in images}}
     return [
         SegmentedImage(
-            InputImage(settings.artifacts_folder / image.kept, image.name, image.stem),
-            KeptResult(result_folder(settings, image.job, image.number)),
+            InputImage(artifacts.folder / image.kept, image.name, image.stem),
+            kept_result(settings, image.job, image.number),
             colours[image.job],
+            partial(artifacts.local, image.kept),
         )
         for image in images
     ]
@@ -219,13 +239,13 @@ def continue_colours(settings: Settings, job_id: str, earlier: Sequence[str]) ->
     Raises:
         UnavailableError: the artifacts cannot be written.
     """
-    from freeda_svc.outputs import COLOURS_FILE, copy_whole, make_folder  # noqa: PLC0415 - listing jobs needs none
+    from freeda_svc.outputs import COLOURS_FILE  # noqa: PLC0415 - listing jobs needs none
 
-    noted = [notes for job in earlier if (notes := results_of_job(settings, job) / COLOURS_FILE).is_file()]
-    new = results_of_job(settings, job_id) / COLOURS_FILE
-    if noted and not new.exists():  # a worker may have been faster
-        make_folder(new.parent)
-        copy_whole(noted[-1], new)
+    artifacts = open_artifacts(settings)
+    noted = [notes for job in earlier if artifacts.exists(notes := f"{results_of_job(job)}/{COLOURS_FILE}")]
+    new = f"{results_of_job(job_id)}/{COLOURS_FILE}"
+    if noted and not artifacts.exists(new):  # a worker may have been faster
+        artifacts.write(new, artifacts.read(noted[-1]))
 
 
 def _colours_of_job(settings: Settings, job_id: str) -> "npt.NDArray[np.uint8]":

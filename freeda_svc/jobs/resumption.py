@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
+from freeda_svc.artifacts import open_artifacts
 from freeda_svc.batches import BankAge, BankRevision, InputImage, ManifestEntry, ResultsFolder, digest_of_file
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.input_files import ANYWHERE, InputRules
-from freeda_svc.jobs.results import SubmittedImage, result_folder
+from freeda_svc.jobs.results import SubmittedImage, kept_result
 from freeda_svc.jobs.states import OPEN_ITEM_STATES, ItemState
 from freeda_svc.settings import Settings
 
@@ -159,18 +160,12 @@ def earlier_proposals(
 
 def is_kept(settings: Settings, image: SubmittedImage) -> bool:
     """Whether everything is there that files of an image can be made of: its copy, and what was kept of its result."""
-    from freeda_svc.outputs import KeptResult  # noqa: PLC0415 - submitting does without it
-
-    return (settings.artifacts_folder / image.kept).is_file() and KeptResult(
-        result_folder(settings, image.job, image.number)
-    ).whole
+    return open_artifacts(settings).exists(image.kept) and kept_result(settings, image.job, image.number).whole
 
 
 def revision_of(settings: Settings, image: SubmittedImage) -> BankRevision | None:
     """Return what was in the bank when an image was segmented; None where that is not known any more."""
-    from freeda_svc.outputs import KeptResult  # noqa: PLC0415 - as above
-
-    return revision_in(KeptResult(result_folder(settings, image.job, image.number)))
+    return revision_in(kept_result(settings, image.job, image.number))
 
 
 def revision_in(result: "KeptResult") -> BankRevision | None:

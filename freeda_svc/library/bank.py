@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from weakref import finalize
 
+from freeda_svc.artifacts import Artifacts
 from freeda_svc.bank import BankStats, PrototypeStore, Selection
 from freeda_svc.bank.curation import CurationReport, CurationRule, apply_curation, assess, uncurate
 from freeda_svc.batching import batched
@@ -46,7 +48,11 @@ class Opened:
     name: str
     place: str
     release: Callable[[], None]
-    artifacts: Path | None
+    artifacts: Artifacts | None
+
+    def filling(self) -> AbstractContextManager[Path | None]:
+        """Give the folder that thumbnails are written to; None where none are kept."""
+        return nullcontext() if self.artifacts is None else self.artifacts.filling()
 
     def close(self) -> None:
         """Close the bank, so that other processes can open it."""
@@ -100,8 +106,23 @@ class Bank:
 
     @property
     def artifacts(self) -> Path | None:
-        """The folder with the thumbnails of its prototypes; None where none are kept, as in a folder of its own."""
-        return self._opened.artifacts
+        """The folder with the thumbnails of its prototypes; None where none are kept, as in a folder of its own.
+
+        Where they are in a bucket, it has copies of those that were needed.
+        """
+        return None if self._opened.artifacts is None else self._opened.artifacts.folder
+
+    def bring_pictures(self, names: Iterable[str]) -> None:
+        """See that thumbnails of its prototypes are in ``artifacts``, as far as they exist.
+
+        Args:
+            names: their paths, as prototypes have them.
+
+        Raises:
+            UnavailableError: they are in a bucket whose server does not answer.
+        """
+        if self._opened.artifacts is not None:
+            self._opened.artifacts.bring(names)
 
     @property
     def closed(self) -> bool:
@@ -159,7 +180,8 @@ class Bank:
                         captions_left.append(caption)
                 advance(len(some) - len(captions_left))
                 for batch in batched(captions_left, pack.parameters.generation.batch_size):
-                    built = self._builder.build(batch, artifacts=self._opened.artifacts)
+                    with self._opened.filling() as artifacts:
+                        built = self._builder.build(batch, artifacts=artifacts)
                     nouns += self._add(built)
                     generated, outside = generated + built.images, outside + built.outside
                     left_out.update(built.counts)
@@ -204,7 +226,8 @@ class Bank:
 
         store = self.store
         exemplar = read_exemplar(read_text(word, "the word"), image, mask, caption, drawn_on)
-        built = ExemplarBuilder(self._pack).build([exemplar], artifacts=self._opened.artifacts)
+        with self._opened.filling() as artifacts:
+            built = ExemplarBuilder(self._pack).build([exemplar], artifacts=artifacts)
         if not built.prototypes:
             reason = next(iter(built.counts), "nothing usable in it")
             raise InputError(f"the exemplar of {exemplar.noun!r} gives no prototype: {reason}; mark a larger object")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
+from freeda_svc.artifacts import open_artifacts
 from freeda_svc.bank import BankName, Banks, EmbeddedBanks, PrototypeStore, make_or_open_folder, open_folder
 from freeda_svc.bank.banks import split_bank_name
 from freeda_svc.bank.manifest import has_manifest
@@ -108,7 +109,7 @@ def _open_named(settings: Settings, text: str, models: Pack, *, create: bool) ->
     else:
         place = f"{settings.qdrant_url}/{bank}"
     prepare_home(settings)
-    return Opened(store, str(bank), place, banks.close, settings.artifacts_folder)
+    return Opened(store, str(bank), place, banks.close, open_artifacts(settings))
 
 
 def _resolve(banks: Banks, text: str, new: "Callable[[], BankName]", models: Pack | None) -> BankName:

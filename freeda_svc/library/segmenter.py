@@ -156,6 +156,7 @@ class Segmenter:
             )
         limits = EvidenceLimits(prototypes, categories)
         evidence = self._open().explain(result.image, result.segmentation, limits)
+        self._bank.bring_pictures(evidence.thumbnails)
         return self._result(result.segmentation, result.image, result.name, evidence)
 
     def segment_many(
@@ -221,6 +222,7 @@ class Segmenter:
             numbers,
             out=None if out is None else to_path(out),
             artifacts=self._bank.artifacts,
+            bring=self._bank.bring_pictures,
             formats=() if formats is None else check_files(formats),
             resume=resume,
         )

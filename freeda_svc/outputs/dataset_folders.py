@@ -104,7 +104,7 @@ def write_image(picture: SegmentedImage, path: Path, *, as_it_is: bool) -> None:
         UnavailableError: the file cannot be written.
     """
     if as_it_is:
-        copy_whole(picture.image.path, path)
+        copy_whole(picture.image_file(), path)
         return
     content = BytesIO()
     pixels = Image.fromarray(picture.pixels())

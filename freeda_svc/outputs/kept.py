@@ -1,8 +1,9 @@
 """What is kept of a segmentation, from which the files of every format can be made at any time."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 MASK, SUMMARY, SCORES, REGIONS = "mask.png", "summary.json", "scores.png", "regions.npz"
 EVIDENCE, EVIDENCE_PAGE = "evidence.json", "evidence.html"
 """Only where evidence was asked for."""
+REQUIRED = (MASK, SUMMARY, SCORES, REGIONS)
+"""All other files of a result."""
 
 
 def keep_result(
@@ -93,10 +96,15 @@ class KeptResult:
             raise NotFoundError(f"no evidence is kept at {path}; segment the image again with --explain")
         return path
 
+    @contextmanager
+    def colour_notes(self) -> Iterator[Path]:
+        """Give the folder in which the colours are noted that the job's pictures are shown in."""
+        yield self.folder.parent
+
     @property
     def whole(self) -> bool:
         """Whether all files are there."""
-        return all((self.folder / name).is_file() for name in (MASK, SUMMARY, SCORES, REGIONS))
+        return all((self.folder / name).is_file() for name in REQUIRED)
 
     @property
     def labels(self) -> npt.NDArray[np.int32]:
@@ -134,14 +142,25 @@ class SegmentedImage:
     """An image with what is kept of its segmentation, from which the files of every format are made.
 
     Attributes:
-        image: the image.
+        image: the image; its file is there, or will be when it is fetched.
         result: what is kept of its segmentation.
         colours: (N, 3) uint8, RGB, one per category, as masks have them.
+        fetch: returns the path of the image when its file is there; None where it need not be fetched.
     """
 
     image: InputImage
     result: KeptResult
     colours: npt.NDArray[np.uint8]
+    fetch: Callable[[], Path] | None = None
+
+    def image_file(self) -> Path:
+        """Return the image's file, which is fetched where it is kept elsewhere.
+
+        Raises:
+            NotFoundError: it is gone there.
+            UnavailableError: it cannot be fetched.
+        """
+        return self.image.path if self.fetch is None else self.fetch()
 
     def pixels(self) -> npt.NDArray[np.uint8]:
         """Return the (H, W, 3) uint8 pixels that were segmented; what is transparent is white where nothing fills it.
@@ -151,12 +170,14 @@ class SegmentedImage:
             NotFoundError: what was kept of the result is gone.
         """
         fill = self.result.summary.get("parameters", {}).get("fill_transparent", "")
-        return load_visible(self.image.path, fill or PAPER, KEPT).pixels
+        return load_visible(self.image_file(), fill or PAPER, KEPT).pixels
 
     def shown_colours(self, labels: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
         """Return the (N, 3) uint8 colours in which to show its (H, W) labels, as in the job's other pictures."""
-        return shown_colours(self.result.folder.parent, self.result.names, self.colours, labels)
+        with self.result.colour_notes() as folder:
+            return shown_colours(folder, self.result.names, self.colours, labels)
 
     def noted_colours(self) -> npt.NDArray[np.uint8]:
         """Return the (N, 3) uint8 colours that the job's pictures have been shown in."""
-        return noted_colours(self.result.folder.parent, self.result.names, self.colours)
+        with self.result.colour_notes() as folder:
+            return noted_colours(folder, self.result.names, self.colours)

@@ -59,7 +59,7 @@ def write_voc(
     ]
     folder = DatasetFolder(root, [*(file for of_picture in files for file in of_picture), *_LISTS, FILE])
     for picture, (image, classes, objects) in zip(pictures, files, strict=True):
-        as_it_is = is_plain_jpeg(picture.image.path) and is_upright(picture.image.path, KEPT)
+        as_it_is = is_plain_jpeg(picture.image_file()) and is_upright(picture.image_file(), KEPT)
         write_image(picture, folder.path(image), as_it_is=as_it_is)
         labels = picture.result.labels
         of_classes, of_objects = paint(find_pieces(labels, pieces), values, labels.shape)

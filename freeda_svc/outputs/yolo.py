@@ -50,7 +50,7 @@ def write_yolo(
     """
     names = flat_names([picture.image.stem for picture in pictures])
     as_they_are = [
-        picture.image.path.suffix.lower() in _READ_AS_THEY_ARE and is_upright(picture.image.path, KEPT)
+        picture.image.path.suffix.lower() in _READ_AS_THEY_ARE and is_upright(picture.image_file(), KEPT)
         for picture in pictures
     ]
     images = [

@@ -112,6 +112,12 @@ class Evidence:
     bank: str
     bank_changed: bool
 
+    @property
+    def thumbnails(self) -> tuple[str, ...]:
+        """Paths below the artifacts of the pictures that its prototypes have."""
+        named = (path for category in self.categories for one in category.prototypes for path in (one.image, one.mask))
+        return tuple(path for path in named if path)
+
     def at(self, row: int, column: int) -> tuple[CategoryParts, ...]:
         """Return the scores of the best categories in the region that a pixel of the image lies in.
 

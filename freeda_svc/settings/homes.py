@@ -6,7 +6,7 @@ from freeda_svc.errors import UnavailableError
 from freeda_svc.loggers import logger
 from freeda_svc.private_folders import make_private_folder, narrow_folder
 from freeda_svc.settings.loading import TOML_NAME
-from freeda_svc.settings.model import ARTIFACTS, PACKS, Settings
+from freeda_svc.settings.model import ARTIFACT_COPIES, ARTIFACTS, PACKS, Settings
 
 log = logger(__name__)
 
@@ -21,14 +21,15 @@ def prepare_home(settings: Settings) -> None:
         UnavailableError: a folder cannot be made or written.
     """
     home = settings.home
-    own = (home, home / ARTIFACTS, settings.broker_folder, settings.logs_folder, settings.locks_folder)
+    artifacts = settings.artifacts_folder
+    own_artifacts = [artifacts] if settings.artifacts_on_s3 or not settings.artifacts else []
+    own = (home, *own_artifacts, settings.broker_folder, settings.logs_folder, settings.locks_folder)
     try:
         if narrow_folder(home, _contents(settings)) and settings.database_file.exists():
             log.warning("others could enter the home; now nobody else can", home=str(home))
         for folder in own:
-            if folder != home / ARTIFACTS or not settings.artifacts:
-                make_private_folder(folder)
-        settings.artifacts_folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(folder)
+        artifacts.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=settings.home):
             pass
     except OSError as error:
@@ -48,6 +49,7 @@ def _contents(settings: Settings) -> frozenset[str]:
         settings.submissions_folder,
         settings.uploads_folder,
         settings.home / ARTIFACTS,
+        settings.home / ARTIFACT_COPIES,
         settings.home / PACKS,
         settings.home / TOML_NAME,
         *(settings.home / f"{database}{part}" for part in ("", "-wal", "-shm", "-journal")),

@@ -11,11 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from freeda_svc.addresses import (
     check_access_key,
+    check_artifacts_in_bucket,
     check_bank_address,
     check_broker_address,
     check_database_address,
     check_label_studio_address,
     check_path,
+    check_s3_server_address,
     check_server_address,
 )
 from freeda_svc.errors import InputError
@@ -26,6 +28,8 @@ from freeda_svc.parameters import CALLED, EXPECTED, WRITE_ONLY
 DEFAULT_HOME = Path("~/.freeda")
 ENVIRONMENT_PREFIX = "FREEDA_"
 ARTIFACTS = "artifacts"
+ARTIFACT_COPIES = "artifact-copies"
+S3_SCHEME = "s3://"
 PACKS = "packs"
 SECRETS = ("broker_url", "database_url", "qdrant_api_key", "callback_secret", "label_studio_token", "server_key")
 """Settings that hold passwords: never printed, and readable from a file that ``FREEDA_<NAME>_FILE`` names."""
@@ -72,8 +76,12 @@ class Settings(BaseModel):
             device.
         captions_per_item: how many captions make one work item.
         max_attempts: how often an item is tried before it counts as failed.
-        artifacts: the folder of inputs and results, which all workers and clients share; empty means ``artifacts`` in
-            the home.
+        artifacts: the folder of inputs and results, which all workers and clients share, or ``s3://BUCKET/PREFIX`` of
+            an S3-compatible storage; empty means ``artifacts`` in the home.
+        s3_endpoint: address of that storage, such as ``http://HOST:9000``; empty means the one that
+            ``AWS_ENDPOINT_URL`` names, or Amazon's. Its access key comes from ``AWS_ACCESS_KEY_ID`` and
+            ``AWS_SECRET_ACCESS_KEY``, or from where else Amazon's tools look for one.
+        artifacts_cache_bytes: of artifacts in a bucket about so many bytes are kept in the home, the last used ones.
         worker_name: of the worker on this machine; several on one machine need a name each. The host's name when empty.
         metrics_port: where a worker tells Prometheus its numbers; 0 means nowhere.
         metrics_host: the address it listens at.
@@ -119,6 +127,8 @@ class Settings(BaseModel):
     broker_url: Annotated[str, Field(repr=False, json_schema_extra=_SECRET)] = ""
     database_url: Annotated[str, Field(repr=False, json_schema_extra=_SECRET)] = ""
     artifacts: str = ""
+    s3_endpoint: str = ""
+    artifacts_cache_bytes: Annotated[int, Field(ge=0)] = 1024**3
     worker_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,64}$", json_schema_extra=_WORKER)] = ""
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     metrics_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
@@ -171,12 +181,19 @@ class Settings(BaseModel):
         checked = (_checked(check_path, "input_roots", root) for root in roots.split(os.pathsep) if root)
         return os.pathsep.join(str(absolute_path(Path(root))) for root in checked)
 
-    @field_validator("packs", "artifacts", "label_studio_files")
+    @field_validator("artifacts")
+    @classmethod
+    def _folder_or_bucket(cls, place: str) -> str:
+        if "://" in place:
+            return _checked(check_artifacts_in_bucket, place.strip())
+        return place and str(absolute_path(Path(_checked(check_path, "artifacts", place))))
+
+    @field_validator("packs", "label_studio_files")
     @classmethod
     def _absolute_folder(cls, folder: str, given: ValidationInfo) -> str:
         return folder and str(absolute_path(Path(_checked(check_path, str(given.field_name), folder))))
 
-    @field_validator("broker_url", "database_url", "qdrant_url", "label_studio_url")
+    @field_validator("broker_url", "database_url", "qdrant_url", "label_studio_url", "s3_endpoint")
     @classmethod
     def _understood_address(cls, address: str, given: ValidationInfo) -> str:
         """What no library below would take is refused here, before anything is accepted."""
@@ -184,6 +201,7 @@ class Settings(BaseModel):
             "broker_url": check_broker_address,
             "database_url": check_database_address,
             "label_studio_url": check_label_studio_address,
+            "s3_endpoint": check_s3_server_address,
         }
         check = checks.get(str(given.field_name), check_bank_address)
         return _checked(check, address.strip()) if address.strip() else ""
@@ -228,8 +246,15 @@ class Settings(BaseModel):
         return self.home / "banks"
 
     @property
+    def artifacts_on_s3(self) -> bool:
+        """Whether inputs, results and thumbnails are in a bucket."""
+        return self.artifacts.startswith(S3_SCHEME)
+
+    @property
     def artifacts_folder(self) -> Path:
-        """Inputs, results and thumbnails: what is too big for the database."""
+        """Inputs, results and thumbnails: what is too big for the database; of those in a bucket, copies."""
+        if self.artifacts_on_s3:
+            return self.home / ARTIFACT_COPIES
         return Path(self.artifacts) if self.artifacts else self.home / ARTIFACTS
 
     @property

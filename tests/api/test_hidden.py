@@ -24,6 +24,16 @@ def test_only_the_last_part_of_an_absolute_path_is_left(text: str, shown: str) -
     assert file_names(text) == shown
 
 
+def test_a_bucket_and_its_server_are_hidden(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path, artifacts="s3://photos/team", s3_endpoint="http://store.example.org:9000")
+    text = (
+        "a.png is gone from the artifacts at s3://photos/team; at s3://photos/team/inputs/a.png, see store.example.org"
+    )
+    assert without_server(text, settings) == (
+        "a.png is gone from the artifacts at the server's storage; at the server's storage, see its host"
+    )
+
+
 @pytest.mark.parametrize(
     ("source", "shown"),
     [

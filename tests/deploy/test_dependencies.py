@@ -15,7 +15,7 @@ from packaging.version import Version
 from tests.deploy.documents import ROOT
 
 PROJECT = "freeda-svc"
-EXTRAS = frozenset({"server", "parquet", "seeds", "fonts", "faiss", "cvat", "openvino"})
+EXTRAS = frozenset({"server", "parquet", "seeds", "fonts", "faiss", "cvat", "openvino", "s3"})
 EXTRA_WITH_GPL_PARTS = "heic"
 """Its own licence asks for a notice, but its wheels hold an encoder under the GPL: whoever installs it asks for it by
 name, and no image of ours holds it (decision 25)."""

@@ -137,3 +137,11 @@ def test_keys_of_the_api_are_hidden_wherever_they_stand(secretive: Settings) -> 
     assert key not in hidden
     assert "aB3" not in hidden
     assert hidden.endswith("freeda_0123abcd")
+
+
+def test_the_access_key_of_a_bucket_is_hidden_wherever_it_stands(
+    secretive: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalr/XUtnFEMI")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "FwoGZXIvYXdz")
+    assert Redactor(secretive).text("signed with wJalr/XUtnFEMI and FwoGZXIvYXdz") == "signed with *** and ***"

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from freeda_svc.counts import counted
 from freeda_svc.errors import InputError, UnavailableError
 from freeda_svc.migrations import HEAD
 from freeda_svc.settings import TOML_NAME, Settings, load_settings
@@ -73,6 +74,13 @@ def _read_about(backup: Path) -> Saved:
 def _copy_artifacts(
     backup: Path, aside: Path, named: Settings, sums: list[tuple[str, str]], on_done: Callable[[int], object]
 ) -> None:
+    if named.artifacts_on_s3:
+        if sums:
+            raise InputError(
+                f"the backup holds {counted(len(sums), 'file')} of artifacts, and the settings name {named.artifacts}: "
+                "restore with FREEDA_ARTIFACTS= set to a folder, and copy that into the bucket"
+            )
+        return
     if named.artifacts_folder == aside / ARTIFACTS_NAME:
         _copy(backup, aside, sums, on_done)
         return

@@ -48,6 +48,7 @@ class Saved:
         banks: name, version and number of prototypes of each.
         files: how many there are in it.
         bytes: what they take on the disk.
+        artifacts: where they are, when they are in a bucket and therefore not part of it; empty otherwise.
     """
 
     format: int
@@ -60,6 +61,7 @@ class Saved:
     banks: dict[str, int]
     files: int
     bytes: int
+    artifacts: str = ""
 
 
 def check_single(settings: Settings) -> None:
@@ -145,6 +147,7 @@ def _fill(settings: Settings, aside: Path, on_progress: Callable[[int, int], obj
         banks=banks,
         files=len(sums),
         bytes=sum((aside / name).stat().st_blocks * BLOCK_BYTES for name, _ in sums),
+        artifacts=settings.artifacts if settings.artifacts_on_s3 else "",
     )
     (aside / ABOUT_NAME).write_text(json.dumps(asdict(saved), indent=2) + "\n", encoding="utf-8")
     return saved
@@ -180,7 +183,9 @@ def check_whole(connection: sqlite3.Connection, named: Path) -> None:
 
 
 def _artifacts(settings: Settings) -> list[Path]:
-    """Files of inputs and results, without those that are just being written."""
+    """Files of inputs and results, without those that are just being written; none where they are in a bucket."""
+    if settings.artifacts_on_s3:
+        return []
     return sorted(path for path in settings.artifacts_folder.rglob("*") if path.is_file() and not path.match(ASIDE))
 
 

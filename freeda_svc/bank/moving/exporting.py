@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -90,6 +90,7 @@ def export_bank(
     *,
     parameters: Mapping[str, JsonValue],
     artifacts: Path | None = None,
+    bring: Callable[[Iterable[str]], object] | None = None,
     on_progress: OnProgress = no_progress,
     rows_a_part: int = ROWS_A_PART,
 ) -> ExportReport:
@@ -103,6 +104,7 @@ def export_bank(
         folder: the archive; new, empty, or with an export that is not finished.
         parameters: of the bank's pack, written into the manifest for people.
         artifacts: the folder that paths of thumbnails are relative to; None leaves thumbnails out.
+        bring: called with paths of thumbnails before they are looked for there; None where all are there.
         on_progress: called with the progress, every thousand prototypes.
         rows_a_part: prototypes in a part, 1 to ``ROWS_A_PART``.
 
@@ -146,6 +148,8 @@ def export_bank(
             written = _put(folder / prototypes_name(number), partial(write_prototypes, lists=lists, encoding=wanted))
             if artifacts is not None:
                 mentioned = mentioned_artifacts(prototypes)
+                if bring is not None:
+                    bring(mentioned)
                 pictures = partial(write_artifacts, root=artifacts, paths=mentioned, report=report)
                 thumbnails = _put(folder / artifacts_name(number), pictures)
                 missing += len(mentioned) - thumbnails.rows

@@ -2,6 +2,8 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +28,8 @@ from freeda_svc.prototypes import Prototype
 
 _ROWS_AN_ADDITION = 1000
 
+Placing = Callable[[], AbstractContextManager[Path]]
+
 
 @dataclass(frozen=True)
 class ImportReport:
@@ -47,7 +51,11 @@ class ImportReport:
 
 
 def import_bank(
-    folder: Path, store: PrototypeStore, *, artifacts: Path | None = None, on_progress: OnProgress = no_progress
+    folder: Path,
+    store: PrototypeStore,
+    *,
+    artifacts: Path | Placing | None = None,
+    on_progress: OnProgress = no_progress,
 ) -> ImportReport:
     """Add the prototypes of an archive to a bank; those that are there stay as they are.
 
@@ -57,7 +65,8 @@ def import_bank(
     Args:
         folder: the archive.
         store: a bank of the same pack.
-        artifacts: the folder where thumbnails go; None leaves them out.
+        artifacts: the folder where thumbnails go, or what gives one for each part and puts its files in place at the
+            end; None leaves them out.
         on_progress: called with the progress, every thousand prototypes.
 
     Raises:
@@ -76,7 +85,8 @@ def import_bank(
             # Before the prototypes: whoever finds a prototype in the bank finds its thumbnails.
             checked = _checked_artifacts(folder, part.artifacts, prototypes)
             report = partial(on_progress, done, manifest.prototypes)
-            pictures.update(place_artifacts(checked, part.artifacts.rows, artifacts, report))
+            with artifacts() if callable(artifacts) else nullcontext(artifacts) as place:
+                pictures.update(place_artifacts(checked, part.artifacts.rows, place, report))
         for start in range(0, len(prototypes), _ROWS_AN_ADDITION):
             some = prototypes[start : start + _ROWS_AN_ADDITION]
             added += store.add(some)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from freeda_svc.artifacts import open_artifacts
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
@@ -64,15 +65,16 @@ class LocalBanks:
     def show_prototype(self, bank: str, identifier: str) -> dict[str, Any]:
         """See ``Backend``."""
         found = self._prototype(bank, identifier)
-        root = self.settings.artifacts_folder
-        return {**found, **{name: str(root / found[name]) if found[name] else "" for name in PICTURES}}
+        place = open_artifacts(self.settings).place
+        return {**found, **{name: f"{place}/{found[name]}" if found[name] else "" for name in PICTURES}}
 
     def prototype_picture(self, bank: str, identifier: str) -> bytes:
         """See ``Backend``."""
         from freeda_svc.outputs import compose_prototype  # noqa: PLC0415 - other commands do without its libraries
 
         found, content = self._prototype(bank, identifier), io.BytesIO()
-        picture = compose_prototype(self.settings.artifacts_folder, *(found[name] for name in PICTURES))
+        names = [found[name] for name in PICTURES]
+        picture = compose_prototype(open_artifacts(self.settings).bring(names), *names)
         picture.save(content, format="PNG")
         return content.getvalue()
 

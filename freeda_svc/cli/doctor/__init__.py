@@ -11,7 +11,7 @@ from freeda_svc.cli.doctor.findings import Check, Finding, Verdict, run_checks, 
 from freeda_svc.cli.doctor.installed import look_at_packages, look_at_python, look_at_settings
 from freeda_svc.cli.doctor.models import look_at_bank, look_at_device, look_at_pack
 from freeda_svc.cli.doctor.places import look_at_disk, look_at_home
-from freeda_svc.cli.doctor.services import look_at_broker, look_at_clock, look_at_database
+from freeda_svc.cli.doctor.services import look_at_artifacts, look_at_broker, look_at_clock, look_at_database
 from freeda_svc.cli.doctor.working import look_at_metrics_port, look_at_worker
 from freeda_svc.cli.exit_codes import EXIT_FAILED
 from freeda_svc.cli.options import json_option
@@ -26,6 +26,7 @@ CHECKS = (
     Check("settings", look_at_settings),
     Check("home", look_at_home),
     Check("disk", look_at_disk),
+    Check("artifacts", look_at_artifacts, "", ("home",)),
     Check("database", look_at_database, "start it, or correct database_url", ("home",)),
     Check("broker", look_at_broker, "", ("home",)),
     Check("clock", look_at_clock, "", ("database", "broker")),
@@ -45,9 +46,10 @@ _COLOURS = {Verdict.OK: "green", Verdict.NOTE: "yellow", Verdict.WRONG: "red"}
 def doctor(context: click.Context, *, as_json: bool) -> None:
     """Check every part of the installation, and suggest fixes.
 
-    Versions, settings, home, disk, database, broker, clocks, worker, ports, API, models, bank and device are looked
-    at: a database is read through, a bank opened and searched, the models compute one small image. Nothing is changed.
-    The exit code is 1 when something is wrong; a note is worth knowing and does no harm now.
+    Versions, settings, home, disk, artifacts, database, broker, clocks, worker, ports, API, models, bank and device are
+    looked at: a database is read through, a bank opened and searched, the models compute one small image, a bucket of
+    artifacts takes and gives back a small object. Nothing is changed. The exit code is 1 when something is wrong; a
+    note is worth knowing and does no harm now.
 
     \b
     Examples:

@@ -12,6 +12,7 @@ import redis
 from sqlalchemy import text
 
 from freeda_svc.addresses import shown_address
+from freeda_svc.artifacts import open_artifacts
 from freeda_svc.cli.doctor.findings import Finding, note, ok, wrong
 from freeda_svc.database_connections import current_revision, database_engine, database_errors
 from freeda_svc.errors import UnavailableError
@@ -65,6 +66,13 @@ def look_at_database(settings: Settings) -> Iterator[Finding]:
         yield wrong(
             "database", f"{where} is at revision {found or 'none'}, needed is {HEAD}", "run `freeda db upgrade`"
         )
+
+
+def look_at_artifacts(settings: Settings) -> Iterator[Finding]:
+    """Can artifacts be stored, fetched and removed, where they are in a bucket? A folder is looked at with the home."""
+    if settings.artifacts_on_s3:
+        open_artifacts(settings).try_out()
+        yield ok("artifacts", f"{settings.artifacts}, where a small object was stored, fetched and removed")
 
 
 def _look_at_missing_database(settings: Settings) -> Iterator[Finding]:
