@@ -207,7 +207,8 @@ def test_the_api_answers_from_the_bucket(service: Service, image_file: Callable[
         files = f"/v1/jobs/{job}/results"
         assert client.get(f"{files}/1.image").content == image.read_bytes()
         mask, overlay = (client.get(f"{files}/1.{ending}") for ending in ("mask.png", "overlay.png"))
-        assert Image.open(io.BytesIO(mask.content)).size == Image.open(io.BytesIO(overlay.content)).size == (64, 64)
+        assert Image.open(io.BytesIO(mask.content)).size == (64, 64)
+        assert Image.open(io.BytesIO(overlay.content)).width > 64
         with zipfile.ZipFile(io.BytesIO(client.get(f"{files}.zip").content)) as archive:
             assert archive.testzip() is None
             assert archive.read("scene-3.mask.png") == mask.content
@@ -260,7 +261,8 @@ def test_a_server_that_dies_within_the_upload_of_a_result(
 ) -> None:
     kept, image = healthy.objects(), image_file(5)
     healthy.kill()
-    healthy.start(Behaviour(dies_at="/results/", after=2), kept)
+    stored_before = sum("/results/" in key for key in kept)
+    healthy.start(Behaviour(dies_at="/results/", after=stored_before + 2), kept)
     job = service.segment(image)
     [submitted] = submitted_images(service.settings, job)
     healthy.wait_for_its_end(SECONDS)
