@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from freeda_svc.outputs import SegmentedImage
+    from freeda_svc.outputs import KeptResult, SegmentedImage
 
 RESULTS = "results"
 
