@@ -1,7 +1,7 @@
-"""Renewing the lease of the current item from a thread, while the item is worked on."""
+"""Renewing the leases of the current items from a thread, while they are worked on."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from freeda_svc.errors import UnavailableError
@@ -20,7 +20,7 @@ class LeaseKeeper:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._kept: tuple[Claim, Report] | None = None
+        self._kept: tuple[list[Claim], Report] | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease keeper", daemon=True)
 
@@ -34,15 +34,15 @@ class LeaseKeeper:
         self._thread.join()
 
     @property
-    def claim(self) -> Claim | None:
-        """Whose lease is renewed; None between items, and when the lease was lost."""
+    def claims(self) -> list[Claim]:
+        """Whose leases are renewed; none between items, and without those that were lost."""
         kept = self._kept
-        return None if kept is None else kept[0]
+        return [] if kept is None else list(kept[0])
 
     @contextmanager
-    def keeping(self, claim: Claim, report: Report) -> Iterator[None]:
-        """Renew a lease until the block ends, and count it; one that is lost meanwhile is not taken again."""
-        self._kept = claim, report
+    def keeping(self, claims: Sequence[Claim], report: Report) -> Iterator[None]:
+        """Renew leases until the block ends, and count it; one that is lost meanwhile is not taken again."""
+        self._kept = list(claims), report
         try:
             yield
         finally:
@@ -53,15 +53,23 @@ class LeaseKeeper:
             kept = self._kept
             if kept is None:
                 continue
-            claim, report = kept
-            try:
-                if renew_lease(self._settings, claim):
-                    report.renewals += 1
-                elif self._kept is kept:  # it may be another item's by now
-                    self._kept = None
-            except UnavailableError as error:
-                report.renewals_failed += 1
-                log.warning("lease not renewed", job=claim.job_id, item=claim.item_id, reason=str(error))
-            except Exception:  # the thread must live on; the log says what was wrong
-                report.renewals_failed += 1
-                log.exception("lease not renewed", job=claim.job_id, item=claim.item_id)
+            claims, report = kept
+            for claim in list(claims):
+                if self._kept is not kept:  # they have ended
+                    break
+                if not self._renew(claim, report):
+                    claims.remove(claim)
+
+    def _renew(self, claim: Claim, report: Report) -> bool:
+        """Renew a lease; False when it is another worker's."""
+        try:
+            if not renew_lease(self._settings, claim):
+                return False
+            report.renewals += 1
+        except UnavailableError as error:
+            report.renewals_failed += 1
+            log.warning("lease not renewed", job=claim.job_id, item=claim.item_id, reason=str(error))
+        except Exception:  # the thread must live on; the log says what was wrong
+            report.renewals_failed += 1
+            log.exception("lease not renewed", job=claim.job_id, item=claim.item_id)
+        return True

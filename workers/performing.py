@@ -1,7 +1,9 @@
 """What is done for one item: the method is called and its result stored."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +25,17 @@ from freeda_svc.workers.resources import Resources
 
 if TYPE_CHECKING:
     from freeda_svc.bank import PrototypeStore
+    from freeda_svc.images import LoadedImage
+    from freeda_svc.parameters import SegmentationParameters
     from freeda_svc.prototypes import BuildResult, Prototype
+    from freeda_svc.segmentation import Segmentation
 
 NOTE_SECONDS = 1.0
+MOST_TOGETHER = 8
+"""So many images are segmented in one go at most: the first waits for the last."""
+WRITTEN_AT_ONCE = 4
+"""Results of so many images are written at the same time; each waits for the disk."""
+_OF_ONE_IMAGE = frozenset(("categories", "colours"))
 OUTSIDE = "prototypes of nouns that the pack's models do not know"
 
 log = logger(__name__)
@@ -50,13 +60,17 @@ def perform(resources: Resources, claim: Claim) -> dict[str, Any]:
         return perform_move(
             resources, read_move(claim.kind, claim.input), _Noting(resources, claim, ends=True), claim.job_id
         )
+    _check_pack(resources, claim)
+    resources.prepare(claim.kind)
+    return _PERFORMERS[claim.kind](resources, claim)
+
+
+def _check_pack(resources: Resources, claim: Claim) -> None:
     if claim.fingerprint != resources.pack.fingerprint:
         raise InputError(
             f"the job was submitted for pack {claim.pack}, this worker has {resources.settings.pack}: "
             "start the worker with the job's pack, then retry the job"
         )
-    resources.prepare(claim.kind)
-    return _PERFORMERS[claim.kind](resources, claim)
 
 
 def _ingest(resources: Resources, claim: Claim) -> dict[str, Any]:
@@ -130,9 +144,98 @@ def _added_by(store: "PrototypeStore", job: str, prototypes: "Sequence[Prototype
     return len(of_job & {point_id(prototype) for prototype in prototypes})
 
 
+def most_together(resources: Resources, first: Claim) -> int:
+    """Return how many items may be done together with one: images, as many as go through the models at once.
+
+    Images for which categories are proposed, or evidence is kept, are done alone.
+    """
+    if first.kind is not JobKind.SEGMENT or first.parameters["categories"] is None or first.parameters.get("explain"):
+        return 1
+    if not resources.has_pack or first.fingerprint != resources.pack.fingerprint:
+        return 1
+    from freeda_svc.segmentation import windows_at_once  # noqa: PLC0415 - the parent process needs no method
+
+    return min(MOST_TOGETHER, windows_at_once(resources.pack))
+
+
+def fit_together(first: Claim, other: Claim) -> bool:
+    """Return whether two images can be segmented together: all that is asked but categories is the same."""
+    shared, of_other = (
+        {name: value for name, value in claim.parameters.items() if name not in _OF_ONE_IMAGE}
+        for claim in (first, other)
+    )
+    return first.fingerprint == other.fingerprint and other.parameters["categories"] is not None and shared == of_other
+
+
+def perform_together(resources: Resources, claims: Sequence[Claim]) -> dict[int, dict[str, Any]]:
+    """Do what several items ask for that `fit_together`: their images are segmented in one go.
+
+    Args:
+        resources: models and bank of this process.
+        claims: the current items.
+
+    Returns:
+        The results, for JSON, by the ids of the items; those whose images cannot be read are missing.
+
+    Raises:
+        FreedaError: an item cannot be done; it is not known which.
+        UnavailableError: the worker's models cannot be used.
+    """
+    from freeda_svc.outputs import keep_result, summarise  # noqa: PLC0415 - as above
+
+    artifacts, first = open_artifacts(resources.settings), claims[0]
+    _check_pack(resources, first)
+    resources.prepare(first.kind)
+    parameters = SegmentationRequest.read(first.parameters).overrides.over(resources.pack.parameters.segmentation)
+    results: dict[int, dict[str, Any]] = {}
+    read: deque[Claim] = deque()
+    writing: deque[Future[None]] = deque()
+
+    def images() -> Iterator[tuple[Any, Any]]:
+        for claim in claims:
+            try:
+                image = _load(resources, claim, parameters)
+            except InputError:
+                continue
+            read.append(claim)
+            yield image, SegmentationRequest.read(claim.parameters).categories or ()
+
+    def keep(claim: Claim, segmentation: "Segmentation") -> None:
+        with artifacts.filling() as root:
+            folder = root / result_name(claim.job_id, claim.number)
+            keep_result(folder, segmentation, colours_of(claim.parameters), claim.input.get("proposals"))
+
+    segmenter = resources.segmenter(bank_of_job(first.parameters))
+    with ThreadPoolExecutor(WRITTEN_AT_ONCE, thread_name_prefix="results") as threads:
+        for segmentation in segmenter.segment_each(images(), parameters):
+            claim = read.popleft()
+            writing.append(threads.submit(keep, claim, segmentation))
+            results[claim.item_id] = summarise(segmentation, claim.input.get("proposals"))
+            while len(writing) >= WRITTEN_AT_ONCE:
+                writing.popleft().result()
+        with stage(STORE):
+            while writing:
+                writing.popleft().result()
+    return results
+
+
+def _load(resources: Resources, claim: Claim, parameters: "SegmentationParameters") -> "LoadedImage":
+    """Read the image of an item.
+
+    Raises:
+        InputError: it cannot be read; calls it by the name that it was submitted with.
+    """
+    from freeda_svc.images import load_visible  # noqa: PLC0415 - as above
+
+    path = open_artifacts(resources.settings).local(claim.input["image"])
+    try:
+        return load_visible(path, parameters.fill_transparent, resources.settings.input_rules.anywhere())
+    except InputError as error:
+        raise InputError(str(error).replace(str(path), claim.input["name"])) from error
+
+
 def _segment(resources: Resources, claim: Claim) -> dict[str, Any]:
     from freeda_svc.batches import keep_evidence  # noqa: PLC0415 - the parent process needs no method
-    from freeda_svc.images import load_visible  # noqa: PLC0415 - as above
     from freeda_svc.outputs import keep_result, summarise  # noqa: PLC0415 - as above
     from freeda_svc.segmentation import proposal_values  # noqa: PLC0415 - as above
 
@@ -140,11 +243,7 @@ def _segment(resources: Resources, claim: Claim) -> dict[str, Any]:
     request = SegmentationRequest.read(claim.parameters)
     parameters = request.overrides.over(resources.pack.parameters.segmentation)
     artifacts = open_artifacts(settings)
-    path = artifacts.local(claim.input["image"])
-    try:
-        image = load_visible(path, parameters.fill_transparent, settings.input_rules.anywhere())
-    except InputError as error:
-        raise InputError(str(error).replace(str(path), claim.input["name"])) from error
+    image = _load(resources, claim, parameters)
     bank = bank_of_job(claim.parameters)
     segmenter = resources.segmenter(bank)
     if request.only_propose:

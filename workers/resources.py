@@ -46,6 +46,11 @@ class Resources:
         """The pack, whose models are read when they are first used."""
         return load_pack_of(self.settings)
 
+    @property
+    def has_pack(self) -> bool:
+        """Whether the pack is loaded."""
+        return "pack" in self.__dict__
+
     @cached_property
     def builder(self) -> "PrototypeBuilder":
         """Makes prototypes of captions."""

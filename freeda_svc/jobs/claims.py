@@ -4,7 +4,7 @@ A message only says that something waits; which item is begun is decided here, f
 attempt is named by the item's running number of attempts: who comes back after losing an item changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -28,7 +28,7 @@ _jobs = cast("Table", Job.__table__)
 _items = cast("Table", WorkItem.__table__)
 _INSERT_ATTEMPT = insert(cast("Table", Attempt.__table__))
 _RUNNING = select(_items.c.id).where(_items.c.state == ItemState.RUNNING, _items.c.worker == bindparam("the_worker"))
-_FIRST_WAITING = (
+_WAITING = (
     select(
         _items.c.id,
         _items.c.attempts,
@@ -47,7 +47,7 @@ _FIRST_WAITING = (
         _items.c.priority == bindparam("the_priority"),
     )
     .order_by(_items.c.id)
-    .limit(1)
+    .limit(bindparam("the_most"))
     .with_for_update(of=_items, skip_locked=True)  # what another worker is just taking
 )
 
@@ -97,17 +97,51 @@ def claim_next(settings: Settings, worker: str, kinds: Sequence[JobKind] = tuple
     Returns:
         The claim, or None when nothing waits.
     """
+    claims = claim_together(settings, worker, kinds)
+    return claims[0] if claims else None
+
+
+def claim_together(
+    settings: Settings,
+    worker: str,
+    kinds: Sequence[JobKind] = tuple(JobKind),
+    *,
+    most: Callable[[Claim], int] = lambda _first: 1,
+    fit: Callable[[Claim, Claim], bool] = lambda _first, _other: True,
+) -> list[Claim]:
+    """Claim the item that is to be begun next, and those behind it that are done together with it.
+
+    One that was begun before is done alone: it may be what ended its worker.
+
+    Args:
+        settings: the installation.
+        worker: as ``claim_next`` takes it.
+        kinds: as ``claim_next`` takes them.
+        most: how many at most, together with the first one; called in the transaction, as ``fit`` is.
+        fit: whether an item of the same kind can be done together with the first one.
+
+    Returns:
+        The claims in the order in which they would be claimed one by one; none when nothing waits.
+    """
     with noting(settings) as session:
         while (found := _next_waiting(session, settings, worker, kinds)) is not None:
-            claim, job_state = found
-            if job_state == JobState.CANCELLED:  # it was put back in the instant in which its job was cancelled
+            claim, priority = found.claim, found.priority
+            if found.job_state == JobState.CANCELLED:  # it was put back in the instant in which its job was cancelled
                 move_item(session, claim.item_id, ItemState.QUEUED, ItemState.CANCELLED, attempt=claim.attempt - 1)
                 continue
             _begin(session, settings, claim, worker)
-            if job_state == JobState.QUEUED:
-                move_job(session, claim.job_id, JobState.QUEUED, JobState.RUNNING)
-            return claim
-    return None
+            begun = [found]
+            more = most(claim) - 1 if claim.attempt == 1 else 0
+            if more > 0:
+                for other in _waiting(session, claim.kind, priority, more):
+                    if other.claim.attempt > 1 or other.job_state == JobState.CANCELLED or not fit(claim, other.claim):
+                        break
+                    _begin(session, settings, other.claim, worker)
+                    begun.append(other)
+            for job_id in sorted({one.claim.job_id for one in begun if one.job_state == JobState.QUEUED}):
+                move_job(session, job_id, JobState.QUEUED, JobState.RUNNING)
+            return [one.claim for one in begun]
+    return []
 
 
 def renew_lease(settings: Settings, claim: Claim) -> bool:
@@ -128,12 +162,16 @@ def note_progress(settings: Settings, claim: Claim, done: int) -> bool:
 
 def finish_item(settings: Settings, claim: Claim, result: dict[str, Any]) -> bool:
     """Record the result and end the item; False, and nothing recorded, when another worker has claimed it by now."""
+    return finish_items(settings, [(claim, result)])[0]
+
+
+def finish_items(settings: Settings, results: Sequence[tuple[Claim, dict[str, Any]]]) -> list[bool]:
+    """Record the results of several items at once; see ``finish_item``."""
     with writing(settings) as session:
-        finished = _move_claim(session, claim, ItemState.DONE, result=result, error="", worker="", lease_until=None)
-        if finished:
-            end_attempt(session, claim.item_id, claim.attempt, AttemptOutcome.DONE)
-            record_event(session, claim.job_id, EventKind.DONE, item_id=claim.item_id, attempt=claim.attempt)
-            settle_job(session, claim.job_id)
+        finished = [_finish(session, claim, result) for claim, result in results]
+        jobs = {claim.job_id for (claim, _), is_finished in zip(results, finished, strict=True) if is_finished}
+        for job_id in sorted(jobs):  # in one order, so that two workers do not wait for each other
+            settle_job(session, job_id)
         return finished
 
 
@@ -216,10 +254,17 @@ def _give_up_running(session: Session, settings: Settings, worker: str, outcome:
     return len(items)
 
 
-def _next_waiting(
-    session: Session, settings: Settings, worker: str, kinds: Sequence[JobKind]
-) -> tuple[Claim, str] | None:
-    """The item to begin next, as it will be claimed, and its job's state; puts back what the worker was running."""
+@dataclass(frozen=True)
+class _Waiting:
+    """An item that waits, as it will be claimed, and what is known of its job."""
+
+    claim: Claim
+    priority: int
+    job_state: str
+
+
+def _next_waiting(session: Session, settings: Settings, worker: str, kinds: Sequence[JobKind]) -> _Waiting | None:
+    """The item to begin next; puts back what the worker was running."""
     look = _look(tuple(kinds))
     running, *priorities = session.execute(look, {"the_worker": worker}).one()
     if running is not None:
@@ -227,8 +272,7 @@ def _next_waiting(
         _, *priorities = session.execute(look, {"the_worker": worker}).one()
     waiting = [(priority, kind) for priority, kind in zip(priorities, kinds, strict=True) if priority is not None]
     for priority, kind in sorted(waiting, key=lambda level: -level[0]):  # stable: kinds stay in order
-        found = _first_waiting(session, kind, priority)
-        if found is not None:
+        for found in _waiting(session, kind, priority, 1):
             return found
     return None
 
@@ -241,12 +285,14 @@ def _look(kinds: tuple[JobKind, ...]) -> "Select[Any]":
     return select(running, *(highest.where(_items.c.kind == kind).scalar_subquery() for kind in kinds))
 
 
-def _first_waiting(session: Session, kind: JobKind, priority: int) -> tuple[Claim, str] | None:
-    row = session.execute(_FIRST_WAITING, {"the_kind": kind, "the_priority": priority}).first()
-    if row is None:
-        return None
-    item_id, attempts, number, given, job_id, pack, fingerprint, parameters, state = row
-    return Claim(item_id, attempts + 1, number, job_id, kind, pack, fingerprint, parameters, given), state
+def _waiting(session: Session, kind: JobKind, priority: int, most: int) -> list[_Waiting]:
+    found = session.execute(_WAITING, {"the_kind": kind, "the_priority": priority, "the_most": most})
+    return [
+        _Waiting(
+            Claim(item_id, attempts + 1, number, job_id, kind, pack, fingerprint, parameters, given), priority, state
+        )
+        for item_id, attempts, number, given, job_id, pack, fingerprint, parameters, state in found
+    ]
 
 
 def _begin(session: Session, settings: Settings, claim: Claim, worker: str) -> None:
@@ -264,6 +310,14 @@ def _begin(session: Session, settings: Settings, claim: Claim, worker: str) -> N
     attempt = {"item_id": claim.item_id, "number": claim.attempt, "worker": worker, "outcome": AttemptOutcome.RUNNING}
     session.execute(_INSERT_ATTEMPT, attempt)
     record_event(session, claim.job_id, EventKind.BEGUN, worker, item_id=claim.item_id, attempt=claim.attempt)
+
+
+def _finish(session: Session, claim: Claim, result: dict[str, Any]) -> bool:
+    finished = _move_claim(session, claim, ItemState.DONE, result=result, error="", worker="", lease_until=None)
+    if finished:
+        end_attempt(session, claim.item_id, claim.attempt, AttemptOutcome.DONE)
+        record_event(session, claim.job_id, EventKind.DONE, item_id=claim.item_id, attempt=claim.attempt)
+    return finished
 
 
 def _give_up_claim(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from freeda_svc.images import ImageSource, load_image, read_image
     from freeda_svc.parameters import Category, background_category, check_categories, parse_categories, parse_category
     from freeda_svc.segmentation.category_lists import common_list
-    from freeda_svc.segmentation.encoding import encode_windows
+    from freeda_svc.segmentation.encoding import encode_windows, windows_at_once
     from freeda_svc.segmentation.evidence import CategoryParts, Evidence, EvidenceLimits
     from freeda_svc.segmentation.evidence_plain import evidence_values, proposal_values
     from freeda_svc.segmentation.known_words import KnownWord

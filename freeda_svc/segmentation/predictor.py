@@ -55,6 +55,7 @@ class _PendingImage:
         size: height and width of the image.
         scaled_image: (h, w, 3) uint8, the image at the scale that the models see.
         visible: (H, W) bool, where the image is not transparent; None for everywhere.
+        categories: that its pixels are labelled with.
         windows: the places of its windows in the scaled image.
         text_embeddings: (T, Dt) float32, of the texts of the categories.
         words: what the bank knows of the words of each category.
@@ -66,6 +67,7 @@ class _PendingImage:
     size: tuple[int, int]
     scaled_image: npt.NDArray[np.uint8]
     visible: npt.NDArray[np.bool_] | None
+    categories: tuple[Category, ...]
     windows: tuple[Window, ...]
     text_embeddings: torch.Tensor
     words: tuple[tuple[KnownWord, ...], ...]
@@ -152,18 +154,36 @@ class Segmenter:
         Raises:
             InputError: as from ``segment``; after the images before the one that is not usable.
         """
-        parameters = self.pack.parameters.segmentation if parameters is None else parameters
         checked = check_categories(categories)
+        yield from self.segment_each(((image, checked) for image in each_image(images)), parameters)
+
+    def segment_each(
+        self,
+        images: Iterable[tuple[ImageSource, Sequence[Category | str]]],
+        parameters: SegmentationParameters | None = None,
+    ) -> Iterator[Segmentation]:
+        """Segment images, each into categories of its own, their windows together through the models.
+
+        Args:
+            images: each with its categories, both as ``segment`` takes them; read a batch of windows ahead.
+            parameters: how to segment; those of the pack when None.
+
+        Yields:
+            What ``segment`` returns for each image, in order.
+
+        Raises:
+            InputError: as from ``segment``; after the images before the one that is not usable.
+        """
+        parameters = self.pack.parameters.segmentation if parameters is None else parameters
         pending: deque[_PendingImage] = deque()
         encoded = encode_windows(
-            self.pack, self._crops(each_image(images), checked, parameters, pending), parameters.superpixels,
-            embed=parameters.beta < 1,
-        )  # fmt: skip
+            self.pack, self._crops(images, parameters, pending), parameters.superpixels, embed=parameters.beta < 1
+        )
         for window in encoded:
             image = pending[0]
             self._score(window, image)
             if len(image.decision.windows) == len(image.windows):
-                yield self._finish(pending.popleft(), checked, parameters)
+                yield self._finish(pending.popleft(), parameters)
 
     def explain(
         self, image: ImageSource, segmentation: Segmentation, limits: EvidenceLimits = DEFAULT_LIMITS
@@ -214,20 +234,14 @@ class Segmenter:
 
     def _crops(
         self,
-        images: Iterable[ImageSource],
-        categories: tuple[Category, ...],
+        images: Iterable[tuple[ImageSource, Sequence[Category | str]]],
         parameters: SegmentationParameters,
         pending: "deque[_PendingImage]",
     ) -> Iterator[npt.NDArray[np.uint8]]:
         """Read images and yield their windows; each image is appended to ``pending`` before its first window."""
-        ensemble = Ensemble(
-            parameters.beta,
-            parameters.local_similarity,
-            tuple(len(category.texts) for category in categories),
-            parameters.synonyms,
-        )
-        for image in images:
+        for image, asked in images:
             watch = _Stopwatch()
+            categories = check_categories(asked)
             loaded = load_visible(image, parameters.fill_transparent)
             pixels, visible = loaded.pixels, loaded.visible
             size = pixels.shape[0], pixels.shape[1]
@@ -241,9 +255,21 @@ class Segmenter:
             words = self._word_knowledge().of(categories, parameters, revision)
             embeddings = self.pack.image_text.embed_nouns([text for category in categories for text in category.texts])
             watch.lap("prototypes")
-            decision = Decision(compare, ensemble, parameters)
+            texts_of_each = tuple(len(category.texts) for category in categories)
+            ensemble = Ensemble(parameters.beta, parameters.local_similarity, texts_of_each, parameters.synonyms)
             pending.append(
-                _PendingImage(size, scaled_image, visible, windows, embeddings, words, revision, decision, watch)
+                _PendingImage(
+                    size=size,
+                    scaled_image=scaled_image,
+                    visible=visible,
+                    categories=categories,
+                    windows=windows,
+                    text_embeddings=embeddings,
+                    words=words,
+                    revision=revision,
+                    decision=Decision(compare, ensemble, parameters),
+                    watch=watch,
+                )
             )
             del pixels, loaded
             for window in windows:
@@ -262,9 +288,7 @@ class Segmenter:
         image.watch.add("superpixels", window.superpixel_seconds)
         image.watch.add("scores", perf_counter() - started)
 
-    def _finish(
-        self, image: _PendingImage, categories: tuple[Category, ...], parameters: SegmentationParameters
-    ) -> Segmentation:
+    def _finish(self, image: _PendingImage, parameters: SegmentationParameters) -> Segmentation:
         """Merge the windows of an image."""
         started = perf_counter()
         merged = image.decision.decide(image.scaled_image, image.size)
@@ -274,8 +298,8 @@ class Segmenter:
         image.watch.add("scores", perf_counter() - started)
         return Segmentation(
             labels=merged.labels,
-            categories=categories,
-            scores=score_categories(categories, merged),
+            categories=image.categories,
+            scores=score_categories(image.categories, merged),
             regions=sum(scores.regions for _, scores in image.decision.windows),
             windows=len(image.windows),
             parameters=parameters,

@@ -11,8 +11,10 @@ from freeda_svc.jobs import JobKind, Priority, cancel_job, job_items, job_summar
 from freeda_svc.jobs.claims import (
     Claim,
     claim_next,
+    claim_together,
     fail_item,
     finish_item,
+    finish_items,
     hand_back_item,
     hand_back_items,
     has_running_item,
@@ -98,6 +100,76 @@ def test_higher_priorities_begin_first_then_kinds_in_the_workers_order_then_age(
     kinds = (JobKind.SEGMENT, JobKind.EXEMPLARS, JobKind.INGEST)
     begun = [claim_next(settings, f"worker {number}", kinds) for number in range(5)]
     assert [claim and claim.job_id for claim in begun] == [jobs[2], jobs[3], jobs[1], jobs[0], None]
+
+
+def test_items_of_several_jobs_are_claimed_together_in_their_order(
+    settings: Settings, outbox: "Outbox", captions: Captions
+) -> None:
+    jobs = [submit_ingest(settings, captions(count), source="x", dispatcher=outbox) for count in (2, 4)]
+    low = submit_ingest(settings, captions(2), source="x", dispatcher=outbox, priority=Priority.LOW)
+    order = [item_id for _, item_id in outbox.sent]
+    several = claim_together(settings, "first", most=lambda _first: 2)
+    assert [claim.item_id for claim in several] == order[:2]
+    rest = claim_together(settings, "second", most=lambda _first: 9)
+    assert [claim.item_id for claim in rest] == order[2:3]  # what has another priority is claimed by itself
+    assert [claim.attempt for claim in (*several, *rest)] == [1, 1, 1]
+    assert [job_summary(settings, job).state for job in (*jobs, low)] == ["running", "running", "queued"]
+    assert [job_summary(settings, job).progress.running for job in jobs] == [1, 2]
+
+
+def test_what_does_not_fit_or_was_begun_before_is_done_alone(
+    settings: Settings, outbox: "Outbox", captions: Captions
+) -> None:
+    for count in (6, 2):
+        submit_ingest(settings, captions(count), source="x", dispatcher=outbox)
+    order = [item_id for _, item_id in outbox.sent]
+    first = _claim(settings)
+    hand_back_item(settings, first, "the bank does not answer")
+
+    def claim(name: str) -> list[int]:
+        claims = claim_together(settings, name, most=lambda _one: 9, fit=lambda one, other: one.job_id == other.job_id)
+        return [claim.item_id for claim in claims]
+
+    assert [claim(name) for name in "abc"] == [order[:1], order[1:3], order[3:]]
+    assert claim_together(settings, "d", most=lambda _one: 9) == []
+
+
+def test_items_that_were_claimed_together_are_all_lost_with_their_worker_and_come_alone_afterwards(
+    settings: Settings, item_ids: list[int]
+) -> None:
+    def claim() -> list[int]:
+        return [claim.item_id for claim in claim_together(settings, "worker", most=lambda _first: 9)]
+
+    assert claim() == item_ids
+    assert claim() == item_ids[:1]
+    assert [_item(settings, item_id).failures for item_id in item_ids] == [1, 1]
+
+
+def test_several_items_end_in_one_transaction(settings: Settings, outbox: "Outbox", captions: Captions) -> None:
+    jobs = [submit_ingest(settings, captions(count), source="x", dispatcher=outbox) for count in (4, 2)]
+    claims = claim_together(settings, "worker", most=lambda _first: 9)
+    assert finish_item(settings, claims[0], {"by": "another"})
+    assert finish_items(settings, [(claim, {"prototypes": 1}) for claim in claims]) == [False, True, True]
+    assert _item(settings, claims[0].item_id).result == {"by": "another"}
+    assert [job_summary(settings, job).state for job in jobs] == ["done", "done"]
+    assert finish_items(settings, []) == []
+
+
+def test_two_workers_that_take_and_end_items_of_the_same_jobs_do_not_wait_for_each_other(
+    settings: Settings, outbox: "Outbox", captions: Captions
+) -> None:
+    jobs = [submit_ingest(settings, captions(16), source="x", dispatcher=outbox) for _ in range(3)]
+
+    def work(name: str) -> None:
+        while claims := claim_together(settings, name, most=lambda _first: 5):
+            finish_items(settings, [(claim, {}) for claim in reversed(claims)])
+
+    threads = [threading.Thread(target=work, args=(f"worker {number}",)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [job_summary(settings, job).state for job in jobs] == ["done"] * 3
 
 
 def test_a_worker_takes_only_what_it_serves(settings: Settings, item_ids: list[int]) -> None:

@@ -141,6 +141,18 @@ def test_windows_of_many_images_go_through_the_models_together(
         assert set(one.timings) == set(other.timings)
 
 
+def test_each_image_may_have_categories_of_its_own(segmenter: Segmenter) -> None:
+    lists = [CATEGORIES, parse_categories("sky|grass, ball"), CATEGORIES[1:]]
+    together = list(segmenter.segment_each((photo(64, 64 + number), asked) for number, asked in enumerate(lists)))
+    for number, (asked, result) in enumerate(zip(lists, together, strict=True)):
+        alone = segmenter.segment(photo(64, 64 + number), asked)
+        assert result.categories == alone.categories == asked
+        assert (result.labels == alone.labels).mean() > 0.999
+        assert [score.name for score in result.scores] == [score.name for score in alone.scores]
+    with pytest.raises(InputError, match="given twice"):
+        list(segmenter.segment_each([(photo(), ["ball", "ball"])]))
+
+
 def test_a_bad_image_comes_after_the_results_of_those_before_it(segmenter: Segmenter, tmp_path: Path) -> None:
     results = segmenter.segment_many([photo(), photo(64, 64), tmp_path / "gone.png", photo()], CATEGORIES)
     assert [next(results).labels.shape, next(results).labels.shape] == [(96, 130), (64, 64)]

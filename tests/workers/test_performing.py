@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from freeda_svc.jobs.results import colours_of, result_folder
 from freeda_svc.jobs.states import JobKind
 from freeda_svc.outputs import InputImage, KeptResult, SegmentedImage, write_collections, write_image_files
 from freeda_svc.settings import Settings
-from freeda_svc.workers.performing import perform
+from freeda_svc.workers.performing import fit_together, most_together, perform, perform_together
 from freeda_svc.workers.resources import Resources
 from tests.made_prototypes import make_prototype
 
@@ -52,11 +53,11 @@ def resources(make_settings: Callable[..., Settings], tiny_pack_folder: Path) ->
     holding.close()
 
 
-def claim(resources: Resources, categories: list[dict[str, Any]] | None, **parameters: bool) -> Claim:
+def claim(resources: Resources, categories: list[dict[str, Any]] | None, item: int = 1, **parameters: object) -> Claim:
     return Claim(
-        item_id=1,
+        item_id=item,
         attempt=1,
-        number=1,
+        number=item,
         job_id="job",
         kind=JobKind.SEGMENT,
         pack=resources.settings.pack,
@@ -140,3 +141,43 @@ def test_files_for_all_images_need_the_same_categories_in_each(resources: Resour
     with pytest.raises(InputError, match="files for all images hold those of one list; leave out coco"):
         write_collections(pictures, tmp_path / "out", ("coco",))
     assert not (tmp_path / "out").exists()
+
+
+def test_images_of_one_kind_of_request_go_through_the_models_together(resources: Resources) -> None:
+    image = np.random.default_rng(1).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(image).save(resources.settings.artifacts_folder / "b.png")
+    lists = [[{"name": "ball"}, {"name": "sky"}], [{"name": "sky"}], [{"name": "sky"}, {"name": "grass"}]]
+    claims = [claim(resources, asked, number) for number, asked in enumerate(lists, start=1)]
+    claims[1].input["image"], claims[2].input["image"] = "b.png", "gone.png"
+    assert all(fit_together(claims[0], other) for other in claims[1:])
+    results = perform_together(resources, claims)
+    assert list(results) == [1, 2]  # what cannot be read is done alone, which says why
+    for one in claims[:2]:
+        kept = KeptResult(result_folder(resources.settings, "job", one.number))
+        assert kept.whole
+        assert kept.summary == json.loads(json.dumps(results[one.item_id]))
+        together = kept.labels
+        alone = perform(resources, one)
+        assert (kept.labels == together).mean() > 0.999
+        assert [category["name"] for category in alone["categories"]] == kept.names
+        assert [category["words"] for category in alone["categories"]] == [
+            category["words"] for category in results[one.item_id]["categories"]
+        ]
+
+
+def test_what_is_asked_decides_what_goes_together(resources: Resources) -> None:
+    usual = [{"name": "ball"}]
+    first = claim(resources, usual)
+    resources.prepare(JobKind.SEGMENT)
+    assert most_together(resources, first) > 1
+    for alone in (claim(resources, None), claim(resources, usual, explain=True), replace(first, fingerprint="other")):
+        assert most_together(resources, alone) == 1
+    for other in (
+        claim(resources, None),
+        claim(resources, usual, explain=True),
+        claim(resources, usual, overrides={"k": 2}),
+        claim(resources, usual, bank="other@1"),
+        replace(first, fingerprint="other"),
+    ):
+        assert not fit_together(first, other)
+    assert fit_together(first, claim(resources, [{"name": "sky"}], colours=[[1, 2, 3]]))
