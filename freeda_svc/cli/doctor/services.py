@@ -70,9 +70,13 @@ def look_at_database(settings: Settings) -> Iterator[Finding]:
 
 def look_at_artifacts(settings: Settings) -> Iterator[Finding]:
     """Can artifacts be stored, fetched and removed, where they are in a bucket? A folder is looked at with the home."""
+    artifacts = open_artifacts(settings)
     if settings.artifacts_on_s3:
-        open_artifacts(settings).try_out()
-        yield ok("artifacts", f"{settings.artifacts}, where a small object was stored, fetched and removed")
+        artifacts.try_out()
+        yield ok("artifacts", f"{artifacts.place}, where a small object was stored, fetched and removed")
+    else:
+        there = "" if artifacts.folder.is_dir() else " is not there yet; the first command makes it"
+        yield ok("artifacts", f"{artifacts.place}{there}")
 
 
 def _look_at_missing_database(settings: Settings) -> Iterator[Finding]:
