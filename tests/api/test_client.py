@@ -163,7 +163,7 @@ def test_what_was_marked_of_a_turned_picture_has_to_be_said(
 ) -> None:
     turned = Image.fromarray(scene)
     turned.getexif()[0x0112] = 3
-    with pytest.raises(InputError, match="drawn.on stored"):
+    with pytest.raises(InputError, match=r"drawn.on stored"):
         client.exemplars("lamp", [(turned, lamp(scene))], bank=own_bank)
     job = client.exemplars("lamp", [(turned, lamp(scene))], drawn_on="upright", bank=own_bank)
     assert job["totals"]["prototypes"] == 1
