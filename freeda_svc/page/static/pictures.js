@@ -6,6 +6,7 @@ import { announce } from "./shell.js";
 
 const ENDINGS = /\.(png|jpe?g|webp|gif|bmp|tiff?|hei[cf]|avif|jp2|ppm|pgm)$/i;
 const PREVIEWS = 48;
+const EMPTY_PICTURE = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E";
 
 export const counted = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 
@@ -204,7 +205,7 @@ export class Pictures {
   }
 
   #entry(file) {
-    const without = (event) => event.target.classList.add("none"); // the browser cannot show it; the server may
+    const without = (event) => (event.target.src = EMPTY_PICTURE); // the browser cannot show it; the server may
     const [name, sentence] = [nameOf(file), this.refusals.get(file)];
     const place = name.lastIndexOf("/") + 1;
     return html`<li class=${sentence ? "refused" : ""}>
