@@ -19,6 +19,7 @@ from freeda_svc.parameters import fold_text
 
 MOST_NOUNS, MOST_WORDS = 1000, 50
 LONGEST_TEXT = 1000
+_WORD = r"[^|]{0,99}[^|\s][^|]{0,99}"
 TEXT: dict[str, Any] = {"max_length": LONGEST_TEXT, "json_schema_extra": {"pattern": r"\S"}}
 """Of a text that is not blank."""
 
@@ -80,9 +81,7 @@ class BankStatistics(BaseModel):
 class NewBank(BaseModel):
     """The bank that is to be made."""
 
-    bank: str = Field(
-        description=BANK["description"], max_length=BANK["max_length"], json_schema_extra=BANK["json_schema_extra"]
-    )
+    bank: Annotated[str, Field(**BANK)]
 
 
 class NamedBank(BaseModel):
@@ -208,7 +207,17 @@ def known_words(
     context: ServerContext,
     _access: Reader,
     bank: BankPath,
-    text: Annotated[list[str], Query(description="a word; several times for several, or several with |", min_length=1)],
+    text: Annotated[
+        list[str],
+        Query(
+            description="a word; several times for several, or several with |",
+            min_length=1,
+            json_schema_extra={
+                "maxItems": MOST_WORDS,
+                "items": {"type": "string", "pattern": f"^{_WORD}(\\|{_WORD})*$"},
+            },
+        ),
+    ],
 ) -> KnownWords:
     """Say how many prototypes each word has of its own noun, and which nouns are nearest to it."""
     texts = [part.strip() for word in text for part in word.split("|")]

@@ -22,7 +22,7 @@ def documented_body(
         files: what each of the form's fields is that hold files, by name.
         fields_as_json: whether a body of JSON holds the fields, and names the files.
     """
-    schema = _without_references(model.model_json_schema())
+    schema = without_references(model.model_json_schema())
     fields = {name: _as_text(field) for name, field in schema["properties"].items()}
     form = {
         "type": "object",
@@ -86,8 +86,8 @@ def _as_text(field: Mapping[str, Any]) -> dict[str, Any]:
     return {**{key: value for key, value in kept.items() if key != "default"}, **described}
 
 
-def _without_references(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a schema with its definitions in the places that refer to them."""
+def without_references(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a JSON schema with its definitions in the places that refer to them."""
     definitions = schema.get("$defs", {})
 
     def resolved(node: Any) -> Any:  # noqa: ANN401 - any part of a schema

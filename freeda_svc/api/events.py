@@ -1,6 +1,7 @@
 """A job's progress and events as they happen, as server-sent events; who listens takes no thread."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
@@ -13,13 +14,14 @@ from fastapi.sse import EventSourceResponse, format_sse_event
 from pydantic import BaseModel, Field
 
 from freeda_svc.api.access import Reader
+from freeda_svc.api.bodies import without_references
 from freeda_svc.api.context import Context, ServerContext
 from freeda_svc.api.hidden import client_text, source_name
 from freeda_svc.api.jobs import JobId, JobProgress
-from freeda_svc.api.pages import Moment, number_after
+from freeda_svc.api.pages import MOST_DIGITS, Moment
 from freeda_svc.api.problems import problems
 from freeda_svc.api.waiting import BUSY
-from freeda_svc.errors import FreedaError, UnavailableError
+from freeda_svc.errors import FreedaError, InputError, UnavailableError
 from freeda_svc.jobs import EventKind, JobEvent, JobState, JobSummary, find_job, job_events, job_summary
 from freeda_svc.settings import Settings
 
@@ -30,6 +32,8 @@ LOOKS_A_PAUSE = 9
 """Between two looks a listener pauses so many times as long as a look takes: large jobs take the database a while."""
 END = "-end"
 """What follows the number of the last event in the id of the one that says that a job has ended."""
+
+_LAST_ID = re.compile(rf"[0-9]{{1,{MOST_DIGITS}}}({END})?")
 
 router = APIRouter(tags=["jobs"])
 
@@ -53,6 +57,26 @@ class StreamedEvent(BaseModel):
     at: Moment = Field(description="in UTC")
 
 
+_ITEM = {  # as FastAPI describes streams of one kind of event
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"enum": ["progress", "event", "end"]},
+        "id": {"type": "string", "pattern": f"^{_LAST_ID.pattern}$"},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {
+                "anyOf": [
+                    without_references(kind.model_json_schema(mode="serialization"))
+                    for kind in (StreamedProgress, StreamedEvent)
+                ]
+            },
+        },
+    },
+}
+
+
 @router.get(
     "/v1/jobs/{job_id}/events",
     summary="Follow a job",
@@ -60,7 +84,7 @@ class StreamedEvent(BaseModel):
     responses={
         200: {
             "description": "events named `progress` (counts), `event` (what happened, with ids) and `end` (the last)",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": {"text/event-stream": {"itemSchema": _ITEM}},
         },
         204: {"description": "`Last-Event-ID` is that of `end`, and nothing has happened since: do not ask again"},
         **problems(404, 422, 503),
@@ -71,7 +95,12 @@ async def follow_events(
     _access: Reader,
     job_id: JobId,
     last_event_id: Annotated[
-        str, Header(description="go on after this event; browsers send it by themselves", max_length=40)
+        str,
+        Header(
+            description="go on after this event; browsers send it by themselves",
+            max_length=40,
+            json_schema_extra={"pattern": f"^({_LAST_ID.pattern})?$"},
+        ),
     ] = "",
     *,
     progress_only: Annotated[bool, Query(description="leave out what happened to each item")] = False,
@@ -82,7 +111,9 @@ async def follow_events(
     client sends the last `id` as `Last-Event-ID`, as browsers do.
     """
     full_id = await to_thread.run_sync(find_job, context.settings, job_id)
-    seen = number_after(last_event_id.removesuffix(END))
+    if last_event_id and not _LAST_ID.fullmatch(last_event_id):
+        raise InputError(f"Last-Event-ID is {last_event_id!r}, which is the id of no event")
+    seen = int(last_event_id.removesuffix(END) or 0)
     look = await to_thread.run_sync(_look, context.settings, full_id, seen, progress_only)
     if last_event_id.endswith(END) and look.ended and not look.events:
         return Response(status_code=204)

@@ -133,7 +133,11 @@ def list_all_jobs(
     _access: Reader,
     *,
     state: Annotated[
-        list[str], Query(description=f"only jobs in some of these states: {', '.join(JOB_STATE_NAMES)}")
+        list[str],
+        Query(
+            description="only jobs in some of these states",
+            json_schema_extra={"items": {"type": "string", "enum": [*JOB_STATE_NAMES]}},
+        ),
     ] = [],  # noqa: B006 - FastAPI copies defaults
     kind: Annotated[list[JobKind], Query(description="only jobs of some of these kinds")] = [],  # noqa: B006
     source: Annotated[str, Query(description="only jobs whose source contains this text", max_length=1000)] = "",

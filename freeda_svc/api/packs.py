@@ -62,7 +62,9 @@ class VocabularyDetails(Vocabulary):
 
     names: list[str] = Field(description="as the dataset calls them")
     texts: list[str] = Field(description="as a person would write them")
-    colours: list[tuple[int, int, int]] = Field(description="red, green and blue, as they are usually shown")
+    colours: list[Annotated[list[int], Field(min_length=3, max_length=3)]] = Field(
+        description="red, green and blue, as they are usually shown"
+    )
     ignore: int = Field(description="the label of pixels that belong to no class")
     background: bool = Field(description="whether the first class is all that belongs to no other")
 

@@ -5,11 +5,11 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from freeda_svc.api.access import Administrator, Reader
 from freeda_svc.api.bank_nouns import ask, kept_nouns
-from freeda_svc.api.banks import ASKED, LONGEST_TEXT, TEXT, BankPath, checked_bank
+from freeda_svc.api.banks import ASKED, TEXT, BankPath, checked_bank
 from freeda_svc.api.context import ServerContext
 from freeda_svc.api.pages import Cursor, Page
 from freeda_svc.api.problems import problems
@@ -62,16 +62,16 @@ class FoundPrototypes(BaseModel):
 class Selected(BaseModel, extra="forbid"):
     """Which prototypes are meant: those for which everything that is given holds."""
 
-    noun: str | None = Field(None, description="of this noun", max_length=LONGEST_TEXT)
+    noun: Annotated[str | None, Field(description="of this noun", **TEXT)] = None
     job: str | None = Field(None, description="that this job made: its id, or the beginning of it", max_length=100)
-    caption: str | None = Field(None, description="of the caption of this id", max_length=LONGEST_TEXT)
+    caption: Annotated[str | None, Field(description="of the caption of this id", **TEXT)] = None
     origin: Origin | None = Field(None, description="of this origin")
 
 
 class ToForget(Selected):
     """Which prototypes are to be forgotten."""
 
-    dry_run: bool = Field(False, description="only count them")
+    dry_run: StrictBool = Field(False, description="only count them")
 
 
 class Forgotten(BaseModel):
@@ -92,7 +92,7 @@ class Curation(BaseModel, extra="forbid"):
     """What curation is to mark."""
 
     keep: float = Field(0.7, description="share of each noun that stays", gt=0, le=1)
-    dry_run: bool = Field(False, description="only say what would be marked")
+    dry_run: StrictBool = Field(False, description="only say what would be marked")
 
 
 class Curated(BaseModel):
@@ -104,7 +104,9 @@ class Curated(BaseModel):
     found: int = Field(description="how many are marked now, or would be")
     newly_marked: int
     reasons: dict[str, int] = Field(description="how many for each reason")
-    nouns: dict[str, tuple[int, int]] = Field(description="of each noun: how many are marked, of how many")
+    nouns: dict[str, Annotated[list[int], Field(min_length=2, max_length=2)]] = Field(
+        description="of each noun: how many are marked, of how many"
+    )
 
 
 class Unmarked(BaseModel):

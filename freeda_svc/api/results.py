@@ -106,8 +106,7 @@ def results_of_job(settings: Settings, job_id: str, *, limit: int = MOST_RESULTS
         after: only images with a higher number.
 
     Raises:
-        NotFoundError: there is no such job.
-        InputError: it is not a segmentation job.
+        NotFoundError: there is no such job, or it is not a segmentation job.
     """
     from freeda_svc.outputs import ENDINGS, EVIDENCE_FORMATS  # noqa: PLC0415 - brings numpy and Pillow
 

@@ -122,8 +122,7 @@ def submitted_images(
         limit: how many at most; all when None.
 
     Raises:
-        NotFoundError: there is no such job.
-        InputError: it is not a segmentation job.
+        NotFoundError: there is no such job, or it is not a segmentation job.
     """
     return [image for image, _ in segmented_items(settings, job_id, after=after, limit=limit).items]
 
@@ -138,8 +137,7 @@ def segmented_items(settings: Settings, job_id: str, *, after: int = 0, limit: i
         limit: how many at most; all when None.
 
     Raises:
-        NotFoundError: there is no such job.
-        InputError: it is not a segmentation job.
+        NotFoundError: there is no such job, or it is not a segmentation job.
     """
     columns = WorkItem.number, WorkItem.input, WorkItem.state, WorkItem.attempts, WorkItem.error, WorkItem.result
     with reading(settings) as session:
@@ -148,7 +146,7 @@ def segmented_items(settings: Settings, job_id: str, *, after: int = 0, limit: i
         if job is None:
             raise NotFoundError(f"there is no job {full_id!r} any more; `freeda jobs list` shows them")
         if job.kind != JobKind.SEGMENT:
-            raise InputError(f"job {full_id} adds to the bank; only segmentation jobs have results to export")
+            raise NotFoundError(f"job {full_id} adds to the bank; only segmentation jobs have results to export")
         numbered = select(*columns).where(WorkItem.job_id == full_id, WorkItem.number > after)
         rows = session.execute(numbered.order_by(WorkItem.number).limit(limit)).all()
         stems = {} if all("stem" in row.input for row in rows) else _missing_stems(session, full_id)

@@ -233,7 +233,7 @@ def test_jobs_that_have_no_results_say_so(service: Service, segmented: Segmented
     for path in ("results", "results.zip"):
         answer = segmented.client.get(f"/v1/jobs/{service.ingest}/{path}")
         assert (answer.status_code, answer.json()["detail"]) == (
-            422,
+            404,
             f"job {service.ingest} adds to the bank; only segmentation jobs have results to export",
         )
     wrong = segmented.client.get(f"/v1/jobs/{segmented.job}/results.zip?format=gif")
