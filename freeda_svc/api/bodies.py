@@ -58,7 +58,7 @@ def documented_body(
 
 def documented_query(model: type[Model]) -> dict[str, Any]:
     """Return what a route adds to the document whose query holds the fields of a model."""
-    fields = _without_references(model.model_json_schema())["properties"]
+    fields = without_references(model.model_json_schema())["properties"]
     return {
         "parameters": [
             {
