@@ -178,7 +178,7 @@ def test_a_home_on_a_network_is_pointed_out(home: Path, tmp_path: Path, monkeypa
 
 @pytest.mark.parametrize(("free", "verdict"), [(1 << 20, "wrong"), (1 << 30, "note"), (1 << 40, "ok")])
 def test_a_full_disk_is_reported_in_time(home: Path, monkeypatch: pytest.MonkeyPatch, free: int, verdict: str) -> None:
-    usage = shutil.disk_usage(home)._replace(total=1 << 41, used=0, free=free)
+    usage = shutil.disk_usage(home.parent)._replace(total=1 << 41, used=0, free=free)
     monkeypatch.setattr(places.shutil, "disk_usage", lambda _path: usage)
     assert {finding.verdict.value for finding in _look(places.look_at_disk, load_settings())} == {verdict}
 
