@@ -9,7 +9,7 @@ from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import JobKind
 from freeda_svc.settings import Settings
 from freeda_svc.workers import CeleryDispatcher
-from freeda_svc.workers.broker_server import start_broker
+from freeda_svc.workers.broker_server import start_broker, stop_broker
 
 
 def _messages(url: str, kind: JobKind) -> list[tuple[str, object]]:
@@ -38,6 +38,16 @@ def test_an_emptied_broker_takes_messages_again(settings: Settings) -> None:
         client.flushall()
     dispatcher.send(JobKind.INGEST, [8])
     assert _messages(url, JobKind.INGEST) == [("freeda.run_item", [[8], {}])]
+
+
+def test_a_broker_that_was_started_again_takes_messages_and_one_that_was_stopped_takes_none(settings: Settings) -> None:
+    dispatcher = CeleryDispatcher(settings)
+    for item_id in (7, 8):
+        url = start_broker(settings)
+        assert dispatcher.send(JobKind.INGEST, [item_id])
+        assert ("freeda.run_item", [[item_id], {}]) in _messages(url, JobKind.INGEST)
+        stop_broker(settings)
+        assert not dispatcher.send(JobKind.INGEST, [9])
 
 
 def test_an_embedded_broker_that_does_not_run_is_no_mistake(settings: Settings) -> None:
