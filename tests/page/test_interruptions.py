@@ -70,6 +70,23 @@ def test_what_was_asked_for_before_a_change_is_asked_for_again(open_page: "Calla
     page.get_by_text("It is used again.").wait_for()
 
 
+def test_a_noun_whose_prototypes_come_late_does_not_replace_the_one_chosen_since(
+    open_page: "Callable[..., Page]",
+) -> None:
+    page = open_page("/bank")
+    buttons = page.locator(".nouns li button")
+    name = buttons.nth(1).locator("bdi").text_content() or ""
+    held = Held()
+    page.route(PROTOTYPES, held.hold)
+    buttons.nth(0).click()
+    held.wait(page)
+    buttons.nth(1).click()
+    page.locator(".prototypes li bdi").filter(has_text=name).first.wait_for()
+    held.release()
+    settle(page)
+    assert page.locator(".prototypes li").first.locator("bdi").first.text_content() == name
+
+
 def test_a_picture_that_comes_late_does_not_replace_the_one_chosen_since(
     open_page: "Callable[..., Page]", pictures: list[Path]
 ) -> None:
