@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from freeda_svc.api import api_beside, make_application
 from freeda_svc.captions import make_caption
-from freeda_svc.jobs import JobState, follow_job, submit_ingest
+from freeda_svc.jobs import JobState, Scope, create_key, follow_job, submit_ingest
 from freeda_svc.miniature.scenes import EASY, paint_scene
 from freeda_svc.settings import Settings, load_settings, prepare_home
 from freeda_svc.workers import CeleryDispatcher, background_stack
@@ -71,14 +71,16 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 @contextmanager
-def running_service(home: Path) -> Iterator[Service]:
-    """Run such a stack; most tests share one."""
+def running_service(home: Path, **given: object) -> Iterator[Service]:
+    """Run such a stack, with further settings; most tests share one."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("FREEDA_")]:
             patch.delenv(name)
         patch.setenv("OMP_NUM_THREADS", "1")
-        settings = load_settings(home=home, api_port=free_port())
+        settings = load_settings(home=home, api_port=free_port(), **given)
         prepare_home(settings)
+        if settings.api_keys == "always":
+            create_key(settings, "any", Scope.READ)  # without one the server does not start
         with background_stack(settings), api_beside(settings) as is_run:
             assert is_run
             address = f"http://127.0.0.1:{settings.api_port}"
