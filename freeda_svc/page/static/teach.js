@@ -141,7 +141,7 @@ async function submit() {
       say("Segmenting the picture after …");
       await showGain(file, name, before, await segment(file, words));
     }
-    const count = learnt.totals.new_prototypes ?? learnt.totals.prototypes ?? 0;
+    const count = learnt.totals["new prototypes"] ?? learnt.totals.prototypes ?? 0;
     say(count ? `Learnt: ${counted(count, "new prototype")}.` : "Nothing new: the bank had all of it.");
   } catch (error) {
     say("");
