@@ -123,7 +123,7 @@ class TestWithAWorker:
         assert asked.delete(url).json()["outlier"] == ""
         assert found() == before
         refused = asked.put(url, json={"reason": "curation: x"})
-        assert (refused.status_code, "bank curate" in refused.json()["detail"]) == (422, True)
+        assert (refused.status_code, "is one of curation" in refused.json()["detail"]) == (422, True)
 
     def test_prototypes_of_a_noun_are_listed_in_pages(self, service: Service, asked: httpx.Client, own: str) -> None:
         counts = _as_command(service, "bank", "nouns", "--bank", own)

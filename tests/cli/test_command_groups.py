@@ -19,6 +19,7 @@ ADD_UP = {
     "freeda jobs list": {"--kind", "--state"},
     "freeda bank add-exemplars": {"--noun", "--image", "--mask"},
     "freeda eval miniature": set(),
+    "freeda eval precision": set(),
 }
 """What may be repeated, by command; datasets below `freeda eval` take the parameters of a segmentation."""
 OF_DATASETS = {"--origin", "--set"}

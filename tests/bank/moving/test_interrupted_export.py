@@ -143,10 +143,10 @@ def test_another_banks_export_is_not_continued(
     folder = tmp_path / "a"
     store = open_store(make_some(14))
     start_export(store, folder, 10)
-    before, version = stamps(folder), store.revision()
+    before, revision = stamps(folder), store.revision()
     other = open_store(make_some(14, pack="other"), pack="other")
     refused(InputError, "another bank", export_bank, other, folder, parameters={})
-    monkeypatch.setattr(PrototypeStore, "version", lambda _: version)  # as after a copy that went another way
+    monkeypatch.setattr(PrototypeStore, "revision", lambda _: revision)  # as after a copy that went another way
     refused(InputError, "another bank", export_bank, open_store(make_some(14, start=3)), folder, parameters={})
     assert stamps(folder) == before
 
