@@ -251,7 +251,10 @@ def test_mistakes_of_an_import_are_reported_in_one_line(
     assert_refused(freeda("bank", "import", tmp_path, "--bank", "x"), "is no archive")
     assert_refused(freeda("bank", "import", archive, "--bank", "A b"), "is no name of a bank", 2)
     banks.create(BankName("foreign", 1), "0123456789abcdef", 64, 96)
-    assert_refused(freeda("bank", "import", archive, "--bank", "foreign"), "not with 0123456789abcdef: import it into a bank of its own pack")
+    assert_refused(
+        freeda("bank", "import", archive, "--bank", "foreign"),
+        "not with 0123456789abcdef: import it into a bank of its own pack",
+    )
     assert {bank["bank"] for bank in freeda("bank", "list", "--json").json} == {"default@1", "foreign@1"}
 
 
