@@ -190,7 +190,9 @@ def copied_bank(settings: Settings, folder: Path) -> PrototypeStore:
 def _items(settings: Settings) -> list[tuple[str, int, str, dict[str, Any], dict[str, Any]]]:
     columns = (WorkItem.job_id, WorkItem.number, WorkItem.kind, WorkItem.input, WorkItem.result)
     with reading(settings) as session:
-        assert not session.scalars(select(WorkItem.id).where(WorkItem.state != ItemState.DONE)).all()
+        not_done = select(WorkItem.id, WorkItem.state, WorkItem.error).where(WorkItem.state != ItemState.DONE)
+        failed = session.execute(not_done).all()
+        assert not failed, failed
         rows = session.execute(select(*columns).order_by(WorkItem.id))
         return [(job, number, kind, given, result) for job, number, kind, given, result in rows]
 

@@ -9,7 +9,7 @@ from PIL import Image
 from sqlalchemy import update
 
 from freeda_svc.captions.caption import Caption
-from freeda_svc.errors import InputError, UnavailableError
+from freeda_svc.errors import InputError, NotFoundError, UnavailableError
 from freeda_svc.jobs import InputImage, ItemState, export_results, submit_ingest, submit_segment
 from freeda_svc.jobs.database import writing
 from freeda_svc.jobs.results import continue_colours, item_states, pictures_of, result_folder, submitted_images
@@ -183,5 +183,5 @@ def test_an_ingest_job_has_nothing_to_export(
     settings: Settings, outbox: "Outbox", captions: Callable[[int], list[Caption]], tmp_path: Path
 ) -> None:
     job_id = submit_ingest(settings, captions(1), source="x", dispatcher=outbox)
-    with pytest.raises(InputError, match="only segmentation jobs"):
+    with pytest.raises(NotFoundError, match="only segmentation jobs"):
         export_results(settings, job_id, tmp_path)

@@ -41,12 +41,13 @@ def use_in(resources: ModuleType) -> None:
 
 def _pack(folder: str) -> SimpleNamespace:
     from freeda_svc.packs.description import read_pack_parameters  # noqa: PLC0415 - a process that makes nothing
+    from freeda_svc.packs.precision import Computing  # noqa: PLC0415 - as above
 
     description = read_pack_parameters(folder)
     return SimpleNamespace(
         name=description.name,
         device="cpu",
-        computing=SimpleNamespace(device="cpu", generator="float32", encoders="float32"),
+        computing=Computing(device="cpu", generator="float32", encoders="float32"),
         description=description,
         fingerprint=description.fingerprint,
         encoders_fingerprint=description.encoders_fingerprint,
@@ -125,6 +126,7 @@ class QuickSegmenter:
             windows=1,
             parameters=parameters,
             pack=self._pack.fingerprint,
+            encoders={},
             bank=self._bank,
             bank_revision=None,
             unknown_share=0.0,
