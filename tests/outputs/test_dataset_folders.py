@@ -79,7 +79,8 @@ def test_only_images_that_every_reader_sees_alike_are_copied(tmp_path: Path) -> 
     picture.save(deep)
     assert (is_upright(turned), is_upright(plain)) == (False, True)
     assert [is_plain_jpeg(path) for path in (turned, plain, tmp_path / "cmyk.jpg", deep)] == [True, True, False, False]
-    made = replace(make_picture(tmp_path, np.zeros((8, 4), dtype=np.int32), ["a"]), image=turned)
+    made = make_picture(tmp_path, np.zeros((8, 4), dtype=np.int32), ["a"])
+    made = replace(made, image=replace(made.image, path=turned))
     for suffix in (".png", ".jpg"):
         write_image(made, tmp_path / f"out{suffix}", as_it_is=False)
         with Image.open(tmp_path / f"out{suffix}") as image:
@@ -89,7 +90,7 @@ def test_only_images_that_every_reader_sees_alike_are_copied(tmp_path: Path) -> 
 
 def test_an_image_shows_what_was_filled_in(tmp_path: Path) -> None:
     made = make_picture(tmp_path, np.zeros((8, 4), dtype=np.int32), ["a"])
-    Image.new("RGBA", (4, 8)).save(made.image)
+    Image.new("RGBA", (4, 8)).save(made.image.path)
     for fill, expected in (("", (255, 255, 255)), ("blue", (0, 0, 255))):
         summary = {**made.result.summary, "parameters": {"fill_transparent": fill}}
         (made.result.folder / "summary.json").write_text(json.dumps(summary))
