@@ -14,7 +14,6 @@ from sqlalchemy import select
 from freeda_svc.captions.caption import Caption
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError
 from freeda_svc.jobs import (
-    ItemState,
     JobSummary,
     cancel_job,
     export_results,

@@ -11,6 +11,7 @@ from sqlalchemy import update
 from freeda_svc.captions.caption import Caption
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import JobKind, cancel_job, job_summary, submit_ingest
+from freeda_svc.jobs.acceptance import FEW_ITEMS
 from freeda_svc.jobs.claims import claim_next
 from freeda_svc.jobs.database import writing
 from freeda_svc.jobs.dispatch import UnsentWatch
@@ -54,11 +55,20 @@ def _forget(url: str, *keys: str) -> None:
 
 
 def test_items_accepted_without_a_broker_are_sent_at_start(settings: Settings, captions: Captions) -> None:
-    _submit(settings, captions(3))
+    many = FEW_ITEMS + 1
+    _submit(settings, captions(many))
     url = start_broker(settings)
     assert reconcile(settings, url, young=UnsentWatch(settings).young()) == 0  # their sender might still be at it
     _forget(url, DONE_KEY)
-    assert reconcile(settings, url, at_start=True) == 3
+    assert reconcile(settings, url, at_start=True) == many
+    assert _waiting(url) == many
+
+
+def test_few_items_accepted_without_a_broker_are_sent_at_the_first_look(settings: Settings, captions: Captions) -> None:
+    _submit(settings, captions(3))
+    url = start_broker(settings)
+    assert reconcile(settings, url, young=UnsentWatch(settings).young()) == 3
+    assert reconcile(settings, url, young=UnsentWatch(settings).young()) == 0
     assert _waiting(url) == 3
 
 
