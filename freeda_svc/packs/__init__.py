@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         describe_computing,
         describe_encoders,
         encoder_compiler,
+        encoder_precision,
         processor_rounds_to_bfloat16,
     )
     from freeda_svc.packs.recipes import BUNDLED, MANIFEST, PackRecipe, bundled_recipes, is_recipe, read_recipe

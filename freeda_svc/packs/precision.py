@@ -72,13 +72,18 @@ def choose_computing(device: str, precision: str, runtime: str = "torch") -> Com
         chosen = "float32" if device == "cpu" else _half(device)
     if device != "cpu" or precision != "auto":
         check_device(device, chosen)
-    encoders = "float32" if precision == "auto" else precision
+    encoders = encoder_precision(precision)
     if runtime == "openvino" and (device != "cpu" or encoders not in {"float32", "bfloat16"}):
         raise InputError(
             f"OpenVINO computes on the device cpu in float32 or bfloat16, not on {device} in {encoders}: "
             "set encoder_runtime to torch, or device and precision to these"
         )
     return Computing(device=device, generator=chosen, encoders=encoders, runtime=runtime)
+
+
+def encoder_precision(precision: str) -> str:
+    """In which precision the encoders compute that is called so in settings; ``auto`` leaves them in float32."""
+    return "float32" if precision == "auto" else precision
 
 
 def describe_encoders(computing: Computing) -> dict[str, str]:

@@ -19,6 +19,7 @@ from freeda_svc.packs import (
     check_files,
     choose_computing,
     describe_computing,
+    encoder_precision,
     processor_rounds_to_bfloat16,
     read_pack_parameters,
 )
@@ -158,7 +159,7 @@ def look_at_device(settings: Settings) -> Iterator[Finding]:
     else:
         yield ok("device", f"{ability.device}, as the worker says")
         yield from _unused_card(settings, ability.device)
-        encoders = "float32" if settings.precision == "auto" else settings.precision
+        encoders = encoder_precision(settings.precision)
         computing = Computing(used, encoders, encoders, settings.encoder_runtime)
         yield from precision_findings(computing, rounds=processor_rounds_to_bfloat16())
 
