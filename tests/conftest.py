@@ -4,6 +4,12 @@ The libraries they need are imported inside the fixtures: tests that do without 
 those libraries importable comes first, because test modules import them directly.
 """
 
+import os
+
+# Before anything loads a library that reads it; processes that tests start inherit it. The models of tests are small:
+# with a thread for each core they wait more for each other than they compute, most of all when others use the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
