@@ -20,7 +20,7 @@ assert _WHEEL.origin is not None
 BINARIES = Path(_WHEEL.origin).parent / "pginstall18" / "bin"
 UNPRIVILEGED = "nobody"
 """PostgreSQL does not run as root."""
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 FAST = {"fsync": "off", "max_connections": "60", "shared_buffers": "32MB", "log_min_messages": "fatal"}
 
 

@@ -25,7 +25,7 @@ def tcp_broker(folder: Path) -> Iterator[str]:
     with (folder / "log").open("ab") as told:
         server = subprocess.Popen([get_binary_path(), *options], cwd=folder, stdout=told, stderr=told)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not answers(url):
             assert time.monotonic() < deadline, (folder / "log").read_text()
             time.sleep(0.02)

@@ -19,7 +19,7 @@ from tests.api.image_host import Host, hosting
 from tests.free_ports import free_port
 
 CAPTIONS = 12
-START_SECONDS = 120.0
+START_SECONDS = 240.0
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ class Service:
 
     def client(self, **given: object) -> httpx.Client:
         """Return a client of the API; close it."""
-        return httpx.Client(base_url=self.address, timeout=60, trust_env=False, **given)  # type: ignore[arg-type]
+        return httpx.Client(base_url=self.address, timeout=120, trust_env=False, **given)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")

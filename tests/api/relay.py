@@ -5,7 +5,7 @@ import threading
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 120.0
 
 
 class Relay:

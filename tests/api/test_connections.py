@@ -53,7 +53,7 @@ def served(settings: Settings, **seconds: float) -> Iterator[int]:
 
 
 def connect(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=30)
+    return socket.create_connection(("127.0.0.1", port), timeout=120)
 
 
 def everything(connection: socket.socket) -> bytes:
@@ -75,7 +75,7 @@ def is_answered(connection: socket.socket) -> bool:
 
 
 def answers(port: int) -> bool:
-    return httpx.get(f"http://127.0.0.1:{port}/health/live", trust_env=False, timeout=30).status_code == 200
+    return httpx.get(f"http://127.0.0.1:{port}/health/live", trust_env=False, timeout=120).status_code == 200
 
 
 @pytest.mark.parametrize("said", [b"", b"GET /health", REQUEST])

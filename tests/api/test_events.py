@@ -107,7 +107,7 @@ def test_many_listen_at_once_and_all_hear_the_end(service: Service) -> None:
     limits = httpx.Limits(max_connections=LISTENERS + 10)
     with (
         ExitStack() as stack,
-        httpx.Client(base_url=service.address, timeout=60, trust_env=False, limits=limits) as client,
+        httpx.Client(base_url=service.address, timeout=120, trust_env=False, limits=limits) as client,
     ):
         heard = []
         for _ in range(LISTENERS):

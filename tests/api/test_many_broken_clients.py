@@ -43,7 +43,7 @@ class Server:
         """Whether it says within a while that it lives, and what jobs there are."""
         address = f"http://127.0.0.1:{self.settings.api_port}"
         try:
-            with httpx.Client(base_url=address, trust_env=False, timeout=30) as client:
+            with httpx.Client(base_url=address, trust_env=False, timeout=120) as client:
                 return client.get("/health/live").status_code == client.get("/v1/jobs").status_code == 200
         except httpx.TransportError:
             return False
@@ -67,7 +67,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
         yield found
     finally:
         found.process.terminate()
-        found.process.wait(30)
+        found.process.wait(120)
 
 
 def _until(holds: "object", seconds: float) -> None:

@@ -372,7 +372,7 @@ def test_a_process_ends_as_a_call_does(start: Start, tmp_path: Path, inputs: Pat
         ),
     }
     for process, (code, message) in commands.items():
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
         assert (process.returncode, out) == (code, "")
         assert err.startswith("Error: ")
         assert message in err

@@ -105,7 +105,7 @@ def test_a_check_that_breaks_or_hangs_does_not_hide_the_next() -> None:
         yield
 
     def hangs(_settings: Settings) -> Iterator[Finding]:
-        ended.wait(30)
+        ended.wait(120)
         yield ok("third", "late")
 
     def works(_settings: Settings) -> Iterator[Finding]:

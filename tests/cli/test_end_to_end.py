@@ -21,7 +21,7 @@ from freeda_svc.workers import ready_worker, running_broker_url, worker_pid
 
 pytestmark = pytest.mark.end_to_end
 Start = Callable[..., "subprocess.Popen[str]"]
-START_SECONDS = 120.0
+START_SECONDS = 240.0
 CATEGORIES = ("sky", "water", "sand", "grass")
 COCO = "captions_val2017.json"
 
@@ -67,7 +67,7 @@ def stack(
         process = running.process
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
 
 
 def _up(start: Start, home: Path) -> "subprocess.Popen[str]":
@@ -259,7 +259,7 @@ def test_the_bank_answers_with_and_without_a_worker_and_control_c_leaves_no_proc
 
     try:
         stack.process.send_signal(signal.SIGINT)
-        _, err = stack.process.communicate(timeout=60)
+        _, err = stack.process.communicate(timeout=120)
         assert stack.process.returncode == 130
         assert err.endswith("Stopped; what is queued waits for the next `freeda up`.\n")
         assert "Traceback" not in err

@@ -347,7 +347,7 @@ def test_a_reader_that_has_had_enough_is_no_mistake(freeda: Freeda, settings: Se
     assert process.stderr is not None
     assert process.stderr.read() == b""
     process.stderr.close()
-    assert process.wait(60) == 1
+    assert process.wait(120) == 1
 
 
 def test_json_of_a_listing_is_one_document(freeda: Freeda, submit: Callable[..., str]) -> None:

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.end_to_end
 Freeda = Callable[..., Any]
 COUNT = 10
 PACK = "pack-of-the-tests"
-SECONDS = 60.0
+SECONDS = 120.0
 
 HALTS_AT_FOUR = f"""{UNTRIED}
 import functools, os, time

@@ -179,7 +179,7 @@ def terminal(home: Path) -> Iterator[Callable[..., tuple["subprocess.Popen[bytes
 
 def _read_until(process: "subprocess.Popen[bytes]", terminal: int, text: bytes) -> bytes:
     seen = b""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while text not in seen:
         assert time.monotonic() < deadline, seen
         assert process.poll() is None, seen
@@ -190,7 +190,7 @@ def _read_until(process: "subprocess.Popen[bytes]", terminal: int, text: bytes) 
 
 def _wait(process: "subprocess.Popen[bytes]", terminal: int) -> int:
     """Its exit code; what it still writes is read, else it would wait for a terminal that is full."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while process.poll() is None:
         assert time.monotonic() < deadline
         with suppress(OSError):  # the other end is closed

@@ -115,4 +115,4 @@ def test_what_does_not_answer_is_not_well() -> None:
 def _check(*arguments: str, **ports: int) -> "subprocess.CompletedProcess[str]":
     environment = {**os.environ, **{name: str(port) for name, port in ports.items()}}
     command = [sys.executable, str(DEPLOY / "health.py"), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)

@@ -13,7 +13,7 @@ NAMES = set(read_compose(COMPOSE)["secrets"])
 
 
 def _made(folder: Path) -> dict[str, str]:
-    subprocess.run([SCRIPT, folder], check=True, timeout=30)
+    subprocess.run([SCRIPT, folder], check=True, timeout=120)
     return {path.name: path.read_text().strip() for path in folder.iterdir()}
 
 

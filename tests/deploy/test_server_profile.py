@@ -127,11 +127,11 @@ class Deployment:
         port = str(self.ports[service])
         environment = {**os.environ, "FREEDA_METRICS_PORT": port, "FREEDA_API_PORT": port}
         command = [sys.executable, str(DEPLOY / "health.py"), *SERVICES[service]["healthcheck"]["test"][3:]]
-        return subprocess.run(command, env=environment, capture_output=True, check=False, timeout=30).returncode
+        return subprocess.run(command, env=environment, capture_output=True, check=False, timeout=120).returncode
 
     def metrics(self, service: str) -> str:
         """What a worker tells Prometheus."""
-        return httpx.get(f"http://127.0.0.1:{self.ports[service]}/metrics", timeout=30).text
+        return httpx.get(f"http://127.0.0.1:{self.ports[service]}/metrics", timeout=120).text
 
     def settings(self) -> Settings:
         """To look into the database with."""
@@ -268,7 +268,7 @@ def _ask_the_api(deployment: Deployment, photo: str) -> None:
     server = deployment.start("api")
     _wait(lambda: deployment.health("api") == 0, deployment.log("api").read_text())
     address = f"http://127.0.0.1:{deployment.ports['api']}"
-    assert httpx.get(f"{address}/metrics", timeout=30).status_code == 401
+    assert httpx.get(f"{address}/metrics", timeout=120).status_code == 401
     with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=120) as asking:
         assert asking.get("/health/ready").json()["queues"]
         assert "freeda_api_requests_total" in asking.get("/metrics").text

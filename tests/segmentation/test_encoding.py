@@ -59,7 +59,7 @@ def test_superpixels_are_cut_while_the_models_compute(pack: Pack, monkeypatch: p
         return cut_superpixels(crop, parameters)
 
     def waiting(images: torch.Tensor) -> torch.Tensor:
-        assert cut.wait(timeout=60)
+        assert cut.wait(timeout=120)
         return features(images)
 
     monkeypatch.setattr(encoding, "cut_superpixels", cutting)

@@ -46,7 +46,7 @@ def captions() -> Callable[..., list[Caption]]:
 def eventually() -> Callable[..., None]:
     """Wait until something is so."""
 
-    def wait(is_so: Callable[[], object], seconds: float = 60.0) -> None:
+    def wait(is_so: Callable[[], object], seconds: float = 120.0) -> None:
         deadline = time.monotonic() + seconds
         while not is_so():
             assert time.monotonic() < deadline, "it did not happen in time"

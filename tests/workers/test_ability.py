@@ -258,5 +258,5 @@ def test_a_worker_that_still_tries_its_parts_stops_at_once(
         assert ready_worker(settings) is None
         assert worker_fault(settings) == ""
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
     assert running_broker_url(settings) is None

@@ -198,7 +198,7 @@ def test_killed_in_the_middle_neither_leaves_a_half(tmp_path: Path, start: Start
 
 def _killed(process: "subprocess.Popen[str]", folder: Path, name: str) -> None:
     """Kill a command as soon as it has begun to copy inputs."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not list(folder.glob(f".{name}.*.part/artifacts/inputs/*")):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline

@@ -118,7 +118,7 @@ def test_an_end_that_nobody_asked_for_has_an_exit_code_and_a_reason(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=240,
     )
     assert ran.returncode == 1
     assert ran.stderr.strip().splitlines()[-1] == "Error: the worker ended by itself: ZeroDivisionError: of a mistake"

@@ -305,7 +305,7 @@ def test_killed_workers_lose_and_repeat_nothing(
         eventually(lambda: is_amid(3))
         child = _working_process(pid)
         os.kill(pid, signal.SIGKILL)
-        eventually(lambda: not is_alive(child), seconds=10)  # no orphan keeps the bank
+        eventually(lambda: not is_alive(child))  # no orphan keeps the bank
     assert job_summary(settings, job_id).progress.running == 1
     assert worker_pid(settings) is None
     assert running_broker_url(settings) is not None

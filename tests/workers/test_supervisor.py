@@ -75,7 +75,7 @@ def test_signals_stop_it_cleanly(
     ) as process:
         eventually(lambda: ready_worker(settings) == process.pid)
         os.killpg(process.pid, how)
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
     assert running_broker_url(settings) is None
     assert '"event": "stopped"' in settings.log_file.read_text()
 
@@ -179,7 +179,7 @@ def test_a_console_for_machines_is_json_throughout_and_a_killed_pool_comes_back(
         eventually(lambda: ready_worker(settings) == process.pid)
         os.kill(process.pid, signal.SIGUSR1)
         os.kill(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (130, "")
     events = [json.loads(line)["event"] for line in err.splitlines()]
     assert {"ready", "the tracker of semaphores is gone: it is started again", "what all threads do", "stopped"} <= set(
@@ -200,7 +200,7 @@ def test_a_stack_stops_with_its_broker_though_that_is_frozen(
         assert broker
         os.kill(broker, signal.SIGSTOP)
         process.terminate()
-        process.communicate(timeout=100)
+        process.communicate(timeout=200)
         assert process.returncode == 0
     assert broker_process(settings) is None
 
@@ -212,7 +212,7 @@ def test_people_read_that_it_is_ready_where_the_page_is_and_what_to_type_next(
     with _up(settings) as process:
         eventually(lambda: ready_worker(settings) == process.pid)
         process.terminate()
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
     assert process.returncode == 0
     assert f"Ready, with the pack {described_pack} and the home {settings.home}. Ctrl-C stops it.\n" in out
     assert f"In a browser: http://127.0.0.1:{settings.api_port}/\n" in out
@@ -225,7 +225,7 @@ def test_what_keeps_it_from_starting_is_reported_in_the_same_way(
     make_settings: Callable[..., Settings], log_format: str
 ) -> None:
     with _up(make_settings(pack="nothing", log_format=log_format)) as process:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err.count("\n")) == (1, "", 1)
     told = json.loads(err)["event"] if log_format == "json" else err
     assert told.startswith("Error: there is no pack 'nothing'")

@@ -27,7 +27,7 @@ CHANGES = 1000
 STRIDE = 5
 """At each how-manieth step a move is killed: it has many, and they are alike."""
 PACKINGS = 100
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 
 
 @pytest.fixture
