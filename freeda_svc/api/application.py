@@ -1,10 +1,11 @@
 """The application: routes, errors, and what every request passes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from freeda_svc.api import (
@@ -79,9 +80,32 @@ def make_application(settings: Settings) -> FastAPI:
     answer_with_problems(application)
     for router in ROUTERS:
         application.include_router(router)
+    application.include_router(_heads(ROUTERS))
     html_pages.serve_files(application)
     describe_problems(application)
     return application
+
+
+def _heads(routers: Iterable[APIRouter]) -> APIRouter:
+    """Return routes that answer HEAD as those of some routers answer GET; the server leaves the body out.
+
+    Streams of events have none: their answer ends with the job, and nothing is known of it before. The description of
+    the API does not name HEAD, which HTTP expects wherever there is GET.
+    """
+    heads = APIRouter(include_in_schema=False)
+    for router in routers:
+        for route in router.routes:
+            if isinstance(route, APIRoute) and "GET" in route.methods and route.endpoint is not events.follow_events:
+                heads.add_api_route(
+                    route.path,
+                    route.endpoint,
+                    methods=["HEAD"],
+                    name=route.name,
+                    response_model=route.response_model,
+                    response_model_exclude_unset=route.response_model_exclude_unset,
+                    response_class=route.response_class,
+                )
+    return heads
 
 
 @asynccontextmanager

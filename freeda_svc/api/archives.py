@@ -102,10 +102,6 @@ def get_archive_of_jobs(
     return _answer_archive(request, context.settings, job, formats, options)
 
 
-router.head("/v1/jobs/{job_id}/results.zip", include_in_schema=False)(get_archive)
-router.head("/v1/results.zip", include_in_schema=False)(get_archive_of_jobs)
-
-
 def _answer_archive(
     request: Request, settings: Settings, job_ids: Sequence[str], formats: Sequence[str], options: dict[str, Any]
 ) -> Response:

@@ -9,11 +9,11 @@ from contextlib import suppress
 from functools import cache
 from typing import Any, Literal, TypeVar
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import Priority
-from freeda_svc.parameters import CALLED, EXPECTED, Model, field_schema
+from freeda_svc.parameters import EXPECTED, Model, field_schema
 
 REQUEST = "request"
 """The field of a form that holds all others as one JSON object."""
@@ -28,8 +28,6 @@ Checked = TypeVar("Checked", bound=Model)
 
 class SubmissionFields(Model):
     """What every submission may say."""
-
-    model_config = ConfigDict(json_schema_extra={CALLED: "field"})
 
     bank: str = Field(
         default="", description="Name of the bank, as in animals or animals@2; the server's usual one when empty."
@@ -75,7 +73,7 @@ def read_fields(model: type[Fields], texts: Mapping[str, str], more: Mapping[str
         given = _read_object(text, f"the field {REQUEST}") if name == REQUEST else {name: _typed(model, name, text)}
         for key, value in given.items():
             if key in values:
-                raise InputError(f"the field {key!r} is given twice; give it once")
+                raise InputError(f"the parameter {key!r} is given twice; give it once")
             is_listed = isinstance(value, str) and _kind(model, key)["type"] == "array"
             values[key] = _typed(model, key, value) if is_listed else value
     return model.read(values)
@@ -122,7 +120,7 @@ def _distinct(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"the field {twice!r} is given twice; give it once")
+        raise InputError(f"the parameter {twice!r} is given twice; give it once")
     return found
 
 
@@ -135,15 +133,15 @@ def _typed(model: type[Model], name: str, text: str) -> Any:  # noqa: ANN401 - o
     kind = _kind(model, name)
     if kind["type"] == "array":
         if text.lstrip().startswith("["):
-            return read_json(text, f"the field {name!r}")
+            return read_json(text, f"the parameter {name!r}")
         parts = (part.strip() for part in text.split(kind["separator"]))
-        return [_scalar(kind["items"], part) for part in parts if part or kind["separator"] == ","]
-    return _scalar(kind["type"], text)
+        return [_scalar(name, kind["items"], part) for part in parts if part or kind["separator"] == ","]
+    return _scalar(name, kind["type"], text)
 
 
-def _scalar(kind: str, text: str) -> Any:  # noqa: ANN401 - of any kind
+def _scalar(name: str, kind: str, text: str) -> Any:  # noqa: ANN401 - of any kind
     if kind == ANY:
-        return read_json(text, "a field of this name") if text[:1] in {"{", "["} else text
+        return read_json(text, f"the parameter {name!r}") if text[:1] in {"{", "["} else text
     if kind == "boolean":
         folded = text.strip().casefold()
         return True if folded in _TRUE else False if folded in _FALSE else text

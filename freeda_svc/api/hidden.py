@@ -11,6 +11,8 @@ from freeda_svc.settings import Settings
 _PATH = re.compile(r"(?<![\w./~-])/(?!/)(?:[^/\s'\",;:()<>`]+/)*([^/\s'\",;:()<>`]+)/?")
 _WORKER = re.compile(r"([\w.-]+)@[\w.-]+:/\S*")
 """As the database knows a worker: its name, its machine and its home; only the name is shown."""
+_BANK = r"([a-z0-9][a-z0-9_-]*)/([1-9]\d*)(?![\w/-])"
+"""The end of an embedded bank's folder, which is called as people call the bank."""
 _HOST = "its host"
 _IP_ADDRESS = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?(?![\w.])")
 
@@ -45,6 +47,7 @@ def without_server(text: str, settings: Settings) -> str:
     """
     own_worker = rf"([\w.-]+)@[\w.-]+:{re.escape(str(settings.home))}(?![\w.-])"
     text = _WORKER.sub(r"\1", re.sub(own_worker, r"\1", text))
+    text = re.sub(rf"{re.escape(str(settings.banks_folder))}/{_BANK}", r"\1@\2", text)
     folders = {"artifacts": settings.artifacts_folder, "packs": settings.packs_folder, "home": settings.home}
     for name, folder in folders.items():
         text = text.replace(f"{folder}/", "/")

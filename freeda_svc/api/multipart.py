@@ -79,9 +79,9 @@ class Reader:
             InputError: there is one of the name already, or it is no text.
         """
         if name in self.fields:
-            raise InputError(f"the field {name!r} is given twice; give it once")
+            raise InputError(f"the parameter {name!r} is given twice; give it once")
         if "\0" in value:
-            raise InputError(f"the field {name!r} holds a NUL character; give a text")
+            raise InputError(f"the parameter {name!r} holds a NUL character; give a text")
         self.fields[name] = value
 
     def write(self) -> None:
@@ -258,7 +258,7 @@ class FormReader(Reader):
         try:
             self.add_field(self._field, self._value.decode())
         except UnicodeDecodeError as error:
-            raise InputError(f"the field {self._field!r} is not UTF-8 text; send it as UTF-8") from error
+            raise InputError(f"the parameter {self._field!r} is not UTF-8 text; send it as UTF-8") from error
 
     def _end_form(self) -> None:
         self._has_ended = True

@@ -22,6 +22,9 @@ from freeda_svc.loggers import logger
 MEDIA_TYPE = "application/problem+json"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 RETRY_AFTER_SECONDS = 5
+LONGEST_NAME = 80
+"""So much is shown of a name that somebody made up."""
+_UNKNOWN = "extra_forbidden"
 STATUSES: tuple[tuple[type[FreedaError], int], ...] = (
     (InputError, 422),
     (NotFoundError, 404),
@@ -126,12 +129,16 @@ async def _wrong_request(_request: Request, error: Exception) -> JSONResponse:
 
 
 def sentence_of_request(found: Sequence[Mapping[str, Any]]) -> str:
-    """Return the first of the errors in a request as one sentence."""
-    first = found[0]
+    """Return one of the errors in a request as one sentence: an unknown name, or else the first."""
+    first = min(found, key=lambda one: one["type"] != _UNKNOWN)  # a mistyped name leaves another one out
     place = [str(part) for part in first["loc"]]
     where = {"query": "the query", "path": "the path", "body": "the body", "header": "the header"}
     begin = where.get(place[0], place[0])
     name = ".".join(place[1:])
+    if first["type"] == _UNKNOWN:
+        return f"there is no parameter {name[:LONGEST_NAME]!r}; /openapi.json says which there are"
+    if first["type"] == "missing" and name:
+        return f"{begin}, {name}: it is missing"
     return f"{begin}{f', {name}' if name else ''}: {first['msg'][:1].lower()}{first['msg'][1:]}"
 
 

@@ -192,9 +192,6 @@ def get_result(
     )
 
 
-router.head("/v1/jobs/{job_id}/results/{number:int}.{ending}", include_in_schema=False)(get_result)
-
-
 def _image(settings: Settings, job_id: str, number: int) -> SubmittedImage:
     found = submitted_images(settings, job_id, after=number - 1, limit=1)
     if not found or found[0].number != number:

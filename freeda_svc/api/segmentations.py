@@ -28,7 +28,7 @@ from freeda_svc.api.uploads import ANY_IMAGE, JSON, AcceptedBodies, Upload, rece
 from freeda_svc.batches import InputImage, check_image, distinct_stems
 from freeda_svc.errors import InputError, one_line
 from freeda_svc.jobs import JobState, submit_segment
-from freeda_svc.parameters import CALLED, PLACES, CategoryChoice, SegmentationOverrides
+from freeda_svc.parameters import PLACES, CategoryChoice, SegmentationOverrides
 from freeda_svc.settings import Settings
 from freeda_svc.vocabularies import ChosenCategories, choose_categories
 from freeda_svc.workers import CeleryDispatcher
@@ -47,7 +47,7 @@ BODIES = AcceptedBodies(
 router = APIRouter(tags=["segmentations"])
 
 
-class SegmentationFields(ImageFields, CategoryChoice, SegmentationOverrides, json_schema_extra={CALLED: "field"}):
+class SegmentationFields(ImageFields, CategoryChoice, SegmentationOverrides):
     """What is asked of all images of a segmentation; parameters that are not given are the pack's."""
 
     auto: bool = Field(

@@ -150,8 +150,13 @@ class TestWithAWorker:
         one = asked.get(f"/v1/banks/{own}/search?text=boat&limit=1").json()["items"][0]["id"]
         assert asked.delete(f"/v1/banks/{own}/prototypes/{one}").json() == {"bank": "own@1", "found": 1, "removed": 1}
         assert asked.get(f"/v1/banks/{own}/prototypes/{one}").status_code == 404
-        for nothing in ({}, {"noun": " "}, {"nouns": "tree"}):
-            assert asked.post(f"/v1/banks/{own}/forget", json=nothing).status_code == 422
+        for nothing, sentence in (
+            ({}, "say which prototypes are to be forgotten"),
+            ({"noun": " "}, "noun is empty"),
+            ({"dry_run": "perhaps", "nouns": "tree"}, "there is no parameter 'nouns'; /openapi.json says which"),
+        ):
+            answer = asked.post(f"/v1/banks/{own}/forget", json=nothing)
+            assert (answer.status_code, answer.json()["detail"].startswith(sentence)) == (422, True), answer.text
 
     def test_curation_marks_and_takes_back(self, asked: httpx.Client, own: str) -> None:
         outcome = asked.post(f"/v1/banks/{own}/curation", json={"keep": 0.5, "dry_run": True}).json()
@@ -166,6 +171,20 @@ class TestWithAWorker:
         assert asked.post("/v1/banks/own@1/switch").json()["bank"] == "own@1"
         assert asked.delete("/v1/banks/own@2").json() == {"bank": "own@2", "prototypes": 0}
         assert asked.get("/v1/banks/own@2").status_code == 404
+
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("GET", f"/v1/banks/default/prototypes/{NOWHERE}"),
+            ("GET", f"/v1/banks/default@1/prototypes/{NOWHERE}/image.png"),
+            ("PUT", f"/v1/banks/default/prototypes/{NOWHERE}/outlier"),
+        ],
+    )
+    def test_a_prototype_that_is_missing_is_missing_in_a_bank_with_a_name(
+        self, asked: httpx.Client, method: str, path: str
+    ) -> None:
+        answer = asked.request(method, path, json={} if method == "PUT" else None)
+        assert answer.json()["detail"] == f"the bank default@1 has no prototype {NOWHERE}: has it been removed?"
 
     @pytest.mark.parametrize(
         ("method", "path", "status"),

@@ -48,6 +48,22 @@ def test_a_source_is_the_names_of_its_files(source: str, shown: str) -> None:
     assert source_name(source) == shown
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("the bank {}/boats-2/13 has no prototype 1", "the bank boats-2@13 has no prototype 1"),
+        ("the bank {}/boats/1: it is closed", "the bank boats@1: it is closed"),
+        ("no room beside {}/boats/1.", "no room beside boats@1."),
+        ("{}/boats/1/manifest.json is damaged", "manifest.json is damaged"),
+        ("{}/boats cannot be read", "boats cannot be read"),
+        ("/elsewhere/boats/1 cannot be read", "1 cannot be read"),
+    ],
+)
+def test_an_embedded_bank_is_called_by_its_name(tmp_path: Path, text: str, shown: str) -> None:
+    settings = load_settings(home=tmp_path / "my home")
+    assert without_server(text.format(settings.banks_folder), settings) == shown
+
+
 def test_folders_and_addresses_of_the_installation_are_hidden(tmp_path: Path) -> None:
     home = tmp_path / "my home"
     settings = load_settings(

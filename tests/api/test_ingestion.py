@@ -139,7 +139,7 @@ def test_a_key_makes_one_job(client: TestClient, settings: Settings) -> None:
         ({"files": [("file", ("a.csv", b"a\nb\n"))], "data": {"separator": "ab"}}, 422, "a separator is one character"),
         ({"files": [("file", ("a.csv", b"a\nb\n"))]}, 422, "caption"),
         ({"files": FILE, "data": {"limit": "0"}}, 422, "limit is 0"),
-        ({"files": FILE, "data": {"colour": "red"}}, 422, "there is no field 'colour'"),
+        ({"files": FILE, "data": {"colour": "red"}}, 422, "there is no parameter 'colour'"),
         ({"files": {"captions": (None, "[1]")}}, 422, "captions"),
         ({"files": {"captions": (None, '[{"title": "x"}]')}}, 422, "captions, entry 1: expected a text"),
         ({"files": {"priority": (None, "low")}}, 422, "there are no captions"),

@@ -35,17 +35,23 @@ def test_a_path_that_is_not_there_is_a_problem(client: TestClient) -> None:
 
 def test_a_wrong_method_is_a_problem(client: TestClient) -> None:
     answer = client.post("/health/live")
-    assert (answer.status_code, answer.headers["content-type"], answer.headers["allow"]) == (405, MEDIA_TYPE, "GET")
+    assert (answer.status_code, answer.headers["content-type"], answer.headers["allow"]) == (
+        405,
+        MEDIA_TYPE,
+        "GET, HEAD",
+    )
     assert answer.json()["detail"].startswith("/health/live cannot be asked with POST")
 
 
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PUT", "/v1/jobs/abc", "GET, DELETE"),
+        ("PUT", "/v1/jobs/abc", "GET, HEAD, DELETE"),
         ("POST", "/v1/banks/animals/prototypes/9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d/outlier", "PUT, DELETE"),
-        ("OPTIONS", "/v1/banks", "GET, POST"),
+        ("OPTIONS", "/v1/banks", "GET, HEAD, POST"),
         ("DELETE", "/v1/jobs/abc/results.zip", "GET, HEAD"),
+        ("HEAD", "/v1/jobs/abc/events", "GET"),
+        ("HEAD", "/v1/captions", "POST"),
     ],
 )
 def test_every_method_of_a_path_is_allowed(client: TestClient, method: str, path: str, allowed: str) -> None:

@@ -249,7 +249,7 @@ def test_banks_are_shown_curated_and_forgotten_there(there: Freeda, here: Freeda
     ):
         assert there(*command) == here(*command), command
     missing = there("bank", "show", "0" * 8 + "-0000-0000-0000-" + "0" * 12, *own)
-    assert (missing.code, missing.out, "has no prototype 0000" in missing.err) == (1, "", True)
+    assert (missing.code, missing.out, "the bank waning@1 has no prototype 0000" in missing.err) == (1, "", True)
     count = here("bank", "nouns", "--json", *own).json["ball"]
     assert there("bank", "forget", "--noun", "ball", "--yes", *own) == Ran(
         0, f"{count} prototypes removed from waning@1\n", ""
