@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from freeda_svc.artifacts import StorageUnavailableError
 from freeda_svc.errors import FreedaError, one_line
 from freeda_svc.jobs import MOVES, JobKind
 from freeda_svc.jobs.claims import Claim, times_handed_back
@@ -55,7 +56,8 @@ def fault_behind(error: Exception, resources: Resources, claim: Claim) -> Fault 
     """
     line = one_line(error)
     if claim.kind in MOVES and isinstance(error, FreedaError | OSError):
-        return None  # it names the file that cannot be used, which the person who submitted it should know
+        # All others name a file that cannot be used, which the person who submitted the move should know.
+        return Fault(line) if isinstance(error, StorageUnavailableError) else None
     if may_pass(error):
         return Fault(line)
     if _is_out_of_memory(error):

@@ -10,6 +10,13 @@ Their names are paths with slashes, such as ``inputs/1c2f.png``, which SQL and b
 
 from freeda_svc.artifacts.folder import FolderArtifacts, probe_folder
 from freeda_svc.artifacts.opening import open_artifacts
-from freeda_svc.artifacts.store import Artifacts, StoredFile
+from freeda_svc.artifacts.store import Artifacts, StorageUnavailableError, StoredFile
 
-__all__ = ["open_artifacts", "Artifacts", "StoredFile", "FolderArtifacts", "probe_folder"]
+__all__ = [
+    "open_artifacts",
+    "Artifacts",
+    "StorageUnavailableError",
+    "StoredFile",
+    "FolderArtifacts",
+    "probe_folder",
+]

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from freeda_svc.artifacts.local_copies import LocalCopies
-from freeda_svc.artifacts.store import Artifacts, StoredFile
-from freeda_svc.errors import InputError, NotFoundError, UnavailableError, one_line
+from freeda_svc.artifacts.store import Artifacts, StorageUnavailableError, StoredFile
+from freeda_svc.errors import InputError, NotFoundError, one_line
 from freeda_svc.input_files import is_below
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class S3Artifacts(Artifacts):
             try:
                 root = stack.enter_context(self._copies.filling())
             except OSError as error:
-                raise UnavailableError(f"{self.folder} cannot be written: {error.strerror}") from error
+                raise StorageUnavailableError(f"{self.folder} cannot be written: {error.strerror}") from error
             yield root
             self._store_all(root, replacing=replacing)
 
@@ -140,9 +140,11 @@ class S3Artifacts(Artifacts):
         self.write(name, _PROBE)
         try:
             if self.read(name) != _PROBE:
-                raise UnavailableError(f"the artifacts at {self.place} are not what was stored there: check the server")
+                raise StorageUnavailableError(
+                    f"the artifacts at {self.place} are not what was stored there: check the server"
+                )
         except NotFoundError as error:
-            raise UnavailableError(
+            raise StorageUnavailableError(
                 f"the artifacts at {self.place} are not there when they were stored: check the server"
             ) from error
         finally:
@@ -219,7 +221,7 @@ class S3Artifacts(Artifacts):
 
         Raises:
             NotFoundError: there is no such object.
-            UnavailableError: for all other reasons.
+            StorageUnavailableError: for all other reasons.
         """
         _ = self._files  # whose absence is said before its libraries are needed
         from aiohttp import ClientError as ConnectionFailed  # noqa: PLC0415 - as above
@@ -230,7 +232,7 @@ class S3Artifacts(Artifacts):
         except (OSError, BotoCoreError, ClientError, ConnectionFailed) as error:
             if isinstance(error, FileNotFoundError) and _code(error) not in {"", _NO_BUCKET}:
                 raise NotFoundError(f"{name} is gone from the artifacts at {self.place}") from error
-            raise UnavailableError(f"the artifacts at {self.place} cannot be used: {_reason(error)}") from error
+            raise StorageUnavailableError(f"the artifacts at {self.place} cannot be used: {_reason(error)}") from error
 
 
 def _upload_seconds(size: int) -> float:

@@ -6,6 +6,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from freeda_svc.errors import UnavailableError
+
+
+class StorageUnavailableError(UnavailableError):
+    """The storage of artifacts does not answer, or does not let this installation in: no job is to blame for it."""
+
 
 @dataclass(frozen=True)
 class StoredFile:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -26,15 +27,19 @@ from freeda_svc.cli.main import main
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import (
     ENDED_JOB_STATES,
+    JobKind,
     JobState,
+    Move,
     export_results,
     follow_job,
     job_items,
     job_summary,
     list_jobs,
+    move_outcome,
     prune_jobs,
     submit_exemplars,
     submit_ingest,
+    submit_move,
     submit_segment,
     submitted_images,
 )
@@ -274,6 +279,30 @@ def test_a_server_that_dies_within_the_upload_of_a_result(
     assert service.end_of(job) == JobState.DONE
     assert set(_outcomes(service.settings, job)) == {"handed back", "done"}
     assert is_kept(service.reader, submitted)
+
+
+def test_a_bank_is_moved_when_the_server_is_there_again(service: Service, healthy: S3Server, tmp_path: Path) -> None:
+    settings, kept, archive = service.settings, healthy.objects(), tmp_path / "archive"
+    pictures = {key.removeprefix(f"{PREFIX}/") for key in kept if "/thumbnails/" in key}
+    assert pictures
+
+    def moved_while_away(move: Move) -> dict[str, Any]:
+        """Submit a move while the server is away, let it come back, and return what came of it."""
+        shutil.rmtree(settings.artifacts_folder)  # so that nothing is taken from a copy
+        healthy.kill()
+        job = submit_move(settings, move, pack="", prototypes=1, dispatcher=CeleryDispatcher(settings))
+        assert wait_until(lambda: "handed back" in _outcomes(settings, job), SECONDS)
+        assert job_summary(settings, job).state not in ENDED_JOB_STATES
+        healthy.start(objects=kept)
+        assert service.end_of(job) == JobState.DONE
+        assert set(_outcomes(settings, job)) == {"handed back", "done"}
+        return move_outcome(settings, job)
+
+    exported = moved_while_away(Move(JobKind.EXPORT, "default@1", {"folder": str(archive)}))
+    assert (exported["prototypes"] > 0, exported["missing_pictures"]) == (True, 0)
+    imported = moved_while_away(Move(JobKind.IMPORT, "moved@1", {"archive": str(archive)}))
+    assert (imported["added"], imported["prototypes"]) == (exported["prototypes"], exported["prototypes"])
+    assert pictures <= _keys(healthy)
 
 
 def test_a_slow_server_only_takes_longer(

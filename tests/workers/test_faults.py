@@ -10,6 +10,7 @@ import torch
 from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import select
 
+from freeda_svc.artifacts import StorageUnavailableError
 from freeda_svc.bank import BankName
 from freeda_svc.bank.manifest import new_manifest
 from freeda_svc.bank.qdrant.server import create_collection
@@ -118,6 +119,23 @@ def test_what_keeps_a_bank_from_being_moved_is_the_moves_own(
     assert (item.state, item.attempts) == (state, attempts)
     assert set(_outcomes(settings)) == {"failed" if state == "failed" else "handed back"}
     assert process.waited == []
+
+
+def test_a_move_waits_for_the_storage_of_artifacts(process: Process, settings: Settings) -> None:
+    move = Move(JobKind.IMPORT, "boats@1", {"archive": "/a"})
+    job_id = submit_move(settings, move, pack="the pack", prototypes=1, dispatcher=NoDispatcher())
+    attempts = settings.max_attempts + 1
+    process.raises = [StorageUnavailableError("the artifacts at s3://a cannot be used")] * attempts
+    process.broken = [[*_broken("folders", "the artifacts at s3://a cannot be used")], []] * attempts
+    for number in range(attempts):
+        process.message()
+        [item] = job_items(settings, job_id)
+        assert (item.state, item.attempts) == ("queued", number + 1)
+        assert read_ability(settings).able  # it has waited until the storage answered
+    assert len(process.waited) == 2 * attempts
+    process.message()
+    assert job_items(settings, job_id)[0].state == "done"
+    assert _outcomes(settings) == ["handed back"] * attempts + ["done"]
 
 
 def test_a_time_limit_that_a_library_wraps_is_the_items_own(process: Process, settings: Settings, job_id: str) -> None:
