@@ -1,9 +1,12 @@
 """A real Chromium on the pages of a real service; skipped with a reason where there is none."""
 
+import base64
 import io
 import json
 import os
+import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +21,16 @@ from tests.api.conftest import Service
 from tests.api.conftest import service as service  # noqa: PLC0414 - a fixture of its own here: pages change the bank
 
 if TYPE_CHECKING:
-    from playwright.sync_api import APIResponse, Browser, BrowserContext, ConsoleMessage, Page, Request, Route
+    from playwright.sync_api import (
+        APIResponse,
+        Browser,
+        BrowserContext,
+        ConsoleMessage,
+        FloatRect,
+        Page,
+        Request,
+        Route,
+    )
 
 CHROMIUM = "chromium"
 NEEDS_CHROMIUM = pytest.mark.skipif(
@@ -26,6 +38,12 @@ NEEDS_CHROMIUM = pytest.mark.skipif(
 )
 WAIT_MS = 120_000
 """Until something appears: machines that run tests are slow at times."""
+
+CANVAS = """(canvas) => {
+  const { width, height } = canvas;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+  return [width, height, btoa(Array.from(data, (byte) => String.fromCharCode(byte)).join(""))];
+}"""
 
 
 @pytest.fixture(scope="session")
@@ -96,6 +114,28 @@ def segmented(service: Service) -> str:
 
 
 @pytest.fixture
+def own_noun(service: Service) -> Iterator[str]:
+    """A noun with two prototypes that a test may forget: segmentations of other tests do not need it."""
+    noun = f"quokka{secrets.token_hex(3)}"
+    painted = np.asarray(paint_scene((14, 0), EASY).image)
+    rows, columns = np.indices(painted.shape[:2])
+    parts = []
+    for number, mask in enumerate((rows < columns, rows >= columns)):
+        for kind, pixels in (("image", painted), ("mask", mask.astype(np.uint8) * 255)):
+            content = io.BytesIO()
+            Image.fromarray(pixels).save(content, "PNG")
+            parts.append((kind, (f"{number}.png", content.getvalue(), "image/png")))
+    with service.client() as client:
+        answer = client.post(
+            "/v1/exemplars", files=parts, data={"noun": noun}, headers={"Prefer": "wait=120"}, timeout=180
+        )
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["totals"]["prototypes"] == 2
+        yield noun
+        client.post("/v1/banks/default/forget", json={"noun": noun})
+
+
+@pytest.fixture
 def pictures(tmp_path: Path) -> list[Path]:
     """Three scenes of the miniature world as files."""
     paths = []
@@ -118,6 +158,17 @@ def serious_faults(page: "Page") -> list[str]:
     ]
 
 
+def limit_images(most: int) -> "Callable[[Route], None]":
+    """Return a handler that lets the server take fewer images at once."""
+
+    def answer(route: "Route") -> None:
+        content = route.fetch().json()
+        content["limits"]["images"] = most
+        route.fulfill(json=content)
+
+    return answer
+
+
 def type_words(page: "Page", *words: str) -> None:
     """Type what to look for."""
     for word in words:
@@ -130,23 +181,47 @@ def press_segment(page: "Page") -> None:
     page.get_by_role("button", name="Segment", exact=True).click()
 
 
+def wait_until(page: "Page", holds: Callable[[], bool]) -> None:
+    """Wait until something holds in this process, while the page goes on."""
+    deadline = time.monotonic() + WAIT_MS / 1000
+    while not holds():
+        assert time.monotonic() < deadline, "it does not happen"
+        page.wait_for_timeout(20)
+
+
+def see_whole(page: "Page", selector: str) -> "FloatRect":
+    """Bring the first element into sight, and return where it is: the mouse acts on nothing that is out of sight."""
+    place = page.locator(selector).first
+    place.scroll_into_view_if_needed()
+    box = place.bounding_box()
+    assert box is not None
+    return box
+
+
+def layer(page: "Page", name: str) -> np.ndarray:
+    """Return a layer of the large picture, (H, W, 4) uint8."""
+    width, height, content = page.locator(f".stage .{name}").evaluate(CANVAS)
+    return np.frombuffer(base64.b64decode(content), np.uint8).reshape(height, width, 4)
+
+
 @dataclass
 class Held:
     """The first answer of the server to some request, which is kept from the page until it is released."""
 
     answers: "list[tuple[Route, APIResponse]]" = field(default_factory=list)
+    asked: int = 0
 
     def hold(self, route: "Route") -> None:
         """Let the server answer, and keep the answer if it is the first; a handler for ``page.route``."""
-        if self.answers:
+        self.asked += 1
+        if self.asked > 1:  # also while the first is still being answered
             route.continue_()
         else:
             self.answers.append((route, route.fetch()))
 
     def wait(self, page: "Page") -> None:
         """Wait until it is there."""
-        while not self.answers:
-            page.wait_for_timeout(10)
+        wait_until(page, lambda: bool(self.answers))
 
     def release(self) -> None:
         """Let the page have it."""

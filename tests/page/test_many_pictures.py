@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 from zipfile import ZipFile
 
 import numpy as np
@@ -14,7 +15,7 @@ from freeda_svc.api import api_beside
 from freeda_svc.miniature.scenes import EASY, paint_scene
 from tests.api.conftest import Service, _wait_for
 from tests.free_ports import free_port
-from tests.page.conftest import NEEDS_CHROMIUM, press_segment, type_words
+from tests.page.conftest import NEEDS_CHROMIUM, layer, limit_images, press_segment, see_whole, type_words
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
@@ -87,8 +88,7 @@ def test_pictures_of_a_folder_keep_their_places_in_it(
 def test_a_folder_that_is_dropped_is_as_one_that_is_chosen(open_page: "Callable[..., Page]", folder: Path) -> None:
     page = open_page()
     page.locator("#worker.good").wait_for()
-    box = page.locator(".drop").bounding_box()
-    assert box is not None
+    box = see_whole(page, ".drop")
     chromium = page.context.new_cdp_session(page)
     for kind in ("dragEnter", "dragOver", "drop"):
         dragged = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
@@ -96,17 +96,6 @@ def test_a_folder_that_is_dropped_is_as_one_that_is_chosen(open_page: "Callable[
         chromium.send("Input.dispatchDragEvent", {"type": kind, **place, "data": dragged})
     page.get_by_text("4 pictures,").wait_for()
     assert chosen(page) == NAMES
-
-
-def limit_images(most: int) -> "Callable[[Route], None]":
-    """Return a handler that lets the server take fewer images at once."""
-
-    def answer(route: "Route") -> None:
-        content = route.fetch().json()
-        content["limits"]["images"] = most
-        route.fulfill(json=content)
-
-    return answer
 
 
 def test_more_pictures_than_a_request_takes_are_one_result(
@@ -134,8 +123,69 @@ def test_more_pictures_than_a_request_takes_are_one_result(
     with ZipFile(downloading.value.path()) as archive:
         assert {f"{number}.mask.png" for number in range(5)} <= set(archive.namelist())
     page.reload()  # the address names all jobs
+    page.locator(".strip button").nth(4).wait_for()
     page.get_by_text("5 of 5 pictures").wait_for()
     assert [name.get_attribute("title") for name in page.locator(".strip .name").all()] == names
+    look_at_group(page, jobs)
+
+
+def look_at_group(page: "Page", jobs: list[str]) -> None:
+    """See the jobs of one submission as one on the page of jobs: each by itself when it is asked for."""
+    page.goto("/jobs")
+    row = page.locator("tbody tr").first
+    row.get_by_text("5 of 5 images").wait_for()
+    assert row.get_by_role("link").get_attribute("href") == "/?" + "&".join(f"job={job}" for job in jobs)
+    own = page.locator(", ".join(f'a[href="/jobs?job={job}"]' for job in jobs))
+    assert own.count() == 0
+    row.get_by_role("button", name="3 jobs").click()
+    assert [link.get_attribute("href") for link in own.all()] == [f"/jobs?job={job}" for job in jobs]
+    row.get_by_role("button", name="3 jobs").click()
+    assert own.count() == 0
+    page.get_by_label("State").select_option("done")  # some of a group, perhaps: each by itself
+    own.first.wait_for()
+    assert own.count() == 3
+    page.get_by_label("State").select_option("")
+    row.get_by_role("button", name="3 jobs").wait_for()
+    row.get_by_role("link").click()
+    page.get_by_text("5 of 5 pictures").wait_for()
+
+
+def test_a_group_that_the_list_would_end_within_is_asked_for_to_its_end(open_page: "Callable[..., Page]") -> None:
+    """The server's list is replaced: so many jobs take too long to make."""
+    group = "0123456789abcdef" * 2
+
+    def job(number: int) -> dict[str, object]:
+        """A job of the list, the newest first: 20 single ones, 30 of a group, and the last one alone."""
+        counts = {"total": 2, "queued": 0, "running": 0, "done": 2, "failed": 0, "cancelled": 0, "seconds_left": 0}
+        return {
+            "id": f"{number:012x}",
+            "kind": "segment",
+            "state": "failed" if number == 49 else "done",
+            "source": f"{number}.png",
+            "created_at": f"2026-01-01T00:{59 - number:02}:00+00:00",
+            "progress": {**counts, "units": {"name": "images", "total": 2, "ended": 2, "done": 2}},
+            "idempotency_key": f"0a0b0c0d:page-{group}.{50 - number}" if 20 <= number < 50 else f"page-{number}",
+        }
+
+    jobs = [job(number) for number in range(51)]
+
+    def answer(route: "Route") -> None:
+        asked = {name: value[0] for name, value in parse_qs(urlsplit(route.request.url).query).items()}
+        first = int(asked.get("after", 0))
+        last = first + int(asked["limit"])
+        route.fulfill(json={"items": jobs[first:last], "next": str(last) if last < len(jobs) else None})
+
+    page = open_page()
+    page.route("**/v1/jobs?*", answer)
+    page.goto("/jobs")
+    page.get_by_role("button", name="30 jobs").wait_for()
+    rows = page.locator("tbody tr")
+    assert rows.count() == 22
+    together = rows.nth(20)
+    assert "60 of 60 images" in (together.text_content() or "")
+    assert together.locator("td").first.text_content() == "partly failed"
+    link = together.get_by_role("link").get_attribute("href") or ""
+    assert parse_qs(urlsplit(link).query)["job"] == [job["id"] for job in jobs[20:50]][::-1]
 
 
 def test_the_rest_is_sent_when_the_server_is_there_again(
@@ -184,7 +234,7 @@ def limited(service: Service) -> Iterator[str]:
 def test_what_is_too_large_is_said_beside_it_and_the_others_go_on(
     open_page: "Callable[..., Page]", limited: str, tmp_path: Path
 ) -> None:
-    page = open_page(address=limited, expected=("422",))
+    page = open_page(address=limited, expected=("422", "Canvas2D"))
     rng = np.random.default_rng(1)
     heavy = tmp_path / "heavy.png"  # in bytes: is known before it is sent
     Image.fromarray(rng.integers(0, 256, (160, 160, 3), np.uint8)).save(heavy)
@@ -201,6 +251,11 @@ def test_what_is_too_large_is_said_beside_it_and_the_others_go_on(
         "heavy.png has 77 kB; this server takes at most 60 kB at once",
         f"wide.png has more than {MOST_PIXELS:,} pixels; scale it down first, or change the setting max_image_pixels",
     ]
+    page.locator(".stage canvas").first.wait_for()
+    shown = layer(page, "picture")  # of the first that was accepted, and not of the first that was sent
+    scene = np.asarray(Image.open(small[0]).convert("RGB"))
+    scale = shown.shape[0] // scene.shape[0]
+    assert np.abs(shown[scale // 2 :: scale, scale // 2 :: scale, :3].astype(int) - scene).mean() < 10
     for path in small:
         page.get_by_role("button", name=f"Remove {path.name}").click()
     page.get_by_role("button", name="Remove heavy.png").click()
@@ -228,8 +283,7 @@ def test_a_large_picture_is_drawn_as_large_as_a_screen_shows_it(
     labels = np.asarray(Image.open(io.BytesIO(mask)))
     assert labels.shape == (summary["image"]["height"], summary["image"]["width"])
     names = [category["name"] for category in summary["categories"]]
-    box = page.locator(".stage").bounding_box()
-    assert box is not None
+    box = see_whole(page, ".stage")
     for right, down in ((0.3, 0.2), (0.6, 0.9), (0.05, 0.5)):
         page.mouse.move(box["x"] + right * box["width"], box["y"] + down * box["height"])
         name = names[labels[int(down * labels.shape[0]), int(right * labels.shape[1])]]

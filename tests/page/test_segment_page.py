@@ -1,6 +1,5 @@
 """Pictures are segmented on the page, in a real browser."""
 
-import base64
 import io
 import json
 from collections.abc import Callable
@@ -13,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.api.conftest import Service
-from tests.page.conftest import NEEDS_CHROMIUM
+from tests.page.conftest import NEEDS_CHROMIUM, layer, see_whole
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -21,18 +20,9 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.end_to_end, NEEDS_CHROMIUM]
 
 NAMES = ["ball", "sky", "كرة", "כדור", "天空", "<b>grass</b>"]
-CANVAS = """(canvas) => {
-  const { width, height } = canvas;
-  const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
-  return [width, height, btoa(Array.from(data, (byte) => String.fromCharCode(byte)).join(""))];
-}"""
 FIRST_PAINT_BYTES = 200_000
-
-
-def layer(page: "Page", name: str) -> np.ndarray:
-    """Return a layer of the large picture, (H, W, 4) uint8."""
-    width, height, content = page.locator(f".stage .{name}").evaluate(CANVAS)
-    return np.frombuffer(base64.b64decode(content), np.uint8).reshape(height, width, 4)
+ARRIVED = """() => ["navigation", "resource"].flatMap((kind) =>
+  performance.getEntriesByType(kind).map((one) => one.encodedBodySize))"""
 
 
 def mask_of(service: Service, page: "Page", number: int = 1) -> Image.Image:
@@ -73,7 +63,7 @@ def test_from_file_to_mask_with_the_keyboard_alone(
     page.get_by_text("1 picture,").wait_for()
     tab_to(page, "#word")
     page.keyboard.type("bal")  # completed from the bank's nouns
-    page.get_by_role("option", name="ball").wait_for()
+    page.get_by_role("option", name="ball").first.wait_for()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     for name in NAMES[1:]:
@@ -143,8 +133,7 @@ def look_at_layers(page: "Page", mask: np.ndarray) -> None:
 
 def point_at(page: "Page", mask: np.ndarray, service: Service) -> None:
     """Point at the picture: the score there is that of the API's file, and evidence says how the others did."""
-    box = page.locator(".stage").bounding_box()
-    assert box is not None
+    box = see_whole(page, ".stage")
     page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + box["height"] * 0.75)
     row, column = int(mask.shape[0] * 0.75), int(mask.shape[1] * 0.25)
     job = page.url.partition("job=")[2]
@@ -208,11 +197,11 @@ def test_results_are_looked_at_and_downloaded(
 def test_the_bank_suggests_words_for_a_picture_that_is_pasted_or_dropped(
     open_page: "Callable[..., Page]", pictures: list[Path]
 ) -> None:
-    arrived: list[int] = []
-    page = open_page("/jobs")
-    page.on("response", lambda answer: arrived.append(len(answer.body())) if answer.ok else None)
-    page.goto("/")
+    page = open_page()
     page.locator("#worker.good").wait_for()
+    arrived = page.evaluate(ARRIVED)
+    assert len(arrived) > 15
+    assert all(arrived)
     assert sum(arrived) < FIRST_PAINT_BYTES
     content = list(pictures[0].read_bytes())
     page.evaluate(
@@ -234,6 +223,7 @@ def test_the_bank_suggests_words_for_a_picture_that_is_pasted_or_dropped(
     page.get_by_role("button", name="Suggest words").click()
     page.get_by_text("1 of 1 picture").wait_for()
     page.locator(".words li").first.wait_for()
+    page.locator(".legend button").first.wait_for()
     proposed = {entry.text_content() for entry in page.locator(".words li bdi").all()}
     legend = {entry.text_content() for entry in page.locator(".legend button bdi").all()}
     assert proposed

@@ -9,6 +9,13 @@ const PAGE = 500;
 
 const isEnded = ({ state }) => ENDED.includes(state);
 
+/** The state of several jobs that have ended: where they differ it is "partly failed", or "cancelled". */
+export function stateOfAll(states) {
+  const different = new Set(states);
+  if (different.size === 1) return states[0];
+  return different.has("cancelled") ? "cancelled" : "partly failed";
+}
+
 /** Jobs in the order in which they were submitted, followed until each has ended. */
 export class JobGroup {
   /**
@@ -66,11 +73,9 @@ export class JobGroup {
     return this.unsent > 0 || this.jobs.some((job) => !job.details || !isEnded(job.details));
   }
 
-  /** The state of all: of several that have ended in different ways it is "partly failed", or "cancelled". */
+  /** The state of all once they have ended. */
   get state() {
-    const states = new Set(this.jobs.map((job) => job.details?.state));
-    if (states.size === 1) return [...states][0];
-    return states.has("cancelled") ? "cancelled" : "partly failed";
+    return stateOfAll(this.jobs.map((job) => job.details?.state));
   }
 
   /** How many pictures of all jobs, and of those that are not sent yet, are where. */
@@ -106,6 +111,7 @@ export class JobGroup {
   async #follow() {
     const { signal } = this.stopping;
     try {
+      await null; // jobs that are added together are described together
       await Promise.all(this.jobs.map((job) => this.#describe(job))); // totals before the first is followed
       // One after the other: a browser has few connections to a server, and jobs are worked on in this order.
       for (let job; !this.isStopped && (job = this.jobs.find((one) => !one.details || !isEnded(one.details))); ) {

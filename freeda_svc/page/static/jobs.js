@@ -3,11 +3,12 @@
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { repeat } from "./vendor/lit-html/directives/repeat.js";
 import { at, download, followJob, getJson, newest, patiently, send } from "./api.js";
+import { ENDED, stateOfAll } from "./job_group.js";
 import { counted } from "./pictures.js";
+import { placeInGroup } from "./sending.js";
 import { announce, confirmed, element, shielded, showProblem } from "./shell.js";
 
-const ENDED = ["done", "failed", "partly failed", "cancelled"];
-const PAGE = 25;
+const [PAGE, MOST] = [25, 200];
 const [LOOK_MS, LOOK_AT_OPEN_MS] = [10_000, 1500];
 const KINDS = { segment: "segment", ingest: "captions", exemplars: "exemplars", export: "export", import: "import" };
 
@@ -51,14 +52,17 @@ async function look() {
   clearTimeout(timer);
   const isNewest = asked();
   try {
-    const page = await getJson(at(["v1", "jobs"], { ...query(), limit: PAGE }));
+    // as many as it takes to see what is open, which may be more than the newest
+    const open = jobs.findLastIndex(isOpen) + 1;
+    const page = await getJson(at(["v1", "jobs"], { ...query(), limit: Math.min(MOST, Math.max(PAGE, open)) }));
     if (!isNewest()) return;
     const ids = new Set(page.items.map((job) => job.id));
     const last = page.items.at(-1)?.created_at ?? "";
     const older = jobs.filter((job) => !ids.has(job.id) && job.created_at < last);
     if (!older.length) next = page.next;
     jobs = [...page.items, ...older];
-    renderList();
+    await complete(isNewest);
+    if (isNewest()) renderList();
   } finally {
     clearTimeout(timer);
     timer = setTimeout(shielded(whileSeen), jobs.some(isOpen) ? LOOK_AT_OPEN_MS : LOOK_MS);
@@ -70,11 +74,39 @@ document.addEventListener("visibilitychange", shielded(whileSeen));
 
 async function more() {
   const wanted = JSON.stringify(query());
-  const page = await getJson(at(["v1", "jobs"], { ...query(), limit: PAGE, after: next }));
-  if (wanted !== JSON.stringify(query())) return; // other jobs are asked for by now
-  jobs = [...jobs, ...page.items];
+  const isWanted = () => wanted === JSON.stringify(query()); // else other jobs are asked for by now
+  if (!(await addOlder(PAGE, isWanted))) return;
+  await complete(isWanted);
+  if (isWanted()) renderList();
+}
+
+/** Ask for the jobs after the last one; false where they are not wanted any more. */
+async function addOlder(limit, isWanted) {
+  const page = await getJson(at(["v1", "jobs"], { ...query(), limit, after: next }));
+  if (!isWanted()) return false;
+  const there = new Set(jobs.map((job) => job.id)); // the list may have been asked for meanwhile
+  jobs = [...jobs, ...page.items.filter((job) => !there.has(job.id))];
   next = page.next;
-  renderList();
+  return true;
+}
+
+/** Whether jobs that were sent together are shown as one: not where only some of them may be wanted. */
+const isGrouped = () => !query().state && !query().source;
+
+/** Ask for the rest of a group where the list ends within one, so that its row has all of it. */
+async function complete(isWanted) {
+  const isCut = () => isGrouped() && next && (placeInGroup(jobs.at(-1))?.number ?? 1) > 1;
+  while (isCut() && (await addOlder(MOST, isWanted)));
+}
+
+/** Jobs that were sent together, as lists in the place of the newest; all others alone. */
+function grouped() {
+  const groups = new Map();
+  for (const job of jobs) {
+    const name = (isGrouped() && placeInGroup(job)?.group) || job.id;
+    groups.set(name, [job, ...(groups.get(name) ?? [])]);
+  }
+  return [...groups].map(([name, members]) => ({ name, members }));
 }
 
 function renderList() {
@@ -84,7 +116,7 @@ function renderList() {
       ? html`<table class="list">
             <caption class="unseen">Jobs, the newest first</caption>
             <thead><tr>${["State", "Kind", "Source", "Progress", "Submitted"].map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
-            <tbody>${repeat(jobs, (job) => job.id, row)}</tbody>
+            <tbody>${repeat(grouped(), ({ name }) => name, rows)}</tbody>
           </table>
           ${next ? html`<p class="buttons"><button type="button" @click=${shielded(more)}>Older jobs</button></p>` : nothing}`
       : html`<div class="empty"><p>${filtered ? "No job is like that." : "There are no jobs yet: segment a picture, or teach a word."}</p></div>`,
@@ -92,14 +124,60 @@ function renderList() {
   );
 }
 
-function row(job) {
+/** Names of the groups whose jobs are shown one by one. */
+const unfolded = new Set();
+
+function rows({ name, members }) {
+  if (members.length === 1) return row(members[0]);
+  const isUnfolded = unfolded.has(name);
+  const toggle = () => {
+    isUnfolded ? unfolded.delete(name) : unfolded.add(name);
+    renderList();
+  };
+  const all = { state: stateOf(members), kind: members[0].kind, progress: sumOf(members) };
+  return html`<tr>
+      <td data-label="State" class="fit"><span class=${stateClass(all.state)}>${all.state}</span></td>
+      <td data-label="Kind" class="fit"><span>${KINDS[all.kind] ?? all.kind}</span></td>
+      <th scope="row" data-label="Source" class="source"><span class="row">
+        <a href=${at([""], { job: members.map((job) => job.id) })}>${counted(all.progress.units.total, "uploaded image")}</a>
+        <button type="button" class="quiet" aria-expanded=${isUnfolded ? "true" : "false"} @click=${toggle}>${counted(members.length, "job")}</button>
+      </span></th>
+      <td data-label="Progress"><span>${progressOf(all)}</span></td>
+      <td data-label="Submitted" class="fit"><span>${time(members[0].created_at)}</span></td>
+    </tr>
+    ${isUnfolded ? repeat(members, (job) => job.id, (job) => row(job, "member")) : nothing}`;
+}
+
+/** The state of several jobs together. */
+function stateOf(members) {
+  const states = members.map((job) => job.state);
+  if (!members.some(isOpen)) return stateOfAll(states);
+  return states.every((state) => state === "queued") ? "queued" : "running";
+}
+
+/** The progress of several jobs together. */
+function sumOf(members) {
+  const all = members.map((job) => job.progress);
+  const sum = (of) => all.reduce((total, progress) => total + of(progress), 0);
+  const names = ["total", "queued", "running", "done", "failed", "cancelled"];
+  const open = members.filter(isOpen).map((job) => job.progress);
+  return {
+    ...Object.fromEntries(names.map((name) => [name, sum((progress) => progress[name])])),
+    units: { name: all[0].units.name, done: sum(({ units }) => units.done), total: sum(({ units }) => units.total) },
+    seconds_left: open.some((progress) => progress.seconds_left === null)
+      ? null
+      : open.reduce((total, progress) => total + progress.seconds_left, 0),
+  };
+}
+
+function row(job, kind = "") {
   const show = (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a tab of its own
     event.preventDefault();
     history.pushState(null, "", at(["jobs"], { job: job.id }));
     shielded(open)(job.id, true);
   };
-  return html`<tr>
+  return html`<tr class=${kind}>
     <td data-label="State" class="fit"><span class=${stateClass(job.state)}>${job.state}</span></td>
     <td data-label="Kind" class="fit"><span>${KINDS[job.kind] ?? job.kind}</span></td>
     <th scope="row" data-label="Source" class="source"><a href=${at(["jobs"], { job: job.id })} @click=${show}><bdi>${job.source || job.id}</bdi></a></th>

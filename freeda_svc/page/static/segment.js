@@ -126,7 +126,10 @@ async function sendAll(plan) {
     plan.sent += batch.files.length;
     refuse(accepted.refused);
     if (accepted.job) show(plan, accepted);
-    if (plan.group?.isCancelled) break;
+    if (plan.group?.isCancelled) {
+      await plan.group.cancel(); // this one was on its way
+      break;
+    }
   }
   if (!plan.group) return;
   plan.group.unsent = 0;
@@ -165,17 +168,16 @@ element("parameters-box").addEventListener("toggle", shielded(() => parameters.l
 addEventListener("popstate", shielded(showAddressed));
 
 async function start() {
-  refresh();
+  const [kept, keptBackground] = JSON.parse(sessionStorage.getItem(KEPT) ?? "[[], []]"); // before it is written again
+  words.add(...kept);
+  background.add(...keptBackground);
+  element("background-box").open = keptBackground.length > 0;
   try {
     await chooseBank();
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     showProblem(error); // without a worker old results can be seen
   }
-  const [kept, keptBackground] = JSON.parse(sessionStorage.getItem(KEPT) ?? "[[], []]");
-  words.add(...kept);
-  background.add(...keptBackground);
-  element("background-box").open = keptBackground.length > 0;
   if (new URLSearchParams(location.search).has("job")) await showAddressed();
 }
 

@@ -19,6 +19,7 @@ export function divide(files, { images, body_bytes: most }) {
   const refused = new Map();
   const batches = [];
   const overhead = Math.min(FORM_BYTES, most / 4);
+  const group = randomKey();
   let room = 0;
   for (const file of files) {
     const size = file.size + FILE_BYTES + LONGEST_ESCAPE * new TextEncoder().encode(nameOf(file)).length;
@@ -27,13 +28,24 @@ export function divide(files, { images, body_bytes: most }) {
       continue;
     }
     if (size > room || batches.at(-1).files.length >= images) {
-      batches.push({ files: [], key: randomKey() });
+      batches.push({ files: [], key: `page-${group}.${batches.length + 1}` });
       room = most - overhead;
     }
     batches.at(-1).files.push(file);
     room -= size;
   }
   return { batches, refused };
+}
+
+/**
+ * Return the group in which a job was sent and its number there, from 1, by the key of its request: null for a job that
+ * was not sent by ``divide``. A server puts a client's own name before the key.
+ * @param {{idempotency_key: string | null}} job
+ * @returns {{group: string, number: number} | null}
+ */
+export function placeInGroup({ idempotency_key: key }) {
+  const [, group, number] = /(?:^|:)page-([0-9a-f]{32})\.(\d+)$/.exec(key ?? "") ?? [];
+  return group ? { group, number: Number(number) } : null;
 }
 
 /** Return a key that nobody else has; browsers have randomUUID at addresses with https only. */
