@@ -95,7 +95,11 @@ def _heads(routers: Iterable[APIRouter]) -> APIRouter:
     heads = APIRouter(include_in_schema=False)
     for router in routers:
         for route in router.routes:
-            if isinstance(route, APIRoute) and "GET" in route.methods and route.endpoint is not events.follow_events:
+            if (
+                isinstance(route, APIRoute)
+                and "GET" in (route.methods or ())
+                and route.endpoint is not events.follow_events
+            ):
                 heads.add_api_route(
                     route.path,
                     route.endpoint,
