@@ -50,6 +50,10 @@ class Backoff:
         self._next = FIRST_SECONDS
 
 
+PATIENCE = Backoff()
+"""Of this process: what one item could not reach, the next one will not reach either."""
+
+
 def wait_until(is_so: Callable[[], bool], seconds: float) -> bool:
     """Wait until a condition holds; False when it did not in time."""
     deadline = time.monotonic() + seconds

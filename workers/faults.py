@@ -72,6 +72,15 @@ def fault_behind(error: Exception, resources: Resources, claim: Claim) -> Fault 
     return Fault("; ".join(broken), inputs=needs_inputs) if broken else None
 
 
+def is_over_time(error: BaseException | None) -> bool:
+    """Whether the time limit is behind an error: it is raised anywhere, and libraries wrap what they do not know."""
+    from celery.exceptions import SoftTimeLimitExceeded  # noqa: PLC0415 - commands that do it themselves lack a worker
+
+    return error is not None and (
+        isinstance(error, SoftTimeLimitExceeded) or is_over_time(error.__cause__ or error.__context__)
+    )
+
+
 def _is_out_of_memory(error: Exception) -> bool:
     torch = _torch()
     return isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError))

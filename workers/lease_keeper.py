@@ -20,7 +20,7 @@ class LeaseKeeper:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._kept: tuple[list[Claim], Report] | None = None
+        self._kept: tuple[tuple[list[Claim], Report], ...] = ()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease keeper", daemon=True)
 
@@ -36,29 +36,30 @@ class LeaseKeeper:
     @property
     def claims(self) -> list[Claim]:
         """Whose leases are renewed; none between items, and without those that were lost."""
-        kept = self._kept
-        return [] if kept is None else list(kept[0])
+        return [claim for claims, _ in self._kept for claim in claims]
 
     @contextmanager
     def keeping(self, claims: Sequence[Claim], report: Report) -> Iterator[None]:
-        """Renew leases until the block ends, and count it; one that is lost meanwhile is not taken again."""
-        self._kept = list(claims), report
+        """Renew leases until the block ends, and count it; one that is lost meanwhile is not taken again.
+
+        Blocks may lie within each other: an item that pauses for others stays the worker's.
+        """
+        outer = self._kept
+        self._kept = (*outer, (list(claims), report))
         try:
             yield
         finally:
-            self._kept = None
+            self._kept = outer
 
     def _run(self) -> None:
         while not self._ended.wait(self._settings.lease_seconds / RENEWALS_A_LEASE):
-            kept = self._kept
-            if kept is None:
-                continue
-            claims, report = kept
-            for claim in list(claims):
-                if self._kept is not kept:  # they have ended
-                    break
-                if not self._renew(claim, report):
-                    claims.remove(claim)
+            for kept in self._kept:
+                claims, report = kept
+                for claim in list(claims):
+                    if not any(kept is still for still in self._kept):  # they have ended
+                        break
+                    if not self._renew(claim, report):
+                        claims.remove(claim)
 
     def _renew(self, claim: Claim, report: Report) -> bool:
         """Renew a lease; False when it is another worker's."""

@@ -120,6 +120,17 @@ def stage(name: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def not_counted(name: str) -> Iterator[None]:
+    """Leave the time that something else takes out of a stage of the current item."""
+    report, begun = _current.get(), time.perf_counter()
+    try:
+        yield
+    finally:
+        if report is not None:
+            report.seconds[name] = report.seconds.get(name, 0.0) - (time.perf_counter() - begun)
+
+
 def send_report(address: str, report: Report) -> None:
     """Send the worker what was measured.
 

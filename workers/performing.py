@@ -21,6 +21,7 @@ from freeda_svc.parameters import SegmentationRequest
 from freeda_svc.workers.answering import answer_meanwhile
 from freeda_svc.workers.metrics_reports import STORE, note_bank, stage
 from freeda_svc.workers.moves import perform_move
+from freeda_svc.workers.pauses import pause
 from freeda_svc.workers.resources import Resources
 
 if TYPE_CHECKING:
@@ -79,9 +80,10 @@ def _ingest(resources: Resources, claim: Claim) -> dict[str, Any]:
     captions = [caption for text in claim.input["captions"] if (caption := make_caption(text)) is not None]
     bank = bank_of_job(claim.parameters)
     resources.bank(bank)  # an unusable bank is reported before the long work
+    noting = _Noting(resources, claim)
     with open_artifacts(resources.settings).filling() as artifacts:
         built = resources.builder.build(
-            captions, job=claim.job_id, artifacts=artifacts, on_images=_Noting(resources, claim)
+            captions, job=claim.job_id, artifacts=artifacts, on_images=noting, on_step=noting.pause
         )
     return {"captions": len(captions), "images": built.images, **_add(resources, claim, bank, built)}
 
@@ -96,19 +98,29 @@ def _add_exemplars(resources: Resources, claim: Claim) -> dict[str, Any]:
 
 
 class _Noting:
-    """Notes the progress of the current item, at most once a second, and answers questions meanwhile.
+    """Notes the progress of the current item, at most once a second, and pauses for what is shorter.
 
     An item that can be ended at any moment is ended when its job was cancelled.
     """
 
     def __init__(self, resources: Resources, claim: Claim, *, ends: bool = False) -> None:
         self._resources, self._claim, self._ends = resources, claim, ends
-        self._noted = time.monotonic()
+        self._noted = self._answered = time.monotonic()
 
     def __call__(self, done: int, _total: int = 0) -> None:
-        if time.monotonic() < self._noted + NOTE_SECONDS:
-            return
-        self._noted = time.monotonic()
+        if time.monotonic() >= self._noted + NOTE_SECONDS:
+            self._note(done)
+            self._noted = time.monotonic()
+        self.pause()
+
+    def pause(self) -> None:
+        """Do images that wait, and answer questions, those at most once a second."""
+        pause()
+        if time.monotonic() >= self._answered + NOTE_SECONDS:
+            answer_meanwhile(self._resources)
+            self._answered = time.monotonic()
+
+    def _note(self, done: int) -> None:
         try:
             is_ours = note_progress(self._resources.settings, self._claim, done)
             self._resources.changes.notify(self._claim.job_id)
@@ -116,7 +128,6 @@ class _Noting:
                 raise JobCancelledError
         except UnavailableError as error:
             log.warning("progress not noted", reason=str(error))
-        answer_meanwhile(self._resources)
 
 
 def _add(resources: Resources, claim: Claim, bank: BankName, built: "BuildResult") -> dict[str, int]:

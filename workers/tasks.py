@@ -3,9 +3,9 @@
 import os
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 from celery import shared_task
@@ -20,17 +20,17 @@ from freeda_svc.jobs.claims import (
     claim_together,
     fail_item,
     finish_item,
-    finish_items,
     hand_back_item,
 )
 from freeda_svc.settings import Settings
 from freeda_svc.workers.ability import note_success, read_ability
 from freeda_svc.workers.answering import answer_task
 from freeda_svc.workers.app import QUEUES_KEY
-from freeda_svc.workers.backoff import Backoff, until_available
+from freeda_svc.workers.backoff import PATIENCE, Backoff, until_available
 from freeda_svc.workers.becoming_able import become_able
 from freeda_svc.workers.child import REPORTS_KEY, lease_keeper_of_this_process, resources_of_this_process
-from freeda_svc.workers.faults import Fault, fault_behind
+from freeda_svc.workers.faults import Fault, fault_behind, is_over_time
+from freeda_svc.workers.interleaving import Interleaving
 from freeda_svc.workers.locks import worker_identity
 from freeda_svc.workers.messages import ASK_BANK, BANK_QUEUE, RUN_ITEM
 from freeda_svc.workers.metrics_reports import (
@@ -46,8 +46,10 @@ from freeda_svc.workers.metrics_reports import (
     measured_item,
     send_report,
 )
-from freeda_svc.workers.performing import fit_together, most_together, perform, perform_together
+from freeda_svc.workers.pauses import pausing
+from freeda_svc.workers.performing import fit_together, most_together, perform
 from freeda_svc.workers.resources import Resources
+from freeda_svc.workers.together import do_together, hand_back
 
 if TYPE_CHECKING:
     from celery import Task
@@ -56,10 +58,8 @@ BURST_SECONDS = 0.2
 """For how long a message goes on to further items; so late an item may still begin within a task's time limit."""
 
 TIME_OVER = "it goes on after other items: item_time_limit_seconds is over"
-ALONE = "it is done alone, which shows what is wrong"
 
 log = structlog.get_logger(__name__)
-_patience = Backoff()  # of this process: what one item could not reach, the next one will not reach either
 
 
 def run_waiting_items(task: "Task", _item_id: int) -> None:
@@ -88,19 +88,21 @@ def _do_next(resources: Resources, worker: str, kinds: Sequence[JobKind], report
         )
 
     with report.timed(CLAIM):
-        claims = until_available(claim, "the next item", _patience)
+        claims = until_available(claim, "the next item", PATIENCE)
     if not claims:
         log.debug("nothing waits any more")
         return False
     if len(claims) > 1:
-        return _do_together(resources, claims, report, reports)
+        do_together(resources, claims, report, reports)  # what broke off is next
+        return True
     [claimed] = claims
     report.kind, report.again = claimed.kind, claimed.attempt > 1
     with structlog.contextvars.bound_contextvars(job=claimed.job_id, item=claimed.item_id, attempt=claimed.attempt):
         log.info("item begun", kind=claimed.kind, number=claimed.number)
         report.outcome = HANDED_BACK  # also where this process ends itself
+        images = Interleaving(resources, claimed, worker=worker, kinds=kinds, reports=reports)
         try:
-            with measured_item(report if reports else None):
+            with measured_item(report if reports else None), pausing(images):
                 report.outcome = _do(resources, claimed, report)
         finally:
             resources.changes.notify(claimed.job_id)
@@ -108,58 +110,6 @@ def _do_next(resources: Resources, worker: str, kinds: Sequence[JobKind], report
                 report.gpu_bytes = gpu_memory()
                 send_report(reports, report)
     return report.outcome == DONE
-
-
-def _do_together(resources: Resources, claims: Sequence[Claim], report: Report, reports: str) -> bool:
-    """Do several items and record how each ended; where one of them breaks off, each is tried again alone."""
-    settings = resources.settings
-    items = [claim.item_id for claim in claims]
-    log.info("items begun together", kind=claims[0].kind, items=items)
-    results: dict[int, dict[str, Any]] = {}
-    outcomes = dict.fromkeys(items, HANDED_BACK)
-    try:
-        with lease_keeper_of_this_process(resources).keeping(claims, report), measured_item(report):
-            with report.timed(PERFORM):
-                results = perform_together(resources, claims)
-            done = [(claim, results[claim.item_id]) for claim in claims if claim.item_id in results]
-            with report.timed(RECORD):
-                recorded = until_available(lambda: finish_items(settings, done), "recording results", _patience)
-        for (claim, _), is_recorded in zip(done, recorded, strict=True):
-            outcomes[claim.item_id] = DONE if is_recorded else LATE
-        for claim in claims:
-            if claim.item_id not in results:
-                _hand_back(settings, claim, ALONE)
-        note_success(settings)
-        log.info("items done together", items=items)
-    except Exception as error:  # noqa: BLE001 - whatever it was, each item alone shows whose fault it is
-        log.warning("items are done one by one", items=items, reason=f"{type(error).__name__}: {one_line(error)}")
-        for claim in claims:
-            _hand_back(settings, claim, ALONE)
-    finally:
-        for job_id in {claim.job_id for claim in claims}:
-            resources.changes.notify(job_id)
-        if reports:
-            _report_each(reports, report, claims, outcomes, results)
-    return True
-
-
-def _report_each(
-    reports: str,
-    report: Report,
-    claims: Sequence[Claim],
-    outcomes: Mapping[int, str],
-    results: Mapping[int, Mapping[str, Any]],
-) -> None:
-    """Report items that were done together: each has its share of the time."""
-    shares = {stage: seconds / len(claims) for stage, seconds in report.seconds.items()}
-    for number, claim in enumerate(claims):
-        own = Report(kind=claim.kind, again=claim.attempt > 1, outcome=outcomes[claim.item_id], seconds=shares)
-        if number == 0:
-            own.renewals, own.renewals_failed = report.renewals, report.renewals_failed
-            own.gpu_bytes = gpu_memory()
-        if own.outcome == DONE:
-            own.count_result(results[claim.item_id])
-        send_report(reports, own)
 
 
 run_item = shared_task(name=RUN_ITEM, bind=True)(run_waiting_items)
@@ -175,16 +125,14 @@ def _do(resources: Resources, claim: Claim, report: Report) -> str:
                 result = perform(resources, claim)
             # What was worked out is not thrown away because the database is just away.
             with report.timed(RECORD):
-                recorded = until_available(
-                    lambda: finish_item(settings, claim, result), "recording a result", _patience
-                )
+                recorded = until_available(lambda: finish_item(settings, claim, result), "recording a result", PATIENCE)
     except JobCancelledError:
-        _hand_back(settings, claim, CANCELLED)
+        hand_back(resources, claim, CANCELLED)
         log.info("item ended: its job was cancelled")
         return HANDED_BACK
     except Exception as error:  # noqa: BLE001 - whatever the method raised is recorded
-        if _is_over_time(error):
-            return _end_over_time(settings, claim, error)
+        if is_over_time(error):
+            return _end_over_time(resources, claim, error)
         with lease_keeper_of_this_process(resources).keeping([claim], report):  # it takes a while to find out
             fault = fault_behind(error, resources, claim)
         if fault is not None:
@@ -203,19 +151,12 @@ def _do(resources: Resources, claim: Claim, report: Report) -> str:
     return FAILED
 
 
-def _is_over_time(error: BaseException | None) -> bool:
-    """Whether the time limit is behind an error: it is raised anywhere, and libraries wrap what they do not know."""
-    return error is not None and (
-        isinstance(error, SoftTimeLimitExceeded) or _is_over_time(error.__cause__ or error.__context__)
-    )
-
-
-def _end_over_time(settings: Settings, claim: Claim, error: Exception) -> str:
+def _end_over_time(resources: Resources, claim: Claim, error: Exception) -> str:
     if claim.kind in MOVES:  # which continues where it stopped
-        _hand_back(settings, claim, TIME_OVER)
+        hand_back(resources, claim, TIME_OVER)
         log.info("item put back: its time is over")
         return HANDED_BACK
-    _failed(settings, claim, error, "took longer than item_time_limit_seconds allows", final=False)
+    _failed(resources.settings, claim, error, "took longer than item_time_limit_seconds allows", final=False)
     return FAILED
 
 
@@ -226,14 +167,10 @@ def _failed(settings: Settings, claim: Claim, error: Exception, reason: str, *, 
     def record() -> bool:
         return fail_item(settings, claim, line, details, final=final)
 
-    again = until_available(record, "recording a failure", _patience)
+    again = until_available(record, "recording a failure", PATIENCE)
     # Where an expected error was raised is in the database; the log is read by people.
     trace = None if isinstance(error, FreedaError) else error
     log.error("item failed", reason=line, tried_again=again, exc_info=trace)
-
-
-def _hand_back(settings: Settings, claim: Claim, reason: str) -> None:
-    until_available(lambda: hand_back_item(settings, claim, reason), "putting an item back", _patience)
 
 
 def _put_back(resources: Resources, claim: Claim, fault: Fault) -> None:

@@ -1,6 +1,7 @@
 """Captions to images with attributions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -106,7 +107,11 @@ class Generator:
         return images
 
     def generate(
-        self, captions: Sequence[Caption], nouns: Sequence[Sequence[Noun]], images_per_caption: int = 1
+        self,
+        captions: Sequence[Caption],
+        nouns: Sequence[Sequence[Noun]],
+        images_per_caption: int = 1,
+        on_step: Callable[[], None] | None = None,
     ) -> list[GeneratedImage]:
         """Generate images for each caption, all in one batch.
 
@@ -117,6 +122,8 @@ class Generator:
             captions: B of them.
             nouns: B sequences, each caption's nouns; a sequence may be empty.
             images_per_caption: how many images are generated of each caption.
+            on_step: called before each pass of the U-Net or transformer, when hardly any memory is in use beside the
+                latents and the weights. It may use other models; what it raises ends the generation.
 
         Returns:
             B times ``images_per_caption`` images, those of a caption together; also those that are ``unusable``: what
@@ -147,6 +154,7 @@ class Generator:
         with (
             self._observed.observing(located, height, width, scale) as recorder,
             watching(self._pipeline.vae, decoded),
+            _calling(on_step, self._observed.denoiser),
         ):
             output = self._pipeline(
                 # a caption stands here once for each of its images: where pipelines repeat captions, some give an image
@@ -178,3 +186,16 @@ class Generator:
                 drawn, seeds, pixels, located, recorder.attributions(height, width), wrong, strict=True
             )
         ]
+
+
+@contextmanager
+def _calling(on_step: Callable[[], None] | None, denoiser: torch.nn.Module) -> Iterator[None]:
+    """Call something before each pass of a module: pipelines have several interfaces for callbacks, or none."""
+    if on_step is None:
+        yield
+        return
+    hook = denoiser.register_forward_pre_hook(lambda *_: on_step())
+    try:
+        yield
+    finally:
+        hook.remove()

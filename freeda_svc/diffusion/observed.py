@@ -88,6 +88,7 @@ class ObservedUNet:
         self._tokenizers = [tokenizer for tokenizer in tokenizers if tokenizer is not None]
         self.multiple = max(_PIPELINE_MULTIPLE, int(pipeline.vae_scale_factor))
         self.smallest_side = _LATENT_TRIED * int(pipeline.vae_scale_factor)
+        self.denoiser: torch.nn.Module = pipeline.unet
         self.noise_dtype: torch.dtype = pipeline.unet.dtype
 
     def check_size(self, height: int, width: int) -> None:
@@ -166,6 +167,7 @@ class ObservedTransformer:
         self.smallest_side = _TOKENS_TRIED * self.multiple
         if family.drawn_size is not None:  # what it draws has one area
             self.smallest_side = min(family.drawn_size(pipeline, self.multiple, self.multiple))
+        self.denoiser: torch.nn.Module = pipeline.transformer
         self.noise_dtype: torch.dtype = family.latents_in or pipeline.transformer.dtype
 
     def check_size(self, height: int, width: int) -> None:

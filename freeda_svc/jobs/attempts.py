@@ -1,13 +1,16 @@
 """How an attempt at an item ends without a result, and where its item goes then."""
 
+from collections.abc import Sequence
 from typing import cast
 
 from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.orm import Session
 
-from freeda_svc.jobs.states import AttemptOutcome, EventKind, ItemState, JobState
+from freeda_svc.jobs.states import AttemptOutcome, EventKind, ItemState, JobKind, JobState
 from freeda_svc.jobs.tables import Attempt, Job, WorkItem, now
 from freeda_svc.jobs.transitions import move_item, record_event, settle_job
+
+PAUSED = "its worker was lost while it did an image in a pause of this item"
 
 _attempts = cast("Table", Attempt.__table__)
 _END = (
@@ -76,6 +79,31 @@ def give_up_attempt(
         record_event(session, item.job_id, EventKind.CANCELLED, item_id=item.id)
     settle_job(session, item.job_id)
     return state
+
+
+def lose_attempts(session: Session, items: Sequence[WorkItem], *, reason: str, max_attempts: int) -> int:
+    """End the attempts of a worker that is lost; return how many items that moved on.
+
+    An item in whose pause the worker did an image did not end it, so its attempt does not count.
+
+    Args:
+        session: in a writing transaction.
+        items: of one worker, as they were read in this transaction.
+        reason: one line for people.
+        max_attempts: as ``give_up_attempt`` takes it.
+    """
+    lost = 0
+    for item in sorted(items, key=lambda item: item.kind == JobKind.SEGMENT):  # images show that the others paused
+        outcome, why = (
+            (AttemptOutcome.HANDED_BACK, PAUSED) if _has_paused(session, item) else (AttemptOutcome.LOST, reason)
+        )
+        lost += give_up_attempt(session, item, outcome, reason=why, max_attempts=max_attempts) is not None
+    return lost
+
+
+def _has_paused(session: Session, item: WorkItem) -> bool:
+    images = WorkItem.state == ItemState.RUNNING, WorkItem.worker == item.worker, WorkItem.kind == JobKind.SEGMENT
+    return item.kind != JobKind.SEGMENT and session.scalar(select(WorkItem.id).where(*images).limit(1)) is not None
 
 
 def end_attempt(session: Session, item_id: int, number: int, outcome: AttemptOutcome, error: str = "") -> None:

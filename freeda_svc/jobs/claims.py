@@ -13,7 +13,7 @@ from typing import Any, cast
 from sqlalchemy import Select, Table, bindparam, func, insert, select
 from sqlalchemy.orm import Session
 
-from freeda_svc.jobs.attempts import end_attempt, give_up_attempt
+from freeda_svc.jobs.attempts import end_attempt, give_up_attempt, lose_attempts
 from freeda_svc.jobs.database import noting, reading, writing
 from freeda_svc.jobs.states import AttemptOutcome, EventKind, ItemState, JobKind, JobState
 from freeda_svc.jobs.tables import Attempt, Job, WorkItem, now
@@ -50,6 +50,17 @@ _WAITING = (
     .limit(bindparam("the_most"))
     .with_for_update(of=_items, skip_locked=True)  # what another worker is just taking
 )
+_WAITING_UNBEGUN = _WAITING.where(_items.c.attempts == 0)
+_ANY_UNBEGUN = (
+    select(_items.c.id)
+    .where(
+        _items.c.state == ItemState.QUEUED,
+        _items.c.kind == bindparam("the_kind"),
+        _items.c.priority >= bindparam("the_priority"),
+        _items.c.attempts == 0,
+    )
+    .limit(1)
+)
 
 
 class JobCancelledError(Exception):
@@ -70,6 +81,7 @@ class Claim:
         fingerprint: of that pack.
         parameters: what holds for all items of the job.
         input: what this item works on.
+        priority: a ``Priority``.
     """
 
     item_id: int
@@ -81,12 +93,13 @@ class Claim:
     fingerprint: str
     parameters: dict[str, Any]
     input: dict[str, Any]
+    priority: int = 0
 
 
 def claim_next(settings: Settings, worker: str, kinds: Sequence[JobKind] = tuple(JobKind)) -> Claim | None:
     """Claim the item that is to be begun next.
 
-    A worker does one item at a time, so one that it was running is lost: that attempt counts, or an item that kills
+    Between items a worker has none, so one that it was running is lost: that attempt counts, or an item that kills
     its worker would be tried for ever.
 
     Args:
@@ -108,32 +121,38 @@ def claim_together(
     *,
     most: Callable[[Claim], int] = lambda _first: 1,
     fit: Callable[[Claim, Claim], bool] = lambda _first, _other: True,
+    pausing: Claim | None = None,
 ) -> list[Claim]:
     """Claim the item that is to be begun next, and those behind it that are done together with it.
 
-    One that was begun before is done alone: it may be what ended its worker.
+    One that was begun before is done alone: it may be what ended its worker. So none is claimed in a pause of another.
 
     Args:
         settings: the installation.
         worker: as ``claim_next`` takes it.
         kinds: as ``claim_next`` takes them.
-        most: how many at most, together with the first one; called in the transaction, as ``fit`` is.
+        most: how many at most, together with the first one; called in the transaction, as ``fit`` is. 0 leaves the
+            first one where it is.
         fit: whether an item of the same kind can be done together with the first one.
+        pausing: the item of this worker in whose pause others are claimed, of its priority or a higher one; it stays
+            the worker's. None between items.
 
     Returns:
         The claims in the order in which they would be claimed one by one; none when nothing waits.
     """
     with noting(settings) as session:
-        while (found := _next_waiting(session, settings, worker, kinds)) is not None:
-            claim, priority = found.claim, found.priority
+        while (found := _next_waiting(session, settings, worker, kinds, pausing)) is not None:
+            claim = found.claim
             if found.job_state == JobState.CANCELLED:  # it was put back in the instant in which its job was cancelled
                 move_item(session, claim.item_id, ItemState.QUEUED, ItemState.CANCELLED, attempt=claim.attempt - 1)
                 continue
+            together = most(claim) if claim.attempt == 1 else 1
+            if together < 1:
+                return []
             _begin(session, settings, claim, worker)
             begun = [found]
-            more = most(claim) - 1 if claim.attempt == 1 else 0
-            if more > 0:
-                for other in _waiting(session, claim.kind, priority, more):
+            if together > 1:
+                for other in _waiting(session, claim.kind, claim.priority, together - 1):
                     if other.claim.attempt > 1 or other.job_state == JobState.CANCELLED or not fit(claim, other.claim):
                         break
                     _begin(session, settings, other.claim, worker)
@@ -142,6 +161,13 @@ def claim_together(
                 move_job(session, job_id, JobState.QUEUED, JobState.RUNNING)
             return [one.claim for one in begun]
     return []
+
+
+def may_be_claimed(settings: Settings, kind: JobKind, pausing: Claim) -> bool:
+    """Return whether an item of a kind waits that can be claimed in a pause of another; a look that changes nothing."""
+    with reading(settings) as session:
+        wanted = {"the_kind": kind, "the_priority": pausing.priority}
+        return session.execute(_ANY_UNBEGUN, wanted).first() is not None
 
 
 def renew_lease(settings: Settings, claim: Claim) -> bool:
@@ -249,6 +275,9 @@ def has_running_item(settings: Settings, worker: str) -> bool:
 def _give_up_running(session: Session, settings: Settings, worker: str, outcome: AttemptOutcome, reason: str) -> int:
     mine = select(WorkItem).where(WorkItem.state == ItemState.RUNNING, WorkItem.worker == worker)
     items = session.scalars(mine.order_by(WorkItem.id).with_for_update()).all()
+    if outcome is AttemptOutcome.LOST:
+        lose_attempts(session, items, reason=reason, max_attempts=settings.max_attempts)
+        return len(items)
     for item in items:
         give_up_attempt(session, item, outcome, reason=reason, max_attempts=settings.max_attempts)
     return len(items)
@@ -259,21 +288,23 @@ class _Waiting:
     """An item that waits, as it will be claimed, and what is known of its job."""
 
     claim: Claim
-    priority: int
     job_state: str
 
 
-def _next_waiting(session: Session, settings: Settings, worker: str, kinds: Sequence[JobKind]) -> _Waiting | None:
-    """The item to begin next; puts back what the worker was running."""
+def _next_waiting(
+    session: Session, settings: Settings, worker: str, kinds: Sequence[JobKind], pausing: Claim | None
+) -> _Waiting | None:
+    """The item to begin next; between items, what the worker was running is put back."""
     look = _look(tuple(kinds))
     running, *priorities = session.execute(look, {"the_worker": worker}).one()
-    if running is not None:
+    if running is not None and pausing is None:
         _give_up_running(session, settings, worker, AttemptOutcome.LOST, LOST)
         _, *priorities = session.execute(look, {"the_worker": worker}).one()
     waiting = [(priority, kind) for priority, kind in zip(priorities, kinds, strict=True) if priority is not None]
     for priority, kind in sorted(waiting, key=lambda level: -level[0]):  # stable: kinds stay in order
-        for found in _waiting(session, kind, priority, 1):
-            return found
+        if pausing is None or priority >= pausing.priority:
+            for found in _waiting(session, kind, priority, 1, unbegun=pausing is not None):
+                return found
     return None
 
 
@@ -285,11 +316,12 @@ def _look(kinds: tuple[JobKind, ...]) -> "Select[Any]":
     return select(running, *(highest.where(_items.c.kind == kind).scalar_subquery() for kind in kinds))
 
 
-def _waiting(session: Session, kind: JobKind, priority: int, most: int) -> list[_Waiting]:
-    found = session.execute(_WAITING, {"the_kind": kind, "the_priority": priority, "the_most": most})
+def _waiting(session: Session, kind: JobKind, priority: int, most: int, *, unbegun: bool = False) -> list[_Waiting]:
+    query = _WAITING_UNBEGUN if unbegun else _WAITING
+    found = session.execute(query, {"the_kind": kind, "the_priority": priority, "the_most": most})
     return [
         _Waiting(
-            Claim(item_id, attempts + 1, number, job_id, kind, pack, fingerprint, parameters, given), priority, state
+            Claim(item_id, attempts + 1, number, job_id, kind, pack, fingerprint, parameters, given, priority), state
         )
         for item_id, attempts, number, given, job_id, pack, fingerprint, parameters, state in found
     ]

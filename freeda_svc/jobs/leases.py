@@ -14,12 +14,13 @@ from datetime import datetime
 from sqlalchemy import select
 
 from freeda_svc.errors import UnavailableError
-from freeda_svc.jobs.attempts import give_up_attempt
+from freeda_svc.jobs.attempts import lose_attempts
 from freeda_svc.jobs.database import reading, writing
-from freeda_svc.jobs.states import AttemptOutcome, ItemState
+from freeda_svc.jobs.states import ItemState, JobKind
 from freeda_svc.jobs.tables import WorkItem
 from freeda_svc.settings import Settings
 
+SILENT = "its worker fell silent"
 FROZEN_LOOKS = 5
 FROZEN_SECONDS = 30.0
 """A watcher that looks later than both allow was frozen itself, and has to watch again."""
@@ -69,10 +70,11 @@ class LeaseWatch:
 
 
 def running_leases(settings: Settings) -> list[RunningLease]:
-    """Read the leases of all items that are running."""
+    """Read the leases of all items that are running; those of images last, which show that another item paused."""
     query = select(WorkItem.id, WorkItem.attempts, WorkItem.lease_until, WorkItem.updated_at)
+    order = WorkItem.kind == JobKind.SEGMENT, WorkItem.id
     with reading(settings) as session:
-        rows = session.execute(query.where(WorkItem.state == ItemState.RUNNING)).all()
+        rows = session.execute(query.where(WorkItem.state == ItemState.RUNNING).order_by(*order)).all()
     return [
         RunningLease(item_id, attempt, until, (until - renewed).total_seconds())
         for item_id, attempt, until, renewed in rows
@@ -87,6 +89,4 @@ def _put_back(settings: Settings, lease: RunningLease) -> bool:
             return False
         if item.attempts != lease.attempt or item.lease_until != lease.until:  # it was renewed meanwhile
             return False
-        outcome, reason = AttemptOutcome.LOST, "its worker fell silent"
-        state = give_up_attempt(session, item, outcome, reason=reason, max_attempts=settings.max_attempts)
-        return state is not None
+        return lose_attempts(session, [item], reason=SILENT, max_attempts=settings.max_attempts) == 1

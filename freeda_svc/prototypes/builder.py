@@ -67,6 +67,7 @@ class PrototypeBuilder:
         job: str = "",
         artifacts: Path | None = None,
         on_images: Callable[[int], None] | None = None,
+        on_step: Callable[[], None] | None = None,
     ) -> BuildResult:
         """Generate an image for each caption with nouns, and a prototype and a key for each noun.
 
@@ -79,6 +80,7 @@ class PrototypeBuilder:
             job: id recorded in every prototype.
             artifacts: a folder; thumbnails of images and masks are written below it.
             on_images: called after each batch with the number of images generated so far.
+            on_step: called before each step of the diffusion model, as `Generator.generate` does.
 
         Raises:
             InputError: a model of the pack cannot be used.
@@ -92,7 +94,7 @@ class PrototypeBuilder:
         size = self._pack.parameters.generation.batch_size
         for start in range(0, len(work), size):
             batch = work[start : start + size]
-            prototypes += self._build_batch(batch, job, artifacts, counts)
+            prototypes += self._build_batch(batch, job, artifacts, counts, on_step)
             if on_images is not None:
                 on_images(start + len(batch))
         known = self._pack.description.nouns
@@ -105,9 +107,12 @@ class PrototypeBuilder:
         job: str,
         artifacts: Path | None,
         counts: Counter[str],
+        on_step: Callable[[], None] | None,
     ) -> list[Prototype]:
         pack = self._pack
-        generated = pack.generator.generate([caption for caption, _ in batch], [nouns for _, nouns in batch])
+        generated = pack.generator.generate(
+            [caption for caption, _ in batch], [nouns for _, nouns in batch], on_step=on_step
+        )
         counts.update(str(image.unusable) for image in generated if image.unusable is not None)
         images = [image for image in generated if image.unusable is None]
         if not images:

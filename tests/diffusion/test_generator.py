@@ -136,6 +136,26 @@ def test_generation_is_what_the_pipeline_alone_gives(request: pytest.FixtureRequ
 
 
 @KINDS
+def test_other_models_may_be_used_before_each_pass(request: pytest.FixtureRequest, kind: str, layers: int) -> None:
+    pipeline = request.getfixturevalue(kind)
+    generator = Generator(pipeline, Settings())
+    [alone] = generator.generate(CAPTIONS[:1], MENTIONED[:1])
+    passes: list[bool] = []
+
+    def use_another() -> None:
+        other = torch.nn.MultiheadAttention(8, 2, batch_first=True)
+        torch.rand(3)
+        passes.append(other(*(torch.ones(1, 4, 8),) * 3)[0].requires_grad)
+
+    [interrupted] = generator.generate(CAPTIONS[:1], MENTIONED[:1], on_step=use_another)
+    assert passes == [False] * Settings().steps
+    np.testing.assert_array_equal(interrupted.pixels, alone.pixels)
+    np.testing.assert_array_equal(interrupted.attributions, alone.attributions)
+    generator.generate(CAPTIONS[:1], MENTIONED[:1])
+    assert len(passes) == Settings().steps  # of that generation only
+
+
+@KINDS
 def test_a_batch_of_many_scores_is_attributed_in_parts(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, kind: str, layers: int
 ) -> None:

@@ -165,8 +165,8 @@ def _spoil(pack: Pack, part: str, number: float) -> Pack:
     vars(other).update(generator=pack.generator, backbone=pack.backbone, image_text=pack.image_text)
 
     class Spoilt:
-        def generate(self, *given: object) -> object:
-            images = pack.generator.generate(*given)
+        def generate(self, *given: object, **named: object) -> object:
+            images = pack.generator.generate(*given, **named)
             return [replace(image, attributions=np.full_like(image.attributions, number)) for image in images]
 
         def features(self, photos: torch.Tensor) -> torch.Tensor:
@@ -198,8 +198,8 @@ def test_of_an_image_that_shows_nothing_nothing_is_stored(
     pack: Pack, parser: NounParser, tmp_path: Path, reason: Unusable
 ) -> None:
     class Spoilt:
-        def generate(self, *given: object) -> list[GeneratedImage]:
-            images = pack.generator.generate(*given)
+        def generate(self, *given: object, **named: object) -> list[GeneratedImage]:
+            images = pack.generator.generate(*given, **named)
             return [replace(image, unusable=reason if image.caption == CAPTIONS[3] else None) for image in images]
 
     other = Pack(pack.description, pack.computing)

@@ -78,6 +78,26 @@ def test_several_leases_are_renewed_and_losing_one_does_not_end_the_others(
     assert _lease(settings, claims[1]) is None
 
 
+def test_an_item_that_pauses_for_another_keeps_its_lease(
+    settings: Settings,
+    captions: Callable[..., list[Caption]],
+    keeper: LeaseKeeper,
+    eventually: Callable[..., None],
+) -> None:
+    submit_ingest(settings, captions(2), source="x", dispatcher=CeleryDispatcher(settings))
+    pausing, other = claim_together(settings, "worker", most=lambda _first: 2)
+    with keeper.keeping([pausing], Report()):
+        with keeper.keeping([other], Report()):
+            before = [_lease(settings, claim) for claim in (pausing, other)]
+            eventually(
+                lambda: all(_lease(settings, one) != was for one, was in zip((pausing, other), before, strict=True))
+            )
+        assert keeper.claims == [pausing]
+        before = [_lease(settings, pausing)]
+        eventually(lambda: _lease(settings, pausing) != before[0])
+    assert keeper.claims == []
+
+
 def test_a_database_that_is_away_for_a_while_does_not_end_it(
     settings: Settings, claim: Claim, keeper: LeaseKeeper, eventually: Callable[..., None]
 ) -> None:

@@ -15,7 +15,7 @@ from freeda_svc.jobs.claims import Claim
 from freeda_svc.jobs.database import reading
 from freeda_svc.jobs.tables import WorkItem
 from freeda_svc.settings import Settings
-from freeda_svc.workers import child, tasks
+from freeda_svc.workers import child, tasks, together
 from freeda_svc.workers.app import QUEUES_KEY, SETTINGS_KEY
 from freeda_svc.workers.messages import QUEUES
 
@@ -82,19 +82,19 @@ def test_a_message_for_which_nothing_waits_does_nothing(settings: Settings, mess
 def test_items_are_done_together_where_they_can_be(
     settings: Settings, captions: Captions, message: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    together: list[int] = []
+    counts: list[int] = []
 
     def perform(held: object, claims: Sequence[Claim]) -> dict[int, dict[str, Any]]:
-        together.append(len(claims))
+        counts.append(len(claims))
         return {claim.item_id: {"new prototypes": claim.number} for claim in claims}
 
     monkeypatch.setattr(tasks, "most_together", lambda held, first: 3)
     monkeypatch.setattr(tasks, "fit_together", lambda first, other: True)
-    monkeypatch.setattr(tasks, "perform_together", perform)
+    monkeypatch.setattr(together, "perform_together", perform)
     monkeypatch.setattr(tasks, "BURST_SECONDS", 60.0)
     jobs = [_submit(settings, captions, count) for count in (2, 3)]
     message()
-    assert together == [3, 2]
+    assert counts == [3, 2]
     assert [job_summary(settings, job).state for job in jobs] == [JobState.DONE] * 2
     assert [(item.attempts, item.result) for item in job_items(settings, jobs[0])] == [
         (1, {"new prototypes": 1}),
@@ -117,7 +117,7 @@ def test_what_breaks_off_together_is_done_alone_without_counting(
 
     monkeypatch.setattr(tasks, "most_together", lambda held, first: 9)
     monkeypatch.setattr(tasks, "fit_together", lambda first, other: True)
-    monkeypatch.setattr(tasks, "perform_together", perform)
+    monkeypatch.setattr(together, "perform_together", perform)
     monkeypatch.setattr(tasks, "BURST_SECONDS", 60.0)
     job_id = _submit(settings, captions, 3)
     message()

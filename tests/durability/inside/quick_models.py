@@ -6,7 +6,7 @@ Everything around them is the service's own: bank, artifacts, results, database,
 import sys
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -68,9 +68,17 @@ class QuickBuilder:
         self._pack = pack
 
     def build(
-        self, captions: "Sequence[Caption]", job: str, artifacts: Path, on_images: object = None
+        self,
+        captions: "Sequence[Caption]",
+        job: str,
+        artifacts: Path,
+        on_images: object = None,
+        on_step: Callable[[], None] = lambda: None,
     ) -> SimpleNamespace:
-        prototypes = [made for caption in captions for made in self._image(caption, job, artifacts)]
+        prototypes = []
+        for caption in captions:
+            on_step()
+            prototypes += self._image(caption, job, artifacts)
         return SimpleNamespace(prototypes=tuple(prototypes), images=len(captions), counts={}, outside=0)
 
     def _image(self, caption: "Caption", job: str, artifacts: Path) -> "list[Prototype]":
