@@ -236,6 +236,50 @@ def test_what_is_painted_is_what_is_sent(open_page: "Callable[..., Page]", pictu
     assert np.array_equal(np.array(values, np.uint8).reshape(64, 64), both)
 
 
+def test_a_painting_and_captions_are_not_lost_by_mistake(
+    open_page: "Callable[..., Page]", pictures: list[Path]
+) -> None:
+    page = open_page("/teach", expected=("Canvas2D",))
+    dialog = page.get_by_role("dialog", name="Leave this painting?")
+    choose = page.locator("#painted input.files")
+    choose.set_input_files(pictures[0])
+    page.locator("#painter .stage").wait_for()
+    choose.set_input_files(pictures[1])  # nothing is painted: nobody is asked
+    page.locator("#painted .name").filter(has_text=pictures[1].name).wait_for()
+    drag(page, (0.2, 0.2), (0.8, 0.2))
+    before = painted(page)
+    choose.set_input_files(pictures[2])
+    dialog.get_by_role("button", name="Cancel").click()
+    page.locator("#painted .name").filter(has_text=pictures[1].name).wait_for()
+    assert np.array_equal(painted(page), before)
+    page.get_by_role("button", name=f"Remove {pictures[1].name}").click()
+    dialog.get_by_role("button", name="Cancel").click()
+    dialog.wait_for(state="hidden")
+    assert np.array_equal(painted(page), before)
+    choose.set_input_files(pictures[2])
+    dialog.get_by_role("button", name="Leave it").click()
+    page.locator("#painted .name").filter(has_text=pictures[2].name).wait_for()
+    page.get_by_text("Paint what the word names.").or_(page.get_by_text("Type the word first.")).first.wait_for()
+    assert not painted(page).any()
+
+    asked: list[str] = []
+
+    def stay(dialog: "Dialog") -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.get_by_label("by captions").check()
+    page.get_by_label("Captions, one a line").fill("a wombat on the grass")
+    page.locator("nav a").first.click()
+    wait_until(page, lambda: bool(asked))
+    assert page.url.endswith("/teach")
+    page.get_by_label("Captions, one a line").fill("")
+    page.locator("nav a").first.click()
+    page.get_by_role("heading", name="Segment").wait_for()
+    assert asked == ["beforeunload"]
+
+
 def test_a_file_that_is_gone_says_so(open_page: "Callable[..., Page]", service: Service, pictures: list[Path]) -> None:
     page = open_page(expected=("410",))
     page.locator("input.files").set_input_files(pictures[0])

@@ -8,7 +8,7 @@ import { Painter } from "./painter.js";
 import { counted, nameOf, Pictures } from "./pictures.js";
 import { percent } from "./results.js";
 import { randomKey, TRIES } from "./sending.js";
-import { announce, askBeforeLeaving, bank, chooseBank, clearProblems, element, scrolling, shielded } from "./shell.js";
+import { announce, askBeforeLeaving, bank, chooseBank, clearProblems, confirmed, element, scrolling, shielded } from "./shell.js";
 import { css, labelsOf, MaskViewer } from "./viewer.js";
 import { noteOf, nounsLike, NounField, Words } from "./words.js";
 
@@ -23,6 +23,7 @@ const noun = new NounField(element("noun"), {
   onType: () => wordChanged(),
 });
 let isPainted = false; // and not learnt yet
+let taught = ""; // the captions that are learnt
 const painter = new Painter(element("painter"), {
   findRegions,
   onChange: () => {
@@ -31,10 +32,17 @@ const painter = new Painter(element("painter"), {
   },
   shielded,
 });
-askBeforeLeaving(() => busy || (isPainted && way() === "painting"));
+askBeforeLeaving(() => busy || isPainted || captions().join("\n") !== taught);
 const painted = new Pictures(element("painted"), {
   several: false,
   onChange: shielded(async ([file]) => {
+    const before = painter.file;
+    if (file && file === before) return; // it was put back
+    if (isPainted && !(await confirmed("Leave this painting?", "What is painted is lost.", "Leave it"))) {
+      painted.add([before]);
+      return;
+    }
+    isPainted = false;
     await painter.open(file ?? null);
     refresh();
   }),
@@ -118,14 +126,15 @@ async function submit() {
   refresh();
   const bar = element("progress");
   try {
-    const [name, file] = [word(), trial.files[0] ?? (way() === "painting" ? painter.file : undefined)];
+    const [name, chosen, lines] = [word(), way(), captions()]; // what is typed meanwhile is not meant
+    const file = trial.files[0] ?? (chosen === "painting" ? painter.file : undefined);
     others.take();
     const words = [name, ...others.texts.filter((text) => text !== name)];
     say("Segmenting the picture before …");
     const before = file && (await segment(file, words));
     if (before) await showGain(file, name, before, null);
     say("Sending …");
-    const { job } = await teach(name);
+    const { job } = await (chosen === "captions" ? submitForm("captions", form({ captions: lines })) : sendPainting(name));
     bar.hidden = false;
     for await (const { progress } of followJob(job, new AbortController().signal)) {
       bar.max = progress.total;
@@ -136,7 +145,8 @@ async function submit() {
     others.askAgain();
     const learnt = await patiently(() => getJson(at(["v1", "jobs", job])));
     if (learnt.state !== "done") throw new Problem(422, learnt.errors[0]?.error ?? `the job is ${learnt.state}`);
-    if (way() === "painting") isPainted = false;
+    if (chosen === "painting") isPainted = false;
+    else taught = lines.join("\n");
     if (file) {
       say("Segmenting the picture after …");
       await showGain(file, name, before, await segment(file, words));
@@ -158,8 +168,7 @@ function say(text) {
   element("state").textContent = text;
 }
 
-async function teach(name) {
-  if (way() === "captions") return submitForm("captions", form({ captions: captions() }));
+async function sendPainting(name) {
   const exemplar = form({ noun: name, drawn_on: "upright" });
   exemplar.append("image", painter.file, nameOf(painter.file));
   exemplar.append("mask", await painter.mask(), "mask.png");
