@@ -4,6 +4,7 @@ The libraries they need are imported inside the fixtures: tests that do without 
 those libraries importable comes first, because test modules import them directly.
 """
 
+import gc
 import os
 
 # Before anything loads a library that reads it; processes that tests start inherit it. The models of tests are small:
@@ -30,6 +31,13 @@ if TYPE_CHECKING:
 
 settings.register_profile("steady", deadline=None, derandomize=True)  # a busy machine must not fail a test
 settings.load_profile("steady")
+gc.disable()  # until all test modules are imported: that makes no garbage, but many objects to look through
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of the garbage collections to come: model libraries are a million objects."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
