@@ -1,7 +1,7 @@
 """Questions to a worker that is busy, or whose answer fails."""
 
-import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +19,21 @@ from freeda_svc.workers.answers import ANSWERS
 from freeda_svc.workers.messages import CHANGES
 from tests.workers.conftest import UNTRIED
 
-BUSY_SECONDS = 8
 CODE = f"""{UNTRIED}
 import time
+from pathlib import Path
 import freeda_svc.workers.answers
 import freeda_svc.workers.performing
 
 def perform(held, claim):
-    time.sleep({BUSY_SECONDS})
-    return {{"images": 1}}
+    while not Path({{flag!r}}).exists():
+        time.sleep(0.05)
+    return {{{{"images": 1}}}}
 
 freeda_svc.workers.performing.perform = perform
 freeda_svc.workers.answers.ANSWERS["list_banks"] = lambda held: 1 / 0
 freeda_svc.workers.answers.ANSWERS["create_bank"] = lambda held, bank: 1 / 0
-freeda_svc.workers.answers.ANSWERS["count_nouns"] = lambda held, bank: {{1, 2}}
+freeda_svc.workers.answers.ANSWERS["count_nouns"] = lambda held, bank: {{{{1, 2}}}}
 """
 
 
@@ -53,26 +54,34 @@ freeda_svc.workers.performing.perform = perform
 
 
 @pytest.fixture
+def flag(tmp_path: Path) -> Path:
+    """The file whose being there ends an item."""
+    return tmp_path / "flag"
+
+
+@pytest.fixture
 def busy(
-    make_settings: Callable[..., Settings], described_pack: str, run_first: Callable[[str], None]
-) -> Callable[..., Settings]:
-    """Settings of a worker whose items take long, and whose answers fail."""
-    run_first(CODE)
-    return lambda **given: make_settings(pack=described_pack, **given)
+    make_settings: Callable[..., Settings], described_pack: str, run_first: Callable[[str], None], flag: Path
+) -> Settings:
+    """Settings of a worker whose item lasts until the flag is there, and whose answers fail."""
+    run_first(CODE.format(flag=str(flag)))
+    return make_settings(pack=described_pack, query_timeout_seconds=120)
 
 
 @pytest.mark.end_to_end
 def test_a_busy_worker_answers_when_it_can_and_says_what_it_cannot(
-    busy: Callable[..., Settings], captions: Callable[..., list[Caption]], eventually: Callable[..., None]
+    busy: Settings, flag: Path, captions: Callable[..., list[Caption]], eventually: Callable[..., None]
 ) -> None:
-    settings = busy(query_timeout_seconds=60)
-    with background_stack(settings):
+    settings = busy
+    with background_stack(settings), ThreadPoolExecutor(1) as asking_beside:
         job_id = submit_ingest(settings, captions(1), source="x", dispatcher=CeleryDispatcher(settings))
         eventually(lambda: job_summary(settings, job_id).progress.running)
-        begun = time.monotonic()
-        with pytest.raises(NotFoundError):  # which the worker said
-            bank_stats(settings)
-        assert time.monotonic() - begun > BUSY_SECONDS - 3
+        answer = asking_beside.submit(bank_stats, settings)
+        with pytest.raises(TimeoutError):  # no answer while the item runs
+            answer.result(timeout=2)
+        flag.touch()
+        with pytest.raises(NotFoundError):  # the worker's answer
+            answer.result(timeout=120)
         for question, given in (("list_banks", {}), ("count_nouns", {"bank": "default"})):
             with pytest.raises(FreedaError, match="the worker could not answer") as caught:
                 ask_bank(settings, question, **given)
