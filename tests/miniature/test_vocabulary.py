@@ -11,8 +11,14 @@ from freeda_svc.miniature.training import vocabulary
 
 
 @pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> CLIPTokenizer:
-    return vocabulary.train(tmp_path_factory.mktemp("tokenizer"))
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the tokenizer of this module is saved."""
+    return tmp_path_factory.mktemp("tokenizer")
+
+
+@pytest.fixture(scope="module")
+def tokenizer(folder: Path) -> CLIPTokenizer:
+    return vocabulary.train(folder)
 
 
 def test_words_of_the_world_are_one_token_each(tokenizer: CLIPTokenizer) -> None:
@@ -34,8 +40,7 @@ def test_end_token_has_the_highest_number(tokenizer: CLIPTokenizer) -> None:
     assert tokenizer.eos_token_id == len(tokenizer) - 1
 
 
-def test_training_twice_gives_the_same_files(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        vocabulary.train(tmp_path / name)
+def test_training_twice_gives_the_same_files(tokenizer: CLIPTokenizer, folder: Path, tmp_path: Path) -> None:
+    vocabulary.train(tmp_path)
     for file in ("vocab.json", "merges.txt"):
-        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+        assert (tmp_path / file).read_bytes() == (folder / file).read_bytes()
