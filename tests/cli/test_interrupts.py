@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from tests.cli.conftest import own_environment
 
 Start = Callable[..., "subprocess.Popen[str]"]
 TRIES = 8
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 ID = re.compile(r"\b[0-9a-f]{12}\b")
 
 
@@ -63,7 +64,8 @@ def test_a_command_that_waits_for_a_locked_database_ends(home: Path, tmp_path: P
     with sqlite3.connect(settings.database_file, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
         process = start(home, "ingest", captions)
-        time.sleep(6)  # by now it waits, for half a minute
+        _wait_until_open(process, settings.database_file)
+        time.sleep(2)  # by now it waits, for half a minute
         process.send_signal(signal.SIGINT)
         begun = time.monotonic()
         code, told = _ended(process)
@@ -73,6 +75,18 @@ def test_a_command_that_waits_for_a_locked_database_ends(home: Path, tmp_path: P
     assert code == 130
     assert told.strip().startswith("Interrupted.")
     assert list_jobs(settings) == []
+
+
+def _wait_until_open(process: "subprocess.Popen[str]", file: Path) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    descriptors = Path(f"/proc/{process.pid}/fd")
+    while True:
+        with suppress(OSError):  # of one that was closed meanwhile
+            if any(descriptor.readlink() == file for descriptor in descriptors.iterdir()):
+                return
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, f"the command does not open {file}"
+        time.sleep(0.02)
 
 
 SWALLOWING = """
@@ -141,7 +155,7 @@ def _interrupted(process: "subprocess.Popen[str]", once_it_says: str) -> str:
     assert process.stderr.readline().startswith("No worker is running on this home: start one with `freeda up`")
     assert process.stderr.readline() == once_it_says
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, out) == (130, "")
     words = err.split()
     assert err == (
