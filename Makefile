@@ -4,9 +4,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed.stamp
 # a CPU build of torch is enough here; an unpinned one would bring CUDA
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --quiet --constraint constraints.txt
+FAST := $(addprefix tests/,captions client images jobs outputs parameters vocabularies) \
+    $(filter-out %/test_cvat.py %/test_lazy_names.py,$(wildcard tests/annotation_tools/test_*.py tests/test_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test soak label-studio bench lint docs format miniature clean
+.PHONY: help install demo test test-fast soak label-studio bench lint docs format miniature clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -29,6 +31,10 @@ demo: $(STAMP) ## captions to masks on this machine; writes demo-output/
 
 test: $(STAMP) ## run all tests
 	$(BIN)/python -m pytest
+
+# of what needs no process and no model; properties are tried on a fifth of the examples
+test-fast: $(STAMP) ## run the tests that start no process and load no model: under a minute
+	$(BIN)/python -m pytest -m "not end_to_end and not slow" --hypothesis-profile quick $(FAST)
 
 soak: $(STAMP) ## kill banks FREEDA_SOAK_KILLS (200) times, then disturb jobs for FREEDA_SOAK_MINUTES (10)
 	FREEDA_SOAK_KILLS=$${FREEDA_SOAK_KILLS:-200} $(BIN)/python -m pytest tests/bank/qdrant/test_killed_process.py -k random -x --timeout=0

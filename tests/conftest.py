@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tests.postgresql import PostgresServer
 
 settings.register_profile("steady", deadline=None, derandomize=True)  # a busy machine must not fail a test
+settings.register_profile("quick", deadline=None, derandomize=True, max_examples=20)  # of `make test-fast`
 settings.load_profile("steady")
 gc.disable()  # until all test modules are imported: that makes no garbage, but many objects to look through
 

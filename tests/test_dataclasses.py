@@ -4,6 +4,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import freeda_svc
 
 PACKAGE = Path(freeda_svc.__file__).parent
@@ -22,6 +24,7 @@ def _dataclasses_comparing_arrays(source: str) -> Iterator[str]:
             yield node.name
 
 
+@pytest.mark.slow
 def test_no_dataclass_compares_arrays_as_truth_values() -> None:
     modules = [module for folder in (PACKAGE, PACKAGE / "workers") for module in folder.rglob("*.py")]
     found = {

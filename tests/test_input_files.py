@@ -71,6 +71,7 @@ def test_a_folder_need_not_be_listable(root: Path) -> None:
 
 
 @pytest.mark.parametrize("level", ["file", "folder"])
+@pytest.mark.slow
 def test_a_link_that_changes_all_the_time_never_leads_outside(root: Path, level: str) -> None:
     link = root / "link"
     targets = (root / "deep", root.parent / "out")

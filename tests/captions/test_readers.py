@@ -169,6 +169,7 @@ def test_other_parts_of_a_coco_file_are_no_captions(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format_name", ["text", "jsonl", "coco", "csv", "parquet"])
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, format_name: str) -> None:
     def peak(count: int) -> int:
         path = tmp_path / f"{count}.txt"

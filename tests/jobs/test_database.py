@@ -256,6 +256,7 @@ def test_no_more_engines_are_kept_than_a_process_needs(tmp_path: Path) -> None:
     assert database_engine(homes[0]) is not engines[0]
 
 
+@pytest.mark.slow
 def test_a_server_that_restarts_is_found_again(tmp_path: Path) -> None:
     server = PostgresServer()
     try:
@@ -275,6 +276,7 @@ def test_a_server_that_restarts_is_found_again(tmp_path: Path) -> None:
         server.remove()
 
 
+@pytest.mark.slow
 def test_jobs_import_neither_celery_nor_model_libraries() -> None:
     code = (
         "import sys, freeda_svc.jobs, freeda_svc.settings, freeda_svc.migrations\n"

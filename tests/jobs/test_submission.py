@@ -80,6 +80,7 @@ def test_what_was_left_out_is_kept_with_the_job(settings: Settings, outbox: "Out
     }
 
 
+@pytest.mark.slow
 def test_accepting_captions_takes_memory_for_ids_only(settings: Settings, outbox: "Outbox") -> None:
     def peak(count: int) -> int:
         made = (make_caption(f"{'long ' * 150} caption number {number}") for number in range(count))

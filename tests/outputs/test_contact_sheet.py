@@ -164,6 +164,7 @@ async function steps() {
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
+@pytest.mark.slow
 def test_a_browser_goes_from_image_to_image_and_filters(tmp_path: Path) -> None:
     _, text = make(tmp_path)
     page = tmp_path / "out/steps.html"

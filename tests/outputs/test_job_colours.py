@@ -2,6 +2,7 @@ import multiprocessing
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from freeda_svc.outputs import UNKNOWN_COLOUR, palette
 from freeda_svc.outputs.differences import distinctness, perceived_tints
@@ -57,6 +58,7 @@ def test_colours_of_the_palette_stay_as_they_are(tmp_path: Path) -> None:
     assert np.array_equal(shown_colours(tmp_path, names, palette(20), picture(*range(20))), palette(20))
 
 
+@pytest.mark.slow
 def test_colours_differ_within_a_picture_though_the_job_has_shown_too_many_to_distinguish(tmp_path: Path) -> None:
     for start in range(0, 60, 6):
         shown_colours(tmp_path, NAMES, ADE.colours, picture(*range(start, start + 6)))
@@ -93,6 +95,7 @@ def _show(folder: str, start: int) -> None:
         shown_colours(Path(folder), NAMES, ADE.colours, picture(*range(number, number + 4)))
 
 
+@pytest.mark.slow
 def test_several_processes_agree_on_colours(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_show, args=(str(tmp_path), 0)) for _ in range(2)]

@@ -115,6 +115,7 @@ def test_tiny_shares_long_names_and_line_breaks_stay_readable(monkeypatch: pytes
     assert len(second) < 40
 
 
+@pytest.mark.slow
 def test_many_categories_get_columns() -> None:
     labels = np.append(np.arange(255), 0).repeat(64).reshape(128, 128)
     sheet = draw_overlay(np.full((128, 128, 3), 90, dtype=np.uint8), labels, [f"c{n}" for n in range(255)], palette())

@@ -22,6 +22,7 @@ def test_the_first_colours_are_distinguished_by_everybody() -> None:
         assert apart[~np.eye(colours, dtype=bool)].min() > least
 
 
+@pytest.mark.slow
 def test_the_file_of_the_palette_is_what_is_chosen() -> None:
     assert np.array_equal(choose_colours(), palette())
 

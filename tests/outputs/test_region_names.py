@@ -66,6 +66,7 @@ def test_regions_that_touch_at_a_corner_are_two() -> None:
     assert len(places) == 2
 
 
+@pytest.mark.slow
 def test_large_pictures_are_looked_at_coarsely_and_names_still_fit() -> None:
     labels = np.full((3000, 2500), -1)
     rows, columns = np.mgrid[:3000, :2500]

@@ -131,6 +131,7 @@ def test_texts_of_a_list_are_read_as_categories() -> None:
         Category(5)
 
 
+@pytest.mark.slow
 def test_ten_thousand_categories_are_fine_but_a_mask_has_an_end() -> None:
     assert len(parse_categories(",".join(f"thing {number}" for number in range(10_000)))) == 10_000
     with pytest.raises(InputError, match="at most 65535"):
