@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 300.0
 UNTIL_STOPPED = re.compile(r"freeda (--home \S+ )?(up|worker)\b")
-LIVE = re.compile(r"freeda (top|logs --follow)\b")
+LIVE = re.compile(r"freeda logs --follow\b")
 
 
 def indented_commands(path: Path, heading: str) -> list[str]:
@@ -58,7 +58,8 @@ class Terminal:
     def type(self, command: str, answer: str = "") -> str:
         """Run a command to its end and return what it printed; it must succeed.
 
-        What runs until it is stopped is started and stays; what is live is looked at for a moment and gets Ctrl-C.
+        What runs until it is stopped is started and stays; what is live gets Ctrl-C once it has printed a line
+        (`freeda top` is not: without a terminal it prints what it shows once).
         """
         if UNTIL_STOPPED.match(command):
             return self._start(command)
@@ -96,8 +97,31 @@ class Terminal:
         return json.loads(out.stdout)
 
     def _start(self, command: str) -> str:
-        told = self._aside / f"running-{len(self.running)}.log"
-        with told.open("wb") as log:
+        process, printed = self._begin(command)
+        deadline = time.monotonic() + SECONDS
+        while "Ready, with the pack" not in printed.read_text():
+            assert process.poll() is None, printed.read_text()
+            assert time.monotonic() < deadline, printed.read_text()
+            time.sleep(0.05)
+        return printed.read_text()
+
+    def _look(self, command: str) -> str:
+        process, printed = self._begin(command)
+        deadline = time.monotonic() + SECONDS
+        while "\n" not in printed.read_text():
+            assert process.poll() is None, printed.read_text()
+            assert time.monotonic() < deadline, f"{command} printed nothing"
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        process.wait(SECONDS)
+        out = printed.read_text()
+        assert process.returncode == 130, out
+        assert "Traceback" not in out
+        return out
+
+    def _begin(self, command: str) -> tuple["subprocess.Popen[bytes]", Path]:
+        printed = self._aside / f"running-{len(self.running)}.log"
+        with printed.open("wb") as log:
             process = subprocess.Popen(
                 ["bash", "-c", f"exec {command}"],
                 cwd=self.folder,
@@ -108,29 +132,7 @@ class Terminal:
                 start_new_session=True,
             )
         self.running.append(process)
-        deadline = time.monotonic() + SECONDS
-        while "Ready, with the pack" not in told.read_text():
-            assert process.poll() is None, told.read_text()
-            assert time.monotonic() < deadline, told.read_text()
-            time.sleep(0.2)
-        return told.read_text()
-
-    def _look(self, command: str) -> str:
-        process = subprocess.Popen(
-            ["bash", "-c", f"exec {command}"],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        self.running.append(process)
-        time.sleep(5)
-        process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=SECONDS)
-        assert process.returncode in {0, 130}, out
-        assert b"Traceback" not in out
-        return out.decode()
+        return process, printed
 
     def end(self) -> None:
         """Stop what runs in the background."""
