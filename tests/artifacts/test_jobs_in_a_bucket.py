@@ -310,7 +310,7 @@ def test_a_slow_server_only_takes_longer(
 ) -> None:
     kept = healthy.objects()
     healthy.kill()
-    healthy.start(Behaviour(slow_seconds=0.5), kept)
+    healthy.start(Behaviour(slow_seconds=0.2), kept)
     job = service.segment(image_file(6))
     assert service.end_of(job) == JobState.DONE
     assert _outcomes(service.settings, job) == ["done"]
