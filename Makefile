@@ -8,10 +8,10 @@ FAST := $(addprefix tests/,captions client images jobs outputs parameters vocabu
     $(filter-out %/test_cvat.py %/test_lazy_names.py,$(wildcard tests/annotation_tools/test_*.py tests/test_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast soak label-studio bench lint docs format miniature clean
+.PHONY: help install demo test test-fast soak label-studio bench lint docs format miniature miniature-wide clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml constraints.txt deploy/noun-model.txt deploy/label-studio.txt
 	@echo "installing into $(VENV) (a minute or two the first time)"
@@ -59,8 +59,11 @@ format: $(STAMP) ## format, and fix what is safe to fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-miniature: $(STAMP) ## train the miniature pack anew (resumes; about an hour on two cores)
+miniature: $(STAMP) ## train the miniature pack again (resumes; about an hour on two cores)
 	$(BIN)/python -m freeda_svc.miniature.training
+
+miniature-wide: $(STAMP) ## train the pack of the wide painted world (resumes; some hours on two cores)
+	$(BIN)/python -m freeda_svc.miniature.training --pack miniature-wide
 
 clean: ## remove what the targets above have made, except the weights
 	rm -rf $(VENV) .venv-label-studio build demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -12,26 +12,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from freeda_svc.miniature.backgrounds import BACKGROUNDS, paint_background
+from freeda_svc.miniature.backgrounds import paint_background
 from freeda_svc.miniature.sentences import describe
-from freeda_svc.miniature.things import DETAIL_TONES, THINGS, Point, Rgb, Thing
+from freeda_svc.miniature.shapes import DETAIL_TONES, Point, Rgb, Thing
+from freeda_svc.miniature.worlds import SMALL, Reader, SceneStyle, Word, World
 
 SIZE = 64
 OVERSAMPLING = 4
-NOUNS: tuple[str, ...] = (*BACKGROUNDS, *(thing.noun for thing in THINGS))
-
-
-@dataclass(frozen=True)
-class SceneStyle:
-    """How full a scene is: how many things (inclusive) and their half width in pixels (inclusive)."""
-
-    things: tuple[int, int]
-    half_width: tuple[float, float]
-
-
-EASY = SceneStyle(things=(1, 2), half_width=(12.0, 18.0))
-HARD = SceneStyle(things=(1, 3), half_width=(8.0, 14.0))
-CROWDED = SceneStyle(things=(3, 6), half_width=(6.0, 16.0))
+NOUNS: tuple[str, ...] = SMALL.nouns
+EASY, HARD, CROWDED = SMALL.easy, SMALL.hard, SMALL.crowded
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,15 +29,17 @@ class Scene:
 
     Attributes:
         image: (64, 64, 3) uint8, RGB.
-        labels: (64, 64) uint8, indices into ``NOUNS``.
+        labels: (64, 64) uint8, indices into the world's nouns.
         caption: one natural sentence that names what is in the scene.
-        nouns: the nouns that the scene shows, in the order of ``NOUNS``.
+        nouns: the nouns that the scene shows, in the world's order.
+        named: the concepts that the caption names: nouns, or kinds where it uses the general word.
     """
 
     image: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.uint8]
     caption: str
     nouns: tuple[str, ...]
+    named: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -77,7 +68,7 @@ def _overlap(first: _Placed, second: _Placed) -> float:
 def _place(rng: np.random.Generator, thing: Thing, style: SceneStyle) -> _Placed:
     half_width = float(rng.uniform(*style.half_width))
     margin = half_width * 0.95
-    lowest = SIZE * 0.55 if thing.noun in ("sun", "moon") else SIZE - margin
+    lowest = SIZE * 0.55 if thing.aloft else SIZE - margin
     name, colour = thing.colours[int(rng.integers(len(thing.colours)))]
     return _Placed(
         thing=thing,
@@ -89,27 +80,40 @@ def _place(rng: np.random.Generator, thing: Thing, style: SceneStyle) -> _Placed
     )
 
 
-def _arrange(rng: np.random.Generator, style: SceneStyle, first: str | None) -> list[_Placed]:
-    """Choose things and find places where none hides more than a quarter of another."""
+def _arrange(rng: np.random.Generator, things: Sequence[Thing], style: SceneStyle, first: str | None) -> list[_Placed]:
+    """Choose things and find places where none hides more of another than the style allows."""
     count = int(rng.integers(style.things[0], style.things[1] + 1))
-    order = [THINGS[int(index)] for index in rng.permutation(len(THINGS))]
+    order = [things[int(index)] for index in rng.permutation(len(things))]
     if first is not None:
         order.sort(key=lambda thing: thing.noun != first)
     placed: list[_Placed] = []
     for thing in order[:count]:
         for _ in range(12):
             candidate = _place(rng, thing, style)
-            if all(_overlap(candidate, other) < 0.25 for other in placed):
+            if all(_overlap(candidate, other) < style.overlap for other in placed):
                 placed.append(candidate)
                 break
     return placed
 
 
-def _paint_thing(placed: _Placed, canvas: ImageDraw.ImageDraw, labels: ImageDraw.ImageDraw) -> None:
+def _choose_word(rng: np.random.Generator, words: Sequence[Word]) -> Word:
+    return words[int(rng.integers(len(words)))] if len(words) > 1 else words[0]
+
+
+def _relate(first: _Placed, second: _Placed, *, painted_later: bool) -> tuple[str, ...]:
+    """Say how one thing lies to another; true of the mirrored scene, too."""
+    height, reach = second.centre[1] - first.centre[1], 0.8 * (first.half_width + second.half_width)
+    if _overlap(first, second) > 0.1:
+        return ("in front of",) if painted_later else ("behind",)
+    if abs(second.centre[0] - first.centre[0]) > reach or abs(height) < reach:
+        return ()
+    return ("above", "over") if height > 0 else ("below", "under")
+
+
+def _paint_thing(placed: _Placed, index: int, canvas: ImageDraw.ImageDraw, labels: ImageDraw.ImageDraw) -> None:
     scale = placed.half_width * OVERSAMPLING
     sign = -1.0 if placed.mirrored else 1.0
     x0, y0 = (value * OVERSAMPLING for value in placed.centre)
-    index = NOUNS.index(placed.thing.noun)
     for shape in placed.thing.shapes:
         points = [(x0 + sign * x * scale, y0 + y * scale) for x, y in shape.points]
         fill = placed.colour if shape.tone == "main" else DETAIL_TONES[shape.tone]
@@ -123,45 +127,62 @@ def _paint_thing(placed: _Placed, canvas: ImageDraw.ImageDraw, labels: ImageDraw
             labels.polygon(points, fill=index)
 
 
-def paint_scene(seed: Sequence[int], style: SceneStyle, *, thing: str | None = None) -> Scene:
+def paint_scene(
+    seed: Sequence[int],
+    style: SceneStyle,
+    *,
+    thing: str | None = None,
+    world: World = SMALL,
+    reader: Reader = "generator",
+) -> Scene:
     """Paint the scene of a seed.
 
     Args:
         seed: non-negative integers that name the scene, such as ``(split, number)``.
         style: how full the scene is.
-        thing: a noun of ``THINGS`` that must be among the things placed; None leaves it to the seed.
+        thing: the noun of a thing that must be among those placed; None leaves it to the seed.
+        world: where backgrounds, things and words come from.
+        reader: whom the caption is for; only things whose nouns it knows are placed.
 
     Returns:
-        The scene; its caption names every noun that shows at least eight pixels, and no other.
+        The scene; its caption names everything that shows at least eight pixels, and nothing else.
     """
     rng = np.random.default_rng(np.random.SeedSequence(list(seed)))
-    ground, horizon = _choose_backgrounds(rng)
-    placed = _arrange(rng, style, thing)
+    ground, horizon = _choose_backgrounds(rng, world)
+    placed = _arrange(rng, world.things_for(reader), style, thing)
     large = SIZE * OVERSAMPLING
     background, zones = paint_background(rng, SIZE, ground, horizon)
     canvas_image = Image.fromarray(background).resize((large, large), Image.Resampling.BILINEAR)
     label_image = Image.fromarray(zones).resize((large, large), Image.Resampling.NEAREST)
     canvas, label_canvas = ImageDraw.Draw(canvas_image), ImageDraw.Draw(label_image)
     for item in placed:
-        _paint_thing(item, canvas, label_canvas)
+        _paint_thing(item, world.nouns.index(item.thing.noun), canvas, label_canvas)
     image = np.asarray(canvas_image.reduce(OVERSAMPLING), dtype=np.float32)
     image = image + rng.normal(0.0, 3.0, size=image.shape).astype(np.float32)
     labels = np.asarray(label_image)[OVERSAMPLING // 2 :: OVERSAMPLING, OVERSAMPLING // 2 :: OVERSAMPLING]
-    counts = np.bincount(labels.ravel(), minlength=len(NOUNS))
-    shown = tuple(noun for noun, count in zip(NOUNS, counts, strict=True) if count >= 8)
-    named = [(item.thing.noun, item.colour_name) for item in placed if item.thing.noun in shown]
-    grounds = [noun for noun in BACKGROUNDS if noun in shown]
+    counts = np.bincount(labels.ravel(), minlength=len(world.nouns))
+    shown = tuple(noun for noun, count in zip(world.nouns, counts, strict=True) if count >= 8)
+    visible = [item for item in placed if item.thing.noun in shown]
+    words = [_choose_word(rng, world.words_for(reader, item.thing)) for item in visible]
+    named = [(word.text, item.colour_name) for word, item in zip(words, visible, strict=True)]
+    grounds = [noun for noun in world.backgrounds if noun in shown]
+
+    def relate(first: int, second: int) -> tuple[str, ...]:
+        return _relate(visible[first], visible[second], painted_later=first > second) if world.relations else ()
+
+    concepts = {*grounds, *(word.concept for word in words)}
     return Scene(
         image=np.clip(image, 0, 255).astype(np.uint8),
         labels=labels.copy(),
-        caption=describe(rng, named, grounds),
+        caption=describe(rng, named, grounds, relate),
         nouns=shown,
+        named=tuple(concept for concept in world.concepts if concept in concepts),
     )
 
 
-def _choose_backgrounds(rng: np.random.Generator) -> tuple[str, float]:
+def _choose_backgrounds(rng: np.random.Generator, world: World) -> tuple[str, float]:
     """Return the ground's noun and the horizon as a share of the height, sky above it (0: no sky)."""
-    ground = BACKGROUNDS[int(rng.integers(len(BACKGROUNDS)))]
+    ground = world.backgrounds[int(rng.integers(len(world.backgrounds)))]
     if ground == "sky" or rng.random() < 0.5:
         return ground, 0.0
     return ground, float(rng.uniform(0.35, 0.65))

@@ -27,6 +27,15 @@ if TYPE_CHECKING:
         encoder_precision,
         processor_rounds_to_bfloat16,
     )
-    from freeda_svc.packs.recipes import BUNDLED, MANIFEST, PackRecipe, bundled_recipes, is_recipe, read_recipe
+    from freeda_svc.packs.recipes import (
+        BUNDLED,
+        MANIFEST,
+        TRAINED,
+        PackRecipe,
+        bundled_packs,
+        bundled_recipes,
+        is_recipe,
+        read_recipe,
+    )
 else:
     __getattr__, __all__ = shown_names(__name__, __file__)

@@ -8,7 +8,17 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from freeda_svc.errors import NotFoundError
-from freeda_svc.packs.recipes import BUNDLED, MANIFEST, bundled_recipes, is_recipe, kinds_of, read_recipe, read_toml
+from freeda_svc.packs.recipes import (
+    MANIFEST,
+    TRAINED,
+    bundled_packs,
+    bundled_recipes,
+    how_to_train,
+    is_recipe,
+    kinds_of,
+    read_recipe,
+    read_toml,
+)
 from freeda_svc.parameters import PARTS, AttributionParameters, PackFile, PackParameters, Source
 
 PROTOTYPE_RECIPE = 2
@@ -111,9 +121,12 @@ def find_pack(name_or_path: str, folder: Path | None = None) -> tuple[Path, str]
         raise NotFoundError(f"the pack {name} {where}; run: freeda packs fetch {name_or_path}")
     if folder is not None and Path(name_or_path).name == name_or_path and (folder / name_or_path / MANIFEST).is_file():
         return folder / name_or_path, ""
-    place = BUNDLED.get(name_or_path, Path(name_or_path).expanduser())
+    bundled = bundled_packs()
+    place = bundled.get(name_or_path, Path(name_or_path).expanduser())
     if not (place / MANIFEST).is_file():
-        known = ", ".join((*BUNDLED, *bundled_recipes()))
+        if name_or_path in TRAINED:
+            raise NotFoundError(how_to_train(name_or_path))
+        known = ", ".join((*bundled, *bundled_recipes()))
         raise NotFoundError(
             f"there is no pack '{name_or_path}': give the name of a bundled one ({known}), a folder with a {MANIFEST}, "
             "or a .toml file that says where its models are fetched"

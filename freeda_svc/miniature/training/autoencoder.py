@@ -7,18 +7,20 @@ import torch
 from diffusers import AutoencoderTiny
 from torch.nn import functional
 
-from freeda_svc.miniature.scenes import CROWDED, EASY, HARD
 from freeda_svc.miniature.training.loop import Schedule, Training
+from freeda_svc.miniature.training.plans import SMALL_PLAN, AutoencoderPlan, TrainingPlan
 from freeda_svc.miniature.training.pool import TRAINING_SPLIT, flip_some, join_pools, paint_pool
 
 BATCH = 16
 
 
-def build() -> AutoencoderTiny:
+def build(plan: AutoencoderPlan = SMALL_PLAN.autoencoder) -> AutoencoderTiny:
     """Return an untrained autoencoder that reduces each side by four."""
+    torch.manual_seed(3)
+    channels = (plan.channels,) * 3
     return AutoencoderTiny(
-        encoder_block_out_channels=(16, 16, 16),
-        decoder_block_out_channels=(16, 16, 16),
+        encoder_block_out_channels=channels,
+        decoder_block_out_channels=channels,
         num_encoder_blocks=(1, 1, 2),
         num_decoder_blocks=(2, 2, 1),
         latent_channels=4,
@@ -30,15 +32,17 @@ def _gradients(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return images[..., 1:] - images[..., :-1], images[..., 1:, :] - images[..., :-1, :]
 
 
-def train(folder: Path, steps: int = 4000) -> AutoencoderTiny:
+def train(folder: Path, plan: TrainingPlan = SMALL_PLAN) -> AutoencoderTiny:
     """Train on crowded and plain scenes: reconstruct colours and edges, keep latents near unit size."""
-    model = build().to(memory_format=torch.channels_last)
+    steps, world = plan.autoencoder.steps, plan.world
+    crowded, easy, hard = plan.autoencoder.scenes
+    model = build(plan.autoencoder).to(memory_format=torch.channels_last)
     training = Training("autoencoder", model, Schedule(steps, 2e-3, average_decay=0.998), folder)
     if training.step < steps:
         pool = join_pools(
-            paint_pool(CROWDED, 3000, split=TRAINING_SPLIT, stream=1),
-            paint_pool(EASY, 3000, split=TRAINING_SPLIT, stream=2),
-            paint_pool(HARD, 2000, split=TRAINING_SPLIT, stream=3),
+            paint_pool(world.crowded, crowded, split=TRAINING_SPLIT, stream=1, world=world),
+            paint_pool(world.easy, easy, split=TRAINING_SPLIT, stream=2, world=world),
+            paint_pool(world.hard, hard, split=TRAINING_SPLIT, stream=3, world=world),
         )
 
     def step(rng: np.random.Generator) -> torch.Tensor:
@@ -58,7 +62,7 @@ def train(folder: Path, steps: int = 4000) -> AutoencoderTiny:
 
 
 @torch.no_grad()
-def latent_deviation(model: AutoencoderTiny) -> float:
+def latent_deviation(model: AutoencoderTiny, plan: TrainingPlan = SMALL_PLAN) -> float:
     """Return the standard deviation of the latents of easy scenes, whose inverse scales them for diffusion."""
-    pool = paint_pool(EASY, 256, split=TRAINING_SPLIT, stream=4)
+    pool = paint_pool(plan.world.easy, 256, split=TRAINING_SPLIT, stream=4, world=plan.world)
     return float(model.encode(pool.pixels(np.arange(len(pool)))).latents.std())

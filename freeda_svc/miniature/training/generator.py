@@ -11,13 +11,12 @@ from torch import nn
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from freeda_svc.miniature.scenes import EASY
 from freeda_svc.miniature.training.loop import Schedule, Training
+from freeda_svc.miniature.training.plans import SMALL_PLAN, GeneratorPlan, TrainingPlan
 from freeda_svc.miniature.training.pool import TRAINING_SPLIT, ScenePool, paint_pool
 
 BATCH = 16
 CAPTION_DROPOUT = 0.1
-TEXT_WIDTH = 96
 
 
 class TextToLatent(nn.Module):
@@ -29,16 +28,16 @@ class TextToLatent(nn.Module):
         self.unet = unet
 
 
-def build(tokenizer: CLIPTokenizer) -> TextToLatent:
-    """Return the untrained U-Net (cross-attention at 16 x 16 and 8 x 8) and its one-layer text encoder."""
+def build(tokenizer: CLIPTokenizer, plan: GeneratorPlan = SMALL_PLAN.generator) -> TextToLatent:
+    """Return the untrained U-Net (cross-attention at 16 x 16 and 8 x 8) and its text encoder."""
     torch.manual_seed(0)
     text_encoder = CLIPTextModel(
         CLIPTextConfig(
             vocab_size=len(tokenizer),
-            hidden_size=TEXT_WIDTH,
-            intermediate_size=4 * TEXT_WIDTH,
-            projection_dim=TEXT_WIDTH,
-            num_hidden_layers=1,
+            hidden_size=plan.text_width,
+            intermediate_size=4 * plan.text_width,
+            projection_dim=plan.text_width,
+            num_hidden_layers=plan.text_layers,
             num_attention_heads=4,
             max_position_embeddings=tokenizer.model_max_length,
             bos_token_id=tokenizer.bos_token_id,
@@ -50,12 +49,12 @@ def build(tokenizer: CLIPTokenizer) -> TextToLatent:
         sample_size=16,
         in_channels=4,
         out_channels=4,
-        block_out_channels=(48, 96),
+        block_out_channels=plan.channels,
         layers_per_block=1,
         down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
-        cross_attention_dim=TEXT_WIDTH,
-        attention_head_dim=(3, 6),  # number of heads, under the name diffusers gives it
+        cross_attention_dim=plan.text_width,
+        attention_head_dim=plan.heads,  # number of heads, under the name diffusers gives it
         norm_num_groups=16,
     )
     return TextToLatent(text_encoder, unet)
@@ -108,21 +107,24 @@ def tokenize(tokenizer: CLIPTokenizer, captions: list[str]) -> torch.Tensor:
     return ids
 
 
-def train(folder: Path, autoencoder: AutoencoderTiny, tokenizer: CLIPTokenizer, steps: int = 9000) -> TextToLatent:
+def train(
+    folder: Path, autoencoder: AutoencoderTiny, tokenizer: CLIPTokenizer, plan: TrainingPlan = SMALL_PLAN
+) -> TextToLatent:
     """Train on easy scenes and their captions; one caption in ten is left out, for guidance.
 
     Args:
         folder: of the checkpoint.
         autoencoder: trained, with its ``scaling_factor`` set to one over the latents' standard deviation.
         tokenizer: the shared word tokenizer.
-        steps: how many batches of 16.
+        plan: the world, the model's size, and how many batches of 16.
     """
-    model = build(tokenizer)
+    steps, world = plan.generator.steps, plan.world
+    model = build(tokenizer, plan.generator)
     schedule = Schedule(steps, 1e-3, warmup=300, average_decay=0.999)
     training = Training("generator", model, schedule, folder)
     scheduler = build_scheduler()
     if training.step < steps:
-        scenes = paint_pool(EASY, 12000, split=TRAINING_SPLIT, stream=6)
+        scenes = paint_pool(world.easy, plan.generator.scenes, split=TRAINING_SPLIT, stream=6, world=world)
         pool = _encode_pool(scenes, autoencoder, tokenizer)
 
     def step(rng: np.random.Generator) -> torch.Tensor:

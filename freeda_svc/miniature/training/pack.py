@@ -1,11 +1,11 @@
-"""The miniature pack's numbers and sources, written beside its trained models.
+"""The miniature packs' numbers and sources, written beside their trained models.
 
-The numbers were chosen on validation scenes; the test scenes of the demonstration took no part.
+The numbers were chosen on validation scenes of the small world; the test scenes of the demonstration took no part.
 """
 
 from pathlib import Path
 
-from freeda_svc.miniature.scenes import NOUNS
+from freeda_svc.miniature.training.plans import TrainingPlan
 from freeda_svc.packs import write_pack_manifest
 from freeda_svc.parameters import (
     GenerationParameters,
@@ -34,38 +34,46 @@ PARAMETERS = PackParameters(
     ),
 )
 
-_LICENCE = "Apache-2.0"
-_ORIGIN = "trained by `make miniature` of this repository"
-SOURCES = {
-    "generator": Source(
-        description="latent text-to-image model of 2.4 million weights for painted 64 x 64 scenes",
-        licence=_LICENCE,
-        origin=_ORIGIN,
-        commercial_use="free",
-    ),
-    "backbone": Source(
-        description="DINOv2 architecture of 0.4 million weights, trained on painted scenes",
-        licence=_LICENCE,
-        origin=_ORIGIN,
-        commercial_use="free",
-    ),
-    "image_text": Source(
-        description="open_clip model of 0.5 million weights for painted scenes",
-        licence=_LICENCE,
-        origin=_ORIGIN,
-        commercial_use="free",
-    ),
-}
+_BYTES_EACH = 2  # of a weight in half precision
 
 
-def write_pack(folder: Path) -> None:
-    """Write ``pack.toml`` beside the three trained models in ``folder``."""
+def _sources(folder: Path, plan: TrainingPlan) -> dict[str, Source]:
+    def source(description: str, weights: str) -> Source:
+        millions = (folder / weights).stat().st_size / _BYTES_EACH / 1e6
+        return Source(
+            description=description.format(millions=millions),
+            licence="Apache-2.0",
+            origin=f"trained by `{plan.made_by}` of this repository",
+            commercial_use="free",
+        )
+
+    return {
+        "generator": source(
+            "latent text-to-image model of {millions:.1f} million weights for painted 64 x 64 scenes",
+            "generator/unet/diffusion_pytorch_model.safetensors",
+        ),
+        "backbone": source(
+            "DINOv2 architecture of {millions:.1f} million weights, trained on painted scenes",
+            "backbone/model.safetensors",
+        ),
+        "image_text": source(
+            "open_clip model of {millions:.1f} million weights for painted scenes",
+            "image_text/open_clip_model.safetensors",
+        ),
+    }
+
+
+def write_pack(folder: Path, plan: TrainingPlan) -> None:
+    """Write ``pack.toml`` beside the three trained models in ``folder``.
+
+    Its nouns are the words that the image-text model was trained on.
+    """
     write_pack_manifest(
         folder,
-        name="miniature",
+        name=plan.world.name,
         version="1",
-        description="A painted world of fourteen nouns at 64 x 64 pixels, for seeing and testing everything",
+        description=plan.description,
         parameters=PARAMETERS,
-        sources=SOURCES,
-        nouns=NOUNS,
+        sources=_sources(folder, plan),
+        nouns=tuple(dict.fromkeys(word.text for word in plan.world.vocabulary("image_text"))),
     )

@@ -7,7 +7,8 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from freeda_svc.miniature.scenes import NOUNS, SceneStyle, paint_scene
+from freeda_svc.miniature.scenes import paint_scene
+from freeda_svc.miniature.worlds import SMALL, Reader, SceneStyle, World
 
 TRAINING_SPLIT, VALIDATION_SPLIT, TEST_SPLIT = 0, 1, 2
 
@@ -20,13 +21,15 @@ class ScenePool:
         images: (N, 64, 64, 3) uint8.
         labels: (N, 64, 64) uint8.
         captions: N sentences.
-        present: (N, 14) bool, which nouns a scene shows.
+        shown: (N, concepts) bool, which nouns and kinds a scene shows, in the order of ``World.concepts``.
+        named: (N, concepts) bool, which of them its caption names.
     """
 
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.uint8]
     captions: tuple[str, ...]
-    present: npt.NDArray[np.bool_]
+    shown: npt.NDArray[np.bool_]
+    named: npt.NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.captions)
@@ -37,14 +40,26 @@ class ScenePool:
         return batch.to(torch.float32).div(127.5).sub(1.0).contiguous()
 
 
-def paint_pool(style: SceneStyle, count: int, *, split: int, stream: int = 0) -> ScenePool:
+def paint_pool(
+    style: SceneStyle,
+    count: int,
+    *,
+    split: int,
+    stream: int = 0,
+    world: World = SMALL,
+    reader: Reader = "generator",
+) -> ScenePool:
     """Paint ``count`` scenes of one style; ``split`` and ``stream`` keep pools apart."""
-    scenes = [paint_scene((split, stream, number), style) for number in range(count)]
+    scenes = [paint_scene((split, stream, number), style, world=world, reader=reader) for number in range(count)]
+    shown = [
+        {*scene.nouns, *(kind for kind, nouns in world.kinds.items() if {*nouns} & {*scene.nouns})} for scene in scenes
+    ]
     return ScenePool(
         images=np.stack([scene.image for scene in scenes]),
         labels=np.stack([scene.labels for scene in scenes]),
         captions=tuple(scene.caption for scene in scenes),
-        present=np.array([[noun in scene.nouns for noun in NOUNS] for scene in scenes]),
+        shown=np.array([[concept in one for concept in world.concepts] for one in shown]),
+        named=np.array([[concept in scene.named for concept in world.concepts] for scene in scenes]),
     )
 
 
@@ -54,7 +69,8 @@ def join_pools(*pools: ScenePool) -> ScenePool:
         images=np.concatenate([pool.images for pool in pools]),
         labels=np.concatenate([pool.labels for pool in pools]),
         captions=tuple(caption for pool in pools for caption in pool.captions),
-        present=np.concatenate([pool.present for pool in pools]),
+        shown=np.concatenate([pool.shown for pool in pools]),
+        named=np.concatenate([pool.named for pool in pools]),
     )
 
 

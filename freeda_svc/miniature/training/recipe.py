@@ -16,33 +16,34 @@ from diffusers import AutoencoderTiny
 from transformers import CLIPTokenizer
 
 from freeda_svc.miniature.training import autoencoder, backbone, generator, image_text, vocabulary
+from freeda_svc.miniature.training.plans import TrainingPlan
 
 
 def _load_tokenizer(folder: Path) -> CLIPTokenizer:
     return CLIPTokenizer.from_pretrained(folder / "tokenizer")
 
 
-def _scaled_autoencoder(folder: Path) -> AutoencoderTiny:
-    model = autoencoder.train(folder)
-    model.register_to_config(scaling_factor=1.0 / autoencoder.latent_deviation(model))
+def _scaled_autoencoder(folder: Path, plan: TrainingPlan) -> AutoencoderTiny:
+    model = autoencoder.train(folder, plan)
+    model.register_to_config(scaling_factor=1.0 / autoencoder.latent_deviation(model, plan))
     return model
 
 
-def train_generator(folder: Path) -> None:
+def train_generator(folder: Path, plan: TrainingPlan) -> None:
     """Train the autoencoder, then the U-Net with its text encoder; finished parts are read, not repeated."""
     torch.set_num_threads(1)
-    generator.train(folder, _scaled_autoencoder(folder), _load_tokenizer(folder))
+    generator.train(folder, _scaled_autoencoder(folder, plan), _load_tokenizer(folder), plan)
 
 
-def train_encoders(folder: Path) -> None:
+def train_encoders(folder: Path, plan: TrainingPlan) -> None:
     """Train the dense backbone, then the image-text model; finished parts are read, not repeated."""
     torch.set_num_threads(1)
-    backbone.train(folder)
-    image_text.train(folder, _load_tokenizer(folder))
+    backbone.train(folder, plan)
+    image_text.train(folder, _load_tokenizer(folder), plan)
 
 
-def train_all(folder: Path) -> None:
-    """Train everything below ``folder``, resuming from its checkpoints (under an hour on two cores).
+def train_all(folder: Path, plan: TrainingPlan) -> None:
+    """Train everything below ``folder``, resuming from its checkpoints.
 
     Raises:
         whatever a training raised, once both processes have stopped.
@@ -50,23 +51,24 @@ def train_all(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     if not (folder / "tokenizer" / "vocab.json").is_file():
-        vocabulary.train(folder / "tokenizer")
-    chains: tuple[Callable[[Path], None], ...] = (train_generator, train_encoders)
+        vocabulary.train(folder / "tokenizer", plan)
+    chains: tuple[Callable[[Path, TrainingPlan], None], ...] = (train_generator, train_encoders)
     with ProcessPoolExecutor(len(chains), mp_context=get_context("spawn")) as pool:
-        for future in [pool.submit(chain, folder) for chain in chains]:
+        for future in [pool.submit(chain, folder, plan) for chain in chains]:
             future.result()
 
 
-def write_models(folder: Path, destination: Path) -> None:
+def write_models(folder: Path, destination: Path, plan: TrainingPlan) -> None:
     """Write the trained models in their libraries' own layouts, replacing what ``destination`` held of them."""
     torch.set_num_threads(1)
     tokenizer = _load_tokenizer(folder)
-    vae = _scaled_autoencoder(folder)
+    vae = _scaled_autoencoder(folder, plan)
     for part in ("generator", "backbone", "image_text"):
         shutil.rmtree(destination / part, ignore_errors=True)
-    generator.save(destination / "generator", generator.train(folder, vae, tokenizer), vae, tokenizer)
-    backbone.save(destination / "backbone", backbone.train(folder))
-    image_text.save(destination / "image_text", image_text.train(folder, tokenizer), tokenizer)
+    generator.save(destination / "generator", generator.train(folder, vae, tokenizer, plan), vae, tokenizer)
+    backbone.save(destination / "backbone", backbone.train(folder, plan))
+    trained = image_text.train(folder, tokenizer, plan)
+    image_text.save(destination / "image_text", trained, tokenizer, plan.image_text)
     for configuration in destination.rglob("*.json"):  # library versions and paths of the trainer's machine
         content = json.loads(configuration.read_text(encoding="utf-8"))
         if isinstance(content, dict) and "_name_or_path" in content:

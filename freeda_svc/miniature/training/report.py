@@ -1,8 +1,9 @@
-"""The report about the miniature pack: curves as a picture, scores as a table and as JSON."""
+"""The report about a miniature pack: curves as a picture, scores as a table and as JSON."""
 
 import json
 from pathlib import Path
 
+from freeda_svc.miniature.training.plans import TrainingPlan
 from freeda_svc.miniature.training.scores import score_pack
 from freeda_svc.whole_files import placed_whole, write_whole
 
@@ -29,14 +30,14 @@ def _draw_curves(curves: dict[str, list[dict[str, float]]], path: Path) -> None:
     plt.close(figure)
 
 
-def _table(scores: dict[str, object], curves: dict[str, list[dict[str, float]]]) -> str:
+def _table(scores: dict[str, object], curves: dict[str, list[dict[str, float]]], plan: TrainingPlan) -> str:
     patch_iou, drawn = scores["patch_iou"], scores["drawn"]
     assert isinstance(patch_iou, dict)
     assert isinstance(drawn, dict)
     lines = [
-        "# How the miniature pack was trained, and how good its models are",
+        f"# How the {plan.world.name} pack was trained, and how good its models are",
         "",
-        "Written by `make miniature`. Scores are on validation scenes that no training has seen.",
+        f"Written by `{plan.made_by}`. Scores are on validation scenes that no training has seen.",
         "",
         "![training curves](curves.png)",
         "",
@@ -63,18 +64,19 @@ def _table(scores: dict[str, object], curves: dict[str, list[dict[str, float]]])
     return "\n".join(lines)
 
 
-def write_report(build: Path, pack: Path, out: Path) -> None:
+def write_report(build: Path, pack: Path, out: Path, plan: TrainingPlan) -> None:
     """Score the pack and write ``report.md``, ``report.json`` and ``curves.png``.
 
     Args:
         build: folder of the checkpoints, whose curves are drawn.
         pack: folder of the written pack.
         out: folder of the report.
+        plan: what the pack was trained by.
     """
     out.mkdir(parents=True, exist_ok=True)
     curves = _read_curves(build)
-    scores = score_pack(pack)
+    scores = score_pack(pack, plan)
     _draw_curves(curves, out / "curves.png")
     content = json.dumps({"scores": scores, "curves": curves}, indent=1)
     write_whole(out / "report.json", f"{content}\n".encode())
-    write_whole(out / "report.md", _table(scores, curves).encode("utf-8"))
+    write_whole(out / "report.md", _table(scores, curves, plan).encode("utf-8"))

@@ -8,9 +8,10 @@ from diffusers import AutoencoderTiny
 from torch.nn import functional
 
 from freeda_svc.captions import make_caption
-from freeda_svc.miniature.scenes import EASY, HARD, NOUNS
-from freeda_svc.miniature.training.backbone import PATCH, UNSEEN_NOUNS
+from freeda_svc.miniature.training.backbone import PATCH
+from freeda_svc.miniature.training.plans import TrainingPlan
 from freeda_svc.miniature.training.pool import VALIDATION_SPLIT, ScenePool, paint_pool
+from freeda_svc.miniature.worlds import World
 from freeda_svc.packs import Pack, load_pack
 
 
@@ -28,30 +29,30 @@ def _reconstruction(folder: Path, pool: ScenePool) -> float:
 
 
 def _recall(pack: Pack, pool: ScenePool) -> float:
-    """Return how often an image's nearest caption names nouns that the image shows, and its own caption's nouns."""
+    """Return how often an image's nearest caption names the same concepts as its own."""
     images = functional.normalize(pack.image_text.embed_images(_unit_images(pool)), dim=-1)
     texts = functional.normalize(pack.image_text.embed_texts(pool.captions), dim=-1)
     nearest = (images @ texts.T).argmax(dim=1).numpy()
-    return float((pool.present[nearest] == pool.present).all(axis=1).mean())
+    return float((pool.named[nearest] == pool.named).all(axis=1).mean())
 
 
-def _patch_separation(pack: Pack, pool: ScenePool) -> dict[str, float]:
+def _patch_separation(pack: Pack, pool: ScenePool, world: World) -> dict[str, float]:
     """Return each noun's IoU when patches take the nearest class mean of another set of true patches."""
     features = pack.backbone.features(_unit_images(pool)).flatten(2).transpose(1, 2)
     labels = torch.from_numpy(pool.labels[:, PATCH // 2 :: PATCH, PATCH // 2 :: PATCH]).flatten(1).long()
     half = len(pool) // 2
-    means = torch.stack([features[:half][labels[:half] == noun].mean(dim=0) for noun in range(len(NOUNS))])
+    means = torch.stack([features[:half][labels[:half] == noun].mean(dim=0) for noun in range(len(world.nouns))])
     cosines = functional.normalize(features[half:], dim=-1) @ functional.normalize(means, dim=-1).T
     predicted, truth = cosines.argmax(dim=-1), labels[half:]
     scores = {}
-    for number, noun in enumerate(NOUNS):
+    for number, noun in enumerate(world.nouns):
         hit = ((predicted == number) & (truth == number)).sum()
         union = ((predicted == number) | (truth == number)).sum()
         scores[noun] = float(hit / union)
     return scores
 
 
-def _drawn(pack: Pack, each: int) -> dict[str, float]:
+def _drawn(pack: Pack, world: World, each: int) -> dict[str, float]:
     """Return how often a noun's captions gave an image in which the image-text model finds the noun.
 
     The noun counts as drawn when it ranks among the first n of all nouns, n being how many the caption names.
@@ -59,46 +60,50 @@ def _drawn(pack: Pack, each: int) -> dict[str, float]:
     from freeda_svc.captions import NounParser  # noqa: PLC0415 - spaCy is needed here only
 
     parser = NounParser()
-    names = pack.image_text.embed_nouns(list(NOUNS))
-    hits: dict[str, list[bool]] = {noun: [] for noun in NOUNS}
-    pool = paint_pool(EASY, 14 * each, split=VALIDATION_SPLIT, stream=3)
+    meant = {word.text: word.concept for word in world.vocabulary("generator")}
+    nouns = list(dict.fromkeys(meant.values()))
+    names = pack.image_text.embed_nouns(nouns)
+    hits: dict[str, list[bool]] = {noun: [] for noun in nouns}
+    pool = paint_pool(world.easy, len(nouns) * each, split=VALIDATION_SPLIT, stream=3, world=world)
     captions = [caption for text in pool.captions if (caption := make_caption(text)) is not None]
-    nouns = parser.parse([caption.text for caption in captions])
+    found = parser.parse([caption.text for caption in captions])
     for start in range(0, len(captions), 16):
         part = slice(start, start + 16)
-        for image in pack.generator.generate(captions[part], nouns[part]):
+        for image in pack.generator.generate(captions[part], found[part]):
             pixels = torch.from_numpy(image.pixels).permute(2, 0, 1)[None].float().div(255)
             scores = (functional.normalize(pack.image_text.embed_images(pixels), dim=-1) @ names.T)[0]
-            mentioned = [noun.text for noun in image.nouns if noun.text in hits]
-            first = {NOUNS[int(index)] for index in scores.argsort(descending=True)[: len(mentioned)]}
+            mentioned = [meant[noun.text] for noun in image.nouns if noun.text in meant]
+            first = {nouns[int(index)] for index in scores.argsort(descending=True)[: len(mentioned)]}
             for noun in mentioned:
                 hits[noun].append(noun in first)
-    return {noun: float(np.mean(found)) for noun, found in hits.items() if found}
+    return {noun: float(np.mean(seen)) for noun, seen in hits.items() if seen}
 
 
 @torch.no_grad()
-def score_pack(folder: Path, *, captions_each: int = 12) -> dict[str, object]:
+def score_pack(folder: Path, plan: TrainingPlan, *, captions_each: int = 12) -> dict[str, object]:
     """Score a trained pack on validation scenes.
 
     Args:
         folder: the pack's folder.
-        captions_each: the generator is tried on fourteen times as many captions.
+        plan: what it was trained by.
+        captions_each: the generator is tried on so many captions for each noun that it was taught.
 
     Returns:
         plain numbers, ready for JSON: ``reconstruction_error`` (grey levels), ``caption_recall``,
         ``patch_iou`` by noun and its means over seen and unseen nouns, ``drawn`` by noun and its mean.
     """
     pack = load_pack(str(folder))
-    hard = paint_pool(HARD, 400, split=VALIDATION_SPLIT, stream=1)
-    easy = paint_pool(EASY, 400, split=VALIDATION_SPLIT, stream=2)
-    patches = _patch_separation(pack, hard)
-    drawn = _drawn(pack, captions_each)
+    world, unseen = plan.world, plan.backbone.unseen
+    hard = paint_pool(world.hard, 400, split=VALIDATION_SPLIT, stream=1, world=world, reader="nobody")
+    easy = paint_pool(world.easy, 400, split=VALIDATION_SPLIT, stream=2, world=world, reader="image_text")
+    patches = _patch_separation(pack, hard, world)
+    drawn = _drawn(pack, world, captions_each)
     return {
         "reconstruction_error": _reconstruction(folder, hard),
         "caption_recall": _recall(pack, easy),
         "patch_iou": patches,
-        "patch_iou_seen": float(np.mean([patches[noun] for noun in NOUNS if noun not in UNSEEN_NOUNS])),
-        "patch_iou_unseen": float(np.mean([patches[noun] for noun in UNSEEN_NOUNS])),
+        "patch_iou_seen": float(np.mean([patches[noun] for noun in world.nouns if noun not in unseen])),
+        "patch_iou_unseen": float(np.mean([patches[noun] for noun in unseen])),
         "drawn": drawn,
         "drawn_mean": float(np.mean(list(drawn.values()))),
     }

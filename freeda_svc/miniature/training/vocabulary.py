@@ -7,21 +7,22 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
 from freeda_svc.encoders import TEMPLATES, fill
-from freeda_svc.miniature.scenes import EASY, NOUNS
+from freeda_svc.miniature.training.plans import SMALL_PLAN, TrainingPlan
 from freeda_svc.miniature.training.pool import TRAINING_SPLIT, paint_pool
 
 START, END = "<|startoftext|>", "<|endoftext|>"
-CONTEXT_LENGTH = 32
 
 
-def train(folder: Path, *, context_length: int = CONTEXT_LENGTH) -> CLIPTokenizer:
-    """Learn byte pairs until every word of the miniature world is one token; write ``vocab.json``, ``merges.txt``.
+def train(folder: Path, plan: TrainingPlan = SMALL_PLAN) -> CLIPTokenizer:
+    """Learn byte pairs until every word that captions use is one token; write ``vocab.json``, ``merges.txt``.
 
     Other words fall apart into bytes, so any text can be tokenized. The end token has the highest number, as
     open_clip's text tower expects.
     """
-    sentences = list(paint_pool(EASY, 3000, split=TRAINING_SPLIT, stream=5).captions)
-    sentences += [fill(template, noun).lower() for template in TEMPLATES for noun in NOUNS]
+    world = plan.world
+    painted = paint_pool(world.easy, plan.captions, split=TRAINING_SPLIT, stream=5, world=world, reader="image_text")
+    words = dict.fromkeys(word.text for word in world.vocabulary("image_text"))
+    sentences = [*painted.captions, *(fill(template, word).lower() for template in TEMPLATES for word in words)]
     learner = Tokenizer(models.BPE(end_of_word_suffix="</w>", continuing_subword_prefix=""))
     learner.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Whitespace(), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
@@ -46,7 +47,7 @@ def train(folder: Path, *, context_length: int = CONTEXT_LENGTH) -> CLIPTokenize
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
     (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *merges, ""]), encoding="utf-8")
-    settings = {"tokenizer_class": "CLIPTokenizer", "model_max_length": context_length}
+    settings = {"tokenizer_class": "CLIPTokenizer", "model_max_length": plan.context_length}
     special = {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": END}
     (folder / "tokenizer_config.json").write_text(json.dumps({**settings, **special}, indent=2), encoding="utf-8")
     return CLIPTokenizer.from_pretrained(folder)
