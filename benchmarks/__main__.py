@@ -28,6 +28,7 @@ NAMES = (
     "scaling",
     "queue",
     "commands",
+    "memory",
     "api",
 )
 

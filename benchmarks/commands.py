@@ -20,6 +20,7 @@ import click
 import numpy as np
 from PIL import Image
 
+from benchmarks.api_load.serving import free_port
 from benchmarks.commands_load.measured import Run, busy_seconds, instructions
 from benchmarks.commands_load.measured import run as run_command
 from benchmarks.commands_load.states import REPOSITORY, State, service_seconds, worktree_of
@@ -62,7 +63,7 @@ def run(against: str = AGAINST, rounds: int = ROUNDS, starts: int = STARTS) -> l
         folder = Path(scratch)
         paint(folder / "one.png")
         earlier = State(EARLIER, stack.enter_context(worktree_of(against, folder / "tree")), folder / "home-earlier")
-        now = State("now", REPOSITORY, folder / "home-now")
+        now = State("now", REPOSITORY, folder / "home-now", free_port())
         for state in (earlier, now):
             state.fill()
         results = _first_requests(now, folder, starts)

@@ -1,133 +1,167 @@
 """Memory of every process of ``freeda up``, beside that of an earlier commit: idle, after 100 pictures, over 2,000.
 
-Proportional memory (PSS) counts a page that several processes share in equal parts, so that the parts add up. Both
-states run one after the other, because they would share the pages of libraries. Pictures are of mixed sizes.
+With the miniature pack, and with DINOv2 B/14 and CLIP B/16 in random weights. Proportional memory (PSS) counts a page
+that several processes share in equal parts, so that the parts add up. Both states run one after the other, because they
+would share the pages of libraries; anything else that uses these libraries on the machine shares them as well, so
+what is no file's is given besides. Pictures are of mixed sizes; those for the large encoders are of one or two windows.
 ``python -m benchmarks.memory --pictures 10 --more 0`` tries it and writes nothing.
 """
 
-import re
 import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 import numpy as np
 from PIL import Image
 
+from benchmarks.api_load.serving import free_port
 from benchmarks.commands_load.states import REPOSITORY, State, worktree_of
+from benchmarks.memory_load.processes import Memory, memory_by_role, model_libraries
 from benchmarks.results import Result
 
-AGAINST = "8fba4aa"
+AGAINST = "38ea7db"
 PICTURES, MORE, STEP = 100, 2000, 250
-SIZES = ((64, 64), (160, 120), (320, 240), (500, 375), (96, 400))
+SIZES = ((64, 64), (160, 120), (320, 240), (500, 375), (1600, 1200), (96, 400))
 SETTLING_SECONDS = 5.0
+IDLE = "idle"
+WRITES_PACK = "benchmarks.memory_load.published_pack"
+PACKS = MINIATURE, PUBLISHED = "miniature", "vit_b"
 _CATEGORIES = "ball, box, grass, sky, sand, water"
 
 
-def processes_below(process: int) -> list[int]:
-    """A process and all that descend from it, parents first."""
-    children = Path(f"/proc/{process}/task/{process}/children")
-    found = [process]
-    for child in children.read_text().split():
-        found += processes_below(int(child))
-    return found
+@dataclass(frozen=True)
+class Load:
+    """What a service works on.
+
+    Attributes:
+        name: begins the names of results.
+        pack: its name, or the path of its folder.
+        sizes: width and height of the pictures, in turns.
+        pictures: how many are segmented before memory is measured again.
+        more: how many are segmented afterwards, by this state only.
+    """
+
+    name: str
+    pack: str
+    sizes: Sequence[tuple[int, int]]
+    pictures: int
+    more: int
 
 
-def proportional_megabytes(process: int) -> float:
-    """Resident memory of a process, with each shared page counted in equal parts, MB."""
-    text = Path(f"/proc/{process}/smaps_rollup").read_text()
-    found = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
-    return int(found[1]) * 1024 / 1e6 if found else 0.0
+@dataclass(frozen=True)
+class Measured:
+    """Memory of a service.
+
+    Attributes:
+        moments: by when it was measured, and by role.
+        libraries: of models that the supervisor has in memory.
+    """
+
+    moments: Mapping[str, Mapping[str, Memory]]
+    libraries: frozenset[str]
 
 
-def role_of(process: int, top: int) -> str:
-    """What a process of a service does, by its command line."""
-    line = Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    if process == top:
-        return "supervisor"
-    if "valkey" in line or "redis" in line:
-        return "broker"
-    if "api" in line or "serve" in line:
-        return "api"
-    return "worker" if "workers" in line else "other"
-
-
-def measure(top: int) -> dict[str, float]:
-    """Proportional memory of a service by role, MB; what several processes of a role take is added up."""
-    taken: dict[str, float] = {}
-    for process in processes_below(top):
-        try:
-            role = role_of(process, top)
-            taken[role] = taken.get(role, 0.0) + proportional_megabytes(process)
-        except OSError:
-            continue  # it has just ended
-    return taken
-
-
-def paint(folder: Path, count: int, first: int = 0) -> None:
+def paint(folder: Path, sizes: Sequence[tuple[int, int]], count: int, first: int = 0) -> None:
     """Write pictures of mixed sizes, each different from all others."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(first, first + count):
-        width, height = SIZES[number % len(SIZES)]
+        width, height = sizes[number % len(sizes)]
         coarse = np.random.default_rng(number).integers(0, 256, (height // 16 + 1, width // 16 + 1, 3), dtype=np.uint8)
         Image.fromarray(coarse).resize((width, height)).save(folder / f"{number:05d}.png")
 
 
 def segment(state: State, pictures: Path) -> None:
     """Segment a folder by the service of a state, and wait."""
-    command = state.command("segment", str(pictures), "--categories", _CATEGORIES, "--wait")
-    subprocess.run(command, env=state.environment, cwd=state.home.parent, check=True, capture_output=True)
+    command = state.command("segment", str(pictures), "--categories", _CATEGORIES, "--out", "masks", "--wait")
+    subprocess.run(command, env=state.environment, cwd=pictures.parent, check=True, capture_output=True)
 
 
-def _measured(state: State, folder: Path, pictures: int, more: int) -> dict[str, dict[str, float]]:
-    found = {}
+def measure(state: State, load: Load, folder: Path) -> Measured:
+    """Run a service on a load, and measure its memory on the way."""
+    moments: dict[str, dict[str, Memory]] = {}
+
+    def note(moment: str) -> None:
+        time.sleep(SETTLING_SECONDS)
+        moments[moment] = memory_by_role(service.pid)
+        click.echo(f"{load.name} {state.name} {moment}: {_whole(moments[moment]).proportional:.0f} MB")
+
     with state.service() as service:
-        time.sleep(SETTLING_SECONDS)
-        found["idle"] = measure(service.pid)
+        note(IDLE)
+        paint(folder / "first", load.sizes, load.pictures)
         segment(state, folder / "first")
-        time.sleep(SETTLING_SECONDS)
-        found[f"after_{pictures}"] = measure(service.pid)
-        for done in range(STEP, more + 1, STEP):
+        note(_after(load.pictures))
+        for done in range(STEP, load.more + 1, STEP):
             part = folder / f"more-{done}"
-            paint(part, STEP, first=pictures + done - STEP)
+            paint(part, load.sizes, STEP, first=load.pictures + done - STEP)
             segment(state, part)
-            time.sleep(SETTLING_SECONDS)
-            found[f"after_{pictures + done}"] = measure(service.pid)
-            click.echo(f"{state.name}: {sum(found[f'after_{pictures + done}'].values()):.0f} MB after {done} more")
-    return found
+            note(_after(load.pictures + done))
+        return Measured(moments, frozenset(model_libraries(service.pid)))
 
 
-def run(against: str = AGAINST, pictures: int = PICTURES, more: int = MORE) -> list[Result]:
+def _after(pictures: int) -> str:
+    return f"after_{pictures}"
+
+
+def _whole(taken: Mapping[str, Memory]) -> Memory:
+    return sum(taken.values(), Memory())
+
+
+def _compared(load: Load, against: str, before: Measured, found: Measured) -> list[Result]:
+    results = []
+    for moment, taken in found.moments.items():
+        named = f"{load.name}_{moment}"
+        results += [Result(f"{named}_{role}_mb", memory.proportional, "MB") for role, memory in sorted(taken.items())]
+        whole = _whole(taken)
+        if moment not in before.moments:
+            results.append(Result(f"{named}_whole_mb", whole.proportional, "MB"))
+            continue
+        was, beside = _whole(before.moments[moment]), f"commit {against} in the same run"
+        results += [
+            Result(f"{named}_whole_mb", whole.proportional, "MB", beside, whole.proportional / was.proportional),
+            Result(f"{named}_whole_without_files_mb", whole.own, "MB", beside, whole.own / was.own),
+        ]
+    if load.more:
+        first, last = (_whole(found.moments[moment]) for moment in (_after(load.pictures), list(found.moments)[-1]))
+        share = last.proportional / first.proportional
+        beside = f"after {load.pictures} pictures"
+        results.append(Result(f"{load.name}_growth", last.proportional, "MB", beside, share))
+    libraries = len(found.libraries)
+    return [*results, Result(f"{load.name}_supervisor_model_libraries", libraries, "libraries")]
+
+
+def run(
+    against: str = AGAINST, pictures: int = PICTURES, more: int = MORE, packs: Collection[str] = PACKS
+) -> list[Result]:
     """Measure both states, and the growth of this one.
 
     Args:
         against: the earlier commit.
         pictures: how many are segmented before memory is measured again.
-        more: how many are segmented afterwards, by this state.
+        more: how many are segmented afterwards with the miniature pack, by this state.
+        packs: which of ``PACKS`` are measured.
     """
+    results = []
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         folder = Path(scratch)
-        paint(folder / "first", pictures)
-        earlier = State("earlier", stack.enter_context(worktree_of(against, folder / "tree")), folder / "home-earlier")
-        now = State("now", REPOSITORY, folder / "home-now")
-        for state in (earlier, now):
-            state.fill()
-        before = _measured(earlier, folder, pictures, 0)
-        found = _measured(now, folder, pictures, more)
-    results = []
-    for moment, taken in found.items():
-        for role, megabytes in sorted(taken.items()):
-            results.append(Result(f"{moment}_{role}_mb", megabytes, "MB"))
-        whole = sum(taken.values())
-        if moment in before:
-            was = sum(before[moment].values())
-            results.append(Result(f"{moment}_whole_mb", whole, "MB", f"commit {against} in the same run", whole / was))
-        else:
-            results.append(Result(f"{moment}_whole_mb", whole, "MB"))
-    first, last = (sum(found[moment].values()) for moment in (f"after_{pictures}", list(found)[-1]))
-    results.append(Result("growth_over_pictures", last, "MB", f"after {pictures} pictures", last / first))
+        tree = stack.enter_context(worktree_of(against, folder / "tree"))
+        for pack in packs:
+            load = Load(MINIATURE, MINIATURE, SIZES, pictures, more)
+            if pack == PUBLISHED:
+                load = Load(PUBLISHED, str(folder / "pack"), SIZES[:-1], pictures, 0)
+                subprocess.run([sys.executable, "-m", WRITES_PACK, load.pack], check=True, cwd=REPOSITORY)
+            found = []
+            for name, code, port in (("earlier", tree, 0), ("now", REPOSITORY, free_port())):
+                state = State(name, code, folder / pack / f"home-{name}", port, load.pack)
+                state.fill()
+                kept = load if name == "now" else replace(load, more=0)
+                found.append(measure(state, kept, folder / pack / name))
+            results += _compared(load, against, *found)
     return results
 
 
@@ -135,9 +169,10 @@ def run(against: str = AGAINST, pictures: int = PICTURES, more: int = MORE) -> l
 @click.option("--against", default=AGAINST, show_default=True, help="The earlier commit.")
 @click.option("--pictures", default=PICTURES, show_default=True)
 @click.option("--more", default=0, show_default=True)
-def _try(against: str, pictures: int, more: int) -> None:
+@click.option("--pack", "packs", type=click.Choice(PACKS), multiple=True, default=[MINIATURE], show_default=True)
+def _try(against: str, pictures: int, more: int, packs: Sequence[str]) -> None:
     """Measure memory and print the results without writing them."""
-    for result in run(against, pictures, more):
+    for result in run(against, pictures, more, packs):
         ratio = "" if result.ratio is None else f"   {result.ratio:.2f} of {result.against}"
         click.echo(f"  {result.name:45s} {result.value:12.1f} {result.unit}{ratio}")
 

@@ -11,6 +11,7 @@ from freeda_svc.jobs.database import close_databases
 from freeda_svc.settings import Settings
 from freeda_svc.workers.app import QUEUES_KEY, SETTINGS_KEY
 from freeda_svc.workers.becoming_able import become_able
+from freeda_svc.workers.freed_memory import PauseWatch
 from freeda_svc.workers.lease_keeper import LeaseKeeper
 from freeda_svc.workers.logs import configure_logs
 from freeda_svc.workers.metrics_reports import Report, send_report
@@ -27,6 +28,7 @@ REPORTS_KEY = "freeda_reports"
 
 _held: list[Resources] = []  # one at most: this process works for one home
 _keepers: list[LeaseKeeper] = []  # as above
+_watches: list[PauseWatch] = []  # as above
 
 
 def resources_of_this_process(app: "Celery") -> Resources:
@@ -42,6 +44,14 @@ def lease_keeper_of_this_process(resources: Resources) -> LeaseKeeper:
         _keepers.append(LeaseKeeper(resources.settings))
         _keepers[0].start()
     return _keepers[0]
+
+
+def note_work_of_this_process() -> None:
+    """Something was done, and memory was freed with it."""
+    if not _watches:
+        _watches.append(PauseWatch())
+        _watches[0].start()
+    _watches[0].note_work()
 
 
 def _leave_logging_alone(**_given: Any) -> None:  # noqa: ANN401 - Celery's interface
@@ -60,10 +70,13 @@ def _begin(**_given: Any) -> None:  # noqa: ANN401 - Celery's interface
         # Here, because it takes seconds, which would else count as the first item's.
         import freeda_svc.packs.generator_model  # noqa: F401, PLC0415 - other workers do without its libraries
     become_able(resources_of_this_process(current_app), current_app.conf[WORKER_PID_KEY], segments=segments)
+    note_work_of_this_process()
 
 
 def end_process(**_given: Any) -> None:  # noqa: ANN401 - Celery's interface
     """Release what this process holds: leases, models, banks, connections."""
+    while _watches:
+        _watches.pop().stop()
     while _keepers:
         _keepers.pop().stop()
     while _held:

@@ -17,6 +17,7 @@ from freeda_svc.workers.ability import Ability, AbilityWatch
 from freeda_svc.workers.app import make_app
 from freeda_svc.workers.celery_worker import HomeWorker
 from freeda_svc.workers.child import REPORTS_KEY, WORKER_PID_KEY
+from freeda_svc.workers.freed_memory import FEW_ARENAS
 from freeda_svc.workers.messages import QUEUES
 from freeda_svc.workers.metrics_server import STARTING, Measuring, measuring
 from freeda_svc.workers.presence import Presence, presence_noted
@@ -67,7 +68,8 @@ def _serve(
     *,
     presence: Presence,
 ) -> None:
-    os.environ.setdefault(*THREADS_SLEEP)  # the working process inherits it
+    os.environ.setdefault(*THREADS_SLEEP)  # the working process inherits both
+    os.environ.setdefault(*FEW_ARENAS)
     app = make_app(settings, broker_url, queues)
     app.conf[WORKER_PID_KEY] = os.getpid()
     app.conf[REPORTS_KEY] = measured.address

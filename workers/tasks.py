@@ -28,7 +28,12 @@ from freeda_svc.workers.answering import answer_task
 from freeda_svc.workers.app import QUEUES_KEY
 from freeda_svc.workers.backoff import PATIENCE, Backoff, until_available
 from freeda_svc.workers.becoming_able import become_able
-from freeda_svc.workers.child import REPORTS_KEY, lease_keeper_of_this_process, resources_of_this_process
+from freeda_svc.workers.child import (
+    REPORTS_KEY,
+    lease_keeper_of_this_process,
+    note_work_of_this_process,
+    resources_of_this_process,
+)
 from freeda_svc.workers.faults import Fault, fault_behind, is_over_time
 from freeda_svc.workers.interleaving import Interleaving
 from freeda_svc.workers.locks import worker_identity
@@ -76,6 +81,7 @@ def run_waiting_items(task: "Task", _item_id: int) -> None:
     begun = time.monotonic()
     while _do_next(resources, worker, kinds, task.app.conf[REPORTS_KEY]) and time.monotonic() < begun + BURST_SECONDS:
         pass
+    note_work_of_this_process()
 
 
 def _do_next(resources: Resources, worker: str, kinds: Sequence[JobKind], reports: str) -> bool:

@@ -28,13 +28,6 @@ def free_port() -> int:
 class Serving(State):
     """A state with an API at a port of this machine."""
 
-    port: int = 0
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """As of a state, with the port."""
-        return {**super().environment, "FREEDA_API_PORT": str(self.port)}
-
     def client(self) -> httpx.Client:
         """Return a client; close it."""
         return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=600, trust_env=False)

@@ -25,17 +25,22 @@ class State:
         name: what it is called.
         tree: the folder of its files.
         home: of its service.
+        port: where its API answers; the default when 0, as for states that have none.
+        pack: its name, or the path of its folder.
     """
 
     name: str
     tree: Path
     home: Path
+    port: int = 0
+    pack: str = "miniature"
 
     @property
     def environment(self) -> dict[str, str]:
         """Environment variables with which Python finds this state's code, and commands its home."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FREEDA_")}
-        return {**kept, "PYTHONPATH": str(self.tree), "FREEDA_HOME": str(self.home)}
+        own = {"PYTHONPATH": str(self.tree), "FREEDA_HOME": str(self.home), "FREEDA_PACK": self.pack}
+        return {**kept, **own, **({"FREEDA_API_PORT": str(self.port)} if self.port else {})}
 
     def command(self, *arguments: str) -> list[str]:
         """A command line of ``freeda``."""

@@ -20,7 +20,7 @@ RECIPE = "freeda-vit-b"
 
 _DENSE_SIDE, _DENSE_PATCH = 518, 14
 _IMAGE_TEXT_SIDE = 224
-_IMAGE_TEXT = "ViT-B-16-quickgelu"
+IMAGE_TEXT = "ViT-B-16-quickgelu"
 
 
 def random_pack(precision: Precision = "auto", runtime: Runtime = "torch", device: str = "cpu") -> Pack:
@@ -48,21 +48,33 @@ def random_pack(precision: Precision = "auto", runtime: Runtime = "torch", devic
     computing = choose_computing(device, precision, runtime)
     pack = Pack(description, computing)
     weights, compiler = getattr(torch, computing.weights), encoder_compiler(computing)
-    dense = Dinov2Model(Dinov2Config(image_size=_DENSE_SIDE, patch_size=_DENSE_PATCH))
+    dense = random_backbone()
     pack.backbone = DenseBackbone(dense.to(device=device, dtype=weights), _DENSE_SIDE, compiler=compiler)
-    logging.disable(logging.WARNING)  # that weights are random is what is wanted
-    image_text = open_clip.create_model(_IMAGE_TEXT)
-    logging.disable(logging.NOTSET)
+    image_text = random_image_text()
     constants = open_clip.get_model_preprocess_cfg(image_text)
     pack.image_text = ImageTextModel(
         image_text.to(device=device, dtype=weights),
-        open_clip.get_tokenizer(_IMAGE_TEXT),
+        open_clip.get_tokenizer(IMAGE_TEXT),
         _IMAGE_TEXT_SIDE,
         constants["mean"],
         constants["std"],
         compiler=compiler,
     )
     return pack
+
+
+def random_backbone() -> Dinov2Model:
+    """Return DINOv2 ViT-B/14 for images of 518 x 518 pixels."""
+    return Dinov2Model(Dinov2Config(image_size=_DENSE_SIDE, patch_size=_DENSE_PATCH))
+
+
+def random_image_text() -> open_clip.CLIP:
+    """Return CLIP ViT-B/16."""
+    logging.disable(logging.WARNING)  # that weights are random is what is wanted
+    try:
+        return open_clip.create_model(IMAGE_TEXT)
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def names_of_categories(count: int) -> list[str]:

@@ -19,7 +19,8 @@ from sqlalchemy.orm import Session
 
 from freeda_svc.errors import FreedaError, InputError, NotFoundError
 from freeda_svc.jobs.database import noting, reading, writing
-from freeda_svc.jobs.tables import ApiKey, now
+from freeda_svc.jobs.key_table import ApiKey
+from freeda_svc.jobs.tables import now
 from freeda_svc.jobs.transitions import changed_rows
 from freeda_svc.settings import Settings
 

@@ -15,7 +15,6 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
-    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -185,40 +184,6 @@ class Event(Base):
     kind: Mapped[str] = mapped_column(String(16))
     message: Mapped[str] = mapped_column(Text, default="")
     at: Mapped[datetime] = mapped_column(default=now)
-
-
-class ApiKey(Base):
-    """A key of the HTTP API.
-
-    Attributes:
-        id: eight hexadecimal digits.
-        name: what it is for; free again once the key is revoked.
-        scope: a ``Scope``.
-        digest: SHA-256 of the key's secret part, in hexadecimal.
-        expires_at: from when on it is refused; None for never.
-        revoked_at: when it was revoked; None while it is not.
-        used_at: when it was last used, noted every few minutes.
-    """
-
-    __tablename__ = "api_keys"
-    __table_args__ = (
-        Index(
-            None,
-            "name",
-            unique=True,
-            sqlite_where=text("revoked_at IS NULL"),
-            postgresql_where=text("revoked_at IS NULL"),
-        ),
-    )
-
-    id: Mapped[str] = mapped_column(String(8), primary_key=True)
-    name: Mapped[str] = mapped_column(String(64))
-    scope: Mapped[str] = mapped_column(String(16))
-    digest: Mapped[str] = mapped_column(String(64))
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    expires_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]
-    used_at: Mapped[datetime | None]
 
 
 class Callback(Base):

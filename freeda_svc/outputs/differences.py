@@ -1,11 +1,13 @@
 """How different colours look, by CIEDE2000, to most people and to those who confuse red and green.
 
-CIEDE2000 is Sharma, Wu and Dalal 2005; what protanopes and deuteranopes see is Machado, Oliveira and Fernandes 2009,
+What protanopes and deuteranopes see is Machado, Oliveira and Fernandes 2009,
 equation 21 with severity 1.0.
 """
 
 import numpy as np
 import numpy.typing as npt
+
+from freeda_svc.outputs.cielab import ciede2000, lab_of_light
 
 LEAST_DIFFERENCE, LEAST_DIFFERENCE_RED_GREEN = 12.0, 8.0
 """CIEDE2000 between colours that are distinct at a glance: to most people, and to those who confuse red and green."""
@@ -43,13 +45,10 @@ def perceived(colours: npt.NDArray[np.generic]) -> Perceived:
     Returns:
         (3, n, 3) float64, CIELAB.
     """
-    from skimage.color import rgb2lab  # noqa: PLC0415 - slow to import, and commands that draw nothing do without it
-
     encoded = np.asarray(colours, dtype=np.float64).reshape(-1, 3) / 255
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)  # noqa: PLR2004 - sRGB
     light = np.clip(np.einsum("sij,nj->sni", _VISIONS, linear), 0, 1)
-    again = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)  # noqa: PLR2004 - sRGB
-    return np.asarray(rgb2lab(again))
+    return lab_of_light(light)
 
 
 def perceived_tints(colours: npt.NDArray[np.generic]) -> Perceived:
@@ -80,10 +79,8 @@ def distinctness(some: Perceived, others: Perceived) -> npt.NDArray[np.float64]:
         (n, m) float64: CIEDE2000 divided by the least difference, the smallest of all kinds of vision; for mixtures
             the least difference is reduced by the share of the colour in them.
     """
-    from skimage.color import deltaE_ciede2000  # noqa: PLC0415 - as above
-
     apart = [
-        np.asarray(deltaE_ciede2000(one[:, None], other[None])) / least
+        ciede2000(one[:, None], other[None]) / least
         for one, other, least in zip(some, others, _LEAST[: len(some)], strict=True)
     ]
     return np.asarray(np.min(apart, axis=0))

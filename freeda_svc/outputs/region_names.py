@@ -7,7 +7,7 @@ from math import ceil
 import numpy as np
 import numpy.typing as npt
 
-from freeda_svc.outputs.masks import UNKNOWN
+from freeda_svc.outputs.components import connected_components
 
 _MOST_SIDE = 1024  # places are searched in a picture of at most so many pixels
 _LEAST_SHARE = 0.003
@@ -43,22 +43,26 @@ def place_names(labels: npt.NDArray[np.integer], boxes: Mapping[int, Sequence[Bo
         labels: (H, W) integers, -1 where unknown.
         boxes: for each category that is to be named, widths and heights of its name, pixels, the best first.
     """
-    from skimage.measure import label as connected_components  # noqa: PLC0415 - slow to import, few commands need it
-    from skimage.measure import regionprops  # noqa: PLC0415 - as above
-
     step = ceil(max(labels.shape) / _MOST_SIDE)
     reduced = np.ascontiguousarray(labels[::step, ::step])
-    components = connected_components(reduced, background=UNKNOWN - 1, connectivity=1)
+    components = connected_components(reduced)
     sizes = np.bincount(components.ravel())
-    components[(sizes < _LEAST_SHARE * reduced.size)[components]] = 0
+    pixels = components.ravel().argsort(kind="stable")  # those of each component together
+    ends = sizes.cumsum()
     named: set[int] = set()
-    for region in sorted(regionprops(components), key=lambda region: -region.area):
-        top, left, _, _ = region.bbox
-        category = int(reduced[tuple(region.coords[0])])
-        if category not in boxes or (category in named and region.area < _LEAST_SHARE_OF_FURTHER * reduced.size):
+    for number in (-sizes).argsort(kind="stable"):
+        area = int(sizes[number])
+        if area < _LEAST_SHARE * reduced.size:
+            break
+        rows, columns = np.divmod(pixels[ends[number] - area : ends[number]], reduced.shape[1])
+        category = int(reduced[rows[0], columns[0]])
+        if category not in boxes or (category in named and area < _LEAST_SHARE_OF_FURTHER * reduced.size):
             continue
+        top, left = int(rows.min()), int(columns.min())
+        inside = np.zeros((rows.max() - top + 1, columns.max() - left + 1), dtype=np.bool_)
+        inside[rows - top, columns - left] = True
         for choice, (width, height) in enumerate(boxes[category]):
-            place = _middle_place(region.image, ceil(height / step) + (step > 1), ceil(width / step) + (step > 1))
+            place = _middle_place(inside, ceil(height / step) + (step > 1), ceil(width / step) + (step > 1))
             if place is not None:
                 named.add(category)
                 yield NamePlace(category, (left + place[1]) * step, (top + place[0]) * step, choice)

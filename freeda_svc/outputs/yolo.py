@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 
 from freeda_svc.images import is_upright
 from freeda_svc.input_files import KEPT
@@ -66,6 +65,8 @@ def write_yolo(
         write_whole(folder.path(label), "".join(lines).encode("ascii"))
     about = f"# segmented by freeda: {as_text(pieces)}; train and val are the same images\n"
     classes = dict(enumerate(plain_name(name) for name in pictures[0].result.names))
+    import yaml  # noqa: PLC0415 - other formats do without it
+
     content = yaml.safe_dump(
         {"train": "images", "val": "images", "names": classes}, allow_unicode=True, sort_keys=False
     )

@@ -5,6 +5,7 @@ What it must be is read from the JSON schema of the model that declares it, so t
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -69,7 +70,7 @@ def sentence_of(error: ValidationError, model: type[BaseModel], prefix: str = ""
     kind = found["type"]
     if kind == "value_error":  # raised by our validators, as a whole sentence
         return str(found["ctx"]["error"])
-    schema = model.model_json_schema()
+    schema = _schema_of(model)
     if kind == "extra_forbidden":
         *parts, last = found["loc"]
         owner = _at(schema, parts)
@@ -151,7 +152,13 @@ def limits(schema: Mapping[str, Any]) -> str:
 
 def field_schema(model: type[BaseModel], *names: str) -> dict[str, Any]:
     """Return the JSON schema of the field that a path of names leads to: its range, default, unit and description."""
-    return _at(model.model_json_schema(), names)
+    return _at(_schema_of(model), names)
+
+
+@lru_cache(maxsize=32)
+def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the JSON schema of a model; making it takes longer than all else that options say of their values."""
+    return model.model_json_schema()
 
 
 def _about_field(found: ErrorDetails, schema: Mapping[str, Any], prefix: str) -> str:

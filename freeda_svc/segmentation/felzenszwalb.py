@@ -51,7 +51,7 @@ def cut_felzenszwalb(
     starts = _sort_coarsely(costs.view(np.int64), edges, lowest, highest - lowest)
     parents, sizes, parting = _join_pixels(starts, edges, costs, width, scale / _LARGEST_VALUE)
     _join_small_regions(parents, sizes, parting, min_size)
-    return _numbered(parents).reshape(height, width)
+    return number_regions(parents).reshape(height, width)
 
 
 def _coarse(cost: float) -> int:
@@ -262,7 +262,7 @@ def _join_small_regions(
 
 
 @compiled
-def _numbered(parents: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+def number_regions(parents: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     """Number regions in the order of their first pixels, which are their roots."""
     labels = np.empty(len(parents), dtype=np.int32)
     regions = 0

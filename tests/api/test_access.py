@@ -26,7 +26,8 @@ from freeda_svc.api.problems import MEDIA_TYPE
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import Scope, create_key, revoke_key
 from freeda_svc.jobs.database import writing
-from freeda_svc.jobs.tables import ApiKey, now
+from freeda_svc.jobs.key_table import ApiKey
+from freeda_svc.jobs.tables import now
 from freeda_svc.settings import Settings, load_settings
 
 Ask = Callable[[Settings], TestClient]

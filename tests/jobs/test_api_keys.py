@@ -20,7 +20,8 @@ from freeda_svc.jobs import (
     verify_key,
 )
 from freeda_svc.jobs.database import reading, writing
-from freeda_svc.jobs.tables import ApiKey, now
+from freeda_svc.jobs.key_table import ApiKey
+from freeda_svc.jobs.tables import now
 from freeda_svc.settings import Settings
 
 

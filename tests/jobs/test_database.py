@@ -13,6 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, select, text, update
 from sqlalchemy.engine import make_url
 
+import freeda_svc.jobs.key_table  # noqa: F401 (its table belongs to the metadata, too)
 from freeda_svc import database_connections as database
 from freeda_svc import migrations
 from freeda_svc.database_connections import close_databases, current_revision, database_engine

@@ -12,7 +12,7 @@ from freeda_svc.bank import PrototypeStore, make_or_open_folder
 from freeda_svc.errors import InputError
 from freeda_svc.packs import Pack, load_pack
 from freeda_svc.parameters import SegmentationParameters
-from freeda_svc.segmentation import Category, Segmenter, parse_categories
+from freeda_svc.segmentation import Category, Segmenter, felzenszwalb, parse_categories
 from freeda_svc.segmentation.superpixels import cut_superpixels
 from tests.bank.store_contract import class_prototypes
 from tests.segmentation.toy_bank import NOUNS, fill_bank, make_prototypes, photo
@@ -23,6 +23,19 @@ CATEGORIES = parse_categories("ball, tree, grass, sky")
 @pytest.fixture
 def segmenter(pack: Pack, store: PrototypeStore) -> Segmenter:
     return Segmenter(pack, store)
+
+
+def test_superpixels_are_compiled_when_a_segmenter_is_made(
+    pack: Pack, store: PrototypeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = felzenszwalb.compiled(felzenszwalb.number_regions.py_func)  # type: ignore[attr-defined]
+    monkeypatch.setattr(felzenszwalb, "number_regions", fresh)
+    segmenter = Segmenter(pack, store)
+    assert pack.parameters.segmentation.superpixels.algorithm == "felzenszwalb"
+    compiled = list(fresh.signatures)  # type: ignore[attr-defined]
+    assert compiled
+    segmenter.segment(photo(), CATEGORIES)
+    assert list(fresh.signatures) == compiled  # type: ignore[attr-defined]
 
 
 def restated(
