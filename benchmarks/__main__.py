@@ -21,6 +21,7 @@ NAMES = (
     "appearance",
     "retrieval",
     "retrieval_depth",
+    "votes",
     "segmentation",
     "encoders",
     "gpu",

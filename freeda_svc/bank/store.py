@@ -6,16 +6,16 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from freeda_svc.bank.appearances import Appearances
 from freeda_svc.bank.changes import EVERY_VECTOR, IDS_AN_OPERATION, Changes
 from freeda_svc.bank.checks import check_prototypes, check_queries, check_reasons, unit_rows
-from freeda_svc.bank.engine import EVERYTHING, Engine, Hits, Point, Search, Where, rank
+from freeda_svc.bank.conditions import where_nearest, where_selected
+from freeda_svc.bank.engine import EVERYTHING, Engine, Hits, Point, Search, rank
 from freeda_svc.bank.manifest import Encoding, Manifest
 from freeda_svc.bank.points import (
-    ADDED,
     APPEARANCE,
     CHECKS,
     KEY,
-    MARKED,
     PROTOTYPE,
     REGISTERS,
     REPAIR,
@@ -38,10 +38,6 @@ log = logger(__name__)
 
 WORTH_PACKING = 20_000
 """After so many prototypes were added, marked or unmarked at once a bank is packed, see `PrototypeStore.optimize`."""
-
-# What `since` leaves out must be older than this where several machines add: their clocks may differ, and a batch is
-# stamped a moment before it is seen.
-_CLOCKS_DIFFER_BY = 5 * 60 * 1_000_000
 
 
 class PrototypeStore:
@@ -74,6 +70,7 @@ class PrototypeStore:
         self._approximate = approximate
         self._release: Callable[[], None] | None = release
         self._searchable = approximate is None
+        self._nearby = Appearances(lambda: self._usable, self.revision, manifest.key_dimension)
 
     @property
     def encoding(self) -> Encoding:
@@ -147,7 +144,7 @@ class PrototypeStore:
             with self._changes.paused():
                 engine.optimize({KEY: self._approximate.quantized})
             self._searchable = True
-        where = _where_nearest(origins, since, _CLOCKS_DIFFER_BY if engine.shared else 0)
+        where = where_nearest(origins, since, shared=engine.shared)
         mode = self._approximate if since is None else None
         return self._neighbours(rank(engine, Search(KEY, unit_rows(queries), k, where=where, approximate=mode)))
 
@@ -172,10 +169,34 @@ class PrototypeStore:
         """
         check_queries(vectors, k, self.vector_dimension, what="vector")
         # A filter costs several times the search, so there is none where it would hide nothing.
-        where = Where(equal={MARKED: 0}) if self.count(Selection(outlier=True)) else EVERYTHING
-        return self._neighbours(
-            rank(self._usable, Search(PROTOTYPE, halved(unit_rows(vectors)), k, where=where, approximate=approximate))
-        )
+        where = where_selected(Selection(outlier=False)) if self.count(Selection(outlier=True)) else EVERYTHING
+        rows = halved(unit_rows(vectors))
+        return self._neighbours(rank(self._usable, Search(PROTOTYPE, rows, k, where=where, approximate=approximate)))
+
+    def mean_appearances(
+        self, vectors: npt.NDArray[np.float32], k: int, *, origins: frozenset[str] | None = None
+    ) -> npt.NDArray[np.float32]:
+        """The normalised mean `Prototype.appearance` of the k nearest prototypes that have one, for each vector.
+
+        The nearest are those of `nearest_prototypes`, found exactly, or over the graph where keys are, too.
+
+        Args:
+            vectors: (R, Dv) float, finite, no row zero; only the direction counts.
+            k: how many for each vector, at least 1.
+            origins: only prototypes of these origins; of all when None.
+
+        Returns:
+            (R, Dt) float32 of unit length; zero where nothing was found.
+
+        Raises:
+            InputError: vectors of another shape or with unusable values, or k below 1.
+        """
+        check_queries(vectors, k, self.vector_dimension, what="vector")
+        return self._nearby.means(halved(unit_rows(vectors)), k, origins, graph=self._approximate is not None)
+
+    def count_appearances(self, origins: frozenset[str] | None = None) -> int:
+        """How many prototypes `mean_appearances` can find; cheap while the bank does not change."""
+        return self._nearby.count(origins)
 
     def vectors(self, ids: Sequence[str]) -> npt.NDArray[np.float32]:
         """The raw prototypes of some ids, (N, Dv) float32, in their order.
@@ -213,7 +234,7 @@ class PrototypeStore:
 
     def count(self, selection: Selection = ALL) -> int:
         """How many prototypes are meant."""
-        where = _where(selection)
+        where = where_selected(selection)
         return self._usable.count(where) - (len(REGISTERS) if where == EVERYTHING else 0)
 
     def forget(self, ids: Sequence[str]) -> int:
@@ -362,7 +383,7 @@ class PrototypeStore:
         self, selection: Selection, size: int, *, payload: bool = False, vectors: Sequence[str] = ()
     ) -> Iterator[list[Point]]:
         after: str | None = None
-        where = _where(selection)
+        where = where_selected(selection)
         while True:
             page, after = self._usable.scroll(where, size, after=after, payload=payload, vectors=vectors)
             yield prototypes_among(page)
@@ -377,18 +398,3 @@ class PrototypeStore:
 
 def _matrix(rows: Sequence[npt.NDArray[np.float32]], dimension: int) -> npt.NDArray[np.float32]:
     return np.stack(rows) if rows else np.empty((0, dimension), dtype=np.float32)
-
-
-def _where(selection: Selection) -> Where:
-    fields = {name: getattr(selection, name) for name in ("noun", "job", "caption_id", "origin")}
-    equal: dict[str, str | int] = {name: value for name, value in fields.items() if value is not None}
-    if selection.outlier is not None:
-        equal[MARKED] = int(selection.outlier)
-    return Where(equal=equal)
-
-
-def _where_nearest(origins: frozenset[str] | None, since: Revision | None, tolerance: int) -> Where:
-    return Where(
-        one_of={} if origins is None else {"origin": origins},
-        above={} if since is None else {ADDED: since.additions - tolerance},
-    )

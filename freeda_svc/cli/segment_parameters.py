@@ -31,6 +31,7 @@ FLAGS: Mapping[str, str] = {
     "local_similarity": "--local",
     "aggregation": "--aggregation",
     "synonyms": "--synonyms",
+    "appearance_weight": "--appearance-weight",
     "unknown": "--unknown",
     "unknown_threshold": "--unknown-threshold",
     "refinement": "--refine",

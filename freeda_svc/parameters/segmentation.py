@@ -252,6 +252,18 @@ class SegmentationParameters(Model):
     synonyms: SynonymWay = Field(
         default="best", description="The score of a category with several texts: the best of theirs, or their mean."
     )
+    appearance_weight: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description=(
+            "Weight of what the prototypes most like a region say beside the score of eq. 5: how well their mean "
+            "appearance fits the category's text."
+        ),
+    )
+    appearance_k: int = Field(
+        default=20, ge=1, le=1_000, description="So many prototypes, those nearest to a region, give its appearance."
+    )
     unknown: UnknownParameters = Field(default=UnknownParameters(), description="When a pixel belongs to no category.")
     refinement: RefinementParameters = Field(
         default=RefinementParameters(), description="Whether final scores are refined along edges."

@@ -7,7 +7,7 @@ import torch
 from freeda_svc.parameters import SegmentationParameters
 from freeda_svc.segmentation.merging import Merged, merge_windows
 from freeda_svc.segmentation.refining import merge_refined
-from freeda_svc.segmentation.scoring import Compare, Ensemble
+from freeda_svc.segmentation.scoring import Compare, Ensemble, Support
 from freeda_svc.segmentation.unknown import mark_unknown, unknown_channel
 from freeda_svc.segmentation.window_scores import WindowScores, join_window, local_window
 from freeda_svc.segmentation.windows import Window
@@ -16,17 +16,25 @@ from freeda_svc.segmentation.windows import Window
 class Decision:
     """Collects the scores of the windows of one image, then chooses the best category of each pixel, or none."""
 
-    def __init__(self, compare: Compare, ensemble: Ensemble, parameters: SegmentationParameters) -> None:
+    def __init__(
+        self,
+        compare: Compare,
+        ensemble: Ensemble,
+        parameters: SegmentationParameters,
+        support: Support | None = None,
+    ) -> None:
         """Start without windows.
 
         Args:
             compare: returns the local cosines of features with the texts of the categories.
             ensemble: joins them with the global ones to the scores of the categories.
             parameters: whether scores are refined and which pixels are unknown.
+            support: returns the support of the texts by the appearance of features; None where it has no weight.
         """
         self._compare = compare
         self._ensemble = ensemble
         self._parameters = parameters
+        self._support = support
         self.windows: list[tuple[Window, WindowScores]] = []
         self._local: list[WindowScores] = []
 
@@ -41,7 +49,9 @@ class Decision:
             superpixels: (H, W) integer labels from 0; below 0 for pixels of no region.
             global_similarity: (T,) float32 cosines of its embedding and those of the texts.
         """
-        scores = join_window(features, superpixels, self._compare, global_similarity, self._ensemble)
+        scores = join_window(
+            features, superpixels, self._compare, global_similarity, self._ensemble, support=self._support
+        )
         self.windows.append((window, scores))
         if self._parameters.unknown.way in {"local_before", "local_after"}:
             self._local.append(local_window(scores, features, self._compare, global_similarity, self._ensemble))

@@ -66,19 +66,23 @@ class CategoryEvidence:
 
 @dataclass(frozen=True)
 class CategoryParts:
-    """How a category did at one place: score = beta local + (1 - beta) global, before refinement.
+    """How a category did at one place, before refinement.
+
+    With w the weight of appearance, score = (1 - w) (beta local + (1 - beta) global) + w support.
 
     Attributes:
         name: exactly as typed.
-        score: s of eq. 5.
+        score: s of eq. 5, with the support where it has a weight.
         local: l as it enters eq. 5; None where it is not known.
         global_: g of eq. 5; None where it is not known.
+        support: of the category by appearance; None where it is not known or has no weight.
     """
 
     name: str
     score: float
     local: float | None
     global_: float | None
+    support: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +96,7 @@ class Evidence:
         regions: the parts of the scores in each region.
         unknown_share: share of the image's pixels that belong to no category, 0 to 1.
         beta: weight of the local similarity, eq. 5.
+        appearance_weight: w, the weight of support by appearance.
         local_similarity: what entered eq. 5, the ``sigmoid`` of the cosine or the ``cosine``.
         aggregation: how prototypes were compared with regions.
         pack: fingerprint of the pack.
@@ -106,6 +111,7 @@ class Evidence:
     regions: RegionEvidence
     unknown_share: float
     beta: float
+    appearance_weight: float
     local_similarity: str
     aggregation: str
     pack: str
@@ -131,12 +137,13 @@ class Evidence:
         place = tuple(int((at + 0.5) * to / of) for at, to, of in zip((row, column), scaled, self.size, strict=True))
         region = int(self.regions.map[place])
         return tuple(
-            CategoryParts(self.names[index], score, _known(local), _known(global_))
-            for index, score, local, global_ in zip(
+            CategoryParts(self.names[index], score, _known(local), _known(global_), _known(support))
+            for index, score, local, global_, support in zip(
                 self.regions.categories[region].tolist(),
                 self.regions.scores[region].tolist(),
                 self.regions.local[region].tolist(),
                 self.regions.global_[region].tolist(),
+                self.regions.support[region].tolist(),
                 strict=True,
             )
         )
@@ -199,6 +206,7 @@ def explain(
         regions=explain_regions(regions, segmentation.labels, parameters.beta, limits.categories),
         unknown_share=segmentation.unknown_share,
         beta=parameters.beta,
+        appearance_weight=parameters.appearance_weight,
         local_similarity=parameters.local_similarity,
         aggregation=parameters.aggregation,
         pack=segmentation.pack,

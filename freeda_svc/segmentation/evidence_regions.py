@@ -1,4 +1,4 @@
-"""The local and the global part of the scores of regions, for the categories that did best in each."""
+"""The parts of the scores of regions, for the categories that did best in each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,10 +31,13 @@ class RegionEvidence:
         pixels: (R,) int64, how many pixels it has in ``map``.
         categories: (R, T) int32, the categories with the highest scores, best first; the one that it is labelled
             with is among them.
-        scores: (R, T) float32, their scores before refinement: beta local + (1 - beta) global.
-        local: (R, T) float32, their local similarity as it enters eq. 5; not a number where it is not known.
+        scores: (R, T) float32, their scores before refinement: beta local + (1 - beta) global, and support by
+            appearance where that has a weight.
+        local: (R, T) float32, their local similarity as it enters eq. 5; not a number where it is not known: in tiles,
+            where appearance has a weight.
         global_: (R, T) float32, their global similarity; not a number where it is not known: in tiles, where a
             category has several texts.
+        support: (R, T) float32, their support by appearance; not a number where that has no weight, and in tiles.
     """
 
     map: npt.NDArray[np.int32]
@@ -45,6 +48,7 @@ class RegionEvidence:
     scores: Table
     local: Table
     global_: Table
+    support: Table
 
 
 def explain_regions(regions: MergedRegions, labels: npt.NDArray[np.int32], beta: float, shown: int) -> RegionEvidence:
@@ -71,10 +75,10 @@ def explain_regions(regions: MergedRegions, labels: npt.NDArray[np.int32], beta:
     scores = np.concatenate(
         [np.take_along_axis(regions.scores, chosen[:known], 1), np.take_along_axis(of_tiles, chosen[known:], 1)]
     )
-    local, global_ = np.full_like(scores, _NO_SPLIT), np.full_like(scores, _NO_SPLIT)
-    local[:known], global_[:known] = _split_regions(regions, chosen[:known])
+    local, global_, support = (np.full_like(scores, _NO_SPLIT) for _ in range(3))
+    local[:known], global_[:known], support[:known] = _split_regions(regions, chosen[:known])
     global_[known:] = _global_of_pixels(regions.windows, rows, columns, chosen[known:])
-    if beta > 0:
+    if beta > 0 and all(scored.support is None for _, scored in regions.windows):
         local[known:] = (scores[known:] - (1 - beta) * global_[known:]) / beta
     return RegionEvidence(
         map=tiles,
@@ -85,6 +89,7 @@ def explain_regions(regions: MergedRegions, labels: npt.NDArray[np.int32], beta:
         scores=scores,
         local=local,
         global_=global_,
+        support=support,
     )
 
 
@@ -123,19 +128,18 @@ def _best(scores: Table, labels: npt.NDArray[np.int32], shown: int) -> npt.NDArr
     return best
 
 
-def _split_regions(regions: MergedRegions, chosen: npt.NDArray[np.int64]) -> tuple[Table, Table]:
-    """Average the local and the global similarity of (R, T) categories over the windows of each region."""
-    local, global_ = np.zeros(chosen.shape, np.float32), np.zeros(chosen.shape, np.float32)
+def _split_regions(regions: MergedRegions, chosen: npt.NDArray[np.int64]) -> tuple[Table, Table, Table]:
+    """Average local and global similarity and support of (R, T) categories over the windows of each region."""
+    local, global_, support = (np.zeros(chosen.shape, np.float32) for _ in range(3))
     for number, (_, scores) in enumerate(regions.windows):
         inside = np.flatnonzero(regions.members[:, number] >= 0)
         at = regions.members[inside, number, None], chosen[inside]
         local[inside] += scores.local.numpy()[at]
         similarity = scores.global_similarity.numpy()
         global_[inside] += similarity[at[1]] if similarity.ndim == 1 else similarity[at]
+        support[inside] += _NO_SPLIT if scores.support is None else scores.support.numpy()[at]
     counts = (regions.members >= 0).sum(axis=1, keepdims=True).astype(np.float32)
-    local /= counts
-    global_ /= counts
-    return local, global_
+    return local / counts, global_ / counts, support / counts
 
 
 def _global_of_pixels(

@@ -26,6 +26,7 @@ from freeda_svc.segmentation.result import UNKNOWN, Segmentation, score_categori
 from freeda_svc.segmentation.scoring import Ensemble, cosine
 from freeda_svc.segmentation.superpixels import prepare_superpixels
 from freeda_svc.segmentation.unknown import mark_transparent
+from freeda_svc.segmentation.votes import appearance_support
 from freeda_svc.segmentation.windows import Window, place_windows, resize_image, scaled_size
 
 
@@ -254,9 +255,15 @@ class Segmenter:
             compare = self._text_prototypes().comparison(texts, parameters, revision)
             words = self._word_knowledge().of(categories, parameters, revision)
             embeddings = self.pack.image_text.embed_nouns([text for category in categories for text in category.texts])
+            support = appearance_support(self.store, embeddings, parameters)
             watch.lap("prototypes")
-            texts_of_each = tuple(len(category.texts) for category in categories)
-            ensemble = Ensemble(parameters.beta, parameters.local_similarity, texts_of_each, parameters.synonyms)
+            ensemble = Ensemble(
+                beta=parameters.beta,
+                local_similarity=parameters.local_similarity,
+                texts=tuple(len(category.texts) for category in categories),
+                synonyms=parameters.synonyms,
+                appearance_weight=parameters.appearance_weight,
+            )
             pending.append(
                 _PendingImage(
                     size=size,
@@ -267,7 +274,7 @@ class Segmenter:
                     text_embeddings=embeddings,
                     words=words,
                     revision=revision,
-                    decision=Decision(compare, ensemble, parameters),
+                    decision=Decision(compare, ensemble, parameters, support),
                     watch=watch,
                 )
             )

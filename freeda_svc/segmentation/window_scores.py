@@ -6,7 +6,7 @@ import torch
 
 from freeda_svc.segmentation.bilinear import bilinear_samples, resample
 from freeda_svc.segmentation.regions import pool_regions
-from freeda_svc.segmentation.scoring import Compare, Ensemble, cosine
+from freeda_svc.segmentation.scoring import Compare, Ensemble, Support, cosine
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +22,9 @@ class WindowScores:
             category's texts, which may be another one for each region.
         dense: (h, w, N) float32, the scores of each cell of the feature grid; (0, 0, N) where no pixel takes them.
         regions: how many superpixels the window was cut into.
+        support: (R, N) float32, the support of each region by appearance; None where it has no weight.
+        support_of_cells: (h * w, T) float32, the support of each text in each cell of the feature grid, 0 in cells that
+            no pixel takes scores from; None where no pixel does, or where appearance has no weight.
     """
 
     superpixels: torch.Tensor
@@ -30,6 +33,8 @@ class WindowScores:
     global_similarity: torch.Tensor
     dense: torch.Tensor
     regions: int
+    support: torch.Tensor | None = None
+    support_of_cells: torch.Tensor | None = None
 
     @property
     def categories(self) -> int:
@@ -117,6 +122,8 @@ def join_window(
     compare: Compare,
     global_similarity: torch.Tensor,
     ensemble: Ensemble,
+    *,
+    support: Support | None = None,
 ) -> WindowScores:
     """Score every category at every region of a window, eq. 5.
 
@@ -129,6 +136,7 @@ def join_window(
         compare: gives the (M, T) local cosines of (M, D) features and T texts.
         global_similarity: (T,) float32, cosines of the window's and the texts' embeddings.
         ensemble: joins them to the scores of N categories.
+        support: gives the (M, T) support of T texts by the appearance of (M, D) features; None where it has no weight.
 
     Returns:
         The scores.
@@ -141,13 +149,46 @@ def join_window(
         pooled, weighted = pool_regions(features, labels)
         has_weight = weighted[labels.clamp(min=0)] & (labels >= 0)
         labels = labels.masked_fill(~has_weight, -1)
-    of_regions = ensemble.join(compare(pooled), global_similarity)
+    of_regions = ensemble.join(compare(pooled), global_similarity, None if support is None else support(pooled))
     dense = features.new_zeros(0, 0, of_regions.scores.shape[1])
+    support_of_cells = None
     if bool((labels < 0).any()):
         # Scores are joined before upsampling, which is linear with weights that sum to one: the same as after it.
         cells = features.reshape(dimension, rows * columns).T
-        dense = ensemble.join(compare(cells), global_similarity).scores.reshape(rows, columns, -1)
-    return WindowScores(labels, of_regions.scores, of_regions.local, of_regions.global_similarity, dense, regions)
+        if support is not None:
+            read = cells_read(labels < 0, rows, columns)
+            supported = support(cells[read])
+            support_of_cells = supported.new_zeros(rows * columns, supported.shape[1])
+            support_of_cells[read] = supported
+        dense = ensemble.join(compare(cells), global_similarity, support_of_cells).scores.reshape(rows, columns, -1)
+    return WindowScores(
+        superpixels=labels,
+        by_region=of_regions.scores,
+        local=of_regions.local,
+        global_similarity=of_regions.global_similarity,
+        dense=dense,
+        regions=regions,
+        support=of_regions.support,
+        support_of_cells=support_of_cells,
+    )
+
+
+def cells_read(pixels: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
+    """Return the (rows * columns,) cells of a grid that some pixels are interpolated from.
+
+    Args:
+        pixels: (H, W) bool, which pixels.
+        rows: of the grid, whose corners are aligned with those of the pixels.
+        columns: of the grid.
+    """
+    down = bilinear_samples(rows, pixels.shape[0], aligned=True, device=pixels.device)
+    across = bilinear_samples(columns, pixels.shape[1], aligned=True, device=pixels.device)
+    y, x = pixels.nonzero(as_tuple=True)
+    read = torch.zeros(rows * columns, dtype=torch.bool, device=pixels.device)
+    for row in (down.lower[y], down.upper[y]):
+        for column in (across.lower[x], across.upper[x]):
+            read[row * columns + column] = True
+    return read
 
 
 def local_window(
@@ -170,5 +211,6 @@ def local_window(
     dense = scores.dense
     if rows:
         cells = features.reshape(features.shape[0], rows * columns).T
-        dense = ensemble.join(compare(cells), global_similarity).local.reshape(rows, columns, categories)
+        joined = ensemble.join(compare(cells), global_similarity, scores.support_of_cells)
+        dense = joined.local.reshape(rows, columns, categories)
     return replace(scores, by_region=scores.local, dense=dense)

@@ -28,6 +28,7 @@ def test_what_is_not_given_stays_the_packs() -> None:
 def test_options_become_parameters() -> None:
     typed = (
         "--k 7 --beta 0 --superpixels slic --windows whole --local cosine --aggregation max-similarity --synonyms mean "
+        "--appearance-weight 0.25 --set appearance_k=7 "
         "--unknown local-after --unknown-threshold 0.3 --refine pamr --origin exemplar --exemplar-share 1 "
         "--set short_side=336 --set superpixel_sigma=0.5 --set refinement_dilations=[1,2]"
     )
@@ -39,6 +40,8 @@ def test_options_become_parameters() -> None:
         "local_similarity": "cosine",
         "aggregation": "max_similarity",
         "synonyms": "mean",
+        "appearance_weight": 0.25,
+        "appearance_k": 7,
         "unknown": "local_after",
         "unknown_threshold": 0.3,
         "refinement": "pamr",

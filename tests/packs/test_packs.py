@@ -40,6 +40,8 @@ def test_all_numbers_are_written_and_read(pack_folder: Path) -> None:
         local_similarity="cosine",
         aggregation="max_similarity",
         synonyms="mean",
+        appearance_weight=0.25,
+        appearance_k=7,
         unknown=UnknownParameters(way="local_after", threshold=0.25),
         refinement=RefinementParameters(way="pamr", iterations=3, dilations=(1, 5)),
         superpixels=description.parameters.segmentation.superpixels.replace(algorithm="seeds", seeds_levels=4),
@@ -74,7 +76,8 @@ def test_a_pack_from_before_an_option_has_its_default(tiny_pack_folder: Path, tm
         "window_way", "local_similarity", "aggregation", "synonyms", "exemplar_share", "origins", "region_size",
         "slic_compactness", "watershed_compactness", "seeds_levels", "seeds_prior", "seeds_bins", "seeds_iterations",
         "quickshift_ratio", "quickshift_kernel_size", "quickshift_max_distance", "way", "threshold", "iterations",
-        "local_threshold", "dilations", "[parameters.segmentation.unknown]", "[parameters.segmentation.refinement]",
+        "local_threshold", "dilations", "appearance_weight", "appearance_k", "[parameters.segmentation.unknown]",
+        "[parameters.segmentation.refinement]",
     }  # fmt: skip
     older = [line for line in lines if line.partition(" =")[0] not in newer]
     assert len(lines) - len(older) == len(newer) + 1  # there are two ways

@@ -58,6 +58,8 @@ WRONG: dict[str, Any] = {
     "local_similarity": "dot",
     "aggregation": "median",
     "synonyms": "worst",
+    "appearance_weight": 1.1,
+    "appearance_k": 0,
     "unknown": "never",
     "unknown_threshold": -1.1,
     "refinement": "crf",

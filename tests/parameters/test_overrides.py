@@ -61,6 +61,7 @@ def test_every_override_changes_its_parameter() -> None:
     changed = apply_overrides(PACK, values)
     assert (changed.long_side, changed.window_way, changed.local_similarity) == (1, "whole", "cosine")
     assert (changed.aggregation, changed.synonyms) == ("max_similarity", "mean")
+    assert (changed.appearance_weight, changed.appearance_k) == (1.0, 1)
     assert changed.unknown == UnknownParameters(way="channel", threshold=1.0, local_threshold=1.0)
     assert changed.fill_transparent == "#ff8000"
     assert changed.refinement == RefinementParameters(way="pamr", iterations=1, dilations=(1, 2))
@@ -105,6 +106,8 @@ def test_every_parameter_of_a_pack_can_be_changed_by_a_request() -> None:
         ("local_similarity", "dot"),
         ("aggregation", "median"),
         ("synonyms", "worst"),
+        ("appearance_weight", -0.1),
+        ("appearance_k", 1001),
         ("unknown", True),
         ("unknown_threshold", 1.5),
         ("unknown_threshold", "0.4"),

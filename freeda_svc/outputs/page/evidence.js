@@ -5,6 +5,7 @@
   const at = (id) => document.getElementById(id);
   const { height, width, runs } = data.map;
   const regions = data.regions;
+  const weight = data.appearance_weight ?? 0;
   const present = new Map(data.categories.map((category) => [category.index, category]));
   const map = new Int32Array(height * width);
   for (let run = 0, start = 0; run < runs.length; run += 2) {
@@ -64,10 +65,10 @@
     }
   }
 
-  function bar(local, global, widest) {
+  function bar(parts, widest) {
     const box = make("div");
     box.className = "bar";
-    for (const [kind, part] of [["local", local], ["global", global]]) {
+    for (const [kind, part] of Object.entries(parts)) {
       const piece = make("span");
       piece.className = kind;
       piece.style.width = `${Math.max(0, (100 * part) / widest).toFixed(2)}%`;
@@ -88,12 +89,16 @@
     const widest = Math.max(...regions.score[region].map((score) => Math.abs(score)), 1e-6);
     regions.categories[region].forEach((index, place) => {
       const score = regions.score[region][place], local = regions.local[region][place], global = regions.global[region][place];
+      const support = weight > 0 ? regions.support[region][place] : 0;
       const head = make("th", null, swatch(index), make("span", nameOf(index)));
       head.scope = "row";
-      const split = local === null || global === null;
-      const drawn = split ? bar(score, 0, widest) : bar(beta * local, (1 - beta) * global, widest);
+      const split = local === null || global === null || support === null;
+      const own = 1 - weight;
+      const drawn = split ? bar({ local: score }, widest)
+        : bar({ local: own * beta * local, global: own * (1 - beta) * global, support: weight * support }, widest);
       const row = make("tr", null, head, make("td", null, drawn), make("td", number(score)), make("td", number(local)),
-        make("td", number(global)), make("td", place === 0 ? "" : number(best - score)));
+        make("td", number(global)), ...(weight > 0 ? [make("td", number(support))] : []),
+        make("td", place === 0 ? "" : number(best - score)));
       if (index === label) row.className = "won";
       body.append(row);
     });
@@ -240,13 +245,23 @@
   const absent = data.names.length - data.categories.length;
   if (absent > 0) at("legend").append(make("li", `not found: ${absent} of ${data.names.length}`));
   const kind = data.local_similarity === "sigmoid" ? "sigmoid of the local cosine" : "local cosine";
-  at("facts").textContent = `${data.image.width} × ${data.image.height} pixels · score = ${data.beta} × ${kind} + ` +
-    `${Number((1 - data.beta).toFixed(6))} × global cosine · ${data.bank ? `bank ${data.bank} · ` : ""}pack ${data.pack}` +
+  const share = (value) => Number(value.toFixed(6));
+  const own = `${data.beta} × ${kind} + ${share(1 - data.beta)} × global cosine`;
+  const formula = weight > 0 ? `${share(1 - weight)} × (${own}) + ${weight} × support by appearance` : own;
+  at("facts").textContent = `${data.image.width} × ${data.image.height} pixels · score = ${formula} · ` +
+    `${data.bank ? `bank ${data.bank} · ` : ""}pack ${data.pack}` +
     (data.proposals ? ` · categories proposed from ${data.proposals.nouns} nouns` : "") +
     (data.bank_changed ? " · the bank has changed since" : "");
   const localPart = make("span", "local"), globalPart = make("span", "global");
   localPart.className = "local";
   globalPart.className = "global";
   at("bar-title").append(localPart, " + ", globalPart);
+  if (weight > 0) {
+    const supportPart = make("span", "support"), title = make("th", "support");
+    supportPart.className = "support";
+    title.scope = "col";
+    at("bar-title").append(" + ", supportPart);
+    at("parts").tHead.rows[0].lastElementChild.before(title);
+  }
   if (data.categories.length > 0) showCategory(data.categories[0].index);
 })();

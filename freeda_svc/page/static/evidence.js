@@ -29,17 +29,20 @@ export class EvidenceOfPicture {
       score: regions.score[region][n],
       local: regions.local[region][n],
       global: regions.global[region][n],
+      support: regions.support?.[region][n],
     }));
     const number = (value) => (value === null || value === undefined ? "–" : value.toFixed(3));
     return html`<table>
       <thead><tr><th scope="col">best here</th><th scope="col">score</th><th scope="col"><span class="unseen">as a bar</span></th>
-        <th scope="col">local</th><th scope="col">global</th></tr></thead>
+        <th scope="col">local</th><th scope="col">global</th>
+        ${regions.support ? html`<th scope="col">support</th>` : nothing}</tr></thead>
       <tbody>
         ${rows.map(
-          ({ name, score, local, global }) => html`<tr>
+          ({ name, score, local, global, support }) => html`<tr>
             <th scope="row"><bdi>${name}</bdi></th><td>${number(score)}</td>
             <td><meter min="0" max="1" value=${Math.max(0, Math.min(1, score))} aria-hidden="true"></meter></td>
             <td>${number(local)}</td><td>${number(global)}</td>
+            ${regions.support ? html`<td>${number(support)}</td>` : nothing}
           </tr>`,
         )}
       </tbody>
