@@ -1,6 +1,8 @@
 """What a person does to a job: find it, cancel it, try its failed items again."""
 
-from sqlalchemy import func, select, update
+from typing import cast
+
+from sqlalchemy import String, Table, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from freeda_svc.counts import counted
@@ -13,6 +15,10 @@ from freeda_svc.jobs.transitions import changed_rows, move_items_of_job, move_jo
 from freeda_svc.settings import Settings
 
 ID_LENGTH = 12
+# Built once: that takes longer than running them, and requests wait for it.
+_job_id = cast("Table", Job.__table__).c.id
+_NAMED_IN_FULL = select(_job_id).where(_job_id == bindparam("wanted"))
+_NAMED_BY_BEGINNING = select(_job_id).where(_job_id.startswith(bindparam("wanted", type_=String))).limit(2)
 
 
 def find_job(settings: Settings, job_id: str) -> str:
@@ -34,12 +40,13 @@ def find_job_in(session: Session, job_id: str) -> str:
     wanted = job_id.strip().lower()
     if not wanted or len(wanted) > ID_LENGTH or set(wanted) - set("0123456789abcdef"):
         raise NotFoundError(f"there is no job {job_id!r}; `freeda jobs list` shows them")
-    found = session.scalars(select(Job.id).where(Job.id.startswith(wanted)).limit(2)).all()
+    query = _NAMED_IN_FULL if len(wanted) == ID_LENGTH else _NAMED_BY_BEGINNING
+    found = session.execute(query, {"wanted": wanted}).scalars().all()
     if not found:
         raise NotFoundError(f"there is no job {job_id!r}; `freeda jobs list` shows them")
     if len(found) > 1:
         raise NotFoundError(f"several jobs begin with {job_id!r}; give more of the id")
-    return found[0]
+    return str(found[0])
 
 
 def get_job(session: Session, full_id: str) -> Job:

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -38,14 +37,20 @@ def keep_image(settings: Settings, image: Path, rules: InputRules) -> str:
             folder.mkdir(parents=True, exist_ok=True)
             descriptor, aside = tempfile.mkstemp(dir=folder, prefix=".incoming-")
             try:
+                digest = hashlib.sha256()
                 with os.fdopen(descriptor, "wb") as copy:
-                    shutil.copyfileobj(source, copy, CHUNK)
+                    while chunk := source.read(CHUNK):
+                        digest.update(chunk)
+                        copy.write(chunk)
                     copy.flush()
-                    os.fsync(copy.fileno())
-                with Path(aside).open("rb") as copied:
-                    digest = hashlib.file_digest(copied, "sha256").hexdigest()
-                name = f"{digest}{image.suffix.lower()[:_LONGEST_ENDING]}"
-                Path(aside).replace(folder / name)
+                    name = f"{digest.hexdigest()}{image.suffix.lower()[:_LONGEST_ENDING]}"
+                    is_kept = not settings.artifacts_on_s3 and _keep_longer(folder / name, copy.tell())
+                    if not is_kept:
+                        os.fsync(copy.fileno())
+                if is_kept:  # nobody has to wait for the disk
+                    Path(aside).unlink()
+                else:
+                    Path(aside).replace(folder / name)
             except BaseException:
                 Path(aside).unlink(missing_ok=True)
                 raise
@@ -54,6 +59,15 @@ def keep_image(settings: Settings, image: Path, rules: InputRules) -> str:
     # Also where it is stored already: being written again keeps it from being pruned with an earlier job.
     artifacts.publish(f"{INPUTS}/{name}")
     return f"{INPUTS}/{name}"
+
+
+def _keep_longer(path: Path, size: int) -> bool:
+    """Note that a copy is used again, so that it is not pruned with an earlier job; False where there is none whole."""
+    try:
+        os.utime(path)
+        return path.stat().st_size == size
+    except OSError:  # it is not there, was just removed, or is another user's
+        return False
 
 
 def keep_bytes(settings: Settings, content: bytes, suffix: str) -> str:

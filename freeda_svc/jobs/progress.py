@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, Table, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from freeda_svc.errors import InputError
@@ -24,6 +24,10 @@ LONGEST_PAUSE_SECONDS = 5.0
 FEW_ITEMS = 10
 """Looking at so few costs next to nothing: who follows them looks as soon as it is woken."""
 LONGEST_AGE = timedelta(days=36_500)
+_items = cast("Table", WorkItem.__table__)
+_ANY_OPEN = (
+    select(_items.c.id).where(_items.c.job_id == bindparam("the_job"), _items.c.state.in_(OPEN_ITEM_STATES)).limit(1)
+)
 _AGE_UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
@@ -226,9 +230,8 @@ def job_state(settings: Settings, job_id: str) -> JobState:
 
 def has_open_items(settings: Settings, job_id: str) -> bool:
     """Tell whether anything of a job waits or is worked on; ``job_id`` is complete."""
-    query = select(WorkItem.id).where(WorkItem.job_id == job_id, WorkItem.state.in_(OPEN_ITEM_STATES)).limit(1)
     with reading(settings) as session:
-        return session.execute(query).first() is not None
+        return session.execute(_ANY_OPEN, {"the_job": job_id}).first() is not None
 
 
 def job_items(

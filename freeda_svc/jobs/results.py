@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import Integer, Table, bindparam, select
 from sqlalchemy.orm import Session
 
 from freeda_svc.artifacts import open_artifacts
@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     from freeda_svc.outputs import KeptResult, SegmentedImage
 
 RESULTS = "results"
+_jobs, _items = cast("Table", Job.__table__), cast("Table", WorkItem.__table__)
+_JOB = select(_jobs.c.kind, _jobs.c.state, _jobs.c.parameters).where(_jobs.c.id == bindparam("the_job"))
+_NUMBERED = (
+    select(_items.c.number, _items.c.input, _items.c.state, _items.c.attempts, _items.c.error, _items.c.result)
+    .where(_items.c.job_id == bindparam("the_job"), _items.c.number > bindparam("the_last"))
+    .order_by(_items.c.number)
+)
+_FIRST_NUMBERED = _NUMBERED.limit(bindparam("the_most", type_=Integer))
 
 
 @dataclass(frozen=True)
@@ -139,16 +147,19 @@ def segmented_items(settings: Settings, job_id: str, *, after: int = 0, limit: i
     Raises:
         NotFoundError: there is no such job, or it is not a segmentation job.
     """
-    columns = WorkItem.number, WorkItem.input, WorkItem.state, WorkItem.attempts, WorkItem.error, WorkItem.result
     with reading(settings) as session:
         full_id = find_job_in(session, job_id)
-        job = session.execute(select(Job.kind, Job.state, Job.parameters).where(Job.id == full_id)).one_or_none()
+        job = session.execute(_JOB, {"the_job": full_id}).one_or_none()
         if job is None:
             raise NotFoundError(f"there is no job {full_id!r} any more; `freeda jobs list` shows them")
         if job.kind != JobKind.SEGMENT:
             raise NotFoundError(f"job {full_id} adds to the bank; only segmentation jobs have results to export")
-        numbered = select(*columns).where(WorkItem.job_id == full_id, WorkItem.number > after)
-        rows = session.execute(numbered.order_by(WorkItem.number).limit(limit)).all()
+        wanted = {"the_job": full_id, "the_last": after}
+        rows = (
+            session.execute(_NUMBERED, wanted)
+            if limit is None
+            else session.execute(_FIRST_NUMBERED, {**wanted, "the_most": limit})
+        ).all()
         stems = {} if all("stem" in row.input for row in rows) else _missing_stems(session, full_id)
     items = []
     for number, given, state, attempts, error, result in rows:
