@@ -10,7 +10,7 @@ import click
 from freeda_svc.cli.console import print_table
 from freeda_svc.counts import counted
 from freeda_svc.errors import UnavailableError
-from freeda_svc.evaluation import Ablated, Evaluation
+from freeda_svc.evaluation import Ablated, Evaluation, OpenScore
 from freeda_svc.whole_files import write_whole
 
 RESULT_FILE = "result.json"
@@ -55,6 +55,18 @@ def print_ablation(results: Sequence[Ablated]) -> None:
             if result.variant.group == group
         ]
         print_table((group, "mIoU %", "mean accuracy %", "pixel accuracy %"), rows)
+        click.echo("")
+
+
+def print_open_vocabulary(scores: Sequence[OpenScore]) -> None:
+    """Print one table for each way to ask: mean IoU of each way to segment, and the half width of its interval."""
+    for question in dict.fromkeys(score.question for score in scores):
+        rows = [
+            (score.variant, percent(score.mean), percent(score.half_width), len(score.values))
+            for score in scores
+            if score.question == question
+        ]
+        print_table((question, "mIoU %", "+- (95 %)", "repetitions"), rows)
         click.echo("")
 
 

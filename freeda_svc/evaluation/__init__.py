@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         validation_scenes,
         write_validation_set,
     )
+    from freeda_svc.evaluation.open_vocabulary import OpenPlan, OpenScore, measure_open_vocabulary
     from freeda_svc.evaluation.own_dataset import folder_dataset
     from freeda_svc.evaluation.protocols import PROTOCOLS, Protocol, load_protocol
     from freeda_svc.evaluation.truth import TruePixels, check_dataset

@@ -1,4 +1,4 @@
-"""The miniature world's validation set: captions to make prototypes from, and scenes with true labels.
+"""The painted worlds' validation sets: captions to make prototypes from, and scenes with true labels.
 
 The demonstration's test scenes take no part.
 """
@@ -15,7 +15,7 @@ from freeda_svc.bank import PrototypeStore, Selection
 from freeda_svc.captions import Caption, make_caption
 from freeda_svc.evaluation.datasets import Dataset
 from freeda_svc.evaluation.layouts import list_folders
-from freeda_svc.miniature import EASY, HARD, NOUNS, THINGS, Scene, paint_scene
+from freeda_svc.miniature import SMALL, Scene, World, paint_scene
 from freeda_svc.parameters import Category
 from freeda_svc.prototypes import PrototypeBuilder
 from freeda_svc.whole_files import placed_whole
@@ -25,17 +25,26 @@ CAPTIONS, SCENES = 280, 100
 SUPERPIXEL_NUMBERS = {"region_size": 56, "quickshift_kernel_size": 2.0, "quickshift_max_distance": 7.0}
 """With these the other algorithms cut a scene into about as many regions as the pack's own, 60 to 80."""
 
-_CAPTION_SEED, _SCENE_SEED = 5, 6
+_CAPTION_STREAM, _SCENE_STREAM = 5, 6
+_STREAMS_OF_SEED = 100
 
 OnProgress = Callable[[int, int], None]
 
 
-def validation_captions(wanted: int = CAPTIONS) -> list[Caption]:
-    """Different captions to make prototypes from, every noun in as many of them."""
+def validation_captions(wanted: int = CAPTIONS, world: World = SMALL, seed: int = 0) -> list[Caption]:
+    """Different captions to make prototypes from, every noun in as many of them.
+
+    Args:
+        wanted: how many.
+        world: whose nouns they name: those that the generator knows.
+        seed: others have other captions.
+    """
     found: dict[str, Caption] = {}
+    things = world.things_for("generator")
     for number in count():
-        thing = THINGS[number % len(THINGS)].noun
-        caption = make_caption(paint_scene((VALIDATION_SPLIT, _CAPTION_SEED, number), EASY, thing=thing).caption)
+        place = (VALIDATION_SPLIT, _CAPTION_STREAM + seed * _STREAMS_OF_SEED, number)
+        scene = paint_scene(place, world.easy, thing=things[number % len(things)].noun, world=world)
+        caption = make_caption(scene.caption)
         if caption is not None:
             found[caption.text] = caption
         if len(found) >= wanted:
@@ -43,12 +52,16 @@ def validation_captions(wanted: int = CAPTIONS) -> list[Caption]:
     return list(found.values())
 
 
-def validation_scenes(wanted: int = SCENES) -> list[Scene]:
-    """Scenes with their true labels."""
-    return [paint_scene((VALIDATION_SPLIT, _SCENE_SEED, number), HARD) for number in range(wanted)]
+def validation_scenes(wanted: int = SCENES, world: World = SMALL, seed: int = 0) -> list[Scene]:
+    """Scenes with their true labels, of everything that is in the world; other seeds have others."""
+    stream = _SCENE_STREAM + seed * _STREAMS_OF_SEED
+    return [
+        paint_scene((VALIDATION_SPLIT, stream, number), world.hard, world=world, reader="nobody")
+        for number in range(wanted)
+    ]
 
 
-def write_validation_set(folder: Path, wanted: int = SCENES) -> Dataset:
+def write_validation_set(folder: Path, wanted: int = SCENES, world: World = SMALL, seed: int = 0) -> Dataset:
     """Paint the scenes and their labels into a folder; those that are there already are not painted again.
 
     Raises:
@@ -59,14 +72,14 @@ def write_validation_set(folder: Path, wanted: int = SCENES) -> Dataset:
         part.mkdir(parents=True, exist_ok=True)
     names = [f"scene-{number:03d}.png" for number in range(wanted)]
     if not all((part / name).is_file() for part in (images, masks) for name in names):
-        for name, scene in zip(names, validation_scenes(wanted), strict=True):
+        for name, scene in zip(names, validation_scenes(wanted, world, seed), strict=True):
             _write(images / name, scene.image)
             _write(masks / name, scene.labels)
-    found = list_folders(images, masks, classes=len(NOUNS))
+    found = list_folders(images, masks, classes=len(world.nouns))
     return Dataset(
-        name="miniature",
-        classes=NOUNS,
-        categories=tuple(map(Category, NOUNS)),
+        name=world.name,
+        classes=world.nouns,
+        categories=tuple(map(Category, world.nouns)),
         background=False,
         images=found.images[:wanted],
         values=found.values,

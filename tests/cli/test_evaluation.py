@@ -15,11 +15,13 @@ from freeda_svc.bank import BankName, EmbeddedBanks
 from freeda_svc.bank.qdrant.lock import FolderLock
 from freeda_svc.cli import evaluation_run
 from freeda_svc.miniature.scenes import HARD, NOUNS, paint_scene
+from freeda_svc.packs import TRAINED
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.prototypes import Prototype
 from freeda_svc.settings import load_settings
 from freeda_svc.workers.locks import worker_lock
 from tests.made_prototypes import make_prototype
+from tests.tiny_wide_pack import make_tiny_wide_pack
 
 Freeda = Callable[..., Any]
 PACK = read_pack_parameters("miniature").fingerprint
@@ -276,3 +278,33 @@ def test_the_papers_tables_in_small(
     again = freeda(*command, "--json", "--quiet")
     assert again.code == 0, again.err
     assert [entry["name"] for entry in again.json["results"]] == ["full"]
+
+
+def test_an_open_vocabulary_is_measured_on_the_wide_world(
+    freeda: Freeda, home: Path, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    pack = make_tiny_wide_pack(tmp_path_factory.mktemp("wide"))
+    command = ("eval", "miniature", "--pack", pack, "--captions", 15, "--scenes", 1, "--out", tmp_path / "out")
+    ran = freeda(*command, "--ablate", "--seeds", 1)
+    assert ran.code == 0, ran.err
+    for heading in ("words of the bank", "kinds, by the general word", "words that nothing knows"):
+        assert any(line.startswith(f"{heading} ") for line in ran.out.splitlines())
+    assert "captions, 1 of 1: 15 of 15" in ran.err
+    report = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert report["seeds"] == 1
+    assert {"question", "variant", "values", "mean", "half_width"} == set(report["results"][0])
+    assert not home.exists()
+
+
+def test_a_pack_of_no_painted_world_cannot_be_evaluated_on_one(
+    freeda: Freeda, tiny_pack_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = freeda("eval", "miniature", "--pack", tiny_pack_folder)
+    assert ran.code == 1
+    assert ran.err == (
+        "Error: the pack tiny was not trained on a painted world; --pack takes miniature or miniature-wide\n"
+    )
+    monkeypatch.setitem(TRAINED, "miniature-wide", tmp_path)
+    ran = freeda("eval", "miniature", "--pack", "miniature-wide", "--ablate")
+    assert ran.code == 1
+    assert "run 'make miniature-wide' in a source checkout" in ran.err
