@@ -30,6 +30,7 @@ from freeda_svc.segmentation import Segmenter
 
 EXEMPLARS_EACH = 5
 KEPT_SHARE = 0.8
+VOTE_WEIGHTS = (0.1, 0.2)
 CONFIDENCE = 0.95
 
 _GROUP = "open vocabulary"
@@ -135,6 +136,10 @@ def list_open_variants(given: SegmentationParameters) -> tuple[Variant, ...]:
         Variant(_GROUP, f"curation, keep {KEPT_SHARE:g}", plain, KEPT_SHARE),
         Variant(_GROUP, "with exemplars", given.replace(origins=())),
         Variant(_GROUP, "PAMR instead of superpixels", dense),
+        *(
+            Variant(_GROUP, f"votes by appearance, weight {weight:g}", plain.replace(appearance_weight=weight))
+            for weight in VOTE_WEIGHTS
+        ),
     )
 
 

@@ -111,6 +111,8 @@ def test_ways_to_segment_change_one_thing(pack: Path) -> None:
     assert variants["curation, keep 0.8"].keep == 0.8
     assert variants["with exemplars"].parameters == given
     assert variants["PAMR instead of superpixels"].parameters.refinement.way == "pamr"
+    votes = variants["votes by appearance, weight 0.1"].parameters
+    assert votes == plain.parameters.replace(appearance_weight=0.1)
     assert len({(variant.keep, variant.parameters) for variant in variants.values()}) == len(variants)
 
 
