@@ -22,6 +22,8 @@ from freeda_svc.loggers import logger
 MEDIA_TYPE = "application/problem+json"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 RETRY_AFTER_SECONDS = 5
+PROBES = frozenset({"/health/ready", "/label-studio/health"})
+"""Paths whose 503 is the answer that was asked for."""
 LONGEST_NAME = 80
 """So much is shown of a name that somebody made up."""
 _UNKNOWN = "extra_forbidden"
@@ -117,7 +119,8 @@ async def _expected(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, ProblemError):
         return problem(error.status, str(error), error.headers, error.more)
     status = status_of(error)
-    if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:  # what the answer leaves out is here
+    if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR and request.url.path not in PROBES:
+        # what the answer leaves out is here; probes come every few seconds, and nothing of them has failed
         log.warning("a request failed", method=request.method, path=request.url.path, reason=one_line(error))
     detail = without_server(str(error), context_of(request).settings)
     return problem(status, without_ip_addresses(detail) if isinstance(error, UnavailableError) else detail)

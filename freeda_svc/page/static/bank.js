@@ -4,7 +4,7 @@ import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { repeat } from "./vendor/lit-html/directives/repeat.js";
 import { at, getJson, newest, send } from "./api.js";
 import { counted, sizeText } from "./pictures.js";
-import { announce, bank, chooseBank, confirmed, element, shielded } from "./shell.js";
+import { announce, bank, bringIntoSight, chooseBank, confirmed, element, shielded } from "./shell.js";
 import { thumbnail } from "./thumbnails.js";
 
 const [NOUNS, FOUND] = [100, 48];
@@ -137,7 +137,9 @@ async function openNoun(name, isAsked = false) {
   [noun, searched] = [name, ""];
   if (isAsked) visit({ noun: name });
   renderNouns();
-  if ((await find(place("prototypes"), { noun: name })) && isAsked) announce(`${counted(found.length, "prototype")} of ${name}`);
+  if (!(await find(place("prototypes"), { noun: name })) || !isAsked) return;
+  announce(`${counted(found.length, "prototype")} of ${name}`);
+  bringIntoSight(element("found-title"));
 }
 
 const moreOfNoun = () => find(place("prototypes"), { noun }, true);

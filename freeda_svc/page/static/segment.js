@@ -5,7 +5,7 @@ import { ParameterForm } from "./parameters.js";
 import { counted, Pictures } from "./pictures.js";
 import { Results } from "./results.js";
 import { divide, sendBatch } from "./sending.js";
-import { announce, askBeforeLeaving, bank, chooseBank, clearProblems, element, scrolling, shielded, showProblem } from "./shell.js";
+import { announce, askBeforeLeaving, bank, bringIntoSight, chooseBank, clearProblems, element, shielded, showProblem } from "./shell.js";
 import { Words } from "./words.js";
 
 const KEPT = "freeda-words";
@@ -146,7 +146,7 @@ function show(plan, { job, files }) {
   const address = at([""], { job: plan.group.ids });
   if (isFirst && new URLSearchParams(location.search).has("job")) history.pushState(null, "", address);
   else if (results.group === plan.group) history.replaceState(null, "", address); // else another job is looked at by now
-  if (isFirst && matchMedia("(max-width: 60rem)").matches) element("results").scrollIntoView({ behavior: scrolling() });
+  if (isFirst) bringIntoSight(element("results"));
 }
 
 /** Show the jobs that the address names. */

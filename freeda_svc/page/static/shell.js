@@ -195,6 +195,11 @@ export async function chooseBank() {
 /** How to scroll: not smoothly for people whom that makes sick. */
 export const scrolling = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth");
 
+/** Show on a narrow screen what lies below what was just pressed; beside it on a wide one. */
+export function bringIntoSight(place) {
+  if (matchMedia("(max-width: 60rem)").matches) place.scrollIntoView({ behavior: scrolling() });
+}
+
 // a file that is dropped beside its place would be opened in place of the page
 for (const name of ["dragover", "drop"]) {
   document.addEventListener(name, (event) => [...event.dataTransfer.types].includes("Files") && event.preventDefault());

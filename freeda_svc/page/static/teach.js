@@ -8,7 +8,7 @@ import { Painter } from "./painter.js";
 import { counted, nameOf, Pictures } from "./pictures.js";
 import { percent } from "./results.js";
 import { randomKey, TRIES } from "./sending.js";
-import { announce, askBeforeLeaving, bank, chooseBank, clearProblems, confirmed, element, scrolling, shielded } from "./shell.js";
+import { announce, askBeforeLeaving, bank, bringIntoSight, chooseBank, clearProblems, confirmed, element, scrolling, shielded } from "./shell.js";
 import { css, labelsOf, MaskViewer } from "./viewer.js";
 import { noteOf, nounsLike, NounField, Words } from "./words.js";
 
@@ -45,6 +45,7 @@ const painted = new Pictures(element("painted"), {
     isPainted = false;
     await painter.open(file ?? null);
     refresh();
+    if (file) bringIntoSight(element("painter"));
   }),
 });
 const trial = new Pictures(element("trial"), { several: false, takesPaste: false, onChange: () => refresh() });
