@@ -8,7 +8,7 @@ FAST := $(addprefix tests/,captions client images jobs outputs parameters vocabu
     $(filter-out %/test_cvat.py %/test_lazy_names.py,$(wildcard tests/annotation_tools/test_*.py tests/test_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast soak label-studio bench lint docs format miniature miniature-wide clean
+.PHONY: help install demo test test-fast coverage soak label-studio bench lint docs format miniature miniature-wide clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -35,6 +35,12 @@ test: $(STAMP) ## run all tests
 # of what needs no process and no model; properties are tried on a fifth of the examples
 test-fast: $(STAMP) ## run the tests that start no process and load no model: under a minute
 	$(BIN)/python -m pytest -m "not end_to_end and not slow" --hypothesis-profile quick $(FAST)
+
+coverage: $(STAMP) ## run the tests (or TESTS=...) and report the lines and branches that they and their processes reach
+	rm -rf build/coverage && mkdir -p build/coverage
+	$(BIN)/python -m coverage run -m pytest $(TESTS)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
 
 soak: $(STAMP) ## kill banks FREEDA_SOAK_KILLS (200) times, then disturb jobs for FREEDA_SOAK_MINUTES (10)
 	FREEDA_SOAK_KILLS=$${FREEDA_SOAK_KILLS:-200} $(BIN)/python -m pytest tests/bank/qdrant/test_killed_process.py -k random -x --timeout=0
