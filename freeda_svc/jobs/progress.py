@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from freeda_svc.errors import InputError
 from freeda_svc.jobs.control import find_job, get_job
 from freeda_svc.jobs.database import reading
-from freeda_svc.jobs.states import OPEN_ITEM_STATES, EventKind, ItemState, JobKind, JobState, Priority
+from freeda_svc.jobs.states import ENDED_JOB_STATES, OPEN_ITEM_STATES, EventKind, ItemState, JobKind, JobState, Priority
 from freeda_svc.jobs.tables import Attempt, Event, Job, WorkItem, now
 from freeda_svc.jobs.units import Units, count_units, item_name
 from freeda_svc.settings import Settings
@@ -170,7 +170,12 @@ def job_summary(settings: Settings, job_id: str) -> JobSummary:
     """
     full_id = find_job(settings, job_id)
     with reading(settings) as session:
-        return _summary(session, get_job(session, full_id))
+        job = get_job(session, full_id)
+        summary = _summary(session, job)
+        if summary.progress.ended == summary.progress.total and summary.state not in ENDED_JOB_STATES:
+            session.refresh(job)  # PostgreSQL may have given it as it was before its last item ended
+            summary = _summary(session, job)
+        return summary
 
 
 def job_values(job: JobSummary) -> dict[str, Any]:

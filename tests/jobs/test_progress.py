@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from freeda_svc.captions.caption import Caption
 from freeda_svc.errors import NotFoundError
@@ -13,7 +14,7 @@ from freeda_svc.jobs import progress as progress_module
 from freeda_svc.jobs.claims import claim_next, fail_item, finish_item
 from freeda_svc.jobs.database import writing
 from freeda_svc.jobs.progress import FEW_ITEMS
-from freeda_svc.jobs.tables import Attempt, now
+from freeda_svc.jobs.tables import Attempt, Job, now
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,6 +57,27 @@ def test_a_job_is_followed_until_nothing_is_open(settings: Settings, outbox: "Ou
         if claim is not None:
             finish_item(settings, claim, {})
     assert done == [0, 1, 2]
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+def test_a_job_that_ends_while_it_is_looked_at_is_not_half_ended(
+    settings: Settings, outbox: "Outbox", captions: Captions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = submit_ingest(settings, captions(1), source="x", dispatcher=outbox)
+    claim = claim_next(settings, "worker")
+    assert claim is not None
+    read_job = progress_module.get_job
+
+    def end_behind(session: Session, wanted: str) -> Job:
+        job = read_job(session, wanted)
+        finish_item(settings, claim, {})  # after the job was read, before its items are
+        return job
+
+    monkeypatch.setattr(progress_module, "get_job", end_behind)
+    found = job_summary(settings, job_id)
+    assert (found.state == "done") == (found.progress.ended == 1)
+    monkeypatch.undo()
+    assert job_summary(settings, job_id).state == "done"
 
 
 def test_who_follows_a_job_pauses_longer_where_looking_takes_long(
