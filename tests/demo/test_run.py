@@ -21,7 +21,7 @@ from freeda_svc.workers import worker_is_running
 # Minutes on an idle machine; a busy one may take several times as long.
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(1800)]
 
-PLAN = DemoPlan(captions=160, extension_captions=24, scenes=40)
+PLAN = DemoPlan(captions=80, extension_captions=24, scenes=40)
 
 
 def _follow(settings: Settings, job_id: str, label: str) -> JobSummary:
