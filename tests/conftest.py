@@ -10,6 +10,7 @@ import os
 # Before anything loads a library that reads it; processes that tests start inherit it. The models of tests are small:
 # with a thread for each core they wait more for each other than they compute, most of all when others use the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each of hundreds of processes would compile every module again
 
 from collections.abc import Iterator
 from pathlib import Path
