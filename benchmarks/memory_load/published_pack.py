@@ -10,6 +10,7 @@ import freeda_svc.torchvision_operators  # noqa: F401  (before the model librari
 import json
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import open_clip
@@ -64,11 +65,20 @@ def write_published_pack(folder: Path) -> None:
     preprocessing = open_clip.get_model_preprocess_cfg(model)
     settings = {"model_cfg": open_clip.get_model_config(IMAGE_TEXT), "preprocess_cfg": preprocessing}
     (image_text / "open_clip_config.json").write_text(json.dumps(settings, indent=2), encoding="utf-8")
-    source = '{ description = "random weights", licence = "Apache-2.0", origin = "benchmarks" }'
     files = sorted(path for part in PARTS for path in (folder / part).rglob("*") if path.is_file())
-    listed = [f'"{path.relative_to(folder).as_posix()}" = "{file_checksum(path)}"' for path in files]
-    lines = [*(f"{part} = {source}" for part in PARTS), "", "[files]", *listed, ""]
-    (folder / "pack.toml").write_text(_MANIFEST + "\n".join(lines), encoding="utf-8")
+    checksums = {path.relative_to(folder).as_posix(): file_checksum(path) for path in files}
+    (folder / "pack.toml").write_text(manifest(checksums), encoding="utf-8")
+
+
+def manifest(checksums: Mapping[str, str]) -> str:
+    """Return the pack's ``pack.toml``.
+
+    Args:
+        checksums: sha256, hexadecimal, of every file, keyed by its path below the folder.
+    """
+    source = '{ description = "random weights", licence = "Apache-2.0", origin = "benchmarks" }'
+    listed = [f'"{path}" = "{checksum}"' for path, checksum in checksums.items()]
+    return _MANIFEST + "\n".join([*(f"{part} = {source}" for part in PARTS), "", "[files]", *listed, ""])
 
 
 if __name__ == "__main__":
