@@ -58,8 +58,8 @@ def miniature(
     """Evaluate on a painted world, with a bank made for it.
 
     Captions of its validation set become prototypes, its validation scenes are segmented. With --ablate the paper's
-    tables 3 and 5 are made in small: the parts of the method, superpixel algorithms, aggregation, K, and curation.
-    No bank of the installation is touched.
+    tables 3 and 5 are made in small: the parts of the method, superpixel algorithms, aggregation, K; then refinement,
+    votes by appearance, and curation. No bank of the installation is touched.
 
     On the world of miniature-wide, --ablate measures an open vocabulary: words of the bank, synonyms, general words,
     and words that the bank does not know, each with several ways to segment, as means over --seeds repetitions with

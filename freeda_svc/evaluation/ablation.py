@@ -1,4 +1,7 @@
-"""The paper's ablations, in small: what each part of the method is worth (tables 3 and 5, figure 5), and curation."""
+"""Ablations in small: what each part of the method is worth (tables 3 and 5, figure 5), and each option.
+
+Options are refinement, votes by appearance, and curation.
+"""
 
 import hashlib
 import json
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 
 ALGORITHMS: tuple[SuperpixelAlgorithm, ...] = ("felzenszwalb", "slic", "watershed", "seeds", "quickshift")
 KS = (1, 5, 10, 15, 25, 50, 100)
+NEAR = (1, 2, 4)
+"""Dilations of PAMR for scenes of 64 pixels; the default's go up to 24."""
+APPEARANCE_WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)
 KEPT_SHARES = (0.9, 0.8, 0.7, 0.6)
 
 OnProgress = Callable[[int, int], None]
@@ -68,14 +74,22 @@ def list_variants(given: SegmentationParameters, numbers: Mapping[str, Any] | No
         Variant("parts", "+ superpixels", given),
         *(Variant("superpixels", cut.algorithm, given.replace(superpixels=cut)) for cut in cuts),
         Variant("superpixels", "none", dense),
-        Variant("superpixels", "none, PAMR", dense.replace(refinement=RefinementParameters(way="pamr"))),
+        Variant("superpixels", "none, PAMR", dense.replace(refinement=_pamr())),
         Variant("aggregation", "mean embedding", given.replace(aggregation="mean_embedding")),
         Variant("aggregation", "mean similarity", given.replace(aggregation="mean_similarity")),
         Variant("aggregation", "max similarity", given.replace(aggregation="max_similarity")),
         *(Variant("K", str(k), given.replace(k=k)) for k in sorted({*KS, given.k})),
+        Variant("refinement", "PAMR", given.replace(refinement=_pamr())),
+        Variant("refinement", "near PAMR", given.replace(refinement=_pamr(NEAR))),
+        Variant("refinement", "no superpixels, near PAMR", dense.replace(refinement=_pamr(NEAR))),
+        *(Variant("votes", f"weight {w:g}", given.replace(appearance_weight=w)) for w in APPEARANCE_WEIGHTS),
         Variant("curation", "off", given),
         *(Variant("curation", f"keep {keep:g}", given, keep) for keep in KEPT_SHARES),
     )
+
+
+def _pamr(dilations: tuple[int, ...] = RefinementParameters().dilations) -> RefinementParameters:
+    return RefinementParameters(way="pamr", dilations=dilations)
 
 
 def ablate(

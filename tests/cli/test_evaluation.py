@@ -266,7 +266,7 @@ def test_the_papers_tables_in_small(
     command = ("eval", "miniature", "--captions", 15, "--scenes", 2, "--out", tmp_path / "out")
     ran = freeda(*command, "--ablate")
     assert ran.code == 0, ran.err
-    for heading in ("parts", "superpixels", "aggregation", "K", "curation"):
+    for heading in ("parts", "superpixels", "aggregation", "K", "refinement", "votes", "curation"):
         assert any(line.startswith(f"{heading} ") for line in ran.out.splitlines())
     assert "captions: 15 of 15" in ran.err
     report = json.loads((tmp_path / "out" / "result.json").read_text())

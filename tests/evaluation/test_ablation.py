@@ -9,7 +9,7 @@ import pytest
 from freeda_svc.bank import PrototypeStore, Selection, make_or_open_folder
 from freeda_svc.bank.curation import CurationRule, apply_curation, assess
 from freeda_svc.evaluation import Dataset
-from freeda_svc.evaluation.ablation import KEPT_SHARES, KS, Variant, ablate, list_variants
+from freeda_svc.evaluation.ablation import APPEARANCE_WEIGHTS, KEPT_SHARES, KS, NEAR, Variant, ablate, list_variants
 from freeda_svc.evaluation.miniature_world import write_validation_set
 from freeda_svc.miniature.scenes import NOUNS
 from freeda_svc.packs import read_pack_parameters
@@ -72,6 +72,8 @@ def test_each_variant_of_an_ablation_changes_one_thing() -> None:
     assert names["superpixels"] == ["felzenszwalb", "slic", "watershed", "seeds", "quickshift", "none", "none, PAMR"]
     assert names["aggregation"] == ["mean embedding", "mean similarity", "max similarity"]
     assert names["K"] == [str(k) for k in sorted({*KS, GIVEN.k})]
+    assert names["refinement"] == ["PAMR", "near PAMR", "no superpixels, near PAMR"]
+    assert names["votes"] == [f"weight {weight:g}" for weight in APPEARANCE_WEIGHTS]
     assert names["curation"] == ["off", *(f"keep {share:g}" for share in KEPT_SHARES)]
 
 
@@ -80,6 +82,20 @@ def test_parts_are_added_one_by_one() -> None:
     assert (backbone.beta, backbone.superpixels.algorithm) == (1.0, "none")
     assert (with_global.beta, with_global.superpixels.algorithm) == (GIVEN.beta, "none")
     assert full == GIVEN
+
+
+def test_refined_variants_differ_by_refinement_and_regions_alone() -> None:
+    refined = {v.name: v.parameters for v in list_variants(GIVEN) if v.group == "refinement"}
+    assert {parameters.refinement.way for parameters in refined.values()} == {"pamr"}
+    assert [p.superpixels.algorithm for p in refined.values()] == ["felzenszwalb", "felzenszwalb", "none"]
+    assert refined["near PAMR"].refinement.dilations == NEAR != refined["PAMR"].refinement.dilations
+    assert refined["PAMR"].replace(refinement=GIVEN.refinement) == GIVEN
+
+
+def test_votes_differ_by_their_weight_alone() -> None:
+    votes = [variant.parameters for variant in list_variants(GIVEN) if variant.group == "votes"]
+    assert [parameters.appearance_weight for parameters in votes] == list(APPEARANCE_WEIGHTS)
+    assert all(p.replace(appearance_weight=GIVEN.appearance_weight) == GIVEN for p in votes)
 
 
 def test_other_algorithms_take_their_own_numbers() -> None:
