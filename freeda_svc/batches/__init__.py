@@ -28,7 +28,14 @@ if TYPE_CHECKING:
     from freeda_svc.batches.evidence_files import keep_evidence
     from freeda_svc.batches.images import ImageOutcome, check_image, check_images
     from freeda_svc.batches.inputs import FoundImages, find_images
-    from freeda_svc.batches.manifest import ManifestEntry, ResultsManifest, digest_of_file, digest_of_request
+    from freeda_svc.batches.manifest import (
+        ManifestEntry,
+        ResultsManifest,
+        digest_of_file,
+        digest_of_parts,
+        digest_of_request,
+    )
+    from freeda_svc.batches.region_files import digest_of_image, pair_regions, regions_file
     from freeda_svc.batches.reports import (
         ShownCategory,
         UnknownWord,

@@ -206,3 +206,8 @@ def digest_of_file(path: Path, rules: InputRules = ANYWHERE) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except (InputError, OSError):
         return ""
+
+
+def digest_of_parts(image: str, regions: str) -> str:
+    """Return one digest of an image and its regions from those of their files; the image's where it has no regions."""
+    return hashlib.sha256(f"{image} {regions}".encode()).hexdigest() if regions else image

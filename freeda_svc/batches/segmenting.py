@@ -4,7 +4,7 @@ import hashlib
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ import numpy.typing as npt
 from freeda_svc.batches.bank_age import BankAge
 from freeda_svc.batches.evidence_files import keep_evidence
 from freeda_svc.batches.images import ImageOutcome
-from freeda_svc.batches.manifest import ResultsManifest, digest_of_file, digest_of_request
+from freeda_svc.batches.manifest import ResultsManifest, digest_of_request
+from freeda_svc.batches.region_files import digest_of_image
 from freeda_svc.batches.results_folder import ResultsFolder, check_writable
 from freeda_svc.errors import InputError, NotFoundError
-from freeda_svc.images import LoadedImage, load_visible
+from freeda_svc.images import LoadedImage, load_regions, load_visible
 from freeda_svc.input_files import ANYWHERE, InputRules
 from freeda_svc.outputs import (
     EVIDENCE_FORMATS,
@@ -124,7 +125,7 @@ class _Task:
 
     Attributes:
         image: the image.
-        content: SHA-256 of the file; empty when no files are written.
+        content: digest of the file and of its regions' file; empty when no files are written.
         files: those that are there already, by format; None when the image is to be segmented.
         was_older: see ``ImageOutcome``.
         was_otherwise: see ``ImageOutcome``.
@@ -177,7 +178,7 @@ class _Batch:
         self, folder: ResultsFolder, image: InputImage, age: BankAge, *, resume: bool, keep_older: bool
     ) -> _Task:
         """Find out whether the files of an image are there already."""
-        task = _Task(image, digest_of_file(image.path, self.rules))
+        task = _Task(image, digest_of_image(image, self.rules))
         task.was_otherwise = folder.has_of_another_request(image.stem, task.content)
         if not resume or not folder.has(image.stem, task.content):
             return task
@@ -196,7 +197,7 @@ class _Batch:
             for task in tasks:
                 waiting.append(task)
                 try:
-                    loaded = load_visible(task.image.path, self.parameters.fill_transparent, self.rules)
+                    loaded = self._load(task.image)
                 except InputError as error:
                     task.error = str(error)
                 else:
@@ -209,6 +210,14 @@ class _Batch:
             yield self._finish(waiting.popleft(), segmentation)
         for task in waiting:
             yield task.outcome(error=task.error)
+
+    def _load(self, image: InputImage) -> LoadedImage:
+        loaded = load_visible(image.path, self.parameters.fill_transparent, self.rules)
+        if image.regions is None:
+            return loaded
+        size = loaded.pixels.shape[0], loaded.pixels.shape[1]
+        overlaps = self.parameters.regions.overlaps
+        return replace(loaded, regions=load_regions(image.regions, size, overlaps=overlaps, rules=self.rules))
 
     def _finish(self, task: _Task, segmentation: Segmentation) -> ImageOutcome:
         """Write the files of an image."""

@@ -59,7 +59,7 @@ def miniature(
 
     Captions of its validation set become prototypes, its validation scenes are segmented. With --ablate the paper's
     tables 3 and 5 are made in small: the parts of the method, superpixel algorithms, aggregation, K; then refinement,
-    votes by appearance, and curation. No bank of the installation is touched.
+    votes by appearance, and curation; also what true regions would give. No bank of the installation is touched.
 
     On the world of miniature-wide, --ablate measures an open vocabulary: words of the bank, synonyms, general words,
     and words that the bank does not know, each with several ways to segment, as means over --seeds repetitions with
@@ -83,6 +83,7 @@ def miniature(
             "group": result.variant.group,
             "name": result.variant.name,
             "keep": result.variant.keep,
+            "true_regions": result.variant.true_regions,
             "parameters": result.variant.parameters.model_dump(),
             **asdict(result.evaluation),
         }

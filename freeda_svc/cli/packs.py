@@ -19,7 +19,6 @@ from freeda_svc.packs import (
     read_pack_parameters,
     read_recipe,
 )
-from freeda_svc.parameters import PARTS
 
 _MEGABYTE = 1 << 20
 
@@ -85,8 +84,8 @@ def show(context: click.Context, name: str, *, as_json: bool) -> None:
     print_table(("what", "value"), rows)
     click.echo()
     columns = ("description", "licence", "commercial_use", "repository", "revision", "origin")
-    for part in PARTS:
-        source = dict(answer["sources"][part])
+    for part, stated in answer["sources"].items():
+        source = dict(stated)
         if source["repository"] and not source["revision"]:
             source["revision"] = "not pinned: the main branch when it is fetched"
         print_table((part, ""), [(key.replace("_", " "), source[key]) for key in columns if source.get(key)])
@@ -139,7 +138,7 @@ def verify(context: click.Context, name: str, *, as_json: bool) -> None:
     from freeda_svc.packs import verify_part  # noqa: PLC0415 - as fetch
 
     description = read_pack_parameters(name, read_settings(context, anywhere=True).packs_folder)
-    for part in PARTS:
+    for part in description.sources:
         verify_part(description, part)
     if as_json:
         outcome = {"pack": description.name, "fingerprint": description.fingerprint}

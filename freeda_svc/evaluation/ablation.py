@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from freeda_svc.bank import PrototypeStore
 from freeda_svc.bank.curation import CurationRule, apply_curation, assess, uncurate
@@ -28,6 +28,7 @@ APPEARANCE_WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)
 KEPT_SHARES = (0.9, 0.8, 0.7, 0.6)
 
 OnProgress = Callable[[int, int], None]
+_Tried: TypeAlias = tuple[float | None, bool, SegmentationParameters]
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,19 @@ class Variant:
         name: how, for a person.
         parameters: of the segmentation.
         keep: share of each noun's prototypes that curation keeps; None where there is no curation.
+        true_regions: whether the true label map gives the regions, instead of superpixels.
     """
 
     group: str
     name: str
     parameters: SegmentationParameters
     keep: float | None = None
+    true_regions: bool = False
+
+    @property
+    def tried(self) -> "_Tried":
+        """What its result follows from."""
+        return self.keep, self.true_regions, self.parameters
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,8 @@ def list_variants(given: SegmentationParameters, numbers: Mapping[str, Any] | No
         *(Variant("superpixels", cut.algorithm, given.replace(superpixels=cut)) for cut in cuts),
         Variant("superpixels", "none", dense),
         Variant("superpixels", "none, PAMR", dense.replace(refinement=_pamr())),
+        Variant("regions", "superpixels", given),
+        Variant("regions", "true regions", given, true_regions=True),
         Variant("aggregation", "mean embedding", given.replace(aggregation="mean_embedding")),
         Variant("aggregation", "mean similarity", given.replace(aggregation="mean_similarity")),
         Variant("aggregation", "max similarity", given.replace(aggregation="max_similarity")),
@@ -120,21 +130,28 @@ def ablate(
         InputError: an image cannot be evaluated.
         UnavailableError: something cannot be written.
     """
-    different = list(dict.fromkeys((variant.keep, variant.parameters) for variant in variants))
-    done: dict[tuple[float | None, SegmentationParameters], Evaluation] = {}
+    different = list(dict.fromkeys(variant.tried for variant in variants))
+    done: dict[_Tried, Evaluation] = {}
     size, total = len(dataset.images), len(different) * len(dataset.images)
     try:
-        for keep, parameters in _least_curated_first(different):
+        for keep, true_regions, parameters in _least_curated_first(different):
             _curate(store, keep)
             facts = {**(identity or {}), "keep": keep, "parameters": parameters.model_dump()}
+            if true_regions:
+                facts["true_regions"] = True
             kept = None if folder is None else KeptCounts(folder / _name_of(facts), facts)
             before = len(done) * size
-            done[keep, parameters] = evaluate(
-                segmenter, dataset, parameters, kept=kept, on_progress=_shifted(on_progress, before, total)
+            done[keep, true_regions, parameters] = evaluate(
+                segmenter,
+                dataset,
+                parameters,
+                true_regions=true_regions,
+                kept=kept,
+                on_progress=_shifted(on_progress, before, total),
             )
     finally:
         uncurate(store)
-    return [Ablated(variant, done[variant.keep, variant.parameters]) for variant in variants]
+    return [Ablated(variant, done[variant.tried]) for variant in variants]
 
 
 def _name_of(facts: Mapping[str, Any]) -> str:
@@ -142,9 +159,7 @@ def _name_of(facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _least_curated_first(
-    different: Sequence[tuple[float | None, SegmentationParameters]],
-) -> Iterator[tuple[float | None, SegmentationParameters]]:
+def _least_curated_first(different: Sequence[_Tried]) -> Iterator[_Tried]:
     """Curation changes the bank, which makes what was fetched before void; so variants that share it stay together."""
     yield from sorted(different, key=lambda variant: -2.0 if variant[0] is None else -variant[0])
 

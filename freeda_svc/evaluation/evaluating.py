@@ -1,7 +1,7 @@
 """Segmenting a dataset and counting how its labels agree with the truth."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ from freeda_svc.evaluation.datasets import IGNORED, Dataset, LabelledImage
 from freeda_svc.evaluation.kept_counts import KeptCounts
 from freeda_svc.evaluation.metrics import ConfusionMatrix
 from freeda_svc.evaluation.truth import OnProgress, check_same_size, read_truth
-from freeda_svc.images import PAPER, DrawnOn
+from freeda_svc.images import NO_REGION, PAPER, DrawnOn, ImageSource, LoadedImage, load_visible
 from freeda_svc.parameters import SegmentationParameters
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def evaluate(
     kept: KeptCounts | None = None,
     limit: int | None = None,
     drawn_on: DrawnOn | None = None,
+    true_regions: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Evaluation:
     """Segment a dataset's images at their own size, and compare every pixel with the truth.
@@ -77,6 +78,8 @@ def evaluate(
         limit: how many images are evaluated, from the first on; all when None.
         drawn_on: on what the labels were drawn of images that have an EXIF orientation; the upright picture when None.
             ``check_dataset`` finds out whether that matters.
+        true_regions: whether the true label maps give the regions of the images, which bounds what better regions
+            than superpixels can give.
         on_progress: is called with how many images are done, of how many.
 
     Raises:
@@ -99,7 +102,7 @@ def evaluate(
             total.counts += counts
     done = len(images) - len(todo)
     _tell(on_progress, done, len(images))
-    counted = _counted(segmenter, dataset, parameters, todo, kept=kept, drawn_on=drawn_on)
+    counted = _counted(segmenter, dataset, parameters, todo, kept=kept, drawn_on=drawn_on, true_regions=true_regions)
     for number, counts in enumerate(counted, start=done + 1):
         total.counts += counts
         _tell(on_progress, number, len(images))
@@ -123,21 +126,37 @@ def _counted(
     *,
     kept: KeptCounts | None,
     drawn_on: DrawnOn | None,
+    true_regions: bool,
 ) -> Iterator[npt.NDArray[np.int64]]:
     """Yield the counts of each image, after they are kept."""
     # the truth says what every pixel is, so that of transparent images, too, all pixels get a label
     filled = parameters.replace(fill_transparent=parameters.fill_transparent or PAPER)
-    found = segmenter.segment_many((image.image for image in images), dataset.categories, filled)
+    sources: Iterator[ImageSource] = (
+        _with_true_regions(dataset, image, drawn_on, filled) if true_regions else image.image for image in images
+    )
+    found = segmenter.segment_many(sources, dataset.categories, filled)
     for image, segmentation in zip(images, found, strict=True):
         matrix = _matrix(dataset)
         predicted = _classes(dataset, segmentation)
-        as_stored = drawn_on == "stored"
-        truth = read_truth(dataset, image, drawn_on) if as_stored else dataset.values.read(image.labels)
+        truth = _truth(dataset, image, drawn_on)
         check_same_size(predicted.shape, truth.shape, image)
         matrix.add(truth, predicted)
         if kept is not None:
             kept.keep(image.name, matrix.counts)
         yield matrix.counts
+
+
+def _truth(dataset: Dataset, image: LabelledImage, drawn_on: DrawnOn | None) -> npt.NDArray[np.int64]:
+    return read_truth(dataset, image, drawn_on) if drawn_on == "stored" else dataset.values.read(image.labels)
+
+
+def _with_true_regions(
+    dataset: Dataset, image: LabelledImage, drawn_on: DrawnOn | None, parameters: SegmentationParameters
+) -> LoadedImage:
+    """Read an image with its true label map as regions; pixels that are not counted belong to none."""
+    loaded, truth = load_visible(image.image, parameters.fill_transparent), _truth(dataset, image, drawn_on)
+    check_same_size(loaded.pixels.shape[:2], truth.shape, image)
+    return replace(loaded, regions=np.where(truth == IGNORED, NO_REGION, truth).astype(np.int32))
 
 
 def _classes(dataset: Dataset, segmentation: "Segmentation") -> npt.NDArray[np.int32]:

@@ -21,5 +21,13 @@ if TYPE_CHECKING:
         load_visible,
         read_image,
     )
+    from freeda_svc.images.region_maps import (
+        MOST_REGIONS,
+        NO_REGION,
+        RegionMap,
+        RegionsSource,
+        load_regions,
+        pack_regions,
+    )
 else:
     __getattr__, __all__ = shown_names(__name__, __file__)

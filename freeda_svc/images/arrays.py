@@ -48,7 +48,7 @@ def image_from_array(source: object) -> Image.Image:
     Raises:
         InputError: it is something else.
     """
-    pixels = _as_array(source, _IMAGE_EXPECTED)
+    pixels = as_array(source, _IMAGE_EXPECTED)
     channels = 1 if pixels.ndim == _GREY else pixels.shape[-1] if pixels.ndim == _COLOUR else 0
     mode = _MODES.get(channels)
     if mode is None or pixels.size == 0 or pixels.dtype not in (np.uint8, np.uint16):
@@ -86,7 +86,7 @@ def mask_from_array(source: object) -> npt.NDArray[np.bool_]:
     Raises:
         InputError: it is something else.
     """
-    values = _as_array(source, _MASK_EXPECTED)
+    values = as_array(source, _MASK_EXPECTED)
     if values.ndim == _COLOUR and values.shape[2] == 1:
         values = values[:, :, 0]
     if values.ndim != _GREY or values.size == 0 or values.dtype.kind not in "buif":
@@ -109,7 +109,7 @@ def each_image(images: Iterable[Source]) -> Iterator[Source]:
     return iter(images)
 
 
-def _as_array(source: object, expected: str) -> Array:
+def as_array(source: object, expected: str) -> Array:
     """Return what NumPy makes of an array or tensor, in the machine's byte order.
 
     Raises:

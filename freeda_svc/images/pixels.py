@@ -33,11 +33,13 @@ class LoadedImage:
         pixels: (H, W, 3) uint8, RGB.
         visible: (H, W) bool, false where the image is more transparent than opaque; None where it is so nowhere.
         name: of the file that it was read from; empty where there is none.
+        regions: (H, W) int32, the caller's own regions as ``load_regions`` returns them; None where there are none.
     """
 
     pixels: npt.NDArray[np.uint8]
     visible: npt.NDArray[np.bool_] | None = None
     name: str = ""
+    regions: npt.NDArray[np.int32] | None = None
 
 
 ImageSource = Union[npt.NDArray[np.generic], "torch.Tensor", Image.Image, "os.PathLike[str]", str, LoadedImage]

@@ -12,13 +12,26 @@ import numpy.typing as npt
 from PIL import Image
 
 from freeda_svc.errors import InputError
-from freeda_svc.images import ImageSource, LoadedImage, MaskSource, load_mask, load_visible, turn_upright
+from freeda_svc.images import (
+    ImageSource,
+    LoadedImage,
+    MaskSource,
+    RegionsSource,
+    load_mask,
+    load_regions,
+    load_visible,
+    turn_upright,
+)
+from freeda_svc.parameters import OverlapWay
 from freeda_svc.segmentation import Category, check_categories
 
 ImageLike = ImageSource | bytes
 """An image: the path of a file, the bytes of one, a Pillow image, an array or a tensor."""
 MaskLike = MaskSource | bytes
 """A mask, in the same ways."""
+RegionsLike = RegionsSource
+"""The regions of an image: a label map (an array of whole numbers or the path of a PNG file, 0 for no region), masks
+(an (N, H, W) bool array, or a list of masks and COCO run lengths), or the path of a JSON file of these."""
 CategoriesLike = Iterable[str | Category]
 """Texts, such as ``dog`` or ``boat|ship``, or categories."""
 
@@ -101,6 +114,20 @@ def read_mask(value: MaskLike) -> npt.NDArray[np.bool_]:
         with _as_file(bytes(value), "the mask given as bytes") as path:
             return load_mask(path)
     return load_mask(_upright(value, "the mask") if isinstance(value, Image.Image) else value)
+
+
+def read_regions(value: RegionsLike | None, image: LoadedImage, overlaps: OverlapWay) -> LoadedImage:
+    """Return an image with the regions that were passed for it; the image itself where none were.
+
+    Raises:
+        InputError: they are no regions, cannot be read, or do not fit the image.
+    """
+    if value is None:
+        return image
+    source = to_path(value) if isinstance(value, str | os.PathLike) else value
+    size = image.pixels.shape[0], image.pixels.shape[1]
+    what = f"the regions of {image.name}" if image.name and not isinstance(source, Path) else ""
+    return replace(image, regions=load_regions(source, size, overlaps=overlaps, what=what))
 
 
 def read_categories(value: CategoriesLike) -> tuple[Category, ...]:

@@ -5,7 +5,7 @@ import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -16,18 +16,22 @@ from freeda_svc.images import LoadedImage, each_image
 from freeda_svc.library.arguments import (
     CategoriesLike,
     ImageLike,
+    RegionsLike,
     described,
     read_categories,
     read_image,
+    read_regions,
     to_path,
 )
 from freeda_svc.library.bank import Bank
 from freeda_svc.library.progress import Advance, progress_bar
+from freeda_svc.library.regions import pair_files, pair_in_memory
 from freeda_svc.library.result import Result
 from freeda_svc.library.saving import check_files
 from freeda_svc.parameters import (
     PLACES,
     ProposalParameters,
+    RegionWay,
     SegmentationOverrides,
     SegmentationParameters,
     unknown_name,
@@ -72,6 +76,8 @@ class Segmenter:
         image: ImageLike,
         categories: CategoriesLike,
         parameters: SegmentationParameters | None = None,
+        *,
+        regions: RegionsLike | None = None,
         **changes: Any,  # noqa: ANN401 - checked where they are applied
     ) -> Result:
         """Give every pixel of an image one of the categories, or none.
@@ -83,6 +89,10 @@ class Segmenter:
                 order gives the labels.
             parameters: all parameters at once, such as ``result.segmentation.parameters`` of an earlier result; those
                 of the pack when None.
+            regions: regions of your own, each of which gets one category: a label map of the upright image's size (an
+                array of whole numbers or the path of a PNG file, 0 for no region), masks (an (N, H, W) bool array, or
+                a list of masks and COCO run lengths), or the path of a JSON file of these; superpixels lie where no
+                region is. Or one of ``superpixels`` and ``masks``, those of the pack's mask generator.
             **changes: single parameters, such as ``k=350``, ``beta=0.8`` or ``unknown="channel"``;
                 docs/library.md lists them.
 
@@ -90,18 +100,21 @@ class Segmenter:
             The result, of the upright image's height and width.
 
         Raises:
-            InputError: image, categories or parameters are not usable, or the bank is empty or closed.
+            InputError: image, categories, regions or parameters are not usable, or the bank is empty or closed.
             UnavailableError: the bank does not answer.
         """
-        numbers = self._parameters(parameters, changes)
+        numbers, own = self._parameters(parameters, changes, regions)
         checked = read_categories(categories)
         read = read_image(image, numbers.fill_transparent, many="segment_many")
+        read = read_regions(own, read, numbers.regions.overlaps)
         return self._result(self._open().segment(read, checked, numbers), read.pixels, read.name)
 
     def propose(
         self,
         image: ImageLike,
         parameters: SegmentationParameters | None = None,
+        *,
+        regions: RegionsLike | None = None,
         **changes: Any,  # noqa: ANN401 - checked where they are applied
     ) -> Proposals:
         """Say which nouns of the bank an image seems to show, without being given categories.
@@ -111,6 +124,7 @@ class Segmenter:
         Args:
             image: as ``segment`` takes it.
             parameters: as ``segment`` takes them.
+            regions: as ``segment`` takes them.
             **changes: single parameters of proposals, such as ``most=5`` or ``least_area=0.05`` (share of the image);
                 ``freeda_svc.parameters.ProposalParameters`` describes them. Also those that ``segment`` takes.
 
@@ -127,8 +141,8 @@ class Segmenter:
                 raise InputError(unknown_name(name, [*ProposalParameters.model_fields, *PLACES]))
         of_proposals = {name: changes.pop(name) for name in ProposalParameters.model_fields if name in changes}
         proposing = ProposalParameters.read(of_proposals)
-        numbers = self._parameters(parameters, changes)
-        read = read_image(image, numbers.fill_transparent)
+        numbers, own = self._parameters(parameters, changes, regions)
+        read = read_regions(own, read_image(image, numbers.fill_transparent), numbers.regions.overlaps)
         return self._open().propose(read, numbers, proposing)
 
     def explain(self, result: Result, *, prototypes: int = 12, categories: int = 6) -> Result:
@@ -171,6 +185,7 @@ class Segmenter:
         recursive: bool = False,
         progress: bool = True,
         skip_broken: bool = False,
+        regions: str | os.PathLike[str] | Iterable[RegionsLike | None] | None = None,
         **changes: Any,  # noqa: ANN401 - checked where they are applied
     ) -> Iterator[Result]:
         """Segment several images into the same categories, their windows together through the models.
@@ -191,6 +206,9 @@ class Segmenter:
             recursive: whether the folders inside of ``images`` are searched, too.
             progress: whether a bar is shown.
             skip_broken: warn of images that cannot be read, and go on with the others.
+            regions: regions of your own: as many as there are images, each as ``segment`` takes them (with ``out``:
+                paths) or None; or a folder with a file for each image, ``cat.png`` or ``cat.json`` for ``cat.jpg``. Or
+                one of ``superpixels`` and ``masks``.
             **changes: as ``segment`` takes them.
 
         Returns:
@@ -201,7 +219,7 @@ class Segmenter:
                 its turn comes.
             UnavailableError: the bank does not answer, or files cannot be written.
         """
-        numbers = self._parameters(parameters, changes)
+        numbers, own = self._parameters(parameters, changes, regions)
         checked = read_categories(categories)
         predictor = self._open()
         if out is None and formats is not None:
@@ -209,7 +227,8 @@ class Segmenter:
         if out is None and not isinstance(images, str | os.PathLike):
             chosen = each_image(images)
             total = len(images) if isinstance(images, list | tuple) else None
-            return self._in_memory(predictor, chosen, total, checked, numbers, progress=progress, skip=skip_broken)
+            paired = pair_in_memory(images, chosen, own)
+            return self._in_memory(predictor, paired, total, checked, numbers, progress=progress, skip=skip_broken)
         found = find_images(_paths(images), recursive=recursive)
         if found.problems and not (skip_broken and found.images):
             raise InputError(found.problems[0])
@@ -217,7 +236,7 @@ class Segmenter:
             warnings.warn(f"left out: {problem}", stacklevel=2)
         outcomes = segment_images(
             predictor,
-            found.images,
+            pair_files(found.images, own),
             checked,
             numbers,
             out=None if out is None else to_path(out),
@@ -231,7 +250,7 @@ class Segmenter:
     def _in_memory(
         self,
         predictor: Predictor,
-        images: Iterator[ImageLike],
+        images: Iterator[tuple[ImageLike, RegionsLike | None]],
         total: int | None,
         categories: tuple[Category, ...],
         numbers: SegmentationParameters,
@@ -241,7 +260,7 @@ class Segmenter:
     ) -> Iterator[Result]:
         waiting: deque[LoadedImage] = deque()
         with progress_bar("segment", total, "image", shown=progress) as advance:
-            loaded = _read_ahead(images, waiting, numbers.fill_transparent, on_broken=advance if skip else None)
+            loaded = _read_ahead(images, waiting, numbers, on_broken=advance if skip else None)
             for segmentation in predictor.segment_many(loaded, categories, numbers):
                 advance()
                 read = waiting.popleft()
@@ -282,7 +301,12 @@ class Segmenter:
         _ = self._bank.store
         return self._predictor
 
-    def _parameters(self, parameters: object, changes: Mapping[str, Any]) -> SegmentationParameters:
+    def _parameters(
+        self, parameters: object, changes: Mapping[str, Any], regions: object
+    ) -> tuple[SegmentationParameters, Any]:
+        """Return all parameters, and the caller's own regions where there are any: a word names a way instead."""
+        if isinstance(regions, str) and regions in get_args(RegionWay):
+            return self._parameters(parameters, {**changes, "regions": regions}, None)
         if parameters is None:
             parameters = self.parameters
         if not isinstance(parameters, SegmentationParameters):
@@ -291,7 +315,7 @@ class Segmenter:
                 f"{described(parameters)}"
             )
         changed: SegmentationParameters = SegmentationOverrides.read(changes).over(parameters)
-        return changed
+        return changed, regions
 
 
 def _paths(images: str | os.PathLike[str] | Iterable[ImageLike]) -> list[Path]:
@@ -314,22 +338,25 @@ def _paths(images: str | os.PathLike[str] | Iterable[ImageLike]) -> list[Path]:
 
 
 def _read_ahead(
-    images: Iterator[ImageLike], waiting: deque[LoadedImage], fill: str, on_broken: Advance | None
+    images: Iterator[tuple[ImageLike, RegionsLike | None]],
+    waiting: deque[LoadedImage],
+    numbers: SegmentationParameters,
+    on_broken: Advance | None,
 ) -> Iterator[LoadedImage]:
     """Read images on demand; each is in ``waiting`` until its result is there.
 
     Args:
-        images: those to read.
+        images: those to read, with their regions.
         waiting: gets each image that was read.
-        fill: the colour behind transparent images.
+        numbers: the colour behind transparent images, and what becomes of masks that overlap.
         on_broken: is called after the warning about an image that cannot be read; None raises the error.
 
     Raises:
         InputError: an image cannot be read.
     """
-    for image in images:
+    for image, regions in images:
         try:
-            loaded = read_image(image, fill)
+            loaded = read_regions(regions, read_image(image, numbers.fill_transparent), numbers.regions.overlaps)
         except InputError as error:
             if on_broken is None:
                 raise

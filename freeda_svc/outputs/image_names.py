@@ -25,12 +25,15 @@ class InputImage:
             are exported to.
         proposals: what was proposed for it, as ``freeda_svc.segmentation.proposal_values`` returns it, where its
             categories come from proposals for many images; None otherwise.
+        regions: a file with regions of the caller's own, as ``freeda_svc.images.load_regions`` reads it; None where
+            there is none.
     """
 
     path: Path
     name: str
     stem: str
     proposals: Mapping[str, Any] | None = None
+    regions: Path | None = None
 
 
 def name_images(images: Iterable[Path]) -> list[InputImage]:

@@ -19,7 +19,7 @@ _BACKBONES: dict[str, Any] = {
     "dinov2_with_registers": Dinov2WithRegistersModel,
     "dinov3_vit": DINOv3ViTModel,
 }
-_NORMALISATION = "preprocessor_config.json"
+_NORMALISATION, _PROCESSOR = "preprocessor_config.json", "processor_config.json"
 
 
 @in_one_line
@@ -35,7 +35,7 @@ def read_backbone(folder: Path, size: int, computing: Computing) -> DenseBackbon
     kind = str(read_json(folder / "config.json").get("model_type"))
     if kind not in _BACKBONES:
         raise InputError(f"{folder} holds a {kind}, but a backbone must be one of {', '.join(_BACKBONES)}")
-    mean, std = _read_normalisation(folder / _NORMALISATION)
+    mean, std = read_normalisation(folder)
     model, info = _BACKBONES[kind].from_pretrained(
         str(folder),
         dtype=getattr(torch, computing.weights),
@@ -47,12 +47,25 @@ def read_backbone(folder: Path, size: int, computing: Computing) -> DenseBackbon
     return DenseBackbone(model.to(computing.device), size, mean, std, encoder_compiler(computing))
 
 
-def _read_normalisation(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and standard deviation of the channels that a backbone was trained with; satellites have others."""
-    if not path.is_file():
-        return IMAGENET_MEAN, IMAGENET_STD
-    content = read_json(path)
-    found = [content.get(key, usual) for key, usual in (("image_mean", IMAGENET_MEAN), ("image_std", IMAGENET_STD))]
+def read_normalisation(
+    folder: Path, mean: tuple[float, ...] = IMAGENET_MEAN, std: tuple[float, ...] = IMAGENET_STD
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and standard deviation of the channels that a model was trained with; satellites have others.
+
+    Args:
+        folder: of the model, where its ``preprocessor_config.json`` says, or its ``processor_config.json``.
+        mean: where neither is there.
+        std: as above.
+
+    Raises:
+        InputError: what is there are not three usable numbers.
+    """
+    path = folder / _NORMALISATION
+    content = read_json(path) if path.is_file() else {}
+    if not content and (folder / _PROCESSOR).is_file():
+        path = folder / _PROCESSOR
+        content = read_json(path).get("image_processor") or {}
+    found = [content.get(key, usual) for key, usual in (("image_mean", mean), ("image_std", std))]
     for values in found:
         usable = isinstance(values, list | tuple) and len(values) == len(IMAGENET_MEAN)
         if not usable or not all(isinstance(value, int | float) and 0 < value <= 1 for value in values):

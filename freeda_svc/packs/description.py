@@ -19,7 +19,7 @@ from freeda_svc.packs.recipes import (
     read_recipe,
     read_toml,
 )
-from freeda_svc.parameters import PARTS, AttributionParameters, PackFile, PackParameters, Source
+from freeda_svc.parameters import MASK_GENERATOR, AttributionParameters, PackFile, PackParameters, Source
 
 PROTOTYPE_RECIPE = 2
 """Raised whenever the code makes other prototypes or keys out of the same models, captions and parameters."""
@@ -35,7 +35,7 @@ class PackDescription:
         description: one line for a person.
         folder: where it lies.
         parameters: all its numbers.
-        sources: what each of the three parts is, keyed by its subfolder.
+        sources: what each of the parts is, keyed by its subfolder.
         files: sha256, hexadecimal, of every file, keyed by its path below the folder.
         nouns: the nouns its models were trained on; None when they know the open world.
         remedy: what to do when a file is missing or damaged.
@@ -70,7 +70,8 @@ class PackDescription:
         del numbers["segmentation"], numbers["generation"]["batch_size"]
         if self.parameters.generation.attribution == AttributionParameters():
             del numbers["generation"]["attribution"]  # banks that were filled before it could be chosen
-        content = json.dumps([PROTOTYPE_RECIPE, sorted(self.files.items()), numbers], sort_keys=True)
+        files = sorted((path, checksum) for path, checksum in self.files.items() if _part(path) != MASK_GENERATOR)
+        content = json.dumps([PROTOTYPE_RECIPE, files, numbers], sort_keys=True)
         return hashlib.sha256(content.encode("utf-8")).hexdigest()[:16]
 
     @cached_property
@@ -81,10 +82,17 @@ class PackDescription:
         noun in a key. What draws the images, and how its attention is read, may differ.
         """
         numbers = self.parameters
-        files = sorted((path, checksum) for path, checksum in self.files.items() if not path.startswith("generator/"))
+        others = {"generator", MASK_GENERATOR}
+        files = sorted((path, checksum) for path, checksum in self.files.items() if _part(path) not in others)
         sizes = [numbers.backbone_size, numbers.image_text_size, numbers.prototypes.alpha]
         content = json.dumps(["encoders", PROTOTYPE_RECIPE, files, sizes])
         return hashlib.sha256(content.encode("utf-8")).hexdigest()[:16]
+
+    @cached_property
+    def masks_fingerprint(self) -> str:
+        """Sixteen hexadecimal digits; packs that find the same masks in an image have the same; empty without masks."""
+        files = sorted(entry for entry in self.files.items() if _part(entry[0]) == MASK_GENERATOR)
+        return hashlib.sha256(json.dumps(files).encode("utf-8")).hexdigest()[:16] if files else ""
 
     @property
     def generator(self) -> str:
@@ -99,6 +107,11 @@ class PackDescription:
                 fingerprint of its only pack.
         """
         return bank_pack in {self.encoders_fingerprint, self.fingerprint}
+
+
+def _part(path: str) -> str:
+    """Return the part of a pack that a file belongs to."""
+    return path.partition("/")[0]
 
 
 def find_pack(name_or_path: str, folder: Path | None = None) -> tuple[Path, str]:
@@ -169,7 +182,7 @@ def _read_description(place: Path, recipe: str) -> PackDescription:
         description=read.description,
         folder=place,
         parameters=read.parameters,
-        sources={part: getattr(read.sources, part) for part in PARTS},
+        sources=read.sources.by_part,
         files=read.files,
         nouns=None if read.nouns is None else frozenset(read.nouns),
         **remedy,

@@ -10,7 +10,7 @@ from freeda_svc.packs.description import PackDescription, read_pack_parameters
 from freeda_svc.packs.hub import HubFile, download, find_file, find_revision, is_unchanged
 from freeda_svc.packs.manifest import verify_part, write_pack_manifest
 from freeda_svc.packs.recipes import MANIFEST, PackRecipe
-from freeda_svc.parameters import PARTS, Source
+from freeda_svc.parameters import Source
 from freeda_svc.whole_files import ASIDE
 
 _SPARE_BYTES = 64 << 20
@@ -23,7 +23,7 @@ def is_fetched(recipe: PackRecipe, folder: Path) -> bool:
     """
     try:
         description = read_pack_parameters(str(folder / recipe.name))
-        for part in PARTS:
+        for part in description.sources:
             verify_part(description, part)
     except FreedaError:
         return False
@@ -162,10 +162,11 @@ def _agrees(recipe: PackRecipe, description: PackDescription) -> bool:
         (description.name, description.version, description.parameters)
         == (recipe.name, recipe.version, recipe.parameters)
         and set(description.files) == wanted
+        and description.sources.keys() == recipe.sources.keys()
         and all(
             (source.repository, source.activation) == (had.repository, had.activation)
             and (not _is_commit(source.revision) or source.revision == had.revision)
-            for source, had in ((recipe.sources[part], description.sources[part]) for part in PARTS)
+            for source, had in ((recipe.sources[part], description.sources[part]) for part in recipe.sources)
         )
     )
 

@@ -9,18 +9,18 @@ from freeda_svc.errors import InputError
 from freeda_svc.packs.description import PackDescription, read_pack_parameters
 from freeda_svc.packs.manifest import check_files, verify_part
 from freeda_svc.packs.precision import Computing, Precision, Runtime, choose_computing
-from freeda_svc.parameters import PackParameters
+from freeda_svc.parameters import MASK_GENERATOR, PackParameters
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from freeda_svc.diffusion import Generator
-    from freeda_svc.encoders import DenseBackbone, ImageTextModel
+    from freeda_svc.encoders import DenseBackbone, ImageTextModel, MaskGenerator
 
 
 class Pack:
-    """Three models with their parameters.
+    """Three models with their parameters, perhaps with a fourth that finds masks.
 
     Segmentation never touches ``generator``, so it never pays for it.
 
@@ -81,6 +81,18 @@ class Pack:
         size = self.parameters.image_text_size
         return read_image_text(self._verified("image_text"), size, self.computing, source)
 
+    @cached_property
+    def masks(self) -> "MaskGenerator":
+        """The mask generator (raises InputError when the pack has none, or its files are not as listed)."""
+        if MASK_GENERATOR not in self.description.sources:
+            raise InputError(
+                f"the pack {self.name} has no mask generator (SAM 2, SAM 3), so that its regions cannot be masks: take "
+                "superpixels, give regions of your own, or use a pack with one"
+            )
+        from freeda_svc.packs.mask_model import read_mask_generator  # noqa: PLC0415
+
+        return read_mask_generator(self._verified(MASK_GENERATOR), self.computing)
+
     def try_out(self, *, generator: bool = False) -> None:
         """Compute next to nothing with each model, to see that its files and the device are usable.
 
@@ -97,6 +109,8 @@ class Pack:
             check_files(self.description, "generator")
         self._check_values("image-text model", np.asarray(self.image_text.embed_texts(["a"])))
         self._check_values("backbone", np.asarray(self.backbone.try_out()))
+        if self.parameters.segmentation.regions.way == "masks":
+            self._check_values("mask generator", np.asarray(self.masks.try_out()))
         if generator:
             self._check_values("generator", self.generator.try_out())
 

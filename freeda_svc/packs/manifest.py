@@ -9,7 +9,7 @@ from typing import Any
 from freeda_svc.errors import InputError
 from freeda_svc.packs.description import PackDescription
 from freeda_svc.packs.recipes import MANIFEST
-from freeda_svc.parameters import PARTS, PackParameters, Source
+from freeda_svc.parameters import MASK_GENERATOR, PARTS, PackParameters, Source
 from freeda_svc.whole_files import write_whole
 
 LARGEST_CHECKED_BYTES = 4 << 20
@@ -26,27 +26,28 @@ def write_pack_manifest(
     sources: Mapping[str, Source],
     nouns: Sequence[str] = (),
 ) -> None:
-    """Write ``pack.toml`` into a folder that holds a pack's three models, replacing an older one.
+    """Write ``pack.toml`` into a folder that holds a pack's models, replacing an older one.
 
     Args:
-        folder: has the subfolders ``generator``, ``backbone`` and ``image_text``.
+        folder: has the subfolders ``generator``, ``backbone`` and ``image_text``, perhaps ``mask_generator``.
         name: what the pack is called.
         version: of the pack.
         description: one line for a person.
         parameters: all its numbers.
-        sources: what each of the three parts is, keyed by its subfolder.
+        sources: what each of the parts is, keyed by its subfolder.
         nouns: the nouns its models were trained on; none when they know the open world.
 
     Raises:
-        InputError: a part has no files, or ``sources`` does not describe exactly the three parts.
+        InputError: a part has no files, or ``sources`` does not describe exactly the parts of a pack.
     """
-    if set(sources) != set(PARTS):
+    if set(sources) - {MASK_GENERATOR} != set(PARTS):
         raise InputError(f"a pack's sources describe {', '.join(PARTS)}, not {', '.join(sorted(sources)) or 'nothing'}")
     files: dict[str, str] = {}
-    for part in PARTS:
+    parts = [part for part in (*PARTS, MASK_GENERATOR) if part in sources]
+    for part in parts:
         found = {path: file_checksum(folder / path) for path in _files_of(folder, part)}
         if not found:
-            raise InputError(f"{folder / part} has no files; a pack needs the parts {', '.join(PARTS)}")
+            raise InputError(f"{folder / part} has no files; a pack needs the parts {', '.join(parts)}")
         files |= found
     content = {
         "name": name,
@@ -54,7 +55,7 @@ def write_pack_manifest(
         "description": description,
         **({"nouns": list(nouns)} if nouns else {}),
         "parameters": parameters.model_dump(),
-        "sources": {part: _stated(sources[part]) for part in PARTS},
+        "sources": {part: _stated(sources[part]) for part in parts},
         "files": files,
     }
     text = "\n".join(_lines(content, ())).lstrip() + "\n"
@@ -84,7 +85,7 @@ def check_files(description: PackDescription, part: str = "") -> None:
 
     Args:
         description: the pack.
-        part: one of its three; all when empty.
+        part: one of its models; all when empty.
 
     Raises:
         InputError: a file is missing, cannot be read or is cut off; the message names the pack and the file.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from freeda_svc.errors import InputError, NotFoundError
-from freeda_svc.parameters import NOT_ESTIMATED, PARTS, CommercialUse, GpuMemory, HubSource, PackParameters, RecipeFile
+from freeda_svc.parameters import NOT_ESTIMATED, CommercialUse, GpuMemory, HubSource, PackParameters, RecipeFile
 from freeda_svc.text_files import read_text
 
 MANIFEST = "pack.toml"
@@ -63,7 +63,7 @@ class PackRecipe:
         version: of the pack.
         description: one line for a person.
         parameters: all its numbers.
-        sources: one for each of the three parts, keyed by its subfolder.
+        sources: one for each of the parts, keyed by its subfolder.
         named: what a person calls it on the command line: its name, or the path of its file.
         paper: whether its models are those of the paper.
         gpu_gigabytes: how much memory of a GPU it needs, estimated.
@@ -115,7 +115,7 @@ def read_recipe(name_or_path: str) -> PackRecipe:
         version=read.version,
         description=read.description,
         parameters=read.parameters,
-        sources={part: getattr(read.sources, part) for part in PARTS},
+        sources=read.sources.by_part,
         named=name_or_path,
         paper=read.paper,
         gpu_gigabytes=read.gpu_gigabytes,

@@ -3,6 +3,8 @@
 from typing import Literal
 
 SuperpixelAlgorithm = Literal["felzenszwalb", "slic", "watershed", "seeds", "quickshift", "none"]
+RegionWay = Literal["superpixels", "masks"]
+OverlapWay = Literal["refuse", "smallest"]
 WindowWay = Literal["sliding", "whole"]
 LocalSimilarity = Literal["sigmoid", "cosine"]
 Aggregation = Literal["mean_embedding", "mean_similarity", "max_similarity"]

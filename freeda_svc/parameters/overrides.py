@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from freeda_svc.parameters.model import Model
 from freeda_svc.parameters.segmentation import (
     RefinementParameters,
+    RegionParameters,
     SegmentationParameters,
     SuperpixelParameters,
     UnknownParameters,
@@ -19,6 +20,7 @@ from freeda_svc.parameters.segmentation import (
 from freeda_svc.parameters.sentences import OWNER
 
 _TABLES: Mapping[str, tuple[type[Model], str, str]] = {
+    "regions": (RegionParameters, "way", "region"),
     "superpixels": (SuperpixelParameters, "algorithm", "superpixel"),
     "unknown": (UnknownParameters, "way", "unknown"),
     "refinement": (RefinementParameters, "way", "refinement"),

@@ -2,9 +2,9 @@
 
 import re
 from pathlib import PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from freeda_svc.input_files import is_below
 from freeda_svc.parameters.choices import Activation, AttributionMethod, CommercialUse
@@ -14,6 +14,8 @@ from freeda_svc.parameters.sentences import EXPECTED, UNIT, about_field
 
 PARTS = ("generator", "backbone", "image_text")
 """The three models of a pack, each in a folder of its name."""
+MASK_GENERATOR = "mask_generator"
+"""The model that a pack may have beside them, which finds masks as regions."""
 FETCHED_ENDINGS = (".safetensors", ".json", ".txt", ".model", ".jinja")
 """Weights come as safetensors only: what else holds weights can hold a program. A chat template (jinja) is a text that
 transformers fills in a sandbox."""
@@ -145,20 +147,32 @@ class HubSource(_OneModel):
         return files
 
 
-class Sources(Model):
-    """What the three models of a pack are."""
+class _Parts(Model):
+    """Something about each model of a pack."""
+
+    @property
+    def by_part(self) -> dict[str, Any]:
+        """What is said, by the folders of the models; without those that the pack does not have."""
+        found = {part: getattr(self, part) for part in (*PARTS, MASK_GENERATOR)}
+        return {part: source for part, source in found.items() if source is not None}
+
+
+class Sources(_Parts):
+    """What the models of a pack are."""
 
     generator: Source = Field(description="Text to image.")
     backbone: Source = Field(description="Image to dense features.")
     image_text: Source = Field(description="Image and text to one space.")
+    mask_generator: Source | None = Field(default=None, description="Image to masks, where the pack finds any.")
 
 
-class HubSources(Model):
-    """Where the three models of a pack are fetched from."""
+class HubSources(_Parts):
+    """Where the models of a pack are fetched from."""
 
     generator: HubSource = Field(description="Text to image.")
     backbone: HubSource = Field(description="Image to dense features.")
     image_text: HubSource = Field(description="Image and text to one space.")
+    mask_generator: HubSource | None = Field(default=None, description="Image to masks, where the pack finds any.")
 
 
 class GpuMemory(Model):
@@ -183,14 +197,23 @@ NOT_ESTIMATED = GpuMemory()
 
 def _check_sha256(files: dict[str, str]) -> dict[str, str]:
     for name, checksum in files.items():
-        if not is_below(name) or PurePosixPath(name).parts[0] not in PARTS:
-            raise about_field(f"holds {name!r}, but every file must lie in one of the folders {', '.join(PARTS)}")
+        if not is_below(name) or PurePosixPath(name).parts[0] not in (*PARTS, MASK_GENERATOR):
+            folders = ", ".join((*PARTS, MASK_GENERATOR))
+            raise about_field(f"holds {name!r}, but every file must lie in one of the folders {folders}")
         if not _SHA256.fullmatch(checksum):
             raise about_field(f"holds for {name!r} no sha256 of 64 lower-case hexadecimal digits")
     for part in PARTS:
         if not any(name.startswith(f"{part}/") for name in files):
             raise about_field(f"lists no file of {part}/")
     return files
+
+
+def _check_masks(parameters: PackParameters, *, stated: bool) -> None:
+    if parameters.segmentation.regions.way == "masks" and not stated:
+        raise ValueError(
+            f"parameters.segmentation.regions.way is 'masks', but the pack has no {MASK_GENERATOR}; name one in "
+            f"sources.{MASK_GENERATOR}, or leave the way at superpixels"
+        )
 
 
 class PackFile(Model):
@@ -206,10 +229,19 @@ class PackFile(Model):
         description="The nouns its models were trained on; left out where they know the open world.",
     )
     parameters: PackParameters = Field(description="All its numbers.")
-    sources: Sources = Field(description="What its three models are.")
+    sources: Sources = Field(description="What its models are.")
     files: Annotated[dict[str, str], AfterValidator(_check_sha256)] = Field(
         description="The sha256, hexadecimal, of every file by its path below the pack's folder."
     )
+
+    @model_validator(mode="after")
+    def _masks_have_a_generator(self) -> Self:
+        _check_masks(self.parameters, stated=self.sources.mask_generator is not None)
+        has_files = any(name.startswith(f"{MASK_GENERATOR}/") for name in self.files)
+        if has_files != (self.sources.mask_generator is not None):
+            lacking = f"no table sources.{MASK_GENERATOR}" if has_files else f"no file of {MASK_GENERATOR}/"
+            raise ValueError(f"the pack has a mask generator, but lists {lacking}; copy or fetch the pack again")
+        return self
 
 
 class RecipeFile(Model):
@@ -225,4 +257,9 @@ class RecipeFile(Model):
     paper: bool = Field(default=False, description="Whether its models are those of the paper.")
     gpu_gigabytes: GpuMemory = Field(default=NOT_ESTIMATED, description="Memory of a GPU that it needs, estimated.")
     parameters: PackParameters = Field(description="All its numbers.")
-    sources: HubSources = Field(description="Where its three models are fetched from.")
+    sources: HubSources = Field(description="Where its models are fetched from.")
+
+    @model_validator(mode="after")
+    def _masks_have_a_generator(self) -> Self:
+        _check_masks(self.parameters, stated=self.sources.mask_generator is not None)
+        return self

@@ -8,7 +8,9 @@ from freeda_svc.parameters.choices import (
     Aggregation,
     LocalSimilarity,
     Origin,
+    OverlapWay,
     RefinementWay,
+    RegionWay,
     SuperpixelAlgorithm,
     SynonymWay,
     UnknownWay,
@@ -108,6 +110,48 @@ class SuperpixelParameters(Model):
         gt=0,
         le=_LARGE,
         description="Quickshift: points farther apart are not linked; larger gives larger regions.",
+    )
+
+
+class RegionParameters(Model):
+    """What the regions of an image are; regions that a caller gives count in either way."""
+
+    way: RegionWay = Field(
+        default="superpixels",
+        description=(
+            "What the regions are: superpixels, or masks that the pack's mask generator (SAM 2, SAM 3) finds, with "
+            "superpixels where no mask is."
+        ),
+    )
+    points_per_side: int = Field(
+        default=32,
+        ge=1,
+        le=256,
+        description="Masks: the generator is asked for the masks at a grid of so many points a side.",
+    )
+    iou_threshold: float = Field(
+        default=0.88,
+        ge=0,
+        le=1,
+        description="Masks: quality (IoU), predicted by the generator, that a mask must exceed; 0 for any.",
+    )
+    stability_threshold: float = Field(
+        default=0.95,
+        ge=0,
+        le=1,
+        description="Masks: IoU of a mask cut off higher and lower, by 1, that it must exceed; 0 for any.",
+    )
+    duplicate_threshold: float = Field(
+        default=0.7, ge=0, le=1, description="Masks: of two whose boxes have a higher IoU, the better one is kept."
+    )
+    least_area: float = Field(
+        default=0.0, ge=0, le=1, description="Masks: smaller ones are left out, as a share of the image."
+    )
+    overlaps: OverlapWay = Field(
+        default="refuse",
+        description=(
+            "Masks that a caller gives and that overlap: refuse them, or let the smallest one have a pixel (smallest)."
+        ),
     )
 
 
@@ -226,6 +270,9 @@ class SegmentationParameters(Model):
         ge=1, json_schema_extra=_PIXELS, description="Distance between neighbouring windows; at most window."
     )
     superpixels: SuperpixelParameters = Field(description="How windows are cut into regions.")
+    regions: RegionParameters = Field(
+        default=RegionParameters(), description="What the regions are: superpixels, or masks of a mask generator."
+    )
     origins: tuple[Origin, ...] = Field(
         default=(), strict=False, description="Use prototypes of these origins only; of all origins when empty."
     )

@@ -1,10 +1,13 @@
 """The decision which category each pixel belongs to, from the features and similarities of all windows."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from freeda_svc.parameters import SegmentationParameters
+from freeda_svc.segmentation.given_regions import CutRegions, share_scores
 from freeda_svc.segmentation.merging import Merged, merge_windows
 from freeda_svc.segmentation.refining import merge_refined
 from freeda_svc.segmentation.scoring import Compare, Ensemble, Support
@@ -37,18 +40,27 @@ class Decision:
         self._support = support
         self.windows: list[tuple[Window, WindowScores]] = []
         self._local: list[WindowScores] = []
+        self._given: list[torch.Tensor] = []
 
     def add_window(
-        self, window: Window, features: torch.Tensor, superpixels: torch.Tensor, global_similarity: torch.Tensor
+        self,
+        window: Window,
+        features: torch.Tensor,
+        superpixels: torch.Tensor | CutRegions,
+        global_similarity: torch.Tensor,
     ) -> None:
         """Score the next window.
 
         Args:
             window: its place in the scaled image.
             features: (D, h, w) float32, its dense features.
-            superpixels: (H, W) integer labels from 0; below 0 for pixels of no region.
+            superpixels: (H, W) integer labels from 0; below 0 for pixels of no region. Of all windows of an image that
+                has given regions: its regions.
             global_similarity: (T,) float32 cosines of its embedding and those of the texts.
         """
+        if isinstance(superpixels, CutRegions):
+            self._given.append(superpixels.given)
+            superpixels = superpixels.labels
         scores = join_window(
             features, superpixels, self._compare, global_similarity, self._ensemble, support=self._support
         )
@@ -67,6 +79,10 @@ class Decision:
             Labels and scores at ``size``, where pixels that belong to no category have the label ``UNKNOWN``.
         """
         unknown = self._parameters.unknown
+        if self._given:
+            self.windows = share_scores(self.windows, self._given)
+            shared = zip(self._local, self.windows, strict=False)
+            self._local = [replace(local, by_region=scores.local) for local, (_, scores) in shared]
         chosen: tuple[torch.Tensor | None, ...] = (None,) * len(self.windows)
         if self._parameters.refinement.way == "none":
             merged = merge_windows(self.windows, (image.shape[0], image.shape[1]), size)

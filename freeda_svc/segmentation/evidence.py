@@ -229,7 +229,8 @@ def _mean_directions(
     labels = positions[segmentation.labels]
     sums = torch.zeros(len(present), pack.backbone.dimension)
     pixels = torch.zeros(len(present))
-    for parts in image_parts(pack, image, segmentation.parameters, labels=labels, count=len(present)):
+    regions = segmentation.given_regions
+    for parts in image_parts(pack, image, segmentation.parameters, labels=labels, count=len(present), regions=regions):
         sums += parts.pixels.T @ functional.normalize(parts.features, dim=-1)
         pixels += parts.pixels.sum(dim=0)
     means = (sums / pixels.clamp(min=torch.finfo(torch.float32).tiny)[:, None]).numpy()

@@ -5,7 +5,7 @@ they are interpolated from.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from freeda_svc.packs import Pack
 from freeda_svc.parameters import SegmentationParameters
 from freeda_svc.segmentation.bilinear import bilinear_samples
 from freeda_svc.segmentation.encoding import EncodedWindow, encode_windows
+from freeda_svc.segmentation.given_regions import RegionMap, cut_given
 from freeda_svc.segmentation.regions import pool_regions
 from freeda_svc.segmentation.windows import Window, place_windows, resize_image, scaled_size
 
@@ -46,6 +47,7 @@ def image_parts(
     labels: npt.NDArray[np.int32] | None = None,
     count: int = 1,
     embed: bool = False,
+    regions: RegionMap | None = None,
 ) -> Iterator[Parts]:
     """Encode an image and cut it as a segmentation with the same parameters does.
 
@@ -56,6 +58,7 @@ def image_parts(
         labels: (H, W) int32 from 0, below 0 for pixels that are left out; all are 0 when None.
         count: N, how many labels there are.
         embed: whether the image-text model is to embed the windows.
+        regions: (h, w) int32, given regions at the size to which the image is scaled; None for superpixels alone.
 
     Yields:
         The parts of one window after another.
@@ -72,6 +75,9 @@ def image_parts(
     encoded = encode_windows(pack, crops, parameters.superpixels, embed=embed)
     shares = np.reciprocal(covered)
     for window, encoded_window in zip(windows, encoded, strict=True):
+        if regions is not None:
+            cut = cut_given(regions, window, encoded_window.superpixels)
+            encoded_window = replace(encoded_window, superpixels=cut.labels)  # noqa: PLW2901 - the same with regions
         yield cut_parts(encoded_window, given[_slices(window)], shares[_slices(window)], count)
 
 

@@ -12,19 +12,21 @@ import torch
 from freeda_svc.bank import PrototypeStore, Revision
 from freeda_svc.bank.class_prototypes import ClassPrototypes
 from freeda_svc.errors import InputError
-from freeda_svc.images import ImageSource, each_image, load_visible
+from freeda_svc.images import ImageSource, LoadedImage, each_image, load_visible
 from freeda_svc.packs import Pack, describe_encoders
 from freeda_svc.parameters import Category, ProposalParameters, SegmentationParameters, check_categories
 from freeda_svc.segmentation.aggregation import TextPrototypes
 from freeda_svc.segmentation.decision import Decision
 from freeda_svc.segmentation.encoding import EncodedWindow, encode_windows
 from freeda_svc.segmentation.evidence import DEFAULT_LIMITS, Evidence, EvidenceLimits, explain
+from freeda_svc.segmentation.given_regions import RegionMap, check_regions, cut_given, label_given
 from freeda_svc.segmentation.known_words import KnownWord, WordKnowledge
 from freeda_svc.segmentation.noun_centres import KeptNounCentres
+from freeda_svc.segmentation.parts import nearest_pixels
 from freeda_svc.segmentation.proposals import DEFAULT_PROPOSALS, Proposals, propose
 from freeda_svc.segmentation.result import UNKNOWN, Segmentation, score_categories
 from freeda_svc.segmentation.scoring import Ensemble, cosine
-from freeda_svc.segmentation.superpixels import prepare_superpixels
+from freeda_svc.segmentation.superpixels import NO_SUPERPIXEL, prepare_superpixels
 from freeda_svc.segmentation.unknown import mark_transparent
 from freeda_svc.segmentation.votes import appearance_support
 from freeda_svc.segmentation.windows import Window, place_windows, resize_image, scaled_size
@@ -56,6 +58,8 @@ class _PendingImage:
         size: height and width of the image.
         scaled_image: (h, w, 3) uint8, the image at the scale that the models see.
         visible: (H, W) bool, where the image is not transparent; None for everywhere.
+        own: (H, W) int32, the caller's own regions; None where there are none.
+        given: (h, w) int32, these or the mask generator's at the scale that the models see; None for superpixels alone.
         categories: that its pixels are labelled with.
         windows: the places of its windows in the scaled image.
         text_embeddings: (T, Dt) float32, of the texts of the categories.
@@ -68,6 +72,8 @@ class _PendingImage:
     size: tuple[int, int]
     scaled_image: npt.NDArray[np.uint8]
     visible: npt.NDArray[np.bool_] | None
+    own: RegionMap | None
+    given: RegionMap | None
     categories: tuple[Category, ...]
     windows: tuple[Window, ...]
     text_embeddings: torch.Tensor
@@ -124,7 +130,7 @@ class Segmenter:
 
         Args:
             image: the path of an image file, a Pillow image, or an (H, W, 3) uint8 array or torch tensor; see
-                ``freeda_svc.images.load_visible``.
+                ``freeda_svc.images.load_visible``. A loaded image may bring regions of its own.
             categories: at least one, with different names; texts such as ``dog`` or ``cat|kitten`` will do.
             parameters: how to segment; those of the pack when None.
 
@@ -228,8 +234,17 @@ class Segmenter:
         """
         parameters = self.pack.parameters.segmentation if parameters is None else parameters
         loaded = load_visible(image, parameters.fill_transparent)
+        size = loaded.pixels.shape[0], loaded.pixels.shape[1]
+        scaled = scaled_size(*size, short_side=parameters.short_side, long_side=parameters.long_side)
+        given = self._given_regions(loaded, scaled, parameters)
         found = propose(
-            self.pack, self._centres.current(), loaded.pixels, parameters, proposing, visible=loaded.visible
+            self.pack,
+            self._centres.current(),
+            loaded.pixels,
+            parameters,
+            proposing,
+            visible=loaded.visible,
+            regions=given,
         )
         return replace(found, bank=self.bank)
 
@@ -250,6 +265,9 @@ class Segmenter:
             scaled_image = resize_image(pixels, *scaled)
             windows = place_windows(*scaled, parameters)
             watch.lap("image")
+            given = self._given_regions(loaded, scaled, parameters)
+            if given is not None:
+                watch.lap("regions")
             revision = self.store.revision()
             texts = [text for category in categories for text in category.retrieval_texts]
             compare = self._text_prototypes().comparison(texts, parameters, revision)
@@ -269,6 +287,8 @@ class Segmenter:
                     size=size,
                     scaled_image=scaled_image,
                     visible=visible,
+                    own=loaded.regions,
+                    given=given,
                     categories=categories,
                     windows=windows,
                     text_embeddings=embeddings,
@@ -282,6 +302,17 @@ class Segmenter:
             for window in windows:
                 yield scaled_image[window.top : window.bottom, window.left : window.right]
 
+    def _given_regions(
+        self, image: LoadedImage, scaled: tuple[int, int], parameters: SegmentationParameters
+    ) -> RegionMap | None:
+        """Return the regions that are given for an image, or found by the mask generator, at the scaled size."""
+        if image.regions is not None:
+            check_regions(image.regions, (image.pixels.shape[0], image.pixels.shape[1]))
+            return nearest_pixels(image.regions, scaled)
+        if parameters.regions.way == "masks":
+            return self.pack.masks.regions(image.pixels, scaled, parameters.regions)
+        return None
+
     def _score(self, window: EncodedWindow, image: _PendingImage) -> None:
         """Score the regions of a window; the global similarity is zero where beta leaves it out."""
         started = perf_counter()
@@ -290,7 +321,8 @@ class Segmenter:
         else:
             global_similarity = cosine(window.embedding[None], image.text_embeddings)[0]
         place = image.windows[len(image.decision.windows)]
-        image.decision.add_window(place, window.features, window.superpixels, global_similarity)
+        regions = window.superpixels if image.given is None else cut_given(image.given, place, window.superpixels)
+        image.decision.add_window(place, window.features, regions, global_similarity)
         image.watch.add("encoders", window.encoder_seconds)
         image.watch.add("superpixels", window.superpixel_seconds)
         image.watch.add("scores", perf_counter() - started)
@@ -300,6 +332,8 @@ class Segmenter:
         started = perf_counter()
         merged = image.decision.decide(image.scaled_image, image.size)
         visible = image.visible
+        if image.own is not None and parameters.refinement.way == "none":
+            merged = label_given(merged, image.own if visible is None else np.where(visible, image.own, NO_SUPERPIXEL))
         if visible is not None:
             merged = mark_transparent(merged, visible, refined=parameters.refinement.way != "none")
         image.watch.add("scores", perf_counter() - started)
@@ -320,6 +354,7 @@ class Segmenter:
             transparent_share=0.0 if visible is None else float(1 - visible.mean()),
             region_scores=merged.regions,
             pixel_scores=merged.scores,
+            given_regions=image.given,
         )
 
     def _text_prototypes(self) -> TextPrototypes:

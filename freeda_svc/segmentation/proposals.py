@@ -105,6 +105,7 @@ def propose(
     parameters: ProposalParameters = DEFAULT_PROPOSALS,
     *,
     visible: npt.NDArray[np.bool_] | None = None,
+    regions: npt.NDArray[np.int32] | None = None,
 ) -> Proposals:
     """Propose categories for an image.
 
@@ -119,6 +120,7 @@ def propose(
         segmentation: windows, superpixels, and how local and global similarity are joined.
         parameters: how categories are proposed.
         visible: (H, W) bool, where the image can be seen, which is all that counts; None for everywhere.
+        regions: (h, w) int32, given regions at the size to which the image is scaled; None for superpixels alone.
 
     Raises:
         InputError: no noun of the bank can be a category.
@@ -127,7 +129,7 @@ def propose(
     if not usable:
         raise InputError("none of the bank's prototypes has a noun, so no category can be proposed: name categories")
     vectors = torch.from_numpy(centres.vectors[usable])
-    windows = _seen_parts(pack, image, segmentation, visible)
+    windows = _seen_parts(pack, image, segmentation, visible, regions)
     chosen = [usable[place] for place in _shortlist(windows, vectors, parameters)]
     candidates = group_nouns(pack, centres, chosen, parameters)
     return Proposals(_decide(windows, candidates, centres, segmentation, parameters), len(usable))
@@ -138,12 +140,16 @@ def _seen_parts(
     image: npt.NDArray[np.uint8],
     segmentation: SegmentationParameters,
     visible: npt.NDArray[np.bool_] | None,
+    regions: npt.NDArray[np.int32] | None,
 ) -> list[Parts]:
     labels = None if visible is None else np.where(visible, 0, -1).astype(np.int32)
-    windows = list(image_parts(pack, image, segmentation, labels=labels, embed=segmentation.beta < 1))
+    embed = segmentation.beta < 1
+    windows = list(image_parts(pack, image, segmentation, labels=labels, embed=embed, regions=regions))
     if any(len(parts.features) for parts in windows):
         return windows
-    return _seen_parts(pack, image, segmentation, None)  # what can be seen is lost at the scale that models see
+    return _seen_parts(
+        pack, image, segmentation, None, regions
+    )  # what can be seen is lost at the scale that models see
 
 
 def _shortlist(windows: Sequence[Parts], vectors: torch.Tensor, parameters: ProposalParameters) -> list[int]:

@@ -45,7 +45,7 @@ class Segmentation:
         labels: (H, W) int32, indices into ``categories``, or ``UNKNOWN``, at the size of the image.
         categories: what was asked for.
         scores: one per category, in the same order.
-        regions: how many superpixels all windows were cut into; 0 where there are none.
+        regions: how many superpixels and given regions all windows were cut into; 0 where there are none.
         windows: how many windows the image was cut into.
         parameters: that it was made with.
         pack: fingerprint of the model pack it was made with.
@@ -59,6 +59,8 @@ class Segmentation:
         region_scores: the intersections of the windows' superpixels, at the scaled size, with the scores of each,
             before refinement.
         pixel_scores: (H, W) float32, the final score of each pixel's category, -1 to 1; 0 where it is transparent.
+        given_regions: (h, w) int32 at the scaled size, the regions that the caller or a mask generator gave; below 0
+            for none. None where all regions are superpixels.
     """
 
     labels: npt.NDArray[np.int32]
@@ -77,6 +79,7 @@ class Segmentation:
     transparent_share: float = 0.0
     region_scores: MergedRegions | None = None
     pixel_scores: npt.NDArray[np.float32] | None = None
+    given_regions: npt.NDArray[np.int32] | None = None
 
 
 def score_categories(categories: tuple[Category, ...], merged: Merged) -> tuple[CategoryScore, ...]:

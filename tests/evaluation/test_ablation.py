@@ -51,12 +51,14 @@ class Stub:
 
     store: PrototypeStore
     seen: list[tuple[SegmentationParameters, int]] = field(default_factory=list)
+    regions: list[np.ndarray | None] = field(default_factory=list)
 
     def segment_many(
         self, images: Iterable[Path], categories: object, parameters: SegmentationParameters
     ) -> Iterator[SimpleNamespace]:
-        for _ in images:
+        for image in images:
             self.seen.append((parameters, self.store.count(Selection(outlier=True))))
+            self.regions.append(getattr(image, "regions", None))
             yield SimpleNamespace(labels=np.zeros((64, 64), dtype=np.int32))
 
 
@@ -70,6 +72,8 @@ def test_each_variant_of_an_ablation_changes_one_thing() -> None:
     names = {group: [v.name for v in variants if v.group == group] for group in {v.group for v in variants}}
     assert names["parts"] == ["backbone only", "+ global similarity", "+ superpixels"]
     assert names["superpixels"] == ["felzenszwalb", "slic", "watershed", "seeds", "quickshift", "none", "none, PAMR"]
+    assert names["regions"] == ["superpixels", "true regions"]
+    assert [variant.name for variant in variants if variant.true_regions] == ["true regions"]
     assert names["aggregation"] == ["mean embedding", "mean similarity", "max similarity"]
     assert names["K"] == [str(k) for k in sorted({*KS, GIVEN.k})]
     assert names["refinement"] == ["PAMR", "near PAMR", "no superpixels, near PAMR"]
@@ -116,7 +120,7 @@ def test_equal_variants_are_evaluated_once_and_all_are_answered(store: Prototype
         on_progress=lambda done, total: told.append((done, total)),
     )
     assert [result.variant for result in results] == list(variants)
-    different = len({(variant.keep, variant.parameters) for variant in variants})
+    different = len({variant.tried for variant in variants})
     assert different < len(variants)
     assert len(stub.seen) == 2 * different
     assert told[-1] == (2 * different, 2 * different)
@@ -165,3 +169,16 @@ def test_the_score_is_that_of_the_answers(store: PrototypeStore, dataset: Datase
     truth = np.stack([dataset.values.read(image.labels) for image in dataset.images])
     assert result.evaluation.pixel_accuracy == pytest.approx((truth == 0).mean())
     assert result.evaluation.classes[0].name == NOUNS[0]
+
+
+def test_true_regions_are_those_of_the_label_maps(store: PrototypeStore, dataset: Dataset, tmp_path: Path) -> None:
+    stub = Stub(store)
+    variants = [Variant("regions", "superpixels", GIVEN), Variant("regions", "true regions", GIVEN, true_regions=True)]
+    first = ablate(stub, store, dataset, variants, folder=tmp_path)  # type: ignore[arg-type]
+    truth = [dataset.values.read(image.labels) for image in dataset.images]
+    given = [regions for regions in stub.regions if regions is not None]
+    assert len(given) == len(truth) == len(stub.regions) / 2
+    assert all(np.array_equal(regions, labels) for regions, labels in zip(given, truth, strict=True))
+    again = Stub(store)
+    assert ablate(again, store, dataset, variants, folder=tmp_path) == first  # type: ignore[arg-type]
+    assert again.seen == []
