@@ -4,7 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from freeda_svc.artifacts import open_artifacts
@@ -231,18 +231,28 @@ def perform_together(resources: Resources, claims: Sequence[Claim]) -> dict[int,
 
 
 def _load(resources: Resources, claim: Claim, parameters: "SegmentationParameters") -> "LoadedImage":
-    """Read the image of an item.
+    """Read the image of an item, with its regions where it has any.
 
     Raises:
         InputError: it cannot be read; calls it by the name that it was submitted with.
     """
-    from freeda_svc.images import load_visible  # noqa: PLC0415 - as above
+    from freeda_svc.images import load_regions, load_visible  # noqa: PLC0415 - as above
 
-    path = open_artifacts(resources.settings).local(claim.input["image"])
+    artifacts, rules = open_artifacts(resources.settings), resources.settings.input_rules.anywhere()
+    path, name = artifacts.local(claim.input["image"]), claim.input["name"]
     try:
-        return load_visible(path, parameters.fill_transparent, resources.settings.input_rules.anywhere())
+        image = load_visible(path, parameters.fill_transparent, rules)
     except InputError as error:
-        raise InputError(str(error).replace(str(path), claim.input["name"])) from error
+        raise InputError(str(error).replace(str(path), name)) from error
+    if "regions" not in claim.input:
+        return image
+    size, overlaps = (image.pixels.shape[0], image.pixels.shape[1]), parameters.regions.overlaps
+    path = artifacts.local(claim.input["regions"])
+    what = f"the file of regions of {name}"
+    try:
+        return replace(image, regions=load_regions(path, size, overlaps=overlaps, rules=rules, what=what))
+    except InputError as error:
+        raise InputError(str(error).replace(str(path), what)) from error
 
 
 def _segment(resources: Resources, claim: Claim) -> dict[str, Any]:

@@ -140,7 +140,9 @@ class FileReader(Reader):
 class FormReader(Reader):
     """Reads multipart/form-data (RFC 7578)."""
 
-    def __init__(self, folder: Path, boundary: bytes, file_fields: Mapping[str, str], most_files: int) -> None:
+    def __init__(
+        self, folder: Path, boundary: bytes, file_fields: Mapping[str, str], most_files: int, *, each: bool = False
+    ) -> None:
         """Begin.
 
         Args:
@@ -148,12 +150,13 @@ class FormReader(Reader):
             boundary: between the parts, as the content type says it.
             file_fields: the fields that are files, by the names they may have, each with its usual one.
             most_files: in one form.
+            each: whether so many may be there of each field.
 
         Raises:
             ProblemError: there is no boundary, or it is none.
         """
         super().__init__(folder)
-        self._file_fields, self._most_files = file_fields, most_files
+        self._file_fields, self._most_files, self._each = file_fields, most_files, each
         self._header_name, self._header_value = bytearray(), bytearray()
         self._headers: dict[bytes, bytes] = {}
         self._field, self._value = "", bytearray()
@@ -231,13 +234,13 @@ class FormReader(Reader):
             if len(self.fields) >= MOST_FIELDS:
                 raise ProblemError(413, f"the form has more than {MOST_FIELDS} fields; send fewer")
             return
-        if len(self.files) >= self._most_files:
+        usual = self._file_fields[self._field]
+        before = sum(file.field == usual for file in self.files) if self._each else len(self.files)
+        if before >= self._most_files:
             raise ProblemError(413, f"the form has more than {self._most_files:,} files; send them in several requests")
         content_type, _ = parse_options_header(self._headers.get(b"content-type", b""))
         given = options.get(b"filename", b"").decode("utf-8", "replace")
-        self._file = self._add_file(
-            self._file_fields[self._field], plain_name(given), content_type.decode("latin-1").lower()
-        )
+        self._file = self._add_file(usual, plain_name(given), content_type.decode("latin-1").lower())
         self._is_nothing = not given
 
     def _read_content(self, data: bytes, start: int, end: int) -> None:

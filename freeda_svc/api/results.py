@@ -67,6 +67,7 @@ class ResultItem(BaseModel):
     name: str = Field(description="the image's file name")
     stem: str = Field(description="what its files are called in archives, without their endings")
     sha256: str = Field(description="of the image's file, in hexadecimal digits: who has it need not fetch it")
+    regions_sha256: str = Field(default="", description="of the file with its regions; empty where it came without")
     state: ItemState
     error: str = Field(description="why it failed; empty when it did not")
     summary: dict[str, Any] | None = Field(
@@ -123,6 +124,7 @@ def results_of_job(settings: Settings, job_id: str, *, limit: int = MOST_RESULTS
                 name=source_name(item.name),
                 stem=image.stem,
                 sha256=image.content,
+                regions_sha256=image.regions,
                 state=item.state,
                 error=client_text(item.error, settings),
                 summary=item.result if item.state is ItemState.DONE else None,

@@ -26,6 +26,7 @@ from freeda_svc.api.submitting import (
 )
 from freeda_svc.api.uploads import ANY_IMAGE, JSON, AcceptedBodies, Upload, received, with_json
 from freeda_svc.batches import InputImage, check_image, distinct_stems
+from freeda_svc.counts import counted
 from freeda_svc.errors import InputError, one_line
 from freeda_svc.jobs import JobState, submit_segment
 from freeda_svc.parameters import PLACES, CategoryChoice, SegmentationOverrides
@@ -35,13 +36,16 @@ from freeda_svc.workers import CeleryDispatcher
 
 MOST_IMAGES = 1000
 MOST_CATEGORIES = 2000
+REGIONS = "region_map"
+"""The field of a form that holds files of regions; ``regions`` is the parameter."""
 
 BODIES = AcceptedBodies(
-    fields=("image",),
+    fields=("image", REGIONS),
     content_types={ANY_IMAGE: "", "application/octet-stream": "", JSON: ".json"},
     most_files=MOST_IMAGES,
     expected="multipart/form-data with files called image, one image as the body with its own type, as image/png, or "
     "JSON that names urls",
+    most_of_each=True,
 )
 
 router = APIRouter(tags=["segmentations"])
@@ -117,7 +121,14 @@ class SubmittedResults(JobResults):
         **problems(400, 404, 413, 415, 422, 503),
     },
     openapi_extra=documented_body(
-        SegmentationFields, BODIES, {"image": "The images; also as `images` or `image[]`."}, fields_as_json=True
+        SegmentationFields,
+        BODIES,
+        {
+            "image": "The images; also as `images` or `image[]`.",
+            REGIONS: "Your own regions, one file for each image in the same order: a label map as PNG (0 is no region) "
+            "or JSON with masks as COCO has them.",
+        },
+        fields_as_json=True,
     ),
 )
 async def segment(
@@ -131,7 +142,9 @@ async def segment(
 ) -> SubmittedResults | AcceptedImages:
     """Submit images; all of them are accepted, or none, unless `leave_out_unusable` is set.
 
-    Images are the files of a form, or the body itself, or `urls` in a form or in JSON names them.
+    Images are the files of a form, or the body itself, or `urls` in a form or in JSON names them. In a form, files
+    called `region_map` may bring regions of your own, one for each image in the same order, each of which gets one
+    category.
     Answers 202 with the job. With `Prefer: wait=N` it answers 200 with the results if the job ends in time.
     """
     seconds = seconds_to_wait(prefer)
@@ -153,13 +166,22 @@ def _submit(settings: Settings, upload: Upload, access: Access, key: str) -> tup
     upload = with_json(upload)
     fields = read_fields(SegmentationFields, upload.fields)
     chosen = fields.choose()
-    upload = with_fetched(settings, upload, fields.urls, MOST_IMAGES)
+    maps = [file for file in upload.files if file.field == REGIONS]
+    images_alone = replace(upload, files=[file for file in upload.files if file.field != REGIONS])
+    upload = with_fetched(settings, images_alone, fields.urls, MOST_IMAGES)
+    if maps and len(maps) != len(upload.files):
+        raise InputError(
+            f"{counted(len(upload.files), 'image')} came with {counted(len(maps), 'file')} of regions; send one "
+            f"{REGIONS} for each image, in the same order"
+        )
+    regions = {image.path: file.path for image, file in zip(upload.files, maps, strict=False)}
     left_out: list[LeftOutImage] = []
     if fields.leave_out_unusable:
         upload, left_out = _without_unusable(settings, upload)
     names = [file.name for file in upload.files]
     images = [
-        InputImage(file.path, file.name, stem) for file, stem in zip(upload.files, distinct_stems(names), strict=True)
+        InputImage(file.path, file.name, stem, regions=regions.get(file.path))
+        for file, stem in zip(upload.files, distinct_stems(names), strict=True)
     ]
 
     def submit() -> str:
@@ -179,7 +201,7 @@ def _submit(settings: Settings, upload: Upload, access: Access, key: str) -> tup
             uploaded=True,
         )
 
-    with upload.called_by_name():
+    with replace(upload, files=[*upload.files, *maps]).called_by_name():
         return submitted(settings, access, fields.callback, submit), left_out
 
 

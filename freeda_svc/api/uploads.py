@@ -41,7 +41,7 @@ class AcceptedBodies:
         fields: those of a form that are files; with an s or [] behind them, too.
         content_types: of a body that is one file, each with the ending that its name has when the client names none;
             ``image/*`` stands for all images.
-        most_files: in one form.
+        most_files: in one form; of each field where ``most_of_each``.
         expected: what to send, for messages.
     """
 
@@ -49,6 +49,7 @@ class AcceptedBodies:
     content_types: Mapping[str, str]
     most_files: int
     expected: str
+    most_of_each: bool = False
 
     @property
     def names(self) -> dict[str, str]:
@@ -219,7 +220,8 @@ def _reader(request: Request, folder: Path, accepted: AcceptedBodies) -> Reader:
     kind, options = parse_options_header(header)
     content_type = kind.decode("latin-1")
     if content_type == FORM:
-        return FormReader(folder, options.get(b"boundary", b""), accepted.names, accepted.most_files)
+        boundary = options.get(b"boundary", b"")
+        return FormReader(folder, boundary, accepted.names, accepted.most_files, each=accepted.most_of_each)
     ending = accepted.ending(content_type)
     if ending is None:
         found = f"the content type {header[:LONGEST_SHOWN]!r} is not taken" if header else "there is no content type"

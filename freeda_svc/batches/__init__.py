@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         digest_of_parts,
         digest_of_request,
     )
-    from freeda_svc.batches.region_files import digest_of_image, pair_regions, regions_file
+    from freeda_svc.batches.region_files import check_region_files, digest_of_image, pair_regions, regions_file
     from freeda_svc.batches.reports import (
         ShownCategory,
         UnknownWord,

@@ -8,11 +8,10 @@ from freeda_svc.batches.manifest import digest_of_file, digest_of_parts
 from freeda_svc.errors import InputError
 from freeda_svc.input_files import ANYWHERE, InputRules
 from freeda_svc.outputs import InputImage
+from freeda_svc.parameters import OverlapWay
 
 ENDINGS = (".png", ".json", ".tif", ".tiff", ".bmp")
 """Of files of regions, in lower case."""
-
-_SHOWN = 3
 
 
 def regions_file(folder: Path, name: str) -> Path:
@@ -64,6 +63,32 @@ def pair_regions(images: Sequence[InputImage], folder: Path) -> list[InputImage]
         more = f" (and {len(problems) - 1} more of {len(images)} images)" if len(problems) > 1 else ""
         raise InputError(f"{problems[0]}{more}")
     return paired
+
+
+def check_region_files(images: Sequence[InputImage], overlaps: OverlapWay, rules: InputRules = ANYWHERE) -> None:
+    """See that the files of regions can be read and fit their images, of which only the headers are read.
+
+    Args:
+        images: those without regions are passed over.
+        overlaps: what becomes of masks that overlap.
+        rules: where files must be, and how many pixels they may have.
+
+    Raises:
+        InputError: one is not usable; names the first and says how many more there are.
+    """
+    from freeda_svc.images import load_regions, read_frame  # noqa: PLC0415 - most requests have no regions
+
+    given = [image for image in images if image.regions is not None]
+    problems = []
+    for image in given:
+        assert image.regions is not None
+        try:
+            load_regions(image.regions, read_frame(image.path, rules).size, overlaps=overlaps, rules=rules)
+        except InputError as error:
+            problems.append(str(error))
+    if problems:
+        more = f" (and {len(problems) - 1} more of {len(given)} files of regions)" if len(problems) > 1 else ""
+        raise InputError(f"{problems[0]}{more}")
 
 
 def digest_of_image(image: InputImage, rules: InputRules = ANYWHERE) -> str:

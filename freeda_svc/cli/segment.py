@@ -2,13 +2,13 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from freeda_svc.batches import ResultsFolder, ResultsManifest, check_writable, find_images
+from freeda_svc.batches import FoundImages, ResultsFolder, ResultsManifest, check_writable, find_images, pair_regions
 from freeda_svc.cli.backends import open_backend
 from freeda_svc.cli.console import print_json
 from freeda_svc.cli.exit_codes import EXIT_FAILED, EXIT_PARTLY, Interrupted
@@ -24,7 +24,7 @@ from freeda_svc.cli.segment_formats import (
     read_collecting,
     read_formats_of_segment,
 )
-from freeda_svc.cli.segment_parameters import check_with_pack, parameter_options, read_overrides
+from freeda_svc.cli.segment_parameters import check_with_pack, parameter_options, read_overrides, read_regions
 from freeda_svc.cli.segment_report import (
     ERRORS_SHOWN,
     LINES_SHOWN,
@@ -74,6 +74,13 @@ STANDARD_INPUT = Path("-")
 @click.option(
     "--keep-older", is_flag=True, help="With --resume: keep files, too, that were made before the bank changed."
 )
+@click.option(
+    "--regions",
+    metavar="superpixels|masks|DIR",
+    help="What gets a category: superpixels, masks that the pack's mask generator finds, or regions of your own: a "
+    "folder with a file for each image under its relative name, cat.png (a label map, 0 is no region) or cat.json "
+    "(masks as COCO has them) for cat.jpg. Superpixels lie where no region is.  [default: the pack's]",
+)
 @bank_option
 @priority_option
 @idempotency_key_option
@@ -104,6 +111,7 @@ def segment(
     recursive: bool,
     resume: bool,
     keep_older: bool,
+    regions: str | None,
     wait: bool,
     quiet: bool,
     as_json: bool,
@@ -125,10 +133,11 @@ def segment(
       freeda segment photos -c "cow, grass" --out set --format yolo,index --least-area 50
       freeda segment photos --auto --explain --out masks
       freeda segment --list files.txt --categories-file words.txt --unknown channel
+      freeda segment photos -c "boat, water" --regions label-maps --out masks
     """
     _check_use(context.params)
     asked_categories = ask_categories(categories, categories_files, vocabulary, background, auto=auto)
-    overrides = read_overrides(parameters)
+    overrides, own_regions = read_regions(read_overrides(parameters), regions)
     chosen = read_formats_of_segment(formats, explain=explain, own_lists=per_image) if out is not None else ()
     collecting = read_collecting(image_prefix, parameters, chosen)
     if out is not None:
@@ -140,6 +149,7 @@ def segment(
     listed = [sys.stdin.buffer if file == STANDARD_INPUT else file for file in lists]
     found = find_images(images, listed, recursive=recursive, rules=backend.settings.input_rules)
     show_problems(found)
+    found = _with_regions(found, own_regions)
     backend.take_images(found.images)
     show_stray_words(images, asked_categories)
     if asked_categories.note:
@@ -171,6 +181,11 @@ def segment(
         )
         show_plan(plan, target.manifest)
     context.exit(_run(work, plan, target, quiet=quiet, as_json=as_json))
+
+
+def _with_regions(found: FoundImages, folder: Path | None) -> FoundImages:
+    """Return images with their files of regions, where there is a folder of them."""
+    return found if folder is None else replace(found, images=pair_regions(found.images, folder))
 
 
 @dataclass(frozen=True)

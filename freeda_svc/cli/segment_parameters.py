@@ -3,7 +3,8 @@
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar, get_args
 
 import click
 from click.shell_completion import CompletionItem
@@ -13,6 +14,7 @@ from freeda_svc.errors import InputError
 from freeda_svc.parameters import (
     PLACES,
     Model,
+    RegionWay,
     SegmentationOverrides,
     SegmentationParameters,
     field_schema,
@@ -133,6 +135,32 @@ def read_overrides(given: Mapping[str, Any]) -> dict[str, Any]:
     if given["unknown_threshold"] is not None and "unknown" not in read:
         raise click.UsageError("--unknown-threshold goes with --unknown; name a way, such as --unknown channel.")
     return read
+
+
+def read_regions(changes: dict[str, Any], given: str | None) -> tuple[dict[str, Any], Path | None]:
+    """Return what ``--regions`` means: the parameters with the way that it names, or the folder of regions.
+
+    Args:
+        changes: what other options change.
+        given: a way, or a folder; None where the option is not given.
+
+    Raises:
+        UsageError: the way is given by ``--set``, too, or there is no such folder.
+    """
+    if given is None:
+        return changes, None
+    if "regions" in changes:
+        raise click.UsageError("the parameter regions is given twice; leave --set regions or --regions out.")
+    ways = get_args(RegionWay)
+    if given in ways:
+        return {**changes, "regions": given}, None
+    folder = Path(given).expanduser()
+    if not folder.is_dir():
+        raise click.BadParameter(
+            f"there is no folder {given}; give {', '.join(ways)} or a folder with a file for each image",
+            param_hint="'--regions'",
+        )
+    return changes, folder
 
 
 def check_with_pack(overrides: Mapping[str, Any], parameters: SegmentationParameters) -> None:

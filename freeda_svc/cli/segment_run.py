@@ -108,7 +108,7 @@ def _end(
         return
     try:
         if target is not None:
-            outcome.files += len(target.write(picture, image.content, job=image.job, number=image.number))
+            outcome.files += len(target.write(picture, image.made_from, job=image.job, number=image.number))
     except (InputError, NotFoundError) as error:
         outcome.errors.append(str(error))
     else:

@@ -12,9 +12,10 @@ from freeda_svc.client.bank_client import BankClient
 from freeda_svc.client.job_client import DONE, FAILED, Job, Progress
 from freeda_svc.client.kept import RemoteResult, ResultsPlace
 from freeda_svc.client.parts import parts_for, size_of
+from freeda_svc.client.region_uploads import RegionsOfUploads, read_region_uploads
 from freeda_svc.client.results import library_result
 from freeda_svc.client.submissions import MarkedUpload, category_values, submit_captions, submit_images, submit_marked
-from freeda_svc.client.uploads import Upload, read_mask_upload, read_upload, read_uploads
+from freeda_svc.client.uploads import Upload, is_one_image, read_mask_upload, read_upload, read_uploads
 from freeda_svc.errors import FreedaError, InputError, UnavailableError
 from freeda_svc.images import PAPER, DrawnOn
 from freeda_svc.library import Result
@@ -23,6 +24,7 @@ from freeda_svc.library.arguments import (
     ImageLike,
     MaskLike,
     described,
+    is_region_way,
     read_categories,
     read_image,
     read_text,
@@ -50,6 +52,7 @@ class Client(BankClient):
         bank: str = "",
         explain: bool = False,
         priority: str = "normal",
+        regions: RegionsOfUploads = None,
         timeout: float | None = None,
         progress: Progress | None = None,
         **parameters: Any,  # noqa: ANN401 - the server checks them
@@ -66,6 +69,8 @@ class Client(BankClient):
             bank: whose prototypes are used, as in ``animals`` or ``animals@2``; the server's usual one when empty.
             explain: whether evidence is kept, for ``download``.
             priority: ``low``, ``normal`` or ``high``.
+            regions: regions of your own, as ``Segmenter.segment`` takes them: for one image, a list with an entry for
+                each of several, or a folder with a file for each; or one of ``superpixels`` and ``masks``.
             timeout: seconds after which the waiting ends; the job goes on.
             progress: is called as images are done.
             **parameters: any parameter of the segmentation by its name, such as ``k=350``.
@@ -75,8 +80,9 @@ class Client(BankClient):
             NotFoundError: there is no such bank.
             UnavailableError: the server does not answer, a job was cancelled, or it took longer than ``timeout``.
         """
-        uploads = read_uploads(images)
-        parts = parts_for(self._jobs, uploads, [size_of(upload.content) for upload in uploads])
+        uploads, parameters = read_uploads(images), _with_way(parameters, regions)
+        own = read_region_uploads(regions, uploads, single=is_one_image(images), parameters=parameters)
+        parts = self._cut(uploads, own)
         asked: dict[str, Any] = {
             "background": list(background),
             "vocabulary": vocabulary,
@@ -90,7 +96,9 @@ class Client(BankClient):
         until = None if timeout is None else time.monotonic() + timeout
         jobs: list[str] = []
         try:
-            jobs.extend(self._submit(part, named, parameters, **asked) for part in parts)  # one after the other
+            jobs.extend(
+                self._submit(part, named, parameters, own=own, **asked) for part in parts
+            )  # one after the other
         except BaseException:
             self._cancel_all(jobs)
             raise
@@ -114,6 +122,7 @@ class Client(BankClient):
         bank: str = "",
         explain: bool = False,
         priority: str = "normal",
+        regions: RegionsOfUploads = None,
         **parameters: Any,  # noqa: ANN401 - the server checks them
     ) -> str:
         """Have images segmented without waiting for it; return the id of their job.
@@ -129,13 +138,15 @@ class Client(BankClient):
             bank: as above.
             explain: as above.
             priority: as above.
+            regions: as above.
             **parameters: as above.
 
         Raises:
             FreedaError: as in ``segment``; nothing was accepted then.
         """
-        uploads = read_uploads(images)
-        parts = parts_for(self._jobs, uploads, [size_of(upload.content) for upload in uploads])
+        uploads, parameters = read_uploads(images), _with_way(parameters, regions)
+        own = read_region_uploads(regions, uploads, single=is_one_image(images), parameters=parameters)
+        parts = self._cut(uploads, own)
         if len(parts) > 1:
             raise InputError(
                 f"{len(uploads):,} images are more than {self.address} takes in one job: submit at most "
@@ -145,6 +156,7 @@ class Client(BankClient):
             uploads,
             categories,
             parameters,
+            own=own,
             key=idempotency_key,
             background=list(background),
             vocabulary=vocabulary,
@@ -242,12 +254,18 @@ class Client(BankClient):
         answer = submit_marked(self.connection, marked, _given(asked), key=idempotency_key)
         return self._ended(answer["job"], wait=wait, timeout=timeout, progress=progress)
 
+    def _cut(self, uploads: Sequence[Upload], own: Mapping[int, Upload]) -> list[Sequence[Upload]]:
+        """Cut images into as many as one job takes, with their regions."""
+        files = [[upload, own[id(upload)]] if own else [upload] for upload in uploads]
+        return parts_for(self._jobs, uploads, [sum(size_of(file.content) for file in of_one) for of_one in files])
+
     def _submit(
         self,
         uploads: Sequence[Upload],
         categories: CategoriesLike | None,
         parameters: Mapping[str, Any],
         *,
+        own: Mapping[int, Upload] | None = None,
         key: str = "",
         wait: float = 0.0,
         **asked: Any,  # noqa: ANN401 - fields of the route
@@ -258,7 +276,9 @@ class Client(BankClient):
             asked["auto"] = True
         elif named or not asked["vocabulary"]:
             asked["categories"] = category_values(read_categories(named or []))
-        answer = submit_images(self.connection, uploads, _given({**asked, **checked}), key=key, wait=wait)
+        regions = [own[id(upload)] for upload in uploads] if own else []
+        request = _given({**asked, **checked})
+        answer = submit_images(self.connection, uploads, request, key=key, wait=wait, regions=regions)
         return str(answer["job"])
 
     def _results(self, job: str, uploads: Iterable[Upload]) -> Iterator[Result]:
@@ -308,3 +328,8 @@ def _after(progress: Progress | None, before: int, total: int) -> Progress | Non
 def _given(asked: Mapping[str, Any]) -> dict[str, Any]:
     """Without what is as it is by default."""
     return {name: value for name, value in asked.items() if value not in (None, "", False) and value != []}
+
+
+def _with_way(parameters: Mapping[str, Any], regions: object) -> dict[str, Any]:
+    """Return parameters with the way of regions, where a word names it."""
+    return {**parameters, "regions": regions} if is_region_way(regions) else dict(parameters)

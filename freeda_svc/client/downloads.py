@@ -61,6 +61,7 @@ class RemoteImages:
                 str(item.get("sha256") or ""),
                 str(item["name"]),
                 str(item.get("stem") or stem),
+                str(item.get("regions_sha256") or ""),
             )
             for item, stem in zip(items, stems, strict=True)
         ]

@@ -47,6 +47,7 @@ def submit_images(
     key: str = "",
     rules: InputRules = ANYWHERE,
     wait: float = 0.0,
+    regions: Sequence[Upload] = (),
 ) -> dict[str, Any]:
     """Send images to be segmented; return what the server says of the job.
 
@@ -57,11 +58,16 @@ def submit_images(
         key: the request's name; one is made where there is none.
         rules: where files may lie.
         wait: for so many seconds the server may wait for the job's end before it answers.
+        regions: files of regions, one for each image, or none.
 
     Raises:
         FreedaError: as the server says; nothing was accepted then.
     """
-    return _submit(connection, SEGMENTATIONS, request, lambda: parts_of(uploads, "image", rules), key, wait=wait)
+
+    def parts() -> list[Part]:
+        return [*parts_of(uploads, "image", rules), *parts_of(regions, "region_map", rules)]
+
+    return _submit(connection, SEGMENTATIONS, request, parts, key, wait=wait)
 
 
 def submit_captions(

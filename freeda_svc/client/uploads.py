@@ -121,7 +121,7 @@ def read_uploads(images: ImageLike | Iterable[ImageLike]) -> list[Upload]:
         if found.problems:
             raise InputError(found.problems[0])
         return [Upload(image.name, image.path) for image in found.images]
-    if _is_one(images):
+    if is_one_image(images):
         return [read_upload(images)]
     if not isinstance(images, Iterable):
         raise InputError(f"expected an image, several, or a folder of them, not {described(images)}")
@@ -168,7 +168,10 @@ def parts_of(uploads: Sequence[Upload], field: str, rules: InputRules = ANYWHERE
     return [upload.part(field, rules) for upload in uploads]
 
 
-def _is_one(images: object) -> bool:
+def is_one_image(images: object) -> bool:
+    """Whether a person passed one image, that is not in a folder."""
+    if isinstance(images, str | os.PathLike):
+        return not to_path(images).is_dir()
     return isinstance(images, bytes | bytearray | memoryview | Image.Image) or hasattr(images, "shape")
 
 

@@ -179,4 +179,4 @@ def unused_inputs(
 def _inputs(given: dict[str, Any]) -> Iterator[str]:
     """The files that an item works on, below the artifact root."""
     for part in (given, *given.get("exemplars", ())):
-        yield from (part[key] for key in ("image", "mask") if key in part)
+        yield from (part[key] for key in ("image", "mask", "regions") if key in part)

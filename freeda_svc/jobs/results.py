@@ -10,7 +10,7 @@ from sqlalchemy import Integer, Table, bindparam, select
 from sqlalchemy.orm import Session
 
 from freeda_svc.artifacts import open_artifacts
-from freeda_svc.batches import ImageOutcome, distinct_stems
+from freeda_svc.batches import ImageOutcome, digest_of_parts, distinct_stems
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.jobs.control import find_job_in, get_job
 from freeda_svc.jobs.database import reading
@@ -49,6 +49,7 @@ class SubmittedImage:
         kept: the image's copy, as a path below the artifact root.
         name: what it was called at submission.
         stem: what its files are called, without their endings.
+        regions: SHA-256 of the file with regions of the caller's own; empty where there is none.
     """
 
     job: str
@@ -57,11 +58,17 @@ class SubmittedImage:
     kept: str
     name: str
     stem: str
+    regions: str = ""
 
     @property
     def content(self) -> str:
         """SHA-256 of the image file, after which its copy is called."""
         return Path(self.kept).stem
+
+    @property
+    def made_from(self) -> str:
+        """Digest of the image file and its regions' file, as ``freeda_svc.batches.digest_of_image`` returns it."""
+        return digest_of_parts(self.content, self.regions)
 
 
 @dataclass(frozen=True)
@@ -164,7 +171,8 @@ def segmented_items(settings: Settings, job_id: str, *, after: int = 0, limit: i
     items = []
     for number, given, state, attempts, error, result in rows:
         stem = given.get("stem") or stems[number]
-        image = SubmittedImage(full_id, number, ItemState(state), given["image"], given["name"], stem)
+        regions = Path(given.get("regions", "")).stem
+        image = SubmittedImage(full_id, number, ItemState(state), given["image"], given["name"], stem, regions)
         items.append((image, ItemSummary(number, item_name(given), image.state, attempts, error, result)))
     return SegmentedItems(full_id, JobState(job.state), job.parameters, items)
 

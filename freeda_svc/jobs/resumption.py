@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from freeda_svc.artifacts import open_artifacts
-from freeda_svc.batches import BankAge, BankRevision, InputImage, ManifestEntry, ResultsFolder, digest_of_file
+from freeda_svc.batches import BankAge, BankRevision, InputImage, ManifestEntry, ResultsFolder, digest_of_image
 from freeda_svc.errors import InputError, NotFoundError
 from freeda_svc.input_files import ANYWHERE, InputRules
 from freeda_svc.jobs.results import SubmittedImage, kept_result
@@ -86,9 +86,9 @@ def plan_resumption(
 
     jobs = folder.manifest.jobs.get(folder.request, ())
     items = (item for job in jobs for item in items_of(job).values())
-    earlier = {item.content: item for item in items if _is_usable(earlier_jobs, item)}
+    earlier = {item.made_from: item for item in items if _is_usable(earlier_jobs, item)}
     for image in images:
-        content = digest_of_file(image.path, rules)
+        content = digest_of_image(image, rules)
         written = folder.manifest.images.get(image.stem)
         found = None
         if written is not None and folder.has(image.stem, content):
@@ -144,13 +144,13 @@ def earlier_proposals(
         results = earlier_jobs.proposals_of(job)
         for before in _images_of_job(earlier_jobs, job):
             if before.state in OPEN_ITEM_STATES:
-                going[before.content] = before
+                going[before.made_from] = before
             elif before.number in results:
-                done[before.content] = results[before.number]
+                done[before.made_from] = results[before.number]
     found: dict[str, Mapping[str, Any]] = {}
     waiting = []
     for image in images:
-        content = digest_of_file(image.path, rules)
+        content = digest_of_image(image, rules)
         if content in going:
             waiting.append(replace(going[content], name=image.name, stem=image.stem))
         elif content in done and (keep_older or not age.is_older(done[content].get("bank_version"))):

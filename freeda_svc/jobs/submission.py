@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from freeda_svc.batches import InputImage, check_images, name_images
+from freeda_svc.batches import InputImage, check_images, check_region_files, name_images
 from freeda_svc.batching import batched
 from freeda_svc.captions import Caption, CaptionSpool, CaptionTally
 from freeda_svc.errors import InputError
@@ -152,8 +152,8 @@ def submit_segment(
 
     Args:
         settings: the installation.
-        images: files, perhaps with names for their results; they are copied, so they may change or go afterwards. One
-            image is one item.
+        images: files, perhaps with names for their results, and files of regions; they are copied, so they may change
+            or go afterwards. One image is one item.
         categories: what to look for, as ``read_category`` takes each; None lets the bank propose some for each image.
         overrides: parameters that differ from the pack's, as ``SegmentationOverrides`` has them.
         source: where the images came from, for people; when empty, the image, or the folder that all lie below.
@@ -170,8 +170,8 @@ def submit_segment(
         The job's id. The job will be done even when its messages could not be sent now.
 
     Raises:
-        InputError: an image, a category or a parameter is not usable, the pack is not valid, or the key was used for
-            another request.
+        InputError: an image, its regions, a category or a parameter is not usable, the pack is not valid, or the key
+            was used for another request.
         NotFoundError: there is no such pack or bank.
         UnavailableError: database, home or message queue do not answer; nothing was accepted.
     """
@@ -188,6 +188,8 @@ def submit_segment(
     paths = [image.path if isinstance(image, InputImage) else image for image in images]
     rules = settings.input_rules.anywhere() if uploaded else settings.input_rules
     check_images(paths, rules)
+    named = _named(images)
+    check_region_files(named, request.segmentation.regions.overlaps, rules)
     prepare_home(settings)
     inputs = [
         {
@@ -196,8 +198,9 @@ def submit_segment(
             "stem": image.stem,
             **({} if uploaded else {"path": str(image.path.absolute())}),
             **({} if image.proposals is None else {"proposals": image.proposals}),
+            **({} if image.regions is None else {"regions": keep_image(settings, image.regions, rules)}),
         }
-        for image in _named(images)
+        for image in named
     ]
     source = source or _source_of(paths)
     job = new_job(
@@ -209,7 +212,8 @@ def submit_segment(
         priority=priority,
     )
     asked = _asked(settings, JobKind.SEGMENT, bank, priority, request.parameters)
-    parts = ([given["image"], given["name"], given["stem"]] for given in inputs)
+    names = ("image", "name", "stem", "regions")
+    parts = ([given[name] for name in names if name in given] for given in inputs)
     digest = request_digest(asked, parts) if key else ""
     return accept_job(settings, dispatcher, job, inputs, key=key, digest=digest)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set, Sized
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ from freeda_svc.images import (
     load_visible,
     turn_upright,
 )
-from freeda_svc.parameters import OverlapWay
+from freeda_svc.parameters import OverlapWay, RegionWay
 from freeda_svc.segmentation import Category, check_categories
 
 ImageLike = ImageSource | bytes
@@ -114,6 +115,14 @@ def read_mask(value: MaskLike) -> npt.NDArray[np.bool_]:
         with _as_file(bytes(value), "the mask given as bytes") as path:
             return load_mask(path)
     return load_mask(_upright(value, "the mask") if isinstance(value, Image.Image) else value)
+
+
+def is_region_way(value: object) -> bool:
+    """Whether a value is the word for a way of regions, perhaps a wrong one, and no path."""
+    if not isinstance(value, str):
+        return False
+    path = Path(value)
+    return value in get_args(RegionWay) or (path.name == value and not path.suffix and not path.exists())
 
 
 def read_regions(value: RegionsLike | None, image: LoadedImage, overlaps: OverlapWay) -> LoadedImage:

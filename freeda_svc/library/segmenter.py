@@ -5,7 +5,7 @@ import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from freeda_svc.library.arguments import (
     ImageLike,
     RegionsLike,
     described,
+    is_region_way,
     read_categories,
     read_image,
     read_regions,
@@ -31,7 +32,6 @@ from freeda_svc.library.saving import check_files
 from freeda_svc.parameters import (
     PLACES,
     ProposalParameters,
-    RegionWay,
     SegmentationOverrides,
     SegmentationParameters,
     unknown_name,
@@ -305,7 +305,7 @@ class Segmenter:
         self, parameters: object, changes: Mapping[str, Any], regions: object
     ) -> tuple[SegmentationParameters, Any]:
         """Return all parameters, and the caller's own regions where there are any: a word names a way instead."""
-        if isinstance(regions, str) and regions in get_args(RegionWay):
+        if is_region_way(regions):
             return self._parameters(parameters, {**changes, "regions": regions}, None)
         if parameters is None:
             parameters = self.parameters

@@ -86,7 +86,8 @@ def share_scores(
     if not count or len(windows) == 1:
         return list(windows)
     categories = windows[0][1].categories
-    sums, pixels = torch.zeros(3, count, categories), torch.zeros(count)
+    kinds = len(_tables(windows[0][1]))
+    sums, pixels = torch.zeros(kinds, count, categories), torch.zeros(count)
     for (_, scores), numbers in zip(windows, given, strict=True):
         rows = (numbers >= 0).nonzero()[:, 0]
         owned = scores.superpixels[scores.superpixels >= 0]
@@ -98,16 +99,18 @@ def share_scores(
     shared = []
     for (window, scores), numbers in zip(windows, given, strict=True):
         rows = ((numbers >= 0) & (pixels[numbers.clamp(min=0)] > 0)).nonzero()[:, 0]
-        by_region, local, global_ = (
+        by_region, local, global_, *support = (
             table.index_copy(0, rows, means[place][numbers[rows]]) for place, table in enumerate(_tables(scores))
         )
-        shared.append((window, replace(scores, by_region=by_region, local=local, global_similarity=global_)))
+        others = {"support": support[0]} if support else {}
+        shared.append((window, replace(scores, by_region=by_region, local=local, global_similarity=global_, **others)))
     return shared
 
 
-def _tables(scores: WindowScores) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return the (R, N) final, local and global scores of a window's regions."""
-    return scores.by_region, scores.local, scores.global_similarity.expand(len(scores.local), -1)
+def _tables(scores: WindowScores) -> tuple[torch.Tensor, ...]:
+    """Return the (R, N) final, local and global scores of a window's regions, and their support where there is any."""
+    tables = scores.by_region, scores.local, scores.global_similarity.expand(len(scores.local), -1)
+    return tables if scores.support is None else (*tables, scores.support)
 
 
 def label_given(merged: Merged, given: RegionMap) -> Merged:

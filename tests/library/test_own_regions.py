@@ -45,8 +45,10 @@ def test_a_word_names_a_way(segmenter: freeda_svc.Segmenter, photo: Path) -> Non
     assert segmenter.segment(photo, CATEGORIES, regions="superpixels") == segmenter.segment(photo, CATEGORIES)
     with pytest.raises(InputError, match=r"the pack miniature has no mask generator"):
         segmenter.segment(photo, CATEGORIES, regions="masks")
-    with pytest.raises(InputError, match=r"no such file of regions: mask"):
+    with pytest.raises(InputError, match=r"regions is 'mask', but must be one of superpixels, masks"):
         segmenter.segment(photo, CATEGORIES, regions="mask")
+    with pytest.raises(InputError, match=r"no such file of regions: mask.png"):
+        segmenter.segment(photo, CATEGORIES, regions="mask.png")
 
 
 def test_overlapping_masks_are_refused_or_resolved(

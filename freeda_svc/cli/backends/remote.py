@@ -97,17 +97,19 @@ class RemoteBackend(RemoteBanks):
 
     def parts_of(self, images: "Sequence[InputImage]") -> "Iterable[Sequence[InputImage]]":
         """See ``Backend``."""
-        return parts_for(self._jobs, images, [size_of(image.path) for image in images])
+        sizes = [size_of(image.path) + (0 if image.regions is None else size_of(image.regions)) for image in images]
+        return parts_for(self._jobs, images, sizes)
 
     def submit_segment(
         self, asked: AskedSegmentation, images: "Sequence[InputImage]", *, priority: Priority, key: str
     ) -> str:
         """See ``Backend``."""
         uploads = [Upload(image.name, image.path) for image in images]
+        own = [Upload(image.regions.name, image.regions) for image in images if image.regions is not None]
         request, rules = request_values(asked, priority), self.settings.input_rules
-        sent = [] if key else [[image.name, self._digest(image.path)] for image in images]
+        sent = [] if key else [[image.name, *map(self._digest, _files_of(image))] for image in images]
         with self._names.name(key, self.place, "segment", request, sent) as name:
-            answer = submit_images(self._connection, uploads, request, key=name, rules=rules)
+            answer = submit_images(self._connection, uploads, request, key=name, rules=rules, regions=own)
         return note_job_of_this_process(str(answer["job"]))
 
     def submit_ingest(
@@ -370,3 +372,8 @@ def _pruned_job(job: Mapping[str, Any]) -> PrunedJob:
 
 def _moment(text: object) -> datetime | None:
     return datetime.fromisoformat(text) if isinstance(text, str) else None
+
+
+def _files_of(image: "InputImage") -> "list[Path]":
+    """Return an image's file, and that of its regions where it has any."""
+    return [image.path] if image.regions is None else [image.path, image.regions]
