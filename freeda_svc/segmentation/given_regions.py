@@ -102,8 +102,8 @@ def share_scores(
         by_region, local, global_, *support = (
             table.index_copy(0, rows, means[place][numbers[rows]]) for place, table in enumerate(_tables(scores))
         )
-        others = {"support": support[0]} if support else {}
-        shared.append((window, replace(scores, by_region=by_region, local=local, global_similarity=global_, **others)))
+        changes = replace(scores, by_region=by_region, local=local, global_similarity=global_)
+        shared.append((window, replace(changes, support=support[0]) if support else changes))
     return shared
 
 
