@@ -71,7 +71,7 @@ def test_what_is_no_way_and_no_folder_of_regions_is_refused(
 ) -> None:
     refused = freeda(*COMMAND, *options)
     assert refused.code == code
-    assert message in refused.error
+    assert message in refused.err
     assert list_jobs(load_settings(home=home)) == []
 
 
@@ -79,5 +79,5 @@ def test_regions_of_another_size_are_refused_in_one_line(freeda: Freeda, maps: P
     write_map("b.png", height=7)
     refused = freeda(*COMMAND, "--regions", str(maps))
     assert refused.code == 1
-    assert "maps/b.png are 6 x 7 pixels large, but the image 6 x 4" in refused.error
+    assert "maps/b.png are 6 x 7 pixels large, but the image 6 x 4" in refused.err
     assert list_jobs(load_settings(home=home)) == []
