@@ -320,7 +320,7 @@ def test_the_document_has_every_field(client: TestClient) -> None:
     content = operation["requestBody"]["content"]
     assert {"multipart/form-data", "image/*", "application/octet-stream", "application/json"} == content.keys()
     properties = content["multipart/form-data"]["schema"]["properties"]
-    assert SegmentationFields.model_fields.keys() | {"image", "request"} == properties.keys()
+    assert SegmentationFields.model_fields.keys() | {"image", "region_map", "request"} == properties.keys()
     assert properties["k"] == {
         "type": "integer",
         "minimum": 1,

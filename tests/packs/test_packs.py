@@ -77,10 +77,11 @@ def test_a_pack_from_before_an_option_has_its_default(tiny_pack_folder: Path, tm
         "slic_compactness", "watershed_compactness", "seeds_levels", "seeds_prior", "seeds_bins", "seeds_iterations",
         "quickshift_ratio", "quickshift_kernel_size", "quickshift_max_distance", "way", "threshold", "iterations",
         "local_threshold", "dilations", "appearance_weight", "appearance_k", "[parameters.segmentation.unknown]",
-        "[parameters.segmentation.refinement]",
+        "[parameters.segmentation.refinement]", "points_per_side", "iou_threshold", "stability_threshold",
+        "duplicate_threshold", "least_area", "overlaps", "[parameters.segmentation.regions]",
     }  # fmt: skip
     older = [line for line in lines if line.partition(" =")[0] not in newer]
-    assert len(lines) - len(older) == len(newer) + 1  # there are two ways
+    assert len(lines) - len(older) == len(newer) + 2  # there are three ways
     (tmp_path / "pack.toml").write_text("\n".join(older), encoding="utf-8")
     assert read_pack_parameters(str(tmp_path)).parameters == read_pack_parameters(str(tiny_pack_folder)).parameters
 

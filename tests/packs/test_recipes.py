@@ -115,7 +115,7 @@ def test_a_pack_that_is_not_fetched_says_what_to_run(name: str, tmp_path: Path) 
         (
             "[sources.backbone]",
             "[sources.spine]",
-            r"there is no parameter 'sources\.spine'; known are generator, backbone, image_text$",
+            r"there is no parameter 'sources\.spine'; known are generator, backbone, image_text, mask_generator$",
         ),
         (
             '"someone/backbone"',
