@@ -47,6 +47,8 @@ def test_superpixels_change_by_their_parts() -> None:
 def test_every_override_changes_its_parameter() -> None:
     words = {
         "superpixels": "none",
+        "regions": "masks",
+        "region_overlaps": "smallest",
         "origins": ["exemplar"],
         "window_way": "whole",
         "local_similarity": "cosine",
@@ -65,6 +67,7 @@ def test_every_override_changes_its_parameter() -> None:
     assert changed.unknown == UnknownParameters(way="channel", threshold=1.0, local_threshold=1.0)
     assert changed.fill_transparent == "#ff8000"
     assert changed.refinement == RefinementParameters(way="pamr", iterations=1, dilations=(1, 2))
+    assert set(changed.regions.model_dump().values()) == {"masks", "smallest", 1}
     assert set(changed.superpixels.model_dump().values()) == {"none", 1}
 
 
