@@ -138,7 +138,7 @@ def test_the_installed_command_names_its_version(installed: Path, tmp_path: Path
 @pytest.mark.timeout(1800)
 def test_a_small_demonstration_runs_from_another_folder(installed: Path, tmp_path: Path) -> None:
     report = json.loads(
-        run((installed / "freeda", "demo", "--captions", "16", "--scenes", "10", "--quiet", "--json"), tmp_path)
+        run((installed / "freeda", "demo", "--captions", "30", "--scenes", "10", "--quiet", "--json"), tmp_path)
     )
     assert report["test_scenes"] == 10
     assert report["prototypes"] > report["images_generated"] > 30
