@@ -140,6 +140,7 @@ def list_open_variants(given: SegmentationParameters) -> tuple[Variant, ...]:
             Variant(_GROUP, f"votes by appearance, weight {weight:g}", plain.replace(appearance_weight=weight))
             for weight in VOTE_WEIGHTS
         ),
+        Variant(_GROUP, "true regions", plain, true_regions=True),
     )
 
 

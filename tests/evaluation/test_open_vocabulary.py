@@ -111,9 +111,10 @@ def test_ways_to_segment_change_one_thing(pack: Path) -> None:
     assert variants["curation, keep 0.8"].keep == 0.8
     assert variants["with exemplars"].parameters == given
     assert variants["PAMR instead of superpixels"].parameters.refinement.way == "pamr"
+    assert [name for name, variant in variants.items() if variant.true_regions] == ["true regions"]
     votes = variants["votes by appearance, weight 0.1"].parameters
     assert votes == plain.parameters.replace(appearance_weight=0.1)
-    assert len({(variant.keep, variant.parameters) for variant in variants.values()}) == len(variants)
+    assert len({variant.tried for variant in variants.values()}) == len(variants)
 
 
 def test_all_is_measured_and_an_interrupted_measurement_goes_on(
