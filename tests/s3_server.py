@@ -5,10 +5,12 @@ Run as a module it serves until it is ended: ``python -m tests.s3_server PORT BE
 
 import json
 import os
+import pickle
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
+from urllib.parse import quote
 
 from tests.free_ports import free_port
 
@@ -56,21 +59,20 @@ class S3Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, behaviour: Behaviour = Behaviour(), objects: Mapping[str, bytes] | None = None) -> None:
-        """Start it, with a bucket and perhaps some objects in it."""
+        """Start it, with a bucket and perhaps some objects in it; it does not answer before it has them."""
         assert self._process is None
         command = [sys.executable, "-m", "tests.s3_server", str(self.port), json.dumps(asdict(behaviour))]
-        self._process = subprocess.Popen(
-            command, cwd=Path(__file__).parents[1], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        with tempfile.TemporaryFile() as kept:
+            pickle.dump(dict(objects or {}), kept)
+            kept.seek(0)
+            self._process = subprocess.Popen(
+                command, cwd=Path(__file__).parents[1], stdin=kept, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             assert time.monotonic() < deadline, "the server does not start"
             assert self._process.poll() is None
             time.sleep(0.05)
-        with client(self) as s3:
-            s3.create_bucket(Bucket=BUCKET)
-            for key, content in (objects or {}).items():
-                s3.put_object(Bucket=BUCKET, Key=key, Body=content)
 
     def kill(self) -> None:
         """End it at once."""
@@ -152,12 +154,26 @@ def _behaving(application: Application, behaviour: Behaviour) -> Application:
     return answer
 
 
-def main(port: int, behaviour: Behaviour) -> None:
+def _fill(application: Application, port: int, objects: Mapping[str, bytes]) -> None:
+    from werkzeug.test import Client  # noqa: PLC0415
+
+    name = f"{ACCESS['AWS_ACCESS_KEY_ID']}/20260101/{ACCESS['AWS_DEFAULT_REGION']}/s3/aws4_request"  # tells the service
+    headers = {"Authorization": f"AWS4-HMAC-SHA256 Credential={name}, SignedHeaders=host, Signature=0"}
+    inside = Client(application)
+    for key, content in [("", b""), *((f"/{key}", content) for key, content in objects.items())]:
+        answer = inside.put(
+            f"/{BUCKET}{quote(key)}", base_url=f"http://127.0.0.1:{port}", data=content, headers=headers
+        )
+        assert answer.status_code == 200, answer.data
+
+
+def main(port: int, behaviour: Behaviour, objects: Mapping[str, bytes]) -> None:
     """Serve until the process is ended."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415
     from werkzeug.serving import make_server  # noqa: PLC0415
 
     application = DomainDispatcherApplication(create_backend_app)
+    _fill(application, port, objects)
     make_server("127.0.0.1", port, _behaving(application, behaviour), threaded=True).serve_forever()
 
 
@@ -167,4 +183,4 @@ def is_result(key: str) -> bool:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Behaviour(**json.loads(sys.argv[2])))
+    main(int(sys.argv[1]), Behaviour(**json.loads(sys.argv[2])), pickle.load(sys.stdin.buffer))
