@@ -52,14 +52,14 @@ def watching(vae: Any, decoded: DecodedImages) -> Iterator[None]:  # noqa: ANN40
         decoded.add(output[0])
         return output
 
-    vae.decode = watched
-    try:
+    try:  # a time limit may end this anywhere
+        vae.decode = watched
         yield
     finally:
         if own:
             vae.decode = decode
         else:
-            del vae.decode
+            vars(vae).pop("decode", None)
 
 
 def what_is_wrong(

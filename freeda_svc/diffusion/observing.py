@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import torch
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
 
 from freeda_svc.diffusion.fused import attention_with_sums
 from freeda_svc.errors import InputError
@@ -90,12 +91,15 @@ class _Pass:
         self._passes = passes
         self._steps = steps
         self._calls = 0
+        self.has_ended = False
 
     def called(self, *_: object) -> None:
         self._calls += 1
 
     @property
     def counts(self) -> bool:
+        if self.has_ended:
+            return False
         step, number = divmod(self._calls - 1, self._passes)
         return number == 0 and (not self._steps or step in self._steps)
 
@@ -139,12 +143,14 @@ def observing(
                 "once, so its nouns cannot be located; use diffusers' attention backend 'native'"
             )
 
-    hooks = [transformer.register_forward_pre_hook(current.called)]
-    for number, layer in enumerate(attentions):
-        hooks.append(layer.register_forward_pre_hook(partial(before, number)))
-        hooks.append(layer.register_forward_hook(after, always_call=True))
-    try:
+    hooks: list[RemovableHandle] = []
+    try:  # a time limit may end this anywhere
+        hooks.append(transformer.register_forward_pre_hook(current.called))
+        for number, layer in enumerate(attentions):
+            hooks.append(layer.register_forward_pre_hook(partial(before, number)))
+            hooks.append(layer.register_forward_hook(after, always_call=True))
         yield
     finally:
+        current.has_ended = True
         for hook in hooks:
             hook.remove()

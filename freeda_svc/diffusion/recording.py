@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
@@ -34,8 +35,10 @@ _SAME_ATTENTION = {
 class RecordingProcessor:
     """Computes a cross-attention layer with the fused attention, and shows the recorder its queries and keys."""
 
-    def __init__(self, recorder: AttentionRecorder) -> None:
+    def __init__(self, recorder: AttentionRecorder, replaced: Any) -> None:  # noqa: ANN401  (processors share no type)
         self._recorder = recorder
+        self.replaced = replaced
+        """The layer's own processor."""
 
     def __call__(
         self,
@@ -89,7 +92,7 @@ def cross_attention_layers(unet: UNet2DConditionModel) -> tuple[str, ...]:
     """
     observed = {
         name: processor
-        for name, processor in unet.attn_processors.items()
+        for name, processor in _own_processors(unet).items()
         if name.startswith(_OBSERVED_BLOCKS) and name.endswith(_CROSS_ATTENTION)
     }
     if not observed:
@@ -106,18 +109,29 @@ def cross_attention_layers(unet: UNet2DConditionModel) -> tuple[str, ...]:
     return tuple(observed)
 
 
+def _own_processors(unet: UNet2DConditionModel) -> dict[str, Any]:
+    """The U-Net's processors without those of a recording that was ended, by a time limit, while it put them back."""
+    return {
+        name: item.replaced if isinstance(item, RecordingProcessor) else item
+        for name, item in unet.attn_processors.items()
+    }
+
+
 @contextmanager
 def recording(unet: UNet2DConditionModel, recorder: AttentionRecorder) -> Iterator[None]:
     """Let a recorder observe a U-Net; afterwards the U-Net has its own processors again.
+
+    A time limit may end this anywhere, also while the processors are replaced.
 
     Raises:
         InputError: the U-Net has no layers that can be observed.
     """
     observed = cross_attention_layers(unet)
-    originals = dict(unet.attn_processors)
-    processor = RecordingProcessor(recorder)
-    unet.set_attn_processor({name: processor if name in observed else item for name, item in originals.items()})
+    originals = _own_processors(unet)
     try:
+        unet.set_attn_processor(
+            {name: RecordingProcessor(recorder, item) if name in observed else item for name, item in originals.items()}
+        )
         yield
     finally:
         unet.set_attn_processor(originals)
