@@ -33,6 +33,10 @@ def test_on_a_phone_what_was_asked_for_comes_into_sight(open_page: "Callable[...
     page.locator(".prototypes img[src^='blob:']").first.wait_for()  # which are asked for when they are in sight
     page.wait_for_function("() => document.getElementById('found-title').getBoundingClientRect().top < innerHeight / 2")
     page.goto("/teach")
+    page.locator("#others li").first.wait_for()  # nobody chooses a picture before the words and their notes are there
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('#others li')].every((li) => /prototype/.test(li.innerText))"
+    )
     page.locator("#painted input.files").set_input_files(pictures[0])
     page.locator("#painter .stage").wait_for()
     page.wait_for_function("() => document.getElementById('painter').getBoundingClientRect().top < innerHeight / 2")
