@@ -27,19 +27,11 @@ def test_a_touch_tells_what_is_there(open_page: "Callable[..., Page]", segmented
     page.locator(".readout table").wait_for()
 
 
-def test_on_a_phone_what_was_asked_for_comes_into_sight(open_page: "Callable[..., Page]", pictures: list[Path]) -> None:
+def test_on_a_phone_what_was_asked_for_comes_into_sight(open_page: "Callable[..., Page]") -> None:
     page = open_page("/bank", has_touch=True, is_mobile=True, viewport={"width": 360, "height": 640})
     page.locator(".nouns button").first.tap()
     page.locator(".prototypes img[src^='blob:']").first.wait_for()  # which are asked for when they are in sight
     page.wait_for_function("() => document.getElementById('found-title').getBoundingClientRect().top < innerHeight / 2")
-    page.goto("/teach")
-    page.locator("#others li").first.wait_for()  # nobody chooses a picture before the words and their notes are there
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('#others li')].every((li) => /prototype/.test(li.innerText))"
-    )
-    page.locator("#painted input.files").set_input_files(pictures[0])
-    page.locator("#painter .stage").wait_for()
-    page.wait_for_function("() => document.getElementById('painter').getBoundingClientRect().top < innerHeight / 2")
 
 
 def test_a_bank_is_looked_at_and_changed(open_page: "Callable[..., Page]", service: Service, own_noun: str) -> None:
