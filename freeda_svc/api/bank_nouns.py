@@ -34,10 +34,14 @@ class _Nouns:
     version: dict[str, Any] | None = None
     bank: str = ""
     looked: float = float("-inf")
+    may_have_changed: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def age(self) -> float:
         return time.monotonic() - self.looked
+
+    def is_fresh(self) -> bool:
+        return self.age() < FRESH_SECONDS and not self.may_have_changed
 
 
 class KeptNouns:
@@ -60,13 +64,13 @@ class KeptNouns:
             self._banks.move_to_end(key)
             while len(self._banks) > MOST_BANKS_KEPT:
                 self._banks.popitem(last=False)
-        if nouns.age() < FRESH_SECONDS:
+        if nouns.is_fresh():
             return nouns.ranked
         may_be_old = nouns.age() < STALE_SECONDS
-        if not nouns.lock.acquire(blocking=not may_be_old):
+        if not nouns.lock.acquire(blocking=nouns.may_have_changed or not may_be_old):
             return nouns.ranked  # somebody is asking
         try:
-            if nouns.age() >= FRESH_SECONDS:
+            if not nouns.is_fresh():
                 _look_again(settings, bank, nouns)
         except UnavailableError:
             if not may_be_old:
@@ -80,8 +84,15 @@ class KeptNouns:
         with self._lock:
             self._banks.clear()
 
+    def note_job_end(self) -> None:
+        """Ask again at the next question, if a worker has time for it: a job has ended, which may have taught."""
+        with self._lock:
+            for nouns in self._banks.values():
+                nouns.may_have_changed = True
+
 
 def _look_again(settings: Settings, bank: str, nouns: _Nouns) -> None:
+    nouns.may_have_changed = False  # what changes from now on may be missing
     named = ask(settings, "resolve_bank", bank=bank)
     version = ask(settings, "bank_revision", bank=named)
     # A bank that was dropped and made again may look the same for a moment.

@@ -163,6 +163,7 @@ def drop_bank(context: ServerContext, _access: Administrator, bank: VersionPath)
     settings, name = context.settings, str(BankName.parse(bank))
     listed = {entry["bank"]: entry["prototypes"] for entry in ask(settings, "list_banks")}
     dropped = ask(settings, "drop_bank", seconds=None, bank=name)
+    kept_nouns.note_change()
     return DroppedBank(bank=dropped, prototypes=listed.get(name, 0))
 
 
@@ -170,7 +171,9 @@ def drop_bank(context: ServerContext, _access: Administrator, bank: VersionPath)
 def switch_bank(context: ServerContext, _access: Administrator, bank: VersionPath) -> CurrentBank:
     """Let a bank's name mean this version from now on; jobs that were accepted before go on with theirs."""
     name = str(BankName.parse(bank))
-    return CurrentBank(bank=ask(context.settings, "switch_bank", seconds=None, bank=name), current=True)
+    named = ask(context.settings, "switch_bank", seconds=None, bank=name)
+    kept_nouns.note_change()
+    return CurrentBank(bank=named, current=True)
 
 
 @router.get("/v1/banks/{bank}/nouns", summary="List a bank's nouns", responses=ASKED)

@@ -14,6 +14,7 @@ from fastapi.sse import EventSourceResponse, format_sse_event
 from pydantic import BaseModel, Field
 
 from freeda_svc.api.access import Reader
+from freeda_svc.api.bank_nouns import kept_nouns
 from freeda_svc.api.bodies import without_references
 from freeda_svc.api.context import Context, ServerContext
 from freeda_svc.api.hidden import client_text, source_name
@@ -174,6 +175,7 @@ async def _stream(context: Context, job_id: str, look: _Look, *, progress_only: 
                 pieces.append(format_sse_event(event="progress", data_str=standing.model_dump_json()))
                 told = standing.progress
             if look.ended:
+                kept_nouns.note_job_end()
                 last = format_sse_event(event="end", data_str=standing.model_dump_json(), id=f"{look.seen}{END}")
                 yield b"".join([*pieces, last])
                 return

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from freeda_svc.api.access import Reader, Submitter
+from freeda_svc.api.bank_nouns import kept_nouns
 from freeda_svc.api.context import ServerContext
 from freeda_svc.api.hidden import client_text, source_name, without_server
 from freeda_svc.api.pages import CURSOR, Moment, NumberCursor, Page, number_after
@@ -174,6 +175,8 @@ def show_job(context: ServerContext, _access: Reader, job_id: JobId) -> JobDetai
     """Show how far a job is, what came out in sum, and why items failed."""
     settings = context.settings
     job = job_summary(settings, job_id)
+    if job.progress.ended == job.progress.total:
+        kept_nouns.note_job_end()  # who has waited for this end asks next what was learnt
     totals = {} if job.kind is JobKind.SEGMENT else result_totals(settings, job.id)
     errors = item_errors(settings, job.id, limit=ERRORS_SHOWN) if job.progress.failed else []
     failed = [

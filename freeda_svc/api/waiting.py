@@ -10,6 +10,7 @@ import redis.asyncio
 from anyio import to_thread
 from starlette.requests import Request
 
+from freeda_svc.api.bank_nouns import kept_nouns
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import has_open_items
 from freeda_svc.settings import Settings
@@ -162,6 +163,7 @@ async def wait_for_end(changes: JobChanges, settings: Settings, job_id: str, sec
                 if left <= 0 or gone.done() or changes.ended:
                     return False
                 await watch.wait(min(left, LOOK_SECONDS))
+            kept_nouns.note_job_end()
             return True
     finally:
         gone.cancel()

@@ -80,12 +80,11 @@ class Changes:
 
     def add(self, prototypes: Mapping[str, Prototype]) -> int:
         """Store prototypes by their ids, those that are not there yet; returns how many these were."""
-        for prototype in prototypes.values():
-            if prototype.appearance is not None:
-                self._engine.add_vector(APPEARANCE, len(prototype.appearance))
-                break
         added = 0
         with self._alone():
+            appearances = (one.appearance for one in prototypes.values() if one.appearance is not None)
+            if (appearance := next(appearances, None)) is not None:
+                self._engine.add_vector(APPEARANCE, len(appearance))
             for some in batched(prototypes.items(), self._engine.points_an_operation):
                 there = {point.id for point in self._engine.retrieve([identifier for identifier, _ in some])}
                 fresh = {identifier: prototype for identifier, prototype in some if identifier not in there}

@@ -18,6 +18,7 @@ from freeda_svc.captions.caption import make_caption
 from freeda_svc.cli.main import freeda
 from freeda_svc.errors import UnavailableError
 from freeda_svc.jobs import follow_job, submit_ingest
+from freeda_svc.miniature.scenes import EASY, paint_scene
 from freeda_svc.settings import Settings
 from freeda_svc.workers import CeleryDispatcher
 from tests.api.conftest import Service
@@ -254,3 +255,55 @@ def test_nouns_are_remembered_as_long_as_the_bank_is_the_same(
     now[0] += 50
     with pytest.raises(UnavailableError, match="busy"):
         kept.ranked(settings, "default")
+
+
+def test_nouns_are_asked_for_again_once_a_job_has_ended(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = Worker()
+    monkeypatch.setattr(bank_nouns, "ask_worker", worker)
+    monkeypatch.setattr(bank_nouns.time, "monotonic", lambda: 100.0)
+    kept = KeptNouns()
+    kept.ranked(settings, "default")
+    worker.nouns, worker.version = {"dog": 1, "cat": 2}, 2
+    assert kept.ranked(settings, "default") == [("cat", "cat", 2)]
+    kept.note_job_end()
+    assert kept.ranked(settings, "default") == [("cat", "cat", 2), ("dog", "dog", 1)]
+    kept.note_job_end()  # of a job that taught nothing
+    assert len(kept.ranked(settings, "default")) == 2
+    assert worker.asked.count("count_nouns") == 2
+    worker.busy = True
+    kept.note_job_end()
+    assert len(kept.ranked(settings, "default")) == 2  # what it was an instant ago
+
+
+@pytest.mark.parametrize("how", ["the answer", "the job", "its events"])
+@pytest.mark.end_to_end
+def test_a_noun_is_listed_as_soon_as_its_job_is_seen_to_have_ended(service: Service, how: str) -> None:
+    noun = f"numbat of {how}"
+    painted = np.asarray(paint_scene((16, 0), EASY).image)
+    mask = np.where(np.indices(painted.shape[:2])[0] > 40, 255, 0).astype(np.uint8)
+    files = {}
+    for name, pixels in (("image", painted), ("mask", mask)):
+        content = io.BytesIO()
+        Image.fromarray(pixels).save(content, "PNG")
+        files[name] = ("1.png", content.getvalue(), "image/png")
+
+    with service.client() as client:
+
+        def listed() -> list[str]:
+            answer = client.get("/v1/banks/default/nouns", params={"prefix": noun})
+            return [one["noun"] for one in answer.json()["items"]]
+
+        assert listed() == []
+        headers = {"Prefer": "wait=120"} if how == "the answer" else {}
+        answer = client.post("/v1/exemplars", files=files, data={"noun": noun}, headers=headers)
+        assert answer.is_success, answer.text
+        job = f"/v1/jobs/{answer.json().get('job')}"
+        if how == "its events":
+            with client.stream("GET", f"{job}/events") as events:
+                assert "event: end" in list(events.iter_lines())
+        while how == "the job" and client.get(job).json()["progress"]["done"] == 0:
+            listed()
+        try:
+            assert listed() == [noun]
+        finally:
+            client.post("/v1/banks/default/forget", json={"noun": noun})

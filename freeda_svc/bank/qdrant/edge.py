@@ -5,10 +5,10 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import qdrant_edge as engine
 
@@ -31,6 +31,7 @@ _QUERIES_AT_ONCE = 256
 # A bank that grew by a million work items has seen more, but not lost as many; takes about a minute.
 MOST_OPERATIONS_LOST = 1_000_000
 _TRIED = "tried"
+_Read = TypeVar("_Read")
 
 # Read from mapped files when they are used: to read them all at opening takes five seconds for a million points.
 _SCHEMAS: dict[Index, engine.KeywordIndexParams | engine.IntegerIndexParams] = {
@@ -67,7 +68,7 @@ class EdgeEngine:
         self._using = 0
         self._changed = threading.Condition()
         self._shard: engine.EdgeShard | None = None
-        self._vectors: frozenset[str] | None = None
+        self._vectors: frozenset[str] = frozenset()
         self._caught_up = False
         self._doubled = False  # points lie in two segments, where packing was cut off before it removed the old ones
         check_room(folder)
@@ -105,7 +106,7 @@ class EdgeEngine:
     ) -> list[Point]:
         """Those of some points that are there; see `Engine.retrieve`."""
         with self._shard_in_use() as shard:
-            records = shard.retrieve([*ids], _listed(payload), self._there(vectors))
+            records = self._with_vectors(vectors, lambda there: shard.retrieve([*ids], _listed(payload), there))
         return [_point(record) for record in records]
 
     def scroll(
@@ -118,15 +119,13 @@ class EdgeEngine:
         vectors: Sequence[str] = (),
     ) -> tuple[list[Point], str | None]:
         """Some points in the order of their ids; see `Engine.scroll`."""
-        request = engine.ScrollRequest(
-            offset=after,
-            limit=limit,
-            filter=_filter(where),
-            with_payload=_listed(payload),
-            with_vector=self._there(vectors),
-        )
+        meant, fields = _filter(where), _listed(payload)
+
+        def scroll(there: list[str]) -> "tuple[list[engine.Record], engine.PointId | None]":
+            return shard.scroll(engine.ScrollRequest(after, limit, meant, fields, there))
+
         with self._shard_in_use() as shard:
-            records, following = shard.scroll(request)
+            records, following = self._with_vectors(vectors, scroll)
         return [_point(record) for record in records], None if following is None else str(following)
 
     def count(self, where: Where = EVERYTHING) -> int:
@@ -163,7 +162,7 @@ class EdgeEngine:
 
     def add_vector(self, name: str, dimension: int) -> None:
         """Make room for one more vector a point; see `Engine.add_vector`."""
-        if name in self._names():
+        if name in self._vectors:
             return
         check_room(self._folder)
         half = engine.VectorStorageDatatype.Float16
@@ -171,7 +170,7 @@ class EdgeEngine:
             operation = engine.UpdateOperation.create_dense_vector(name, dimension, engine.Distance.Dot, datatype=half)
             shard.update(operation)
             shard.flush()
-        self._vectors = None
+        self._vectors |= {name}
 
     def optimize(self, graphs: Mapping[str, bool]) -> None:
         """Pack the points for searching; see `Engine.optimize`.
@@ -248,6 +247,7 @@ class EdgeEngine:
         if not (shard / CONFIG_NAME).is_file():  # the engine would make an empty one
             raise InputError(f"{self.place} has lost its points ({SHARD_NAME}/{CONFIG_NAME} is not there): {REPAIR}")
         shutil.rmtree(shard / _UNFINISHED, ignore_errors=True)
+        self._vectors = frozenset(packing.read_config(shard)["vectors"])
         with loading(self.place):
             loaded = engine.EdgeShard.load(str(shard))
             self._doubled = loaded.info().points_count != loaded.count(engine.CountRequest(exact=True))
@@ -271,13 +271,16 @@ class EdgeEngine:
         lines = done.stderr.strip().splitlines() or [f"the process that does it ended with status {done.returncode}"]
         return lines[-1][:300] if done.returncode else ""
 
-    def _names(self) -> frozenset[str]:
-        if self._vectors is None:
-            self._vectors = frozenset(packing.read_config(self._folder / SHARD_NAME)["vectors"])
-        return self._vectors
+    def _with_vectors(self, wanted: Sequence[str], read: Callable[[list[str]], _Read]) -> _Read:
+        """Read points with those vectors that the collection has room for; the engine refuses to read others.
 
-    def _there(self, vectors: Sequence[str]) -> list[str]:
-        return [name for name in vectors if name in self._names()]
+        Points with a vector that there was no room for when the reading began may be among them: it is done again.
+        """
+        while True:
+            names = self._vectors
+            found = read([name for name in wanted if name in names])
+            if names == self._vectors:
+                return found
 
 
 def create_shard(folder: Path, manifest: Manifest) -> None:

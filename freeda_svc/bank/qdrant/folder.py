@@ -4,6 +4,7 @@ The number is for processes that may not open the bank; it is rewritten with eve
 """
 
 import errno
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from uuid import uuid4
 from freeda_svc.bank.manifest import MANIFEST_NAME, has_manifest, sync_folder
 from freeda_svc.bank.qdrant.lock import FolderLock
 from freeda_svc.errors import BusyError, InputError, UnavailableError
+from freeda_svc.file_locks import try_lock
 from freeda_svc.private_folders import make_private_folder
 
 COUNT_NAME = "prototypes"
@@ -39,8 +41,9 @@ def folder_in_the_making(place: Path) -> Iterator[Path]:
         for folder in new:
             sync_folder(folder.parent)
         _check_free(place)
-        make_private_folder(making)
-        lock = FolderLock(making)
+        with _not_swept(place.parent):
+            make_private_folder(making)
+            lock = FolderLock(making)
     except OSError as error:
         raise _unusable(place, error) from error
     try:
@@ -77,11 +80,31 @@ def remove_folder(place: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what processes that died while they made or dropped a bank have left in a folder."""
-    for left in [*folder.glob(f"{_MAKING}*"), *folder.glob(f"{_DROPPED}*")]:
-        with suppress(BusyError, UnavailableError):
-            FolderLock(left).release()
-            shutil.rmtree(left, ignore_errors=True)
+    """Remove what processes that died while they made or dropped a bank have left in a folder; not while one begins."""
+    with suppress(OSError), _opened(folder) as held:
+        if not try_lock(held):
+            return
+        for left in [*folder.glob(f"{_MAKING}*"), *folder.glob(f"{_DROPPED}*")]:
+            with suppress(BusyError, UnavailableError):
+                FolderLock(left).release()
+                shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def _not_swept(folder: Path) -> Iterator[None]:
+    """Let no process sweep a folder meanwhile: what has just been made in it has no lock yet."""
+    with _opened(folder) as held:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def check_room(folder: Path, size: int = 0) -> None:

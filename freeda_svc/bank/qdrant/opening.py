@@ -49,7 +49,8 @@ def make_folder(folder: Path | str, pack: str, key_dimension: int, vector_dimens
         UnavailableError: the folder cannot be written.
     """
     manifest = new_manifest(pack, key_dimension, vector_dimension)
-    with folder_in_the_making(Path(folder)) as making:
+    # Nobody of this process opens it before its maker has let go of it.
+    with _opening, folder_in_the_making(Path(folder)) as making:
         check_room(making)
         create_shard(making, manifest)
         write_manifest(making, manifest)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from freeda_svc.bank import ALL, PrototypeStore, Selection, open_folder, point_id
+from freeda_svc.bank.qdrant import edge
 from freeda_svc.errors import NotFoundError, UnavailableError
 from tests.bank.qdrant import changing_process as changing
 from tests.bank.qdrant.changed_bank import VECTOR, Reasons, read_all
@@ -178,3 +179,21 @@ def test_a_bank_is_closed_while_it_is_read(folder: Path) -> None:
             time.sleep(0.02)
             store.close()
             assert {thread.result(60) for thread in reading} == {f"the bank {folder} does not answer: it is closed"}
+
+
+def test_the_first_appearances_that_come_while_a_page_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = edge.engine.ScrollRequest
+    kinds = [batch[0].appearance is not None for batch in map(changing.make_batch, range(3))]
+    without, having = kinds.index(False), kinds.index(True)
+
+    def ask_later(*given: object) -> object:
+        if store.count() == changing.BATCH:
+            with ThreadPoolExecutor(1) as another:
+                another.submit(changing.perform, store, ("add", having)).result()
+        return asked(*given)
+
+    with changing.open_bank(folder) as store:
+        changing.perform(store, ("add", without))
+        monkeypatch.setattr(edge.engine, "ScrollRequest", ask_later)
+        (found,) = store.scan()
+        assert sum(prototype.appearance is not None for prototype in found) == changing.BATCH

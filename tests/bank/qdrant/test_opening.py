@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +16,9 @@ import qdrant_edge
 from freeda_svc.bank import ALL, PrototypeStore, make_or_open_folder, open_folder
 from freeda_svc.bank.changes import EVERY_VECTOR
 from freeda_svc.bank.engine import Point
+from freeda_svc.bank.manifest import has_manifest
 from freeda_svc.bank.points import INDEXES, prototype_of
+from freeda_svc.bank.qdrant import folder as making
 from freeda_svc.bank.qdrant.edge import EdgeEngine
 from freeda_svc.bank.qdrant.folder import folder_in_the_making
 from freeda_svc.bank.qdrant.lock import FolderLock
@@ -212,6 +214,35 @@ def test_all_who_make_a_bank_at_once_have_the_same_one(folder: Path, make_protot
         assert {store.count() for store in stores} == {3}
         for store in stores:
             store.close()
+
+
+def test_nobody_opens_a_bank_whose_maker_still_holds_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sync, opened = making.sync_folder, []
+
+    def sync_and_open(place: Path) -> None:
+        sync(place)
+        if has_manifest(folder) and not opened:  # the folder has just become the bank
+            opened.append(threads.submit(open_folder, folder))
+            wait(opened, 0.2)
+
+    monkeypatch.setattr(making, "sync_folder", sync_and_open)
+    with ThreadPoolExecutor(1) as threads, open_bank(folder) as store, opened[0].result() as other:
+        assert store.revision() == other.revision()
+
+
+def test_a_bank_in_the_making_is_not_swept_away(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class AfterOthersSwept(FolderLock):
+        def __init__(self, place: Path) -> None:
+            if place != folder and not swept:
+                swept.append(place)
+                making.sweep(folder.parent)
+            super().__init__(place)
+
+    swept: list[Path] = []
+    monkeypatch.setattr(making, "FolderLock", AfterOthersSwept)
+    with open_bank(folder) as store:
+        assert swept
+        assert store.count() == 0
 
 
 @pytest.fixture
