@@ -29,8 +29,10 @@ install: $(STAMP) ## make the virtual environment
 demo: $(STAMP) ## captions to masks on this machine; writes demo-output/
 	$(BIN)/freeda demo --out demo-output
 
+# some kill processes at bad moments or drive a browser on cores that others use: what fails is tried once more, and
+# listed as rerun, since it is a fault to be mended even so
 test: $(STAMP) ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --reruns 1 -raR
 
 # of what needs no process and no model; properties are tried on a fifth of the examples
 test-fast: $(STAMP) ## run the tests that start no process and load no model: under a minute

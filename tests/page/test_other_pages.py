@@ -11,10 +11,12 @@ from freeda_svc.api import api_beside
 from freeda_svc.jobs import Scope, create_key
 from tests.api.conftest import Service, _wait_for
 from tests.free_ports import free_port
-from tests.page.conftest import NEEDS_CHROMIUM, WAIT_MS, see_whole
+from tests.page.conftest import NEEDS_CHROMIUM, WAIT_MS, Held, see_whole
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
+
+PAINTER_IN_SIGHT = "() => document.getElementById('painter').getBoundingClientRect().top < innerHeight / 2"
 
 pytestmark = [pytest.mark.end_to_end, NEEDS_CHROMIUM]
 
@@ -27,11 +29,22 @@ def test_a_touch_tells_what_is_there(open_page: "Callable[..., Page]", segmented
     page.locator(".readout table").wait_for()
 
 
-def test_on_a_phone_what_was_asked_for_comes_into_sight(open_page: "Callable[..., Page]") -> None:
+def test_on_a_phone_what_was_asked_for_comes_into_sight(open_page: "Callable[..., Page]", pictures: list[Path]) -> None:
     page = open_page("/bank", has_touch=True, is_mobile=True, viewport={"width": 360, "height": 640})
     page.locator(".nouns button").first.tap()
     page.locator(".prototypes img[src^='blob:']").first.wait_for()  # which are asked for when they are in sight
     page.wait_for_function("() => document.getElementById('found-title').getBoundingClientRect().top < innerHeight / 2")
+
+    held = Held()
+    page.route("**/nouns?*", held.hold)
+    page.goto("/teach")
+    page.locator("#painted input.files").set_input_files(pictures[0])
+    page.locator("#painter .stage").wait_for()
+    page.wait_for_function(PAINTER_IN_SIGHT)
+    held.wait(page)
+    held.release()  # the words above come now, and move what is below
+    page.locator("#others .note", has_text="prototype").nth(5).wait_for()
+    page.wait_for_function(PAINTER_IN_SIGHT)
 
 
 def test_a_bank_is_looked_at_and_changed(open_page: "Callable[..., Page]", service: Service, own_noun: str) -> None:

@@ -5,6 +5,7 @@ import { at, getJson, isPassing, key, onKeyNeeded, Problem } from "./api.js";
 
 const BANK = "freeda-bank";
 const HEALTH_SECONDS = 10;
+const KEPT_SECONDS = 10;
 
 /** An event of the window: a worker is there again after it was away. */
 export const READY_AGAIN = "freeda-ready-again";
@@ -195,9 +196,26 @@ export async function chooseBank() {
 /** How to scroll: not smoothly for people whom that makes sick. */
 export const scrolling = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth");
 
-/** Show on a narrow screen what lies below what was just pressed; beside it on a wide one. */
+let keeping = new AbortController();
+
+/**
+ * Show on a narrow screen what lies below what was just pressed; beside it on a wide one. It is kept in sight while what
+ * is above grows, until the person goes on.
+ */
 export function bringIntoSight(place) {
-  if (matchMedia("(max-width: 60rem)").matches) place.scrollIntoView({ behavior: scrolling() });
+  keeping.abort();
+  if (!matchMedia("(max-width: 60rem)").matches) return;
+  keeping = new AbortController();
+  const { signal } = keeping;
+  const scroll = () => place.scrollIntoView({ behavior: scrolling() });
+  const resized = new ResizeObserver(scroll);
+  signal.addEventListener("abort", () => resized.disconnect());
+  for (const kind of ["pointerdown", "wheel", "keydown"]) {
+    addEventListener(kind, () => keeping.abort(), { signal, capture: true, passive: true });
+  }
+  setTimeout(() => resized.disconnect(), KEPT_SECONDS * 1000);
+  scroll();
+  resized.observe(document.body);
 }
 
 // a file that is dropped beside its place would be opened in place of the page
