@@ -247,10 +247,10 @@ class EdgeEngine:
         if not (shard / CONFIG_NAME).is_file():  # the engine would make an empty one
             raise InputError(f"{self.place} has lost its points ({SHARD_NAME}/{CONFIG_NAME} is not there): {REPAIR}")
         shutil.rmtree(shard / _UNFINISHED, ignore_errors=True)
-        self._vectors = frozenset(packing.read_config(shard)["vectors"])
         with loading(self.place):
             loaded = engine.EdgeShard.load(str(shard))
             self._doubled = loaded.info().points_count != loaded.count(engine.CountRequest(exact=True))
+        self._vectors = frozenset(packing.read_config(shard)["vectors"])
         self._shard = loaded
 
     def _unload(self) -> None:

@@ -81,13 +81,15 @@ def remove_folder(place: Path) -> None:
 
 def sweep(folder: Path) -> None:
     """Remove what processes that died while they made or dropped a bank have left in a folder; not while one begins."""
+    dead: list[Path] = []
     with suppress(OSError), _opened(folder) as held:
-        if not try_lock(held):
-            return
-        for left in [*folder.glob(f"{_MAKING}*"), *folder.glob(f"{_DROPPED}*")]:
-            with suppress(BusyError, UnavailableError):
-                FolderLock(left).release()
-                shutil.rmtree(left, ignore_errors=True)
+        if try_lock(held):
+            for left in [*folder.glob(f"{_MAKING}*"), *folder.glob(f"{_DROPPED}*")]:
+                with suppress(BusyError, UnavailableError):
+                    FolderLock(left).release()
+                    dead.append(left)
+    for left in dead:
+        shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager
