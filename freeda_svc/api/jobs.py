@@ -13,7 +13,7 @@ from freeda_svc.api.access import Reader, Submitter
 from freeda_svc.api.bank_nouns import kept_nouns
 from freeda_svc.api.context import ServerContext
 from freeda_svc.api.hidden import client_text, source_name, without_server
-from freeda_svc.api.pages import CURSOR, Moment, NumberCursor, Page, number_after
+from freeda_svc.api.pages import AGE, CURSOR, Moment, NumberCursor, Page, number_after
 from freeda_svc.api.problems import ProblemError, problems
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import (
@@ -147,7 +147,7 @@ def list_all_jobs(
         Query(
             description="only jobs submitted so lately: 2d, 12h or 45m",
             max_length=50,
-            json_schema_extra={"pattern": "^([0-9]{1,4}[dhms])?$"},
+            json_schema_extra={"pattern": AGE},
         ),
     ] = "",
     limit: Annotated[int, Query(description="how many at most", ge=1, le=MOST_JOBS)] = 20,

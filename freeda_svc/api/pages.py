@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field, PlainSerializer
 from freeda_svc.errors import InputError
 
 Entry = TypeVar("Entry")
+AGE = "^([0-9]{1,4}[dhms])?$"
+"""Pattern of spans of time, or none, as `freeda_svc.jobs.parse_age` reads them."""
 MOST_DIGITS = 18
 """Of a number in a cursor; more would not fit into a database's integer."""
 

@@ -1,12 +1,12 @@
 """Removing jobs that ended long ago, with their results."""
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from freeda_svc.api.access import Administrator
 from freeda_svc.api.context import ServerContext
 from freeda_svc.api.hidden import source_name
-from freeda_svc.api.pages import Moment
+from freeda_svc.api.pages import AGE, Moment
 from freeda_svc.api.problems import ProblemError, problems
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import JobKind, JobState, PrunedJob, parse_age, prune_jobs
@@ -27,8 +27,9 @@ class ToPrune(BaseModel, extra="forbid"):
         "",
         description=f"without jobs: those that ended so long ago, as in 12h or 45m; {DEFAULT_AGE} when empty",
         max_length=50,
+        json_schema_extra={"pattern": AGE},
     )
-    dry_run: bool = Field(False, description="only say what would be removed")
+    dry_run: StrictBool = Field(False, description="only say what would be removed")
 
 
 class RemovedJob(BaseModel):
