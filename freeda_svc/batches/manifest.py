@@ -172,6 +172,7 @@ class ResultsManifest:
 def digest_of_request(
     *,
     pack: str,
+    masks: str,
     segmentation: Mapping[str, Any],
     bank: str,
     bank_created: str,
@@ -184,6 +185,7 @@ def digest_of_request(
 
     Args:
         pack: fingerprint of the model pack; it does not depend on the parameters of segmentation.
+        masks: fingerprint of the pack's mask generator, which counts where regions are its masks.
         segmentation: all of these, as plain values.
         bank: name and version of the bank.
         bank_created: when that version was made, which distinguishes it from another bank of the same name.
@@ -195,7 +197,10 @@ def digest_of_request(
     """
     named = None if categories is None else [{key: value for key, value in c.items() if value} for c in categories]
     asked = {"bank": bank, "categories": named, "colours": colours, "explain": explain, "propose": only_propose}
-    content = json.dumps([pack, asked, segmentation, bank_created], sort_keys=True, ensure_ascii=True)
+    identity = [pack, asked, segmentation, bank_created]
+    if segmentation["regions"]["way"] == "masks":
+        identity.append(masks)
+    content = json.dumps(identity, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
 

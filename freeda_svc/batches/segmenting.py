@@ -99,6 +99,7 @@ def segment_images(
         check_writable(out)
         request = digest_of_request(
             pack=segmenter.pack.fingerprint,
+            masks=segmenter.pack.description.masks_fingerprint,
             segmentation=chosen.model_dump(),
             bank=segmenter.bank,
             bank_created=bank_created,

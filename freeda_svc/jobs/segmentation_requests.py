@@ -49,6 +49,7 @@ class CheckedRequest:
         parameters = self.parameters
         return digest_of_request(
             pack=self.pack.fingerprint,
+            masks=self.pack.masks_fingerprint,
             segmentation=self.segmentation.model_dump(),
             bank=str(self.bank),
             bank_created=bank_created,

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from freeda_svc.batches.manifest import NAME, ManifestEntry, ResultsManifest, digest_of_file
+from freeda_svc.batches.manifest import NAME, ManifestEntry, ResultsManifest, digest_of_file, digest_of_request
 from freeda_svc.errors import InputError, UnavailableError
 
 FILES = {"mask": "a/x.mask.png", "summary": "a/x.json"}
@@ -108,3 +108,13 @@ def test_what_cannot_be_read_or_written_is_reported_in_one_line(tmp_path: Path) 
     manifest.folder = tmp_path / "file" / "out"
     with pytest.raises(UnavailableError, match="cannot be written"):
         manifest.note_job("request", "job")
+
+
+def test_another_mask_generator_is_another_request_where_regions_are_its_masks() -> None:
+    def digest(way: str, masks: str) -> str:
+        return digest_of_request(
+            pack="p", masks=masks, segmentation={"regions": {"way": way}}, bank="b@1", bank_created="t", categories=None
+        )
+
+    assert digest("masks", "sam") != digest("masks", "other")
+    assert digest("superpixels", "sam") == digest("superpixels", "other")
