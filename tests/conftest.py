@@ -6,6 +6,7 @@ those libraries importable comes first, because test modules import them directl
 
 import gc
 import os
+import signal
 
 # Before anything loads a library that reads it; processes that tests start inherit it. The models of tests are small:
 # with a thread for each core they wait more for each other than they compute, most of all when others use the cores.
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 settings.register_profile("steady", deadline=None, derandomize=True)  # a busy machine must not fail a test
 settings.register_profile("quick", deadline=None, derandomize=True, max_examples=20)  # of `make test-fast`
 settings.load_profile("steady")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs this in the background has it ignored
 gc.disable()  # until all test modules are imported: that makes no garbage, but many objects to look through
 
 
