@@ -30,6 +30,20 @@ def opened_lock(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
+@contextmanager
+def opened_folder(folder: Path) -> Iterator[int]:
+    """Open a folder, which can be locked itself; gives its descriptor.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def open_lock(path: Path) -> int:
     """Return a descriptor of a lock's file, which is made where there is none.
 

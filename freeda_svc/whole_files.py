@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from freeda_svc.errors import InputError, UnavailableError
-from freeda_svc.file_locks import try_lock
+from freeda_svc.file_locks import opened_folder, try_lock
 
 ASIDE = ".*.part"
 """Names of files that are being written, downloads too; one that stays was left by a process that was killed."""
@@ -112,12 +112,9 @@ def check_room(place: Path, needed: int) -> None:
 
 def _remove_if_left(aside: Path) -> None:
     """Remove what was left aside, unless a process is still at it."""
-    held = os.open(aside, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with opened_folder(aside) as held:
         if try_lock(held):
             shutil.rmtree(aside, ignore_errors=True)
-    finally:
-        os.close(held)
 
 
 def copy_file(source: Path, target: Path) -> str:

@@ -148,13 +148,13 @@ class _Look:
 
     @property
     def ended(self) -> bool:
-        return self.job.progress.ended == self.job.progress.total and not self.more
+        return self.job.progress.has_ended and not self.more
 
 
 def _look(settings: Settings, job_id: str, after: int, progress_only: bool) -> _Look:
     began = time.monotonic()
     job = job_summary(settings, job_id)
-    has_ended = job.progress.ended == job.progress.total
+    has_ended = job.progress.has_ended
     events = (
         [] if progress_only else job_events(settings, job_id, after=after, limit=EVENTS_AT_ONCE, has_ended=has_ended)
     )

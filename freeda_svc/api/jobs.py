@@ -175,7 +175,7 @@ def show_job(context: ServerContext, _access: Reader, job_id: JobId) -> JobDetai
     """Show how far a job is, what came out in sum, and why items failed."""
     settings = context.settings
     job = job_summary(settings, job_id)
-    if job.progress.ended == job.progress.total:
+    if job.progress.has_ended:
         kept_nouns.note_job_end()  # who has waited for this end asks next what was learnt
     totals = {} if job.kind is JobKind.SEGMENT else result_totals(settings, job.id)
     errors = item_errors(settings, job.id, limit=ERRORS_SHOWN) if job.progress.failed else []

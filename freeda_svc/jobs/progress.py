@@ -61,6 +61,11 @@ class Progress:
         """Items that will not change any more by themselves."""
         return self.done + self.failed + self.cancelled
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether all items have."""
+        return self.ended == self.total
+
 
 @dataclass(frozen=True)
 class JobSummary:
@@ -172,7 +177,7 @@ def job_summary(settings: Settings, job_id: str) -> JobSummary:
     with reading(settings) as session:
         job = get_job(session, full_id)
         summary = _summary(session, job)
-        if summary.progress.ended == summary.progress.total and summary.state not in ENDED_JOB_STATES:
+        if summary.progress.has_ended and summary.state not in ENDED_JOB_STATES:
             session.refresh(job)  # PostgreSQL may have given it as it was before its last item ended
             summary = _summary(session, job)
         return summary
@@ -215,7 +220,7 @@ def follow_looks(
         summary = look()
         took = time.monotonic() - began
         yield summary
-        if summary.progress.ended == summary.progress.total:
+        if summary.progress.has_ended:
             return
         few = summary.progress.total <= FEW_ITEMS
         rest = 0.0 if few else min(LOOKS_A_PAUSE * took, LONGEST_PAUSE_SECONDS)

@@ -120,12 +120,10 @@ class EdgeEngine:
     ) -> tuple[list[Point], str | None]:
         """Some points in the order of their ids; see `Engine.scroll`."""
         meant, fields = _filter(where), _listed(payload)
-
-        def scroll(there: list[str]) -> "tuple[list[engine.Record], engine.PointId | None]":
-            return shard.scroll(engine.ScrollRequest(after, limit, meant, fields, there))
-
         with self._shard_in_use() as shard:
-            records, following = self._with_vectors(vectors, scroll)
+            records, following = self._with_vectors(
+                vectors, lambda there: shard.scroll(engine.ScrollRequest(after, limit, meant, fields, there))
+            )
         return [_point(record) for record in records], None if following is None else str(following)
 
     def count(self, where: Where = EVERYTHING) -> int:

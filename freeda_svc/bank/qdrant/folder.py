@@ -15,7 +15,7 @@ from uuid import uuid4
 from freeda_svc.bank.manifest import MANIFEST_NAME, has_manifest, sync_folder
 from freeda_svc.bank.qdrant.lock import FolderLock
 from freeda_svc.errors import BusyError, InputError, UnavailableError
-from freeda_svc.file_locks import try_lock
+from freeda_svc.file_locks import opened_folder, try_lock
 from freeda_svc.private_folders import make_private_folder
 
 COUNT_NAME = "prototypes"
@@ -82,7 +82,7 @@ def remove_folder(place: Path) -> None:
 def sweep(folder: Path) -> None:
     """Remove what processes that died while they made or dropped a bank have left in a folder; not while one begins."""
     dead: list[Path] = []
-    with suppress(OSError), _opened(folder) as held:
+    with suppress(OSError), opened_folder(folder) as held:
         if try_lock(held):
             for left in [*folder.glob(f"{_MAKING}*"), *folder.glob(f"{_DROPPED}*")]:
                 with suppress(BusyError, UnavailableError):
@@ -95,18 +95,9 @@ def sweep(folder: Path) -> None:
 @contextmanager
 def _not_swept(folder: Path) -> Iterator[None]:
     """Let no process sweep a folder meanwhile: what has just been made in it has no lock yet."""
-    with _opened(folder) as held:
+    with opened_folder(folder) as held:
         fcntl.flock(held, fcntl.LOCK_SH)
         yield
-
-
-@contextmanager
-def _opened(folder: Path) -> Iterator[int]:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def check_room(folder: Path, size: int = 0) -> None:

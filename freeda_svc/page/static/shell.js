@@ -205,15 +205,15 @@ let keeping = new AbortController();
 export function bringIntoSight(place) {
   keeping.abort();
   if (!matchMedia("(max-width: 60rem)").matches) return;
-  keeping = new AbortController();
-  const { signal } = keeping;
+  const kept = (keeping = new AbortController());
+  const { signal } = kept;
   const scroll = () => place.scrollIntoView({ behavior: scrolling() });
   const resized = new ResizeObserver(scroll);
   signal.addEventListener("abort", () => resized.disconnect());
   for (const kind of ["pointerdown", "wheel", "keydown"]) {
-    addEventListener(kind, () => keeping.abort(), { signal, capture: true, passive: true });
+    addEventListener(kind, () => kept.abort(), { signal, capture: true, passive: true });
   }
-  setTimeout(() => resized.disconnect(), KEPT_SECONDS * 1000);
+  setTimeout(() => kept.abort(), KEPT_SECONDS * 1000);
   scroll();
   resized.observe(document.body);
 }
