@@ -7,6 +7,7 @@ import torch
 from diffusers import AutoencoderTiny
 from torch.nn import functional
 
+from freeda_svc.miniature.training.arithmetic import quick_arithmetic
 from freeda_svc.miniature.training.loop import Schedule, Training
 from freeda_svc.miniature.training.plans import SMALL_PLAN, AutoencoderPlan, TrainingPlan
 from freeda_svc.miniature.training.pool import TRAINING_SPLIT, flip_some, join_pools, paint_pool
@@ -48,9 +49,10 @@ def train(folder: Path, plan: TrainingPlan = SMALL_PLAN) -> AutoencoderTiny:
     def step(rng: np.random.Generator) -> torch.Tensor:
         pixels = flip_some(rng, pool.pixels(rng.integers(len(pool), size=BATCH)))
         pixels = pixels.contiguous(memory_format=torch.channels_last)
-        latents = model.encode(pixels).latents
-        # the generator's samples are never exact, so the decoder learns to bear small errors
-        rebuilt = model.decode(latents + 0.05 * torch.randn_like(latents)).sample
+        with quick_arithmetic():
+            latents = model.encode(pixels).latents.float()
+            # the generator's samples are never exact, so the decoder learns to bear small errors
+            rebuilt = model.decode(latents + 0.05 * torch.randn_like(latents)).sample.float()
         colours = functional.l1_loss(rebuilt, pixels) + functional.mse_loss(rebuilt, pixels)
         edges = sum(functional.l1_loss(a, b) for a, b in zip(_gradients(rebuilt), _gradients(pixels), strict=True))
         size = (latents.std(dim=(0, 2, 3)) - 1).square().mean() + latents.mean(dim=(0, 2, 3)).square().mean()

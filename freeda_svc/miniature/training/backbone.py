@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional
 from transformers import Dinov2Config, Dinov2Model
 
+from freeda_svc.miniature.training.arithmetic import attend_plainly, quick_arithmetic
 from freeda_svc.miniature.training.loop import Schedule, Training
 from freeda_svc.miniature.training.plans import SMALL_PLAN, BackbonePlan, TrainingPlan
 from freeda_svc.miniature.training.pool import TRAINING_SPLIT, disturb, join_pools, paint_pool
@@ -35,7 +36,8 @@ class PatchNaming(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return (B, P, nouns) logits, scaled cosines, and (B, P, 48) redrawn pixels."""
-        features = self.backbone(pixels).last_hidden_state[:, 1:]
+        with quick_arithmetic():
+            features = self.backbone(pixels).last_hidden_state[:, 1:].float()
         cosines = functional.normalize(features, dim=-1) @ functional.normalize(self.names.weight, dim=-1).T
         return 12.0 * cosines, self.redraw(features)
 
@@ -66,6 +68,7 @@ def train(folder: Path, plan: TrainingPlan = SMALL_PLAN) -> Dinov2Model:
     steps, world = plan.backbone.steps, plan.world
     hard, easy, crowded = plan.backbone.scenes
     model = PatchNaming(build(plan.backbone), len(world.nouns))
+    attend_plainly(model.backbone)
     training = Training("backbone", model, Schedule(steps, 1e-3, average_decay=0.995), folder)
     if training.step < steps:
         pool = join_pools(

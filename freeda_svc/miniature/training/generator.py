@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from freeda_svc.miniature.training.arithmetic import attend_plainly, quick_arithmetic
 from freeda_svc.miniature.training.loop import Schedule, Training
 from freeda_svc.miniature.training.plans import SMALL_PLAN, GeneratorPlan, TrainingPlan
 from freeda_svc.miniature.training.pool import TRAINING_SPLIT, ScenePool, paint_pool
@@ -121,6 +122,7 @@ def train(
     steps, world = plan.generator.steps, plan.world
     model = build(tokenizer, plan.generator)
     schedule = Schedule(steps, 1e-3, warmup=300, average_decay=0.999)
+    attend_plainly(model.text_encoder, model.unet)
     training = Training("generator", model, schedule, folder)
     scheduler = build_scheduler()
     if training.step < steps:
@@ -135,9 +137,10 @@ def train(
         noise = torch.randn_like(latents)
         times = torch.from_numpy(rng.integers(scheduler.config.num_train_timesteps, size=BATCH))
         noisy = scheduler.add_noise(latents, noise, times)
-        states = model.text_encoder(ids).last_hidden_state
-        predicted = model.unet(noisy, times, encoder_hidden_states=states).sample
-        return functional.mse_loss(predicted, scheduler.get_velocity(latents, noise, times))
+        with quick_arithmetic():
+            states = model.text_encoder(ids).last_hidden_state
+            predicted = model.unet(noisy, times, encoder_hidden_states=states).sample
+        return functional.mse_loss(predicted.float(), scheduler.get_velocity(latents, noise, times))
 
     training.run(step)
     return model

@@ -12,6 +12,7 @@ from torch.nn import functional
 from transformers import CLIPTokenizer
 
 from freeda_svc.encoders import TEMPLATES, fill
+from freeda_svc.miniature.training.arithmetic import quick_arithmetic
 from freeda_svc.miniature.training.generator import tokenize
 from freeda_svc.miniature.training.loop import Schedule, Training
 from freeda_svc.miniature.training.plans import SMALL_PLAN, ImageTextPlan, TrainingPlan
@@ -99,8 +100,10 @@ def train(folder: Path, tokenizer: CLIPTokenizer, plan: TrainingPlan = SMALL_PLA
     def step(rng: np.random.Generator) -> torch.Tensor:
         chosen = rng.integers(len(pool), size=BATCH)
         texts, named = _texts(rng, pool, words, chosen)
-        images = model.encode_image(disturb(flip_some(rng, pool.pixels(chosen))), normalize=True)
-        embedded = model.encode_text(tokenize(tokenizer, texts), normalize=True)
+        pixels = disturb(flip_some(rng, pool.pixels(chosen)))
+        with quick_arithmetic():
+            images, embedded = model.encode_image(pixels), model.encode_text(tokenize(tokenizer, texts))
+        images, embedded = (functional.normalize(side.float(), dim=-1) for side in (images, embedded))
         logits = model.logit_scale.exp().clamp(max=50) * images @ embedded.T
         match = _soft_targets(pool.shown[chosen], named)
         by_image = functional.cross_entropy(logits, match / match.sum(dim=1, keepdim=True))

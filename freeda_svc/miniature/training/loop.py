@@ -46,7 +46,11 @@ class Training:
         self.checkpoint = folder / f"{name}.pt"
         self.curve_file = folder / f"{name}.curve.json"
         self.optimizer = torch.optim.AdamW(
-            model.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay, betas=(0.9, 0.98)
+            model.parameters(),
+            lr=schedule.learning_rate,
+            weight_decay=schedule.weight_decay,
+            betas=(0.9, 0.98),
+            fused=True,
         )
         self.average = {key: value.detach().clone() for key, value in model.state_dict().items()}
         self.step = 0

@@ -98,7 +98,7 @@ WIDE_PLAN = TrainingPlan(
     world=WIDE,
     backbone=BackbonePlan(
         unseen=(*(thing.noun for thing in WIDE.things if thing.known_by != "captions"), "moon", "bus"),
-        steps=10_000,
+        steps=8000,
         width=128,
         layers=5,
         scenes=(12_000, 5000, 8000),
@@ -106,9 +106,9 @@ WIDE_PLAN = TrainingPlan(
     description="A painted world of 39 nouns in kinds, with synonyms and words that no bank knows, at 64 x 64 pixels",
     made_by="make miniature-wide",
     autoencoder=AutoencoderPlan(steps=5000),
-    generator=GeneratorPlan(steps=18_000, channels=(64, 128), heads=(4, 8), text_width=128, scenes=24_000),
+    generator=GeneratorPlan(steps=12_000, channels=(64, 128), heads=(4, 8), text_width=128, scenes=24_000),
     image_text=ImageTextPlan(
-        steps=8000, dimension=96, image_width=128, image_layers=4, text_width=96, scenes=(10_000, 18_000)
+        steps=6000, dimension=96, image_width=128, image_layers=4, text_width=96, scenes=(10_000, 18_000)
     ),
     context_length=48,
     captions=12_000,
