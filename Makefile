@@ -4,6 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed.stamp
 # a CPU build of torch is enough here; an unpinned one would bring CUDA
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --quiet --constraint constraints.txt
+WORKERS ?= 2
 FAST := $(addprefix tests/,captions client images jobs outputs parameters vocabularies) \
     $(filter-out %/test_cvat.py %/test_lazy_names.py,$(wildcard tests/annotation_tools/test_*.py tests/test_*.py))
 
@@ -29,10 +30,11 @@ install: $(STAMP) ## make the virtual environment
 demo: $(STAMP) ## captions to masks on this machine; writes demo-output/
 	$(BIN)/freeda demo --out demo-output
 
+# two processes run tests, or as many as WORKERS says, each a file at a time, long ones first;
 # some kill processes at bad moments or drive a browser on cores that others use: what fails is tried once more, and
 # listed as rerun, since it is a fault to be mended even so
 test: $(STAMP) ## run all tests
-	$(BIN)/python -m pytest --reruns 1 -raR
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --reruns 1 -raR
 
 # of what needs no process and no model; properties are tried on a fifth of the examples
 test-fast: $(STAMP) ## run the tests that start no process and load no model: under a minute

@@ -38,6 +38,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs th
 gc.disable()  # until all test modules are imported: that makes no garbage, but many objects to look through
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with tests of whole processes first: of several that run tests, none begins a long one last."""
+    long = {item.path for item in items if item.get_closest_marker("end_to_end")}
+    items.sort(key=lambda item: item.path not in long)
+
+
 def pytest_collection_finish() -> None:
     """Leave what was imported out of the garbage collections to come: model libraries are a million objects."""
     gc.freeze()

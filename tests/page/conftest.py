@@ -46,9 +46,9 @@ CANVAS = """(canvas) => {
 }"""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
-    """Debian's Chromium, driven by Playwright."""
+    """Debian's Chromium, driven by Playwright, whose event loop keeps others from running: not for a whole session."""
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="the extra dev has playwright, which drives Chromium"
     )
