@@ -69,6 +69,7 @@ def _print_report(report: dict[str, Any], out: Path) -> None:
             ("mean IoU, local similarity only", _percent(ablation["local_only"])),
             ("mean IoU, with global similarity", _percent(ablation["with_global"])),
             ("mean IoU, with superpixels: the full method", _percent(ablation["full"])),
+            ("mean IoU, refined along edges besides (--refine pamr)", _percent(ablation["refined"])),
             ("mean IoU, control: another class's prototypes", _percent(ablation["random_prototypes"])),
             (f"IoU of '{extension['noun']}' before it was taught", _percent(extension["iou_before"])),
             (f"IoU of '{extension['noun']}' afterwards", _percent(extension["iou_after"])),

@@ -24,6 +24,7 @@ Categories = list[dict[str, str | None]]
 
 DENSE = {"superpixels": "none"}
 LOCAL_ONLY = {"superpixels": "none", "beta": 1.0}
+REFINED = {"refinement": "pamr", "refinement_dilations": [1, 2, 4]}
 EXAMPLES_OF = ("ball", "boat", "flower", "sun", "tree", "water", "house", "fish")
 
 
@@ -128,6 +129,7 @@ def run_demo(plan: DemoPlan, out: Path, follow: FollowJob) -> dict[str, Any]:
             "local_only": demonstration.segment(scenes, "local only", LOCAL_ONLY),
             "with_global": demonstration.segment(scenes, "with global", DENSE),
             "full": full,
+            "refined": demonstration.segment(scenes, "refined", REFINED),
             "random_prototypes": demonstration.segment(
                 scenes,
                 "random prototypes",

@@ -52,6 +52,7 @@ def test_each_part_of_the_method_helps(report: dict[str, Any]) -> None:
     assert ablation["local_only"] < ablation["with_global"] < ablation["full"] + 0.01
     assert ablation["full"] > ablation["local_only"] + 0.03
     assert report["miou"] == ablation["full"]
+    assert ablation["refined"] > ablation["full"] + 0.01  # 0.03 measured
 
 
 def test_a_new_word_is_learnt(report: dict[str, Any]) -> None:
@@ -73,7 +74,7 @@ def test_everything_went_through_jobs_and_the_worker_is_gone(out: Path) -> None:
         JobKind.INGEST,
         JobKind.SEGMENT,
         JobKind.INGEST,
-        *[JobKind.SEGMENT] * 4,
+        *[JobKind.SEGMENT] * 5,
     ]
     assert all(job.state == JobState.DONE for job in jobs)
     assert not worker_is_running(settings)
