@@ -13,6 +13,7 @@ NAMES = (
     "offline",
     "offline_transformers",
     "parameters",
+    "parameters_wide",
     "unknown",
     "nouns",
     "curation",

@@ -4,7 +4,7 @@ Images are generated once and pooled anew for every threshold. The demonstration
 """
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,13 +30,17 @@ class _Album:
     def __init__(self, images: Mapping[str, GeneratedImage]) -> None:
         self._images = images
 
-    def generate(self, captions: Sequence[Caption], nouns: Sequence[Sequence[Noun]]) -> list[GeneratedImage]:
-        """Return the images of the captions; their nouns are those they were generated with."""
+    def generate(
+        self, captions: Sequence[Caption], nouns: Sequence[Sequence[Noun]], on_step: Callable[[], None] | None = None
+    ) -> list[GeneratedImage]:
+        """Return the images of the captions; their nouns are those they were generated with, and there are no steps."""
+        del on_step
         assert len(captions) == len(nouns)
         return [self._images[caption.id] for caption in captions]
 
 
-def _generate(pack: Pack, captions: Sequence[Caption]) -> dict[str, GeneratedImage]:
+def generate(pack: Pack, captions: Sequence[Caption]) -> dict[str, GeneratedImage]:
+    """Return the images that the pack's generator makes of captions, by their ids."""
     nouns = NounParser().parse([caption.text for caption in captions])
     size = pack.parameters.generation.batch_size
     return {
@@ -46,11 +50,17 @@ def _generate(pack: Pack, captions: Sequence[Caption]) -> dict[str, GeneratedIma
     }
 
 
-def _build(pack: Pack, images: Mapping[str, GeneratedImage], gamma: float) -> tuple[Prototype, ...]:
-    """Pool the images with another threshold; the prototypes keep the pack's own fingerprint."""
+def with_album(pack: Pack, images: Mapping[str, GeneratedImage], gamma: float) -> Pack:
+    """Return a pack that hands out these images by their captions and pools them with another threshold."""
     parameters = pack.parameters.replace(prototypes=pack.parameters.prototypes.replace(gamma=gamma))
     other = Pack(replace(pack.description, parameters=parameters), pack.computing)
     vars(other).update(generator=_Album(images), backbone=pack.backbone, image_text=pack.image_text)
+    return other
+
+
+def _build(pack: Pack, images: Mapping[str, GeneratedImage], gamma: float) -> tuple[Prototype, ...]:
+    """Pool the images with another threshold; the prototypes keep the pack's own fingerprint."""
+    other = with_album(pack, images, gamma)
     built = PrototypeBuilder(other).build([image.caption for image in images.values()])
     return tuple(replace(prototype, pack=pack.fingerprint) for prototype in built.prototypes)
 
@@ -78,7 +88,7 @@ def run() -> list[Result]:
     """Vary one parameter at a time around the pack's own."""
     pack = load_pack("miniature")
     scenes = validation_scenes()
-    images = _generate(pack, validation_captions())
+    images = generate(pack, validation_captions())
     given = pack.parameters.segmentation
     own = _build(pack, images, pack.parameters.prototypes.gamma)
     results: list[Result] = []

@@ -174,11 +174,12 @@ def _painted_examples(world: World, noun: str, seed: int, wanted: int) -> Iterat
 
 @dataclass(frozen=True)
 class OpenPlan:
-    """How much is measured: captions for a bank, scenes, and repetitions."""
+    """How much is measured: captions for a bank, scenes, repetitions, and the number of the first of these."""
 
     captions: int = 280
     scenes: int = 100
     seeds: int = 5
+    first_seed: int = 0
 
 
 def measure_open_vocabulary(
@@ -187,6 +188,7 @@ def measure_open_vocabulary(
     folder: Path,
     plan: OpenPlan,
     *,
+    variants: Sequence[Variant] = (),
     on_captions: Callable[[int], OnProgress | None] = lambda _seed: None,
     on_images: Callable[[int], OnProgress | None] = lambda _seed: None,
 ) -> list[OpenScore]:
@@ -197,6 +199,7 @@ def measure_open_vocabulary(
         world: what is painted.
         folder: keeps scenes, banks and counts; what is there is not done again.
         plan: how much is measured.
+        variants: ways to segment; those of ``list_open_variants`` when none is given.
         on_captions: gives, for each seed, what is called with how many captions are done, of how many.
         on_images: the same for images, over all questions and variants of the seed.
 
@@ -208,9 +211,9 @@ def measure_open_vocabulary(
         UnavailableError: something cannot be written.
     """
     cached = with_encoder_cache(pack)
-    variants = list_open_variants(pack.parameters.segmentation)
+    variants = variants or list_open_variants(pack.parameters.segmentation)
     values: dict[tuple[str, str], list[float]] = {}
-    for seed in range(plan.seeds):
+    for seed in range(plan.first_seed, plan.first_seed + plan.seeds):
         place = folder / f"seed-{seed}"
         questions = list_questions(world, write_validation_set(place / "scenes", plan.scenes, world, seed))
         sizes = pack.image_text.dimension, pack.backbone.dimension
