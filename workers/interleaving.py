@@ -20,6 +20,8 @@ LOOK_SECONDS = 0.02
 """Pauses may come more often than it is worth looking into the database."""
 REFUSED_SECONDS, AWAY_SECONDS = 1.0, 30.0
 """Pause between two looks when what waits cannot be done here, and when database or models cannot be used."""
+LINGER_SECONDS, LINGER_LOOK_SECONDS = 0.03, 0.003
+"""So long a pause goes on after an image, and how often it looks: who got a mask often asks for the next at once."""
 HEAD_START_SECONDS = 1.0
 """So long images may take before the item has to have taken as long itself."""
 LIMIT_SHARE = 0.25
@@ -31,8 +33,9 @@ log = structlog.get_logger(__name__)
 class Interleaving:
     """What a worker does in the pauses of one item: images that nobody has begun, of its priority or a higher one.
 
-    Images take no more time than the item itself in the long run. After one that was not done none is begun in its
-    pauses: whose fault it was shows when the image is done alone, and if it was the worker's, this item meets it, too.
+    Images, and waiting for a further one, take no more time than the item itself in the long run. After one that was
+    not done none is begun in its pauses: whose fault it was shows when the image is done alone, and if it was the
+    worker's, this item meets it, too.
     """
 
     def __init__(
@@ -54,36 +57,37 @@ class Interleaving:
         self._taken = 0.0
 
     def __call__(self) -> None:
-        """Do the images that can be done together with the next one, if one waits and it is their turn.
+        """Do the images that wait, those that can be done together at once, and that come meanwhile, in their turn.
 
         Raises:
             SoftTimeLimitExceeded: the item's time is over.
         """
         moment = time.monotonic()
-        if not self._goes_on or moment < self._next_look or not self._is_their_turn(moment):
-            return
-        wait = AWAY_SECONDS
-        with not_counted(PERFORM):
-            try:
-                wait = self._do_next()
-            except FreedaError as error:
-                log.warning("images must wait", reason=str(error))
-            except Exception as error:  # the item must go on
-                if is_over_time(error):
-                    raise
-                log.exception("images must wait")
-            finally:
-                end = time.monotonic()
-                self._next_look = end + wait
-                self._taken += end - moment
+        while self._goes_on and moment >= self._next_look and self._is_their_turn(moment):
+            wait: float | None = AWAY_SECONDS
+            with not_counted(PERFORM):
+                try:
+                    wait = self._do_next()
+                except FreedaError as error:
+                    log.warning("images must wait", reason=str(error))
+                except Exception as error:  # the item must go on
+                    if is_over_time(error):
+                        raise
+                    log.exception("images must wait")
+                finally:
+                    begun, moment = moment, time.monotonic()
+                    self._next_look = moment + (wait or 0.0)
+                    self._taken += moment - begun
+            if wait is not None:
+                return
 
     def _is_their_turn(self, moment: float) -> bool:
         own = moment - self._begun - self._taken
         limit = LIMIT_SHARE * self._resources.settings.item_time_limit_seconds
         return self._taken <= min(own + HEAD_START_SECONDS, limit)
 
-    def _do_next(self) -> float:
-        """Do what is next; return the seconds until the next look."""
+    def _do_next(self) -> float | None:
+        """Do what is next; return the seconds until the next look, or None if it is worth another one in this pause."""
         resources = self._resources
         if not may_be_claimed(resources.settings, JobKind.SEGMENT, self._pausing):
             return LOOK_SECONDS
@@ -105,7 +109,16 @@ class Interleaving:
         self._goes_on = error is None
         if error is not None and is_over_time(error):
             raise error
-        return 0.0
+        return None if self._goes_on and self._comes_another() else LOOK_SECONDS
+
+    def _comes_another(self) -> bool:
+        """Wait a little for a further image."""
+        until = time.monotonic() + LINGER_SECONDS
+        while not may_be_claimed(self._resources.settings, JobKind.SEGMENT, self._pausing):
+            if time.monotonic() >= until:
+                return False
+            time.sleep(LINGER_LOOK_SECONDS)
+        return True
 
 
 def _most(resources: Resources, first: Claim) -> int:

@@ -126,7 +126,11 @@ def working(
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The time by which it is decided whose turn it is."""
-    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+
+    def sleep(seconds: float) -> None:
+        clock.now += seconds
+
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now, sleep=sleep)
     monkeypatch.setattr(interleaving, "time", clock)
     return clock
 
@@ -138,6 +142,22 @@ def test_images_are_done_in_the_pauses_of_captions_a_few_in_each(working: Workin
     assert working.done == [JobKind.SEGMENT] * 3 + [JobKind.INGEST]
     assert working.attempts(job) == [["done"]]
     assert working.attempts(working.images[0]) == [["done"]] * 3
+
+
+def test_an_image_that_comes_right_after_another_does_not_wait_for_the_next_pause(
+    working: Working, clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wait(seconds: float) -> None:
+        clock.now += seconds
+        if clock.now > 0.01 and len(working.images) == 1:
+            working.segment()
+
+    monkeypatch.setattr(clock, "sleep", wait)
+    working.pauses, working.in_pause = 1, working.segment
+    working.ingest()
+    working.message()
+    assert working.done == [JobKind.SEGMENT, JobKind.SEGMENT, JobKind.INGEST]
+    assert clock.now < 0.1  # and it does not wait for ever for a third
 
 
 def test_the_time_of_images_is_not_counted_as_that_of_the_item_that_paused(working: Working) -> None:
