@@ -18,6 +18,7 @@ from freeda_svc.workers.metrics_reports import Report, send_report
 from freeda_svc.workers.parents import end_with_parent
 from freeda_svc.workers.resources import Resources
 from freeda_svc.workers.semaphore_tracker import survive_lost_tracker
+from freeda_svc.workers.turns import Turns
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -29,6 +30,7 @@ REPORTS_KEY = "freeda_reports"
 _held: list[Resources] = []  # one at most: this process works for one home
 _keepers: list[LeaseKeeper] = []  # as above
 _watches: list[PauseWatch] = []  # as above
+_turns: list[Turns] = []  # as above
 
 
 def resources_of_this_process(app: "Celery") -> Resources:
@@ -44,6 +46,13 @@ def lease_keeper_of_this_process(resources: Resources) -> LeaseKeeper:
         _keepers.append(LeaseKeeper(resources.settings))
         _keepers[0].start()
     return _keepers[0]
+
+
+def turns_of_this_process() -> Turns:
+    """Return what keeps count of whose turn it is."""
+    if not _turns:
+        _turns.append(Turns())
+    return _turns[0]
 
 
 def note_work_of_this_process() -> None:
@@ -81,6 +90,7 @@ def end_process(**_given: Any) -> None:  # noqa: ANN401 - Celery's interface
         _keepers.pop().stop()
     while _held:
         _held.pop().close()
+    _turns.clear()
     close_databases()
 
 

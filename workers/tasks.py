@@ -33,6 +33,7 @@ from freeda_svc.workers.child import (
     lease_keeper_of_this_process,
     note_work_of_this_process,
     resources_of_this_process,
+    turns_of_this_process,
 )
 from freeda_svc.workers.faults import Fault, fault_behind, is_over_time
 from freeda_svc.workers.interleaving import Interleaving
@@ -78,14 +79,19 @@ def run_waiting_items(task: "Task", _item_id: int) -> None:
     if ability is not None and not ability.able:  # a time limit has ended waiting for it
         become_able(resources, ability.worker)
     kinds = [JobKind(queue) for queue in task.app.conf[QUEUES_KEY] if queue != BANK_QUEUE]
+    turns, reports = turns_of_this_process(), task.app.conf[REPORTS_KEY]
     begun = time.monotonic()
-    while _do_next(resources, worker, kinds, task.app.conf[REPORTS_KEY]) and time.monotonic() < begun + BURST_SECONDS:
-        pass
+    goes_on = True
+    while goes_on:
+        before = time.monotonic()
+        kind, done = _do_next(resources, worker, turns.order(kinds), reports)
+        turns.note(kind, time.monotonic() - before)
+        goes_on = done and time.monotonic() < begun + BURST_SECONDS
     note_work_of_this_process()
 
 
-def _do_next(resources: Resources, worker: str, kinds: Sequence[JobKind], reports: str) -> bool:
-    """Claim what is next and do it; False when nothing waits, or when it was not done."""
+def _do_next(resources: Resources, worker: str, kinds: Sequence[JobKind], reports: str) -> tuple[JobKind | None, bool]:
+    """Claim what is next and do it; return its kind, None when nothing waits, and whether it was done."""
     report = Report()
 
     def claim() -> list[Claim]:
@@ -97,10 +103,10 @@ def _do_next(resources: Resources, worker: str, kinds: Sequence[JobKind], report
         claims = until_available(claim, "the next item", PATIENCE)
     if not claims:
         log.debug("nothing waits any more")
-        return False
+        return None, False
     if len(claims) > 1:
         do_together(resources, claims, report, reports)  # what broke off is next
-        return True
+        return claims[0].kind, True
     [claimed] = claims
     report.kind, report.again = claimed.kind, claimed.attempt > 1
     with structlog.contextvars.bound_contextvars(job=claimed.job_id, item=claimed.item_id, attempt=claimed.attempt):
@@ -115,7 +121,7 @@ def _do_next(resources: Resources, worker: str, kinds: Sequence[JobKind], report
             if reports:
                 report.gpu_bytes = gpu_memory()
                 send_report(reports, report)
-    return report.outcome == DONE
+    return claimed.kind, report.outcome == DONE
 
 
 run_item = shared_task(name=RUN_ITEM, bind=True)(run_waiting_items)

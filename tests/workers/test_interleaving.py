@@ -204,6 +204,26 @@ def test_images_wait_that_are_less_urgent_or_of_another_worker(working: Working)
     assert working.done[2:] == [JobKind.INGEST]
 
 
+def test_captions_have_their_turn_beside_an_endless_stream_of_images(
+    working: Working, clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "time", clock)
+
+    def slow(_claim: Claim) -> None:
+        clock.now += 10.0
+        working.segment()
+
+    working.on_image, working.pauses = slow, 0
+    working.ingest()
+    working.segment(2)
+    while JobKind.INGEST not in working.done:
+        working.message()
+    assert 60 <= 10 * working.done.count(JobKind.SEGMENT) <= 80
+    for _ in range(4):
+        working.message()
+    assert working.done[-4:] == [JobKind.SEGMENT] * 4
+
+
 def test_an_endless_stream_of_images_takes_no_more_than_half_of_the_time(
     working: Working, clock: SimpleNamespace
 ) -> None:
