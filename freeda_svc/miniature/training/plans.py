@@ -106,9 +106,9 @@ WIDE_PLAN = TrainingPlan(
     description="A painted world of 39 nouns in kinds, with synonyms and words that no bank knows, at 64 x 64 pixels",
     made_by="make miniature-wide",
     autoencoder=AutoencoderPlan(steps=5000),
-    generator=GeneratorPlan(steps=12_000, channels=(64, 128), heads=(4, 8), text_width=128, scenes=24_000),
+    generator=GeneratorPlan(steps=11_000, channels=(64, 128), heads=(4, 8), text_width=128, scenes=24_000),
     image_text=ImageTextPlan(
-        steps=6000, dimension=96, image_width=128, image_layers=4, text_width=96, scenes=(10_000, 18_000)
+        steps=4800, dimension=96, image_width=128, image_layers=4, text_width=96, scenes=(10_000, 18_000)
     ),
     context_length=48,
     captions=12_000,
