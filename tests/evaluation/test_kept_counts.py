@@ -55,10 +55,10 @@ def test_an_evaluation_whose_beginning_was_cut_off_begins_again(
     def write_nothing(_path: Path, _content: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(kept_counts, "write_whole", write_nothing)
-    with pytest.raises(UnavailableError, match="No space left"):
-        KeptCounts(tmp_path / "out", IDENTITY)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(kept_counts, "write_whole", write_nothing)
+        with pytest.raises(UnavailableError, match="No space left"):
+            KeptCounts(tmp_path / "out", IDENTITY)
     (tmp_path / "out" / ".0123.part").write_text("of a process that was killed")
     KeptCounts(tmp_path / "out", IDENTITY).keep("a", np.ones((2, 2), dtype=np.int64))
     assert KeptCounts(tmp_path / "out", IDENTITY).find("a", 2) is not None

@@ -112,19 +112,19 @@ def test_a_job_whose_items_are_retried_while_its_last_one_ends_goes_on(
         settled.set()
         go_on.wait(20)
 
-    monkeypatch.setattr(claims, "settle_job", settle_slowly)
     ending = threading.Thread(target=finish_item, args=(settings, last, {}))
     retrying = threading.Thread(target=retry_failed_items, args=(settings, job_id), kwargs={"dispatcher": outbox})
-    ending.start()
-    assert settled.wait(20)
-    retrying.start()
-    time.sleep(0.5)  # in which it comes to where it has to wait
-    go_on.set()
-    ending.join()
-    retrying.join()
+    with monkeypatch.context() as patch:
+        patch.setattr(claims, "settle_job", settle_slowly)
+        ending.start()
+        assert settled.wait(20)
+        retrying.start()
+        time.sleep(0.5)  # in which it comes to where it has to wait
+        go_on.set()
+        ending.join()
+        retrying.join()
     summary = job_summary(settings, job_id)
     assert (summary.state, summary.progress.queued) == ("running", 1)
-    monkeypatch.undo()
     again = claim_next(settings, "worker")
     assert again is not None
     finish_item(settings, again, {})

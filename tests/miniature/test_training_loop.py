@@ -72,10 +72,10 @@ def test_a_curve_is_whole_where_the_last_checkpoint_was_cut_off(
             raise InterruptedError
         return write(*given)
 
-    monkeypatch.setattr(loop, part, write_twice)
-    with pytest.raises(InterruptedError):
-        _train(tmp_path)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, part, write_twice)
+        with pytest.raises(InterruptedError):
+            _train(tmp_path)
     _train(tmp_path)
     curve = json.loads((tmp_path / "line.curve.json").read_text())
     assert [point["step"] for point in curve] == [10, 20, 30]
