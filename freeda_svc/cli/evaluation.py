@@ -84,7 +84,8 @@ def folder(
     Example:
       freeda eval folder images masks --classes classes.txt
     """
-    run = read_run(given, {"images": str(images.absolute())})
+    truth = {"masks": str(masks.absolute()), "first": first, "ignore": ignore}
+    run = read_run(given, {"images": str(images.absolute()), **truth})
 
     def open_dataset() -> Dataset:
         return folder_dataset(images, masks, classes, first=first, ignore=ignore)

@@ -154,6 +154,7 @@ def _run(
         SUPERPIXEL_NUMBERS,
         Variant,
         ablate,
+        bank_place,
         list_variants,
         with_encoder_cache,
         write_validation_set,
@@ -166,7 +167,7 @@ def _run(
         variants = tuple(filter(_possible, list_variants(given, SUPERPIXEL_NUMBERS)))
     dataset: Dataset = write_validation_set(folder / "scenes", scenes, world)
     sizes = pack.image_text.dimension, pack.backbone.dimension
-    with closing(make_or_open_folder(folder / "bank", pack.fingerprint, *sizes)) as store:
+    with closing(make_or_open_folder(bank_place(folder, captions), pack.fingerprint, *sizes)) as store:
         with _shown("captions", quiet=quiet) as report:
             _fill(store, pack, world, captions, report)
         with _shown("ablation" if ablated else "scenes", quiet=quiet) as report:

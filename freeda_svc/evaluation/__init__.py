@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         SCENES,
         SUPERPIXEL_NUMBERS,
         VALIDATION_SPLIT,
+        bank_place,
         fill_bank,
         validation_captions,
         validation_scenes,

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freeda_svc.errors import InputError, UnavailableError
-from freeda_svc.whole_files import placed_whole, write_whole
+from freeda_svc.whole_files import ASIDE, placed_whole, write_whole
 
 RUN_FILE, COUNTS_FOLDER = "evaluation.json", "counts"
 Identity = Mapping[str, Any]
@@ -35,10 +35,11 @@ class KeptCounts:
             _check_same(folder, _read_identity(path), given)
             return
         try:
-            if folder.is_dir() and any(folder.iterdir()):
+            if folder.is_dir() and any(not inside.match(ASIDE) for inside in folder.iterdir()):
                 raise InputError(f"{folder} is not empty and holds no evaluation; name another with --out")
-            (folder / COUNTS_FOLDER).mkdir(parents=True, exist_ok=True)
-            write_whole(path, f"{json.dumps(given, indent=2)}\n".encode())
+            folder.mkdir(parents=True, exist_ok=True)
+            write_whole(path, f"{json.dumps(given, indent=2)}\n".encode())  # first: without it the folder is another's
+            (folder / COUNTS_FOLDER).mkdir(exist_ok=True)
         except OSError as error:
             raise UnavailableError(f"{folder} cannot be written: {error.strerror}; name another with --out") from error
 

@@ -76,12 +76,13 @@ def write_validation_set(folder: Path, wanted: int = SCENES, world: World = SMAL
             _write(images / name, scene.image)
             _write(masks / name, scene.labels)
     found = list_folders(images, masks, classes=len(world.nouns))
+    wanted_names = {name.removesuffix(".png") for name in names}
     return Dataset(
         name=world.name,
         classes=world.nouns,
         categories=tuple(map(Category, world.nouns)),
         background=False,
-        images=found.images[:wanted],
+        images=tuple(image for image in found.images if image.name in wanted_names),
         values=found.values,
     )
 
@@ -89,6 +90,11 @@ def write_validation_set(folder: Path, wanted: int = SCENES, world: World = SMAL
 def _write(path: Path, pixels: npt.NDArray[np.uint8]) -> None:
     with placed_whole(path) as aside:
         Image.fromarray(pixels).save(aside, format="PNG")
+
+
+def bank_place(folder: Path, captions: int) -> Path:
+    """Return where, in a folder that is worked in, the bank made from so many captions lies: others would be in it."""
+    return folder / f"bank-{captions}"
 
 
 def fill_bank(

@@ -18,6 +18,7 @@ from freeda_svc.evaluation.encoder_cache import with_encoder_cache
 from freeda_svc.evaluation.evaluating import Evaluation
 from freeda_svc.evaluation.miniature_world import (
     VALIDATION_SPLIT,
+    bank_place,
     fill_bank,
     validation_captions,
     write_validation_set,
@@ -217,7 +218,7 @@ def measure_open_vocabulary(
         place = folder / f"seed-{seed}"
         questions = list_questions(world, write_validation_set(place / "scenes", plan.scenes, world, seed))
         sizes = pack.image_text.dimension, pack.backbone.dimension
-        with closing(make_or_open_folder(place / "bank", pack.fingerprint, *sizes)) as store:
+        with closing(make_or_open_folder(bank_place(place, plan.captions), pack.fingerprint, *sizes)) as store:
             captions = validation_captions(plan.captions, world, seed)
             batch = pack.parameters.generation.batch_size
             fill_bank(store, PrototypeBuilder(pack), captions, batch, on_captions(seed))

@@ -49,13 +49,18 @@ def find_job_in(session: Session, job_id: str) -> str:
     return str(found[0])
 
 
-def get_job(session: Session, full_id: str) -> Job:
+def get_job(session: Session, full_id: str, *, locked: bool = False) -> Job:
     """Return a job that was there a moment ago.
+
+    Args:
+        session: a view of the database.
+        full_id: its id.
+        locked: whether its state stays as it is until the transaction ends; rows of its items are locked before.
 
     Raises:
         NotFoundError: it was removed since.
     """
-    job = session.get(Job, full_id)
+    job = session.get(Job, full_id, with_for_update={"key_share": True} if locked else None)
     if job is None:
         raise NotFoundError(f"there is no job {full_id!r} any more; `freeda jobs list` shows them")
     return job
@@ -101,14 +106,14 @@ def retry_failed_items(settings: Settings, job_id: str, *, dispatcher: Dispatche
     full_id = find_job(settings, job_id)
     dispatcher.check()
     with writing(settings) as session:
-        job = get_job(session, full_id)
-        if job.state == JobState.CANCELLED:
-            raise InputError(f"job {full_id} was cancelled; submit it again instead")
         failed = select(WorkItem.id).where(WorkItem.job_id == full_id, WorkItem.state == ItemState.FAILED)
         item_ids = session.scalars(failed.order_by(WorkItem.id)).all()
+        move_items_of_job(session, full_id, ItemState.FAILED, ItemState.QUEUED, failures=0, error="")
+        job = get_job(session, full_id, locked=True)  # its last item may just be ending, which ends the job, too
+        if job.state == JobState.CANCELLED:
+            raise InputError(f"job {full_id} was cancelled; submit it again instead")
         if not item_ids:
             raise InputError(f"job {full_id} has no failed items")
-        move_items_of_job(session, full_id, ItemState.FAILED, ItemState.QUEUED, failures=0, error="")
         ended = (JobState.PARTLY_FAILED, JobState.FAILED)
         if any(move_job(session, full_id, state, JobState.RUNNING) for state in ended):
             _reopen_callback(session, full_id)

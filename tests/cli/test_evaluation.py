@@ -155,6 +155,36 @@ def test_other_parameters_go_to_another_folder(freeda: Freeda, banks: object, fo
     assert "another parameters.beta (0.8, now 1.0); name another folder with --out" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("--first", 1), "another first (0, now 1)"),
+        (("--ignore", 200), "another ignore (255, now 200)"),
+    ],
+)
+def test_another_meaning_of_masks_goes_to_another_folder(
+    freeda: Freeda, banks: object, folders: Path, tmp_path: Path, *, given: tuple[object, ...], message: str
+) -> None:
+    assert freeda(*arguments(folders), "--out", tmp_path / "out", "--limit", 1).code == 0
+    ran = freeda(*arguments(folders), *given, "--out", tmp_path / "out", "--limit", 1)
+    assert ran.code == 1
+    assert f"{message}; name another folder with --out" in ran.err
+
+
+def test_other_masks_of_the_same_images_go_to_another_folder(
+    freeda: Freeda, banks: object, folders: Path, tmp_path: Path
+) -> None:
+    assert freeda(*arguments(folders), "--out", tmp_path / "out").code == 0
+    (tmp_path / "masks").mkdir()
+    for mask in (folders / "masks").iterdir():
+        with Image.open(mask) as labels:
+            Image.fromarray(np.zeros_like(np.asarray(labels))).save(tmp_path / "masks" / mask.name)
+    others = ("eval", "folder", folders / "images", tmp_path / "masks", "--classes", folders / "classes.txt")
+    ran = freeda(*others, "--out", tmp_path / "out")
+    assert ran.code == 1
+    assert "another masks (" in ran.err
+
+
 def test_a_bank_that_a_worker_holds_is_said(freeda: Freeda, home: Path, banks: EmbeddedBanks, folders: Path) -> None:
     with ExitStack() as another_process:
         another_process.callback(FolderLock(banks.place(BankName("default", 1))).release)

@@ -1,10 +1,11 @@
+import errno
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from freeda_svc.errors import InputError, UnavailableError
-from freeda_svc.evaluation import KeptCounts
+from freeda_svc.evaluation import KeptCounts, kept_counts
 
 IDENTITY = {"dataset": "voc20", "parameters": {"beta": 0.7, "dilations": (1, 2)}, "classes": ["a", "b"]}
 
@@ -46,6 +47,21 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not empty and holds no evaluation"):
         KeptCounts(tmp_path, IDENTITY)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_an_evaluation_whose_beginning_was_cut_off_begins_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_nothing(_path: Path, _content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kept_counts, "write_whole", write_nothing)
+        with pytest.raises(UnavailableError, match="No space left"):
+            KeptCounts(tmp_path / "out", IDENTITY)
+    (tmp_path / "out" / ".0123.part").write_text("of a process that was killed")
+    KeptCounts(tmp_path / "out", IDENTITY).keep("a", np.ones((2, 2), dtype=np.int64))
+    assert KeptCounts(tmp_path / "out", IDENTITY).find("a", 2) is not None
 
 
 @pytest.mark.parametrize("text", ["{", "[]"])

@@ -3,6 +3,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from freeda_svc.captions.caption import Caption
@@ -47,6 +48,17 @@ def test_scenes_that_are_there_are_not_painted_again(tmp_path: Path, monkeypatch
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.png")}
     assert len(write_validation_set(tmp_path, 1).images) == 1
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.png")} == before
+
+
+def test_fewer_scenes_than_are_there_are_the_first_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def paint_nothing(wanted: int, *_others: object) -> list[SimpleNamespace]:
+        return [SimpleNamespace(image=None, labels=None)] * wanted
+
+    monkeypatch.setattr(miniature_world, "validation_scenes", paint_nothing)
+    monkeypatch.setattr(miniature_world, "_write", lambda path, _pixels: path.touch())
+    write_validation_set(tmp_path, 1003)  # scene-1000 comes before scene-101 in the order of names
+    names = {image.name for image in write_validation_set(tmp_path, 200).images}
+    assert names == {f"scene-{number:03d}" for number in range(200)}
 
 
 def test_captions_whose_prototypes_are_there_are_left_out() -> None:

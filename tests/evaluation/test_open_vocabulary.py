@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from freeda_svc.bank import PrototypeStore, Selection
 from freeda_svc.evaluation import open_vocabulary
 from freeda_svc.evaluation.evaluating import ClassScore, Evaluation
 from freeda_svc.evaluation.miniature_world import validation_captions, validation_scenes, write_validation_set
@@ -149,3 +150,23 @@ def test_all_is_measured_and_an_interrupted_measurement_goes_on(
 
     monkeypatch.setattr(open_vocabulary.Segmenter, "segment_many", segment_nothing)  # and all counts are kept
     assert measure_open_vocabulary(loaded, WIDE, tmp_path, plan) == scores
+
+
+def test_a_bank_has_no_captions_of_an_earlier_measurement(
+    pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    banks: list[set[str]] = []
+
+    def look(_segmenter: object, store: PrototypeStore, *_given: object, **_options: object) -> list[object]:
+        pages = store.scan(Selection(origin="generated"))
+        banks.append({prototype.caption_id for page in pages for prototype in page})
+        return []
+
+    monkeypatch.setattr(open_vocabulary, "_ask", look)
+    loaded = load_pack(str(pack))
+    for captions in (20, 15):
+        measure_open_vocabulary(loaded, WIDE, tmp_path, OpenPlan(captions, scenes=1, seeds=1))
+    more, fewer = banks
+    asked = {caption.id for caption in validation_captions(15, WIDE)}
+    assert fewer <= asked
+    assert more - asked

@@ -1,12 +1,16 @@
+import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy.orm import Session
 
 from freeda_svc.captions.caption import Caption
 from freeda_svc.errors import InputError, NotFoundError, UnavailableError
-from freeda_svc.jobs import cancel_job, find_job, job_summary, retry_failed_items, submit_ingest
+from freeda_svc.jobs import cancel_job, claims, find_job, job_summary, retry_failed_items, submit_ingest
 from freeda_svc.jobs.claims import claim_next, fail_item, finish_item
+from freeda_svc.jobs.transitions import settle_job
 from freeda_svc.settings import Settings
 
 if TYPE_CHECKING:
@@ -92,3 +96,36 @@ def test_nothing_is_retried_when_the_queue_does_not_answer(settings: Settings, j
     with pytest.raises(UnavailableError):
         retry_failed_items(settings, job_id, dispatcher=outbox)
     assert job_summary(settings, job_id).state == "failed"
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+def test_a_job_whose_items_are_retried_while_its_last_one_ends_goes_on(
+    settings: Settings, job_id: str, outbox: "Outbox", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fail_all(settings, [1])
+    last = claim_next(settings, "worker")
+    assert last is not None
+    settled, go_on = threading.Event(), threading.Event()
+
+    def settle_slowly(session: Session, job: str) -> None:
+        settle_job(session, job)
+        settled.set()
+        go_on.wait(20)
+
+    ending = threading.Thread(target=finish_item, args=(settings, last, {}))
+    retrying = threading.Thread(target=retry_failed_items, args=(settings, job_id), kwargs={"dispatcher": outbox})
+    with monkeypatch.context() as patch:
+        patch.setattr(claims, "settle_job", settle_slowly)
+        ending.start()
+        assert settled.wait(20)
+        retrying.start()
+        time.sleep(0.5)  # in which it comes to where it has to wait
+        go_on.set()
+        ending.join()
+        retrying.join()
+    summary = job_summary(settings, job_id)
+    assert (summary.state, summary.progress.queued) == ("running", 1)
+    again = claim_next(settings, "worker")
+    assert again is not None
+    finish_item(settings, again, {})
+    assert job_summary(settings, job_id).state == "done"

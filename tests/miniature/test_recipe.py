@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from freeda_svc.captions import NounParser, make_caption
-from freeda_svc.miniature import SMALL, WIDE, paint_scene
+from freeda_svc.miniature import SMALL, WIDE, World, paint_scene
 from freeda_svc.miniature.training import generator
 from freeda_svc.miniature.training.backbone import PatchNaming, build
 from freeda_svc.miniature.training.image_text import _soft_targets
 from freeda_svc.miniature.training.pack import write_pack
 from freeda_svc.miniature.training.plans import PLANS, SMALL_PLAN, WIDE_PLAN
 from freeda_svc.miniature.training.pool import paint_pool
-from freeda_svc.miniature.training.scores import score_pack
+from freeda_svc.miniature.training.scores import named_exactly, score_pack
 from freeda_svc.packs import BUNDLED, load_pack, read_pack_parameters
 from tests.tiny_wide_pack import STEPS, TINY_WIDE_PLAN, make_tiny_wide_pack, train_tiny_wide_models
 
@@ -58,6 +58,32 @@ def test_a_pack_is_scored_by_its_own_world(folder: Path) -> None:
     assert set(scores["patch_iou"]) == set(WIDE.nouns)
     assert set(scores["drawn"]) <= {word.concept for word in WIDE.vocabulary("generator")}
     assert 0 <= scores["drawn_mean"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("named", "exactly"),
+    [
+        ("sailing boat, sky", True),
+        ("boat, sky", True),
+        ("rowing boat, sky", False),
+        ("sky", False),
+        ("boat, tree, sky", False),
+    ],
+)
+def test_a_general_word_names_exactly_what_it_is_the_word_for(named: str, exactly: bool) -> None:
+    shown = {"sailing boat", "boat", "sky"}  # a scene shows the kinds of its things, too
+    rows = [[[concept in some for concept in WIDE.concepts]] for some in (shown, named.split(", "))]
+    assert named_exactly(WIDE, np.array(rows[0]), np.array(rows[1])).tolist() == [exactly]
+
+
+@pytest.mark.parametrize("world", [SMALL, WIDE])
+def test_captions_of_scenes_name_exactly_what_these_show(world: World) -> None:
+    pool = paint_pool(world.easy, 40, split=0, world=world, reader="image_text")
+    assert named_exactly(world, pool.shown, pool.named).all()
+    others = named_exactly(world, pool.shown, np.roll(pool.named, 1, axis=0))
+    if world is SMALL:  # where every thing has one name, that is to say the same
+        assert (others == (pool.shown == np.roll(pool.named, 1, axis=0)).all(axis=1)).all()
+    assert not others.all()
 
 
 def test_the_bundled_pack_is_what_the_recipe_describes(tmp_path: Path) -> None:

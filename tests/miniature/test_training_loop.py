@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from freeda_svc.miniature.training import loop
 from freeda_svc.miniature.training.loop import Schedule, StepFunction, Training
 
 
@@ -56,6 +57,28 @@ def test_loss_falls_and_the_curve_is_kept(tmp_path: Path) -> None:
     curve = json.loads((tmp_path / "line.curve.json").read_text())
     assert [point["step"] for point in curve] == [10, 20, 30]
     assert curve[-1]["loss"] < 0.5 * curve[0]["loss"]
+
+
+@pytest.mark.parametrize("part", ["write_whole", "placed_whole"])
+def test_a_curve_is_whole_where_the_last_checkpoint_was_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    write, calls = getattr(loop, part), 0
+
+    def write_twice(*given: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise InterruptedError
+        return write(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, part, write_twice)
+        with pytest.raises(InterruptedError):
+            _train(tmp_path)
+    _train(tmp_path)
+    curve = json.loads((tmp_path / "line.curve.json").read_text())
+    assert [point["step"] for point in curve] == [10, 20, 30]
 
 
 def test_rate_warms_up_and_falls() -> None:

@@ -40,6 +40,20 @@ def test_end_token_has_the_highest_number(tokenizer: CLIPTokenizer) -> None:
     assert tokenizer.eos_token_id == len(tokenizer) - 1
 
 
+def test_a_tokenizer_that_was_cut_off_has_no_vocabulary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+
+    def write(path: Path, _content: bytes) -> None:
+        written.append(path.name)
+        if path.name == vocabulary.VOCABULARY_FILE:
+            raise InterruptedError
+
+    monkeypatch.setattr(vocabulary, "write_whole", write)
+    with pytest.raises(InterruptedError):
+        vocabulary.train(tmp_path)
+    assert sorted(written) == ["merges.txt", "tokenizer_config.json", "vocab.json"]
+
+
 def test_training_twice_gives_the_same_files(tokenizer: CLIPTokenizer, folder: Path, tmp_path: Path) -> None:
     vocabulary.train(tmp_path)
     for file in ("vocab.json", "merges.txt"):

@@ -75,9 +75,10 @@ class Training:
             "seconds": self.seconds,
             "curve": self.curve,
         }
+        # The curve first: it is written again when the steps behind the last checkpoint are done again.
+        write_whole(self.curve_file, json.dumps(self.curve).encode("utf-8"))
         with placed_whole(self.checkpoint) as aside:
             torch.save(state, aside)
-        write_whole(self.curve_file, json.dumps(self.curve).encode("utf-8"))
 
     def _update_average(self) -> None:
         decay = min(self.schedule.average_decay, (1 + self.step) / (10 + self.step))

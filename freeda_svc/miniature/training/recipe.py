@@ -50,7 +50,7 @@ def train_all(folder: Path, plan: TrainingPlan) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    if not (folder / "tokenizer" / "vocab.json").is_file():
+    if not (folder / "tokenizer" / vocabulary.VOCABULARY_FILE).is_file():
         vocabulary.train(folder / "tokenizer", plan)
     chains: tuple[Callable[[Path, TrainingPlan], None], ...] = (train_generator, train_encoders)
     with ProcessPoolExecutor(len(chains), mp_context=get_context("spawn")) as pool:

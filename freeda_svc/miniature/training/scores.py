@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from diffusers import AutoencoderTiny
 from torch.nn import functional
@@ -28,12 +29,29 @@ def _reconstruction(folder: Path, pool: ScenePool) -> float:
     return float(functional.l1_loss(rebuilt, pixels)) * 127.5
 
 
-def _recall(pack: Pack, pool: ScenePool) -> float:
-    """Return how often an image's nearest caption names the same concepts as its own."""
+def _recall(pack: Pack, pool: ScenePool, world: World) -> float:
+    """Return how often an image's nearest caption names exactly what is shown."""
     images = functional.normalize(pack.image_text.embed_images(_unit_images(pool)), dim=-1)
     texts = functional.normalize(pack.image_text.embed_texts(pool.captions), dim=-1)
     nearest = (images @ texts.T).argmax(dim=1).numpy()
-    return float((pool.named[nearest] == pool.named).all(axis=1).mean())
+    return float(named_exactly(world, pool.shown, pool.named[nearest]).mean())
+
+
+def named_exactly(world: World, shown: npt.NDArray[np.bool_], named: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return (N,) bool: whether a caption names all that its scene shows, by noun or by kind, and nothing else.
+
+    Args:
+        world: says what a kind is the general word for.
+        shown: (N, concepts) bool, as ``ScenePool`` has it.
+        named: (N, concepts) bool, likewise.
+    """
+    covered = named.copy()
+    for kind, nouns in world.kinds.items():
+        covered[:, [world.concepts.index(noun) for noun in nouns]] |= named[:, [world.concepts.index(kind)]]
+    nouns_only = slice(0, len(world.nouns))
+    wrong, missing = named & ~shown, (shown & ~covered)[:, nouns_only]
+    found: npt.NDArray[np.bool_] = ~(wrong.any(axis=1) | missing.any(axis=1))
+    return found
 
 
 def _patch_separation(pack: Pack, pool: ScenePool, world: World) -> dict[str, float]:
@@ -100,7 +118,7 @@ def score_pack(folder: Path, plan: TrainingPlan, *, captions_each: int = 12) -> 
     drawn = _drawn(pack, world, captions_each)
     return {
         "reconstruction_error": _reconstruction(folder, hard),
-        "caption_recall": _recall(pack, easy),
+        "caption_recall": _recall(pack, easy, world),
         "patch_iou": patches,
         "patch_iou_seen": float(np.mean([patches[noun] for noun in world.nouns if noun not in unseen])),
         "patch_iou_unseen": float(np.mean([patches[noun] for noun in unseen])),

@@ -9,8 +9,11 @@ from transformers import CLIPTokenizer
 from freeda_svc.encoders import TEMPLATES, fill
 from freeda_svc.miniature.training.plans import SMALL_PLAN, TrainingPlan
 from freeda_svc.miniature.training.pool import TRAINING_SPLIT, paint_pool
+from freeda_svc.whole_files import write_whole
 
 START, END = "<|startoftext|>", "<|endoftext|>"
+VOCABULARY_FILE = "vocab.json"
+"""Is written last: where it is, the tokenizer is whole."""
 
 
 def train(folder: Path, plan: TrainingPlan = SMALL_PLAN) -> CLIPTokenizer:
@@ -44,10 +47,10 @@ def train(folder: Path, plan: TrainingPlan = SMALL_PLAN) -> CLIPTokenizer:
     pieces = [*alphabet, *endings, *(piece for piece in learned if piece not in {*alphabet, *endings})]
     vocabulary = {piece: number for number, piece in enumerate([*pieces, START, END])}
     merges = [" ".join(pair) if isinstance(pair, list) else pair for pair in state["merges"]]
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
-    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *merges, ""]), encoding="utf-8")
     settings = {"tokenizer_class": "CLIPTokenizer", "model_max_length": plan.context_length}
     special = {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": END}
-    (folder / "tokenizer_config.json").write_text(json.dumps({**settings, **special}, indent=2), encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "tokenizer_config.json", json.dumps({**settings, **special}, indent=2).encode())
+    write_whole(folder / "merges.txt", "\n".join(["#version: 0.2", *merges, ""]).encode())
+    write_whole(folder / VOCABULARY_FILE, json.dumps(vocabulary, ensure_ascii=False).encode())
     return CLIPTokenizer.from_pretrained(folder)
