@@ -50,8 +50,7 @@ def named_exactly(world: World, shown: npt.NDArray[np.bool_], named: npt.NDArray
         covered[:, [world.concepts.index(noun) for noun in nouns]] |= named[:, [world.concepts.index(kind)]]
     nouns_only = slice(0, len(world.nouns))
     wrong, missing = named & ~shown, (shown & ~covered)[:, nouns_only]
-    found: npt.NDArray[np.bool_] = ~(wrong.any(axis=1) | missing.any(axis=1))
-    return found
+    return np.asarray(~(wrong.any(axis=1) | missing.any(axis=1)))
 
 
 def _patch_separation(pack: Pack, pool: ScenePool, world: World) -> dict[str, float]:
