@@ -14,6 +14,10 @@ IDLE_SECONDS = 30.0
 """So long nothing may come."""
 GRACE_SECONDS, SLOWEST_BYTES_PER_SECOND = 60.0, 1024
 """After the first minute so much must come on average."""
+READ_PIECE_BY_PIECE = frozenset(("/v1/captions", "/v1/exemplars", "/v1/segmentations"))
+"""Paths whose bodies are written to files while they come; what comes to others is read whole, and is JSON."""
+MOST_JSON_BYTES = 16 << 20
+"""Read whole, it takes some twenty times as much memory, and seconds in which nobody else is answered."""
 DRAIN_SECONDS, DRAIN_BYTES = 3.0, 64 << 20
 """So much of a body that nobody reads is still taken."""
 
@@ -40,10 +44,12 @@ class BodyLimits:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        body = _Body(receive, self._most, self._idle_seconds, self._grace_seconds)
+        most = self._most if scope["path"] in READ_PIECE_BY_PIECE else min(self._most, MOST_JSON_BYTES)
+        too_large = _too_large(most, "api_max_body_bytes" if most == self._most else "of JSON")
+        body = _Body(receive, most, too_large, self._idle_seconds, self._grace_seconds)
         declared = Headers(scope=scope).get("content-length", "")
-        if declared.isdecimal() and int(declared) > self._most:
-            await refuse(_too_large(self._most), scope, receive, send)
+        if declared.isdecimal() and int(declared) > most:
+            await refuse(too_large, scope, receive, send)
             return
         begun = False
 
@@ -66,11 +72,14 @@ class BodyLimits:
 class _Body:
     """The body of one request, counted while it comes."""
 
-    def __init__(self, receive: Receive, most: int, idle_seconds: float, grace_seconds: float) -> None:
+    def __init__(
+        self, receive: Receive, most: int, too_large: ProblemError, idle_seconds: float, grace_seconds: float
+    ) -> None:
         self.error: ProblemError | None = None
         self.ended = False
         self._receive = receive
         self._most = most
+        self._too_large = too_large
         self._idle_seconds = idle_seconds
         self._grace_seconds = grace_seconds
         self._bytes = 0
@@ -93,15 +102,15 @@ class _Body:
         self._bytes += len(message.get("body", b""))
         self.ended = message["type"] == "http.disconnect" or not message.get("more_body", False)
         if self._bytes > self._most:
-            self.error = _too_large(self._most)
+            self.error = self._too_large
             raise self.error
         return message
 
 
-def _too_large(most: int) -> ProblemError:
+def _too_large(most: int, of_what: str) -> ProblemError:
     return ProblemError(
         413,
-        f"the body has more than {most:,} bytes (api_max_body_bytes): send fewer or smaller files at once",
+        f"the body has more than {most:,} bytes ({of_what}): send fewer or smaller files at once",
         {"Connection": "close"},
     )
 

@@ -108,7 +108,7 @@ async def add_exemplars(
     context: ServerContext,
     access: Submitter,
     *,
-    prefer: Prefer = "",
+    prefer: Prefer = [],  # noqa: B006 - FastAPI copies defaults
     idempotency_key: IdempotencyKey = "",
 ) -> IngestDetails | AcceptedIngest:
     """Teach a bank a noun by images and what is marked in them: by masks, segmentations, or a COCO file.

@@ -130,7 +130,7 @@ async def add_captions(
     context: ServerContext,
     access: Submitter,
     *,
-    prefer: Prefer = "",
+    prefer: Prefer = [],  # noqa: B006 - FastAPI copies defaults
     idempotency_key: IdempotencyKey = "",
 ) -> IngestDetails | AcceptedIngest:
     """Submit captions in files of every format that the command line reads, or as JSON.

@@ -253,7 +253,7 @@ def _submit(settings: Settings, access: Access, asked: ImageRequest, paths: Sequ
     same = [
         version,
         asked.fields.model_dump(mode="json"),
-        [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths],
+        [_digest(path) for path in paths],
         names,
     ]
     key = f"label-studio {hashlib.sha256(json.dumps(same).encode()).hexdigest()}"
@@ -278,6 +278,11 @@ def _submit(settings: Settings, access: Access, asked: ImageRequest, paths: Sequ
     if state in (JobState.FAILED, JobState.PARTLY_FAILED):
         retry_failed_items(settings, job, dispatcher=dispatcher)
     return job
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _collect(settings: Settings, job: str, asked: ImageRequest, outcomes: Sequence[_Outcome]) -> None:

@@ -143,7 +143,7 @@ def results_of_job(settings: Settings, job_id: str, *, limit: int = MOST_RESULTS
         200: {"description": "the file", "content": _CONTENT},
         206: {"description": "the part that `Range` asks for", "content": {**_CONTENT, "multipart/byteranges": {}}},
         304: {"description": "the client has it: `If-None-Match` named its `ETag`"},
-        **problems(404, 410, 416, 422, 503),
+        **problems(404, 410, 412, 416, 422, 503),
     },
 )
 def get_result(

@@ -137,7 +137,7 @@ async def segment(
     context: ServerContext,
     access: Submitter,
     *,
-    prefer: Prefer = "",
+    prefer: Prefer = [],  # noqa: B006 - FastAPI copies defaults
     idempotency_key: IdempotencyKey = "",
 ) -> SubmittedResults | AcceptedImages:
     """Submit images; all of them are accepted, or none, unless `leave_out_unusable` is set.

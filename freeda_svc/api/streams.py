@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CHUNK = 64 * 1024
 _RANGE = re.compile(r"bytes=((\d{1,18}-\d{0,18}|-\d{1,18})(\s*,\s*(?!$)|$))+", re.ASCII)
-_TAG = re.compile(r'(?:W/)?("[^"]*")')
+_TAG = re.compile(r'(W/)?("[^"]*")')
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The first time that an archive can name."""
 
@@ -51,7 +51,7 @@ def answer_file(
     """Answer a file: whole, in the ranges that were asked for, or not at all where the client has it already.
 
     Args:
-        request: with Range, If-Range and If-None-Match.
+        request: with Range, If-Range, If-Match and If-None-Match.
         path: of the file.
         name: what it is called when it is saved.
         media_type: of the file.
@@ -59,15 +59,15 @@ def answer_file(
         headers: further ones.
 
     Raises:
-        ProblemError: 416, the file is shorter than where a range begins.
+        ProblemError: 412, the client means another version of the file; 416, no range begins within it.
     """
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
             tag = f'"{hashlib.file_digest(file, "sha256").hexdigest()[:32]}"'
         given = {**(headers or {}), "ETag": tag, "Cache-Control": "private, no-cache"}
-        wanted = request.headers.get("if-none-match")
-        if wanted is not None and (wanted.strip() == "*" or tag in _TAG.findall(wanted)):
+        _check_match(request, tag)
+        if _names_it(request, "if-none-match", tag, otherwise=False):
             if made_in is not None:
                 made_in.cleanup()
             return Response(status_code=304, headers=given)
@@ -80,21 +80,53 @@ def answer_file(
     return FileResponse(path, **about) if made_in is None else MadeFile(path, made_in, **about)  # type: ignore[arg-type]
 
 
+def _check_match(request: Request, tag: str) -> None:
+    """Refuse a file that is another one than the client means."""
+    if not _names_it(request, "if-match", tag, otherwise=True, strongly=True):
+        raise ProblemError(412, "the file is another one by now than that which If-Match names", {"ETag": tag})
+
+
+def _names_it(request: Request, header: str, tag: str, *, otherwise: bool, strongly: bool = False) -> bool:
+    """Whether a header names a file's tag, or any; what to take where it is missing is given."""
+    given = ",".join(request.headers.getlist(header))
+    if not given:
+        return otherwise
+    tags = [named for weak, named in _TAG.findall(given) if not (weak and strongly)]
+    return given.strip() == "*" or tag in tags
+
+
 def _check_range(request: Request, size: int, tag: str) -> None:
-    """Refuse a range outside of the file; forget one that is not understood, as if it was not asked for."""
+    """Refuse ranges that are all outside of the file, and forget those that are.
+
+    All are forgotten, as if they were not asked for, where they are not understood, where the client has another
+    version, and with HEAD, for which HTTP knows no ranges.
+    """
     asked = request.headers.get("range", "")
     if not asked:
         return
-    if not _RANGE.fullmatch(asked.strip()):
-        request.scope["headers"] = [entry for entry in request.scope["headers"] if entry[0] != b"range"]
+    others = [entry for entry in request.scope["headers"] if entry[0] != b"range"]
+    is_whole = request.method != "GET" or request.headers.get("if-range", tag) != tag
+    if is_whole or not _RANGE.fullmatch(asked.strip()):
+        request.scope["headers"] = others
         return
-    if request.headers.get("if-range", tag) != tag:
-        return
-    spans = [span.strip().partition("-") for span in asked.partition("=")[2].split(",")]
-    if any((first and (int(first) >= size or (last and int(last) < int(first)))) for first, _, last in spans):
+    spans = [span.strip() for span in asked.partition("=")[2].split(",")]
+    inside = [span for span in spans if _is_inside(span, size)]
+    if not inside or any(_is_backwards(span) for span in spans):
         raise ProblemError(
             416, f"the range {asked!r} is not in the file of {size} bytes", {"Content-Range": f"bytes */{size}"}
         )
+    request.scope["headers"] = [*others, (b"range", f"bytes={','.join(inside)}".encode())]
+
+
+def _is_inside(span: str, size: int) -> bool:
+    """Whether a part of a range, such as ``2-5``, ``7-`` or ``-3`` (the last three bytes), has bytes of the file."""
+    first, _, last = span.partition("-")
+    return int(first) < size if first else int(last) > 0 and size > 0
+
+
+def _is_backwards(span: str) -> bool:
+    first, _, last = span.partition("-")
+    return bool(first and last) and int(last) < int(first)
 
 
 class _Sink:

@@ -1,7 +1,7 @@
 """What all submissions share: the client's key, how long it waits, and what is answered."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
 
 from anyio import to_thread
@@ -27,11 +27,11 @@ IdempotencyKey = Annotated[
     ),
 ]
 Prefer = Annotated[
-    str,
+    list[str],
     Header(
         description=f"`wait=N` (RFC 7240): answer with what came out if the job ends within N seconds, at most "
         f"{LONGEST_WAIT_SECONDS}; otherwise 202 as without it.",
-        examples=["wait=30"],
+        examples=[["wait=30"]],
     ),
 ]
 
@@ -60,13 +60,16 @@ class Accepted(BaseModel):
         return cls(job=job, state=state, location=location)
 
 
-def seconds_to_wait(prefer: str) -> int:
+def seconds_to_wait(prefer: Sequence[str]) -> int:
     """Return how long a client prefers to wait, at most ``LONGEST_WAIT_SECONDS``; 0 where it does not say.
+
+    Args:
+        prefer: its headers of the name; several are as one with commas.
 
     Raises:
         InputError: it is no number.
     """
-    for preference in prefer.split(","):
+    for preference in ",".join(prefer).split(","):
         found = _WAIT.fullmatch(preference)
         if found is not None:
             if not (found[1].isascii() and found[1].isdecimal()):

@@ -22,6 +22,8 @@ from freeda_svc.settings import Settings
 AT_ONCE = 4
 SECONDS = 30.0
 """Within which a server has to go on with its answer."""
+WHOLE_SECONDS = 80.0
+"""For one image with its redirects; Label Studio itself waits for 100 (``ML_TIMEOUT_PREDICT``)."""
 LARGEST_IMAGE = 256 * 1024**2
 """Bytes."""
 MOST_REDIRECTS = 3
@@ -66,7 +68,12 @@ class TaskImages:
     async def _fetch(self, number: int, task: int | str | None, address: object) -> Path | FreedaError:
         async with self._room:
             try:
-                return await self._take(number, task, _checked(address))
+                async with asyncio.timeout(WHOLE_SECONDS):
+                    return await self._take(number, task, _checked(address))
+            except TimeoutError:
+                return UnavailableError(
+                    f"task {task}: the host of the {IMAGE} has not sent it within {WHOLE_SECONDS:g} seconds"
+                )
             except (InputError, UnavailableError) as error:
                 return type(error)(f"task {task}: {error}")
 

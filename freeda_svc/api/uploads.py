@@ -197,11 +197,10 @@ def with_json(upload: Upload) -> Upload:
     body = next((file for file in upload.files if not file.field and file.content_type == JSON), None)
     if body is None:
         return upload
-    content = body.path.read_bytes()
-    if len(content) > MOST_JSON_BYTES:
+    if body.path.stat().st_size > MOST_JSON_BYTES:
         raise ProblemError(413, f"the JSON has more than {MOST_JSON_BYTES:,} bytes; send images in a form")
     try:
-        text = content.decode()
+        text = body.path.read_bytes().decode()
     except UnicodeDecodeError as error:
         raise InputError("the JSON is not UTF-8 text; send it as UTF-8") from error
     return replace(upload, fields={**upload.fields, REQUEST: text}, files=[])

@@ -157,7 +157,7 @@ class ResultsManifest:
 
     def _append(self, entry: Mapping[str, Any]) -> None:
         path = self.path
-        line = json.dumps(entry, ensure_ascii=False).encode() + b"\n"
+        line = json.dumps(entry, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"  # names need not be UTF-8
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with path.open("ab+") as file:

@@ -108,7 +108,7 @@ def save_results(
             for picture in pictures:
                 written += write_image_files(picture, out, chosen).values()
             written += write_collections(pictures, out, chosen, pieces=PieceParameters(instances=instances))
-            write_whole(out / SAVED, json.dumps(noted, ensure_ascii=False).encode() + b"\n")
+            write_whole(out / SAVED, json.dumps(noted, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
     return written
 
 

@@ -14,6 +14,7 @@ from freeda_svc.outputs.coco import FIRST_ID, CategoryMask, coco_categories, coc
 from freeda_svc.outputs.files import not_written, write_whole
 from freeda_svc.outputs.kept import SegmentedImage
 from freeda_svc.outputs.label_studio import label_studio_configuration, label_studio_task
+from freeda_svc.outputs.names import file_text
 from freeda_svc.outputs.pieces import find_pieces, join_pieces
 from freeda_svc.parameters import PieceParameters
 from freeda_svc.whole_files import placed_whole
@@ -86,7 +87,8 @@ def write_coco(
         for image_id, picture in enumerate(pictures, start=FIRST_ID):
             labels = picture.result.labels
             height, width = labels.shape
-            images.append({"id": image_id, "file_name": picture.image.name, "height": height, "width": width})
+            file = file_text(picture.image.name)
+            images.append({"id": image_id, "file_name": file, "height": height, "width": width})
             for mask, score in _masks(picture, labels, pieces):
                 result = coco_result(mask, score, image_id)
                 of_results.add(result)

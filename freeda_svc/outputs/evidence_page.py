@@ -19,6 +19,7 @@ from freeda_svc.outputs.blending import mean_colours, reduce_to
 from freeda_svc.outputs.differences import GREY
 from freeda_svc.outputs.files import check_suffix, content_digest, page_part, write_whole
 from freeda_svc.outputs.masks import check_labels
+from freeda_svc.outputs.names import file_text
 from freeda_svc.outputs.palettes import UNKNOWN_SHOWN
 from freeda_svc.outputs.prototype_pictures import compose_prototype
 
@@ -92,7 +93,7 @@ def write_evidence_page(
     }
     style, script = page_part("evidence.css"), page_part("evidence.js")
     page = Template(page_part("evidence.html")).substitute(
-        title=html.escape(title),
+        title=html.escape(file_text(title)),
         style=style,
         script=script,
         style_hash=content_digest(style),

@@ -13,6 +13,7 @@ from freeda_svc.outputs.contact_sheet import INDEX, write_index
 from freeda_svc.outputs.files import copy_whole, make_folder, write_whole
 from freeda_svc.outputs.kept import EVIDENCE, EVIDENCE_PAGE, MASK, SUMMARY, SegmentedImage
 from freeda_svc.outputs.label_studio import LOCAL_FILES
+from freeda_svc.outputs.names import file_text
 from freeda_svc.outputs.overlays import write_overlay
 from freeda_svc.outputs.polygons import feature_collection
 from freeda_svc.outputs.scores import write_score_arrays, write_score_image
@@ -49,7 +50,8 @@ def _write_score_arrays(path: Path, picture: SegmentedImage) -> None:
 
 def _write_polygons(path: Path, picture: SegmentedImage) -> None:
     result = picture.result
-    collection = feature_collection(result.labels, result.names, result.category_scores, picture.image.name)
+    file = file_text(picture.image.name)
+    collection = feature_collection(result.labels, result.names, result.category_scores, file)
     write_whole(path, json.dumps(collection, ensure_ascii=False, allow_nan=False).encode() + b"\n")
 
 

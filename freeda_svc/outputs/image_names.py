@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-RESERVED_STEMS = ("coco", "label-studio")
+RESERVED_STEMS = ("coco", "coco.results", "label-studio")
 """Exporting calls files for all images so; no image's files may have these names."""
 _LONGEST_STEM, _DIGEST = 230, 8  # bytes; file systems take names of 255
 _RESERVED_ENDING = ".evidence"

@@ -6,6 +6,7 @@ one bit (1: a run of one value), two bits that choose the size of its length, th
 """
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from freeda_svc.errors import InputError
 from freeda_svc.outputs.mark_controls import MarkControl, MarkKind
 from freeda_svc.outputs.masks import category_runs
-from freeda_svc.outputs.names import plain_name
+from freeda_svc.outputs.names import file_text, plain_name
 from freeda_svc.parameters import PieceParameters
 
 if TYPE_CHECKING:
@@ -251,9 +252,10 @@ def label_studio_task(
         What a file for Label Studio's import has one of for every image.
     """
     control = MarkControl(BRUSH, IMAGE, MarkKind.BRUSH, {name: name for name in names})
-    results = mark_regions(control, labels, names, scores, key=file)
+    results = mark_regions(control, labels, names, scores, key=file_text(file))
+    place = file_text(file) if _is_storage(prefix) else quote(os.fsencode(file))
     return {
-        "data": {IMAGE: prefix + (file if _is_storage(prefix) else quote(file))},
+        "data": {IMAGE: prefix + place},
         "predictions": [prediction_of(results, model)],
     }
 

@@ -1,5 +1,6 @@
 """Names of categories and images in formats that cannot hold every character."""
 
+import os
 import unicodedata
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -34,6 +35,11 @@ def _is_unseen(character: str) -> bool:
 
 def _written_out(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
+
+
+def file_text(name: str) -> str:
+    """Return the name of a file as text that can be written: bytes of it that are no UTF-8 are written out."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def flat_names(stems: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Send
 from structlog.testing import capture_logs
 
 from freeda_svc.api import make_application
-from freeda_svc.api.body_limits import BodyLimits
+from freeda_svc.api.body_limits import MOST_JSON_BYTES, READ_PIECE_BY_PIECE, BodyLimits
 from freeda_svc.api.guards import Bounded
 from freeda_svc.api.problems import MEDIA_TYPE
 from freeda_svc.api.request_logs import CLOSED_EARLY
@@ -100,6 +100,25 @@ def test_a_body_that_says_it_is_too_large_is_refused_unread(client: TestClient, 
 def test_a_body_that_turns_out_too_large_is_refused(client: TestClient) -> None:
     answer = client.post("/v1/length", content=iter([b"a" * 1024] * 3))
     assert (answer.status_code, answer.headers["content-type"]) == (413, MEDIA_TYPE)
+
+
+def test_json_that_is_read_whole_is_small(settings: Settings) -> None:
+    large = b'{"jobs": [' + b" " * MOST_JSON_BYTES + b"]}"
+    application = make_application(settings)
+    with TestClient(application, base_url="http://127.0.0.1:8470", raise_server_exceptions=False) as client:
+        for content in (large, iter([large[:100], large[100:]])):
+            answer = client.post("/v1/prune", content=content, headers={"Content-Type": "application/json"})
+            assert (answer.status_code, answer.headers["content-type"]) == (413, MEDIA_TYPE)
+            assert answer.json()["detail"].startswith("the body has more than 16,777,216 bytes (of JSON)")
+        streamed = client.post("/v1/segmentations", content=large, headers={"Content-Type": "image/png"})
+        assert "categories" in streamed.json()["detail"]  # its size is not what is wrong
+        described = client.get("/openapi.json").json()["paths"]
+    with_files = {path for path, methods in described.items() if _takes_files(methods.get("post", {}))}
+    assert with_files == READ_PIECE_BY_PIECE
+
+
+def _takes_files(operation: dict[str, Any]) -> bool:
+    return "multipart/form-data" in operation.get("requestBody", {}).get("content", {})
 
 
 SCOPE = {"type": "http", "method": "POST", "path": "/v1/length", "headers": [], "state": {}}

@@ -163,6 +163,12 @@ def test_bad_input_is_one_sentence(
     assert list_jobs(settings) == []
 
 
+def test_preferences_on_two_lines_are_as_on_one(client: TestClient) -> None:
+    given = [("Content-Type", "text/plain"), ("Prefer", "respond-async"), ("Prefer", "wait=1")]
+    answer = client.post(URL, content=LINES.encode(), headers=given)
+    assert (answer.status_code, answer.headers["preference-applied"]) == (202, "wait=1")
+
+
 def test_large_numbers_of_captions_are_streamed(client: TestClient, settings: Settings) -> None:
     texts = [f"a ball number {number} on the grass" for number in range(5000)]
     answer = client.post(URL, content=json.dumps(texts).encode(), headers={"Content-Type": "application/json"})

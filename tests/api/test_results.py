@@ -122,6 +122,19 @@ def test_a_file_that_the_client_has_is_not_sent_again(segmented: Segmented) -> N
             answer = segmented.client.get(url, headers={"If-None-Match": given})
             assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", tag)
         assert segmented.client.get(url, headers={"If-None-Match": '"other"'}).status_code == 200
+        lines = [("If-None-Match", '"other"'), ("If-None-Match", tag)]  # means the same as one line
+        assert segmented.client.get(url, headers=lines).status_code == 304
+
+
+def test_a_file_that_was_meant_to_be_another_one_is_not_sent(segmented: Segmented) -> None:
+    url = segmented.url("1.mask.png")
+    tag = segmented.client.get(url).headers["etag"]
+    for given in (tag, f'"other", {tag}', "*"):
+        assert segmented.client.get(url, headers={"If-Match": given}).status_code == 200
+    for given in ('"other"', f"W/{tag}"):
+        answer = segmented.client.get(url, headers={"If-Match": given, "If-None-Match": tag})
+        assert (answer.status_code, answer.headers["etag"]) == (412, tag)
+        assert answer.headers["content-type"] == "application/problem+json"
 
 
 def test_a_download_goes_on_where_it_was(segmented: Segmented) -> None:
@@ -136,10 +149,23 @@ def test_a_download_goes_on_where_it_was(segmented: Segmented) -> None:
     assert (changed.status_code, changed.content) == (200, whole.content)
     for nonsense in ("bytes=", "bytes=b-a", "pages=1-2", "bytes=5", "bytes=0-1,"):
         assert segmented.client.get(url, headers={"Range": nonsense}).status_code == 200
-    for outside in (f"bytes={len(whole.content)}-", "bytes=9-3", "bytes=0-1, 999999999-"):
+    for outside in (f"bytes={len(whole.content)}-", "bytes=9-3", "bytes=-0", "bytes=999999999-,-0"):
         answer = segmented.client.get(url, headers={"Range": outside})
         assert (answer.status_code, answer.headers["content-range"]) == (416, f"bytes */{len(whole.content)}")
         assert answer.headers["content-type"] == "application/problem+json"
+    some = segmented.client.get(url, headers={"Range": "bytes=0-1, 999999999-"})
+    assert (some.status_code, some.content) == (206, whole.content[:2])
+    head = segmented.client.head(url, headers={"Range": "bytes=0-1"})
+    assert (head.status_code, head.headers["content-length"]) == (200, str(len(whole.content)))
+
+
+def test_a_range_of_another_version_is_none(segmented: Segmented) -> None:
+    url = segmented.url("1.image")  # a kept file: the time of its last change stays the same
+    whole = segmented.client.get(url)
+    for asked in ("bytes=0-1", "bytes=999999999-", "bytes=9-3"):
+        given = {"Range": asked, "If-Range": whole.headers["last-modified"]}
+        answer = segmented.client.get(url, headers=given)
+        assert (answer.status_code, answer.content) == (200, whole.content)
 
 
 def test_the_archive_holds_what_is_exported(segmented: Segmented) -> None:

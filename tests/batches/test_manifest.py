@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,16 @@ def test_a_manifest_read_again_has_its_jobs_and_images(out: Path) -> None:
     assert manifest.jobs == {"request": ["job-1"]}
     assert manifest.holds("a/x", "image", "request", FILES)
     assert manifest.holds("a/x", "image", "request", {"mask": FILES["mask"]})
+
+
+def test_names_of_files_need_not_be_utf_8(out: Path) -> None:
+    stem = os.fsdecode(b"caf\xe9")
+    name = f"{stem}.mask.png"
+    (out / name).write_text("mask")
+    ResultsManifest(out).note_image(
+        ManifestEntry(stem, "image", "request", "job-1", 1, {name: digest_of_file(out / name)})
+    )
+    assert ResultsManifest(out).holds(stem, "image", "request", {"mask": name})
 
 
 @pytest.mark.parametrize(

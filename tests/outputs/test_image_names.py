@@ -32,8 +32,9 @@ def test_every_name_gets_its_own_stem(names: list[str]) -> None:
 
 def test_no_image_takes_the_names_of_files_for_all_images() -> None:
     summaries = {name for name in files_for_all(FORMATS) if name.endswith(".json")}  # as each image has one
-    assert {name.partition(".")[0] for name in summaries} == set(RESERVED_STEMS)
+    assert {name.removesuffix(".json") for name in summaries} == set(RESERVED_STEMS)
     assert distinct_stems(["Coco.png", "label-studio.jpg", "a/coco.png"]) == ["Coco-2", "label-studio-2", "a/coco"]
+    assert distinct_stems(["coco.results.png"]) == ["coco.results-2"]
     assert distinct_stems(["x.png", "x.evidence.png"]) == ["x", "x.evidence-2"]
 
 

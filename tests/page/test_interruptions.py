@@ -124,6 +124,21 @@ def test_a_picture_that_comes_late_does_not_replace_the_one_chosen_since(
     assert page.locator(".readout").get_by_text("score").count() == 0
 
 
+def test_a_picture_that_could_not_be_loaded_is_loaded_when_it_is_chosen_again(
+    open_page: "Callable[..., Page]", pictures: list[Path]
+) -> None:
+    page = open_page(expected=("500",))
+    page.route("**/*.mask.png", lambda route: route.fulfill(status=500, json={"detail": "the disk is gone"}))
+    page.locator("input.files").set_input_files(pictures[0])
+    type_words(page, "ball")
+    press_segment(page)
+    page.get_by_role("alert").get_by_text("the disk is gone").wait_for()
+    assert page.locator(".stage").count() == 0
+    page.unroute("**/*.mask.png")
+    page.locator(".strip button").click()
+    page.locator(".view h3 bdi").filter(has_text=pictures[0].name).wait_for()
+
+
 def test_results_come_although_the_server_was_away_for_a_moment(
     open_page: "Callable[..., Page]", pictures: list[Path]
 ) -> None:

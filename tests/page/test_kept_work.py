@@ -229,11 +229,20 @@ def test_what_is_painted_is_what_is_sent(open_page: "Callable[..., Page]", pictu
     assert (both >= line).all()
     assert (both > 0).sum() > (line > 0).sum() + 200
 
+    sent: list[Route] = []
+    page.route("**/v1/exemplars", sent.append)
     page.get_by_role("button", name="Teach", exact=True).click()
+    wait_until(page, lambda: bool(sent))
+    page.get_by_role("button", name="Brush").click()
+    drag(page, (0.2, 0.9), (0.8, 0.9))  # too late for what is being learnt
+    sent[0].continue_()
     page.get_by_text("Learnt: 1 new prototype.").wait_for()
     height, width, values = page.evaluate(SENT_MASK)
     assert (height, width) == (64, 64)
     assert np.array_equal(np.array(values, np.uint8).reshape(64, 64), both)
+    page.locator("#painted input.files").set_input_files(pictures[1])
+    dialog = page.get_by_role("dialog", name="Leave this painting?")
+    dialog.get_by_role("button", name="Leave it").click()
 
 
 def test_a_painting_and_captions_are_not_lost_by_mistake(

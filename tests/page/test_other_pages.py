@@ -168,6 +168,18 @@ def test_jobs_are_followed_cancelled_and_tried_again(
     page.locator("#job").wait_for()
 
 
+def test_a_job_that_is_gone_leaves_no_other_one_under_its_address(
+    open_page: "Callable[..., Page]", service: Service
+) -> None:
+    page = open_page(f"/jobs?job={service.ingest}", expected=("404",))
+    page.get_by_role("heading", name="captions.txt").wait_for()
+    page.evaluate("history.pushState(null, '', '?job=000000000000'); dispatchEvent(new PopStateEvent('popstate'))")
+    page.get_by_role("alert").get_by_text("there is no job '000000000000'").wait_for()
+    page.locator("#job").wait_for(state="hidden")
+    page.go_back()
+    page.get_by_role("heading", name="captions.txt").wait_for()
+
+
 @pytest.fixture(scope="module")
 def locked(service: Service) -> Iterator[str]:
     """The address of an API of the same installation that needs keys."""

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.api.conftest import Service
-from tests.page.conftest import NEEDS_CHROMIUM, layer, see_whole
+from tests.page.conftest import NEEDS_CHROMIUM, layer, press_segment, see_whole, type_words
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -155,6 +155,26 @@ def download_files(page: "Page") -> None:
     with ZipFile(downloading.value.path()) as archive:
         assert {"scene-0.mask.png", "scene-2.overlay.png", "scene-1.json"} <= set(archive.namelist())
         assert "coco.json" in archive.namelist()
+
+
+def test_a_parameter_that_cannot_be_read_does_not_stay_in_the_way(
+    open_page: "Callable[..., Page]", pictures: list[Path]
+) -> None:
+    page = open_page()
+    page.locator("input.files").set_input_files(pictures[0])
+    type_words(page, "ball")
+    page.locator("#parameters-box summary").click()
+    k = page.locator("#parameter-k")
+    usual = k.input_value()
+    k.fill("many")
+    k.press("Tab")
+    assert k.evaluate("(field) => field.validationMessage") == "k must be a whole number of at least 1"
+    page.locator("#parameter-beta").fill("0.7")
+    page.locator("#parameter-beta").press("Tab")
+    assert (k.input_value(), k.evaluate("(field) => field.validationMessage")) == (usual, "")
+    assert k.get_attribute("aria-invalid") == "false"
+    press_segment(page)
+    page.get_by_text("1 of 1 picture").wait_for()
 
 
 def test_results_are_looked_at_and_downloaded(

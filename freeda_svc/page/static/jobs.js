@@ -187,6 +187,8 @@ function row(job, kind = "") {
 }
 
 let following;
+/** The id of the job that is shown in detail. */
+let shown = null;
 
 /** Show a job in detail and follow it to its end. */
 async function open(id, isAsked = false) {
@@ -195,7 +197,13 @@ async function open(id, isAsked = false) {
   const place = element("job");
   place.hidden = !id;
   if (!id) return;
-  let job = await getJson(at(["v1", "jobs", id]));
+  let job;
+  try {
+    job = await getJson(at(["v1", "jobs", id]));
+  } catch (error) {
+    if (!signal.aborted && id !== shown) place.hidden = true; // else another job would stand under this one's address
+    throw error;
+  }
   if (signal.aborted) return;
   renderJob(job);
   if (isAsked) place.querySelector("h2").focus();
@@ -230,6 +238,7 @@ function close() {
 }
 
 function renderJob(job) {
+  shown = job.id;
   const { progress, errors, totals, parameters } = job;
   const facts = {
     ...Object.fromEntries(Object.entries(totals).map(([name, value]) => [name.replaceAll("_", " "), value.toLocaleString("en")])),

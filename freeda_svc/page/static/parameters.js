@@ -34,7 +34,12 @@ export class ParameterForm {
     this.onChange(Object.keys(this.changes).length);
   }
 
+  /** Fields show what is sent: a value that could not be read is gone, and so is what was wrong with it. */
   #render() {
+    for (const field of this.root.querySelectorAll("[aria-invalid=true]")) {
+      field.setCustomValidity("");
+      field.setAttribute("aria-invalid", "false");
+    }
     render(
       html`<div class="parameters">
         ${this.all.map((parameter) => this.#row(parameter))}

@@ -135,6 +135,7 @@ async function submit() {
     const before = file && (await segment(file, words));
     if (before) await showGain(file, name, before, null);
     say("Sending …");
+    const { area } = painter; // what is painted from here on is not learnt
     const { job } = await (chosen === "captions" ? submitForm("captions", form({ captions: lines })) : sendPainting(name));
     bar.hidden = false;
     for await (const { progress } of followJob(job, new AbortController().signal)) {
@@ -146,7 +147,7 @@ async function submit() {
     others.askAgain();
     const learnt = await patiently(() => getJson(at(["v1", "jobs", job])));
     if (learnt.state !== "done") throw new Problem(422, learnt.errors[0]?.error ?? `the job is ${learnt.state}`);
-    if (chosen === "painting") isPainted = false;
+    if (chosen === "painting") isPainted = painter.area > 0 && painter.area !== area;
     else taught = lines.join("\n");
     if (file) {
       say("Segmenting the picture after …");
