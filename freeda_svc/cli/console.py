@@ -15,6 +15,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from freeda_svc.cli.terminal_text import printable
+
 PLAIN_LINE_SECONDS = 5.0
 SILENT_SECONDS = 15.0
 """After so long a line says that work goes on, though nothing has changed."""
@@ -49,7 +51,7 @@ def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, titl
         numeric = bool(cells) and all(isinstance(row[index], int | float) for row in cells)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in cells:
-        table.add_row(*("" if cell is None else Text(str(cell)) for cell in row))
+        table.add_row(*("" if cell is None else Text(printable(str(cell))) for cell in row))
     return table
 
 

@@ -22,6 +22,12 @@ def test_tables_go_to_standard_output_whole(capsys: pytest.CaptureFixture[str]) 
     assert out[2].split() == ["sky"]
 
 
+def test_names_in_a_table_move_no_cursor_and_stay_on_their_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(["image"], [["\x1b[31mred.png"], ["new\nline.png"], ["tab\t.png"], ["日本 e\u0301\u00a0.png"]])
+    shown = ["\\x1b[31mred.png", "new\\nline.png", "tab\\t.png", "日本 e\u0301\u00a0.png"]
+    assert capsys.readouterr().out.splitlines() == ["image", *shown]
+
+
 def test_json_keeps_other_scripts(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"noun": "été"})
     assert capsys.readouterr().out == '{\n  "noun": "été"\n}\n'
