@@ -70,7 +70,7 @@ def open_input(path: Path, rules: InputRules = ANYWHERE, what: str = "image file
     except PermissionError as error:
         raise InputError(f"{path} may not be read; check its permissions") from error
     except ValueError as error:
-        raise InputError(f"{str(path)!r} is not a usable path: {error}; rename the file") from error
+        raise InputError(_unusable(path, error)) from error
     except OSError as error:
         if error.errno in {errno.ENXIO, errno.ENODEV}:  # a socket
             raise InputError(f"{path} is no regular file; name an {what}") from error
@@ -101,7 +101,7 @@ def check_place(path: Path, folders: Sequence[Path]) -> Path:
         place = path.resolve()
         inside = not folders or any(place.is_relative_to(folder.resolve()) for folder in folders)
     except (OSError, RuntimeError, ValueError) as error:
-        raise InputError(f"{str(path)!r} is not a usable path: {error}; rename the file") from error
+        raise InputError(_unusable(path, error)) from error
     if not inside:
         named = os.pathsep.join(map(str, folders))
         raise InputError(f"{path} lies outside of {named}; copy it there, or change the setting input_roots")
@@ -162,3 +162,8 @@ def is_below(name: str) -> bool:
     """Return whether a path, written with slashes, stays below the folder it is relative to."""
     place = PurePosixPath(name)
     return bool(place.parts) and not place.is_absolute() and ".." not in place.parts and "\\" not in name
+
+
+def _unusable(path: Path, error: Exception) -> str:
+    reason = "it is not written in UTF-8" if isinstance(error, UnicodeEncodeError) else error
+    return f"{str(path)!r} is not a usable path: {reason}; rename the file"

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 import billiard.util
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from freeda_svc.errors import one_line
 from freeda_svc.loggers import configure_loggers
@@ -52,6 +52,7 @@ def configure_logs(settings: Settings, *, to_file: bool = True) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.stdlib.ExtraAdder(),
+        _without_colours,
     ]
     # Replaces what a command configured, which would else take effect at the first message.
     configure_loggers(
@@ -126,6 +127,12 @@ def _one_line(
 def _tell_uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
     if not issubclass(kind, KeyboardInterrupt | SystemExit):
         log.critical("an uncaught exception", exc_info=(kind, error or kind(), trace))
+
+
+def _without_colours(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Drop the message with a terminal's colours that uvicorn adds to its own."""
+    event.pop("color_message", None)
+    return event
 
 
 def _tells_enough(record: logging.LogRecord) -> bool:

@@ -16,7 +16,7 @@ GRACE_SECONDS, SLOWEST_BYTES_PER_SECOND = 60.0, 1024
 """After the first minute so much must come on average."""
 READ_PIECE_BY_PIECE = frozenset(("/v1/captions", "/v1/exemplars", "/v1/segmentations"))
 """Paths whose bodies are written to files while they come; what comes to others is read whole, and is JSON."""
-MOST_JSON_BYTES = 16 << 20
+MOST_BYTES_READ_WHOLE = 16 << 20
 """Read whole, it takes some twenty times as much memory, and seconds in which nobody else is answered."""
 DRAIN_SECONDS, DRAIN_BYTES = 3.0, 64 << 20
 """So much of a body that nobody reads is still taken."""
@@ -44,7 +44,7 @@ class BodyLimits:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        most = self._most if scope["path"] in READ_PIECE_BY_PIECE else min(self._most, MOST_JSON_BYTES)
+        most = self._most if scope["path"] in READ_PIECE_BY_PIECE else min(self._most, MOST_BYTES_READ_WHOLE)
         too_large = _too_large(most, "api_max_body_bytes" if most == self._most else "of JSON")
         body = _Body(receive, most, too_large, self._idle_seconds, self._grace_seconds)
         declared = Headers(scope=scope).get("content-length", "")

@@ -15,12 +15,16 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from freeda_svc.cli.terminal_text import printable
+
 PLAIN_LINE_SECONDS = 5.0
 SILENT_SECONDS = 15.0
 """After so long a line says that work goes on, though nothing has changed."""
 SHORTEST_PACE_SECONDS = 1.0
 BAR_WIDTH = 20
 PLAIN_WIDTH = 200
+_WHOLE_COLUMNS = frozenset(("id", "job"))
+"""What is copied into the next command, so no narrow terminal breaks it as long as other columns can shrink."""
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - anything that JSON can hold
@@ -47,9 +51,10 @@ def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, titl
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):
         numeric = bool(cells) and all(isinstance(row[index], int | float) for row in cells)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        whole = column in _WHOLE_COLUMNS
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=whole)
     for row in cells:
-        table.add_row(*("" if cell is None else Text(str(cell)) for cell in row))
+        table.add_row(*("" if cell is None else Text(printable(str(cell))) for cell in row))
     return table
 
 

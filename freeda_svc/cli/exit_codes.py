@@ -4,6 +4,8 @@ import sys
 
 import click
 
+from freeda_svc.cli.terminal_text import printable
+
 EXIT_FAILED, EXIT_USAGE, EXIT_PARTLY, EXIT_INTERRUPTED = 1, 2, 3, 130
 
 
@@ -25,7 +27,7 @@ def show_usage_error(error: click.UsageError) -> None:
         error.show()
         return
     command = error.ctx.command_path if error.ctx is not None else "freeda"
-    message = _misplaced(error) or " ".join(error.format_message().split())
+    message = _misplaced(error) or printable(" ".join(error.format_message().split()))
     if not message.endswith((".", "?")):
         message += "."
     click.echo(f"Error: {message} See `{command} --help`.", err=True)

@@ -9,6 +9,7 @@ from freeda_svc.cli.backends import Backend
 from freeda_svc.cli.console import track
 from freeda_svc.cli.exit_codes import EXIT_FAILED, EXIT_PARTLY, Interrupted
 from freeda_svc.cli.interrupts import remembered_interrupts
+from freeda_svc.cli.terminal_text import printable
 from freeda_svc.counts import counted
 from freeda_svc.jobs import ENDED_JOB_STATES, ItemState, JobKind, JobState, JobSummary
 from freeda_svc.jobs.segmentation_requests import ONLY_PROPOSE
@@ -122,7 +123,7 @@ def _show_failures(backend: Backend, job: JobSummary) -> None:
     if not job.progress.failed:
         return
     for item in backend.job_items(job.id, ItemState.FAILED, limit=ERRORS_SHOWN):
-        click.echo(f"item {item.number} ({item.name}): {item.error}", err=True)
+        click.echo(printable(f"item {item.number} ({item.name}): {item.error}"), err=True)
     click.echo(
         f"{job.progress.failed} of {counted(job.progress.total, 'item')} failed; "
         f"`freeda jobs errors {job.id}` lists them, `freeda jobs retry {job.id}` tries them again.",

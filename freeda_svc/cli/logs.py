@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from freeda_svc.cli.session import read_settings
+from freeda_svc.cli.terminal_text import printable
 from freeda_svc.errors import NotFoundError, UnavailableError
 
 POLL_SECONDS = 0.3
@@ -133,18 +134,18 @@ def readable(line: str) -> str:
     except ValueError:
         entry = None
     if not isinstance(entry, dict):
-        return _printable(line)
+        return printable(line)
     level = str(entry.get("level", ""))
-    shown = click.style(f"{level:8}", fg=_COLOURS[level]) if level in _COLOURS else f"{_printable(level):8}"
+    shown = click.style(f"{level:8}", fg=_COLOURS[level]) if level in _COLOURS else f"{printable(level):8}"
     head = (_local_time(entry.get("timestamp")), shown)
     known = {*_SHOWN_FIRST, *_SHOWN_LAST, *_LEFT_OUT}
     rest = " ".join(f"{key}={_value(value)}" for key, value in entry.items() if key not in known)
-    event = _printable(str(entry.get("event", "")))
+    event = printable(str(entry.get("event", "")))
     long = [text for key in _SHOWN_LAST if isinstance(text := entry.get(key), str)]
     return "\n".join(
         [
             " ".join(part for part in (*head, event) if part) + (f"  {rest}" if rest else ""),
-            *(f"    {_printable(part)}" for text in long for part in text.splitlines()),
+            *(f"    {printable(part)}" for text in long for part in text.splitlines()),
         ]
     )
 
@@ -158,13 +159,8 @@ def _local_time(stamp: object) -> str:
 
 def _value(value: Any) -> str:  # noqa: ANN401 - whatever JSON holds
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    shown = _printable(text)
+    shown = printable(text)
     return shown if shown and " " not in shown else json.dumps(shown, ensure_ascii=False)
-
-
-def _printable(text: str) -> str:
-    """Without what would move a terminal's cursor."""
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def _text(line: bytes) -> str:

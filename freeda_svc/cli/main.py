@@ -11,6 +11,7 @@ import click
 from freeda_svc.cli.command_groups import Entry, ListedGroup, refuse_repeats
 from freeda_svc.cli.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, Interrupted, show_usage_error
 from freeda_svc.cli.interrupts import watched_interrupts
+from freeda_svc.cli.terminal_text import printable
 from freeda_svc.errors import FreedaError, one_line
 
 ACCEPTANCE = "freeda_svc.jobs.acceptance"
@@ -62,7 +63,7 @@ class FreedaGroup(ListedGroup):
         try:
             return super().invoke(ctx)
         except FreedaError as error:
-            raise click.ClickException("\n".join([one_line(error), *_jobs_left(ctx, str(error))])) from error
+            raise click.ClickException("\n".join([printable(one_line(error)), *_jobs_left(ctx, str(error))])) from error
         except KeyboardInterrupt:
             raise Interrupted(_last_words()) from None
 
@@ -133,7 +134,7 @@ def _run() -> None:
         error.show()
         sys.exit(error.exit_code)
     except FreedaError as error:  # before the command was invoked
-        click.ClickException(one_line(error)).show()
+        click.ClickException(printable(one_line(error))).show()
         sys.exit(EXIT_FAILED)
     except BrokenPipeError:  # the reader, such as `head`, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be flushed at the exit

@@ -37,6 +37,7 @@ from freeda_svc.cli.segment_report import (
 from freeda_svc.cli.segment_request import Request
 from freeda_svc.cli.segment_run import Outcome, ask_bank_age, follow_images
 from freeda_svc.cli.segment_words import show_stray_words, show_words
+from freeda_svc.cli.terminal_text import printable
 from freeda_svc.jobs import (
     InputImage,
     Plan,
@@ -206,7 +207,7 @@ class _Work:
 def _in_common(work: _Work, common: CommonList) -> _Work:
     """The same with one list of categories for all images."""
     for error in common.errors[:ERRORS_SHOWN]:
-        click.echo(error, err=True)
+        click.echo(printable(error), err=True)
     return _Work(common.request(work.request), common.images, [*work.problems, *common.errors])
 
 

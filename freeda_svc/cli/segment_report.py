@@ -9,6 +9,7 @@ import click
 from freeda_svc.batches import FoundImages, ResultsManifest, shown_categories
 from freeda_svc.cli.console import print_table
 from freeda_svc.cli.segment_run import Outcome
+from freeda_svc.cli.terminal_text import printable
 from freeda_svc.counts import counted
 from freeda_svc.errors import InputError
 from freeda_svc.jobs import Plan
@@ -28,7 +29,7 @@ def show_problems(found: FoundImages) -> None:
         passed_over = f"; {_passed_over(found)}" if found.passed_over else ""
         raise InputError(f"{found.problems[0]}{more}{passed_over}")
     for problem in found.problems[:ERRORS_SHOWN]:
-        click.echo(f"left out: {problem}", err=True)
+        click.echo(f"left out: {printable(problem)}", err=True)
     if len(found.problems) > ERRORS_SHOWN:
         click.echo(f"left out: {len(found.problems) - ERRORS_SHOWN} more", err=True)
     if found.passed_over:
@@ -63,7 +64,7 @@ def show_plan(plan: Plan, manifest: ResultsManifest) -> None:
 def show_errors(errors: Sequence[str], images: int, job_id: str | None) -> None:
     """Say what went wrong with which of so many images, and how to go on."""
     for error in errors[:ERRORS_SHOWN]:
-        click.echo(error, err=True)
+        click.echo(printable(error), err=True)
     if errors:
         how = f"; `freeda jobs errors {job_id}` lists them, `freeda jobs retry {job_id}` tries them again"
         click.echo(f"{len(errors)} of {counted(images, 'item')} failed{how if job_id is not None else ''}.", err=True)

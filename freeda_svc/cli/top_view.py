@@ -8,6 +8,7 @@ from rich.text import Text
 from freeda_svc.cli.console import PLAIN_WIDTH, duration_text, make_table
 from freeda_svc.cli.queue import QUEUE_COLUMNS, RUNNING_COLUMNS, queue_rows, running_rows
 from freeda_svc.cli.snapshots import Snapshot
+from freeda_svc.cli.terminal_text import printable
 from freeda_svc.counts import counted
 from freeda_svc.jobs import MOVES, ItemState, JobSummary
 from freeda_svc.settings import Settings
@@ -166,4 +167,4 @@ def _cut(text: str, room: int, *, end: bool = False) -> str:
 
 
 def _line(text: str, width: int) -> Text:
-    return Text(_cut(" ".join(text.split("\n")), width), no_wrap=True, overflow="ellipsis")
+    return Text(_cut(printable(" ".join(text.split("\n"))), width), no_wrap=True, overflow="ellipsis")

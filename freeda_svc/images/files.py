@@ -73,6 +73,8 @@ def _open(file: BufferedReader) -> Image.Image:
 def _say_what_it_is(file: BufferedReader, path: Path) -> str:
     file.seek(0)
     beginning = file.read(_MARK_BYTES)
+    if not beginning:
+        return f"{path} is empty, a file of no bytes; get a whole copy of the image"
     if is_read(beginning):
         return _damaged(path, "its beginning cannot be understood")
     name = name_format(beginning)

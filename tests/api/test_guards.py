@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Send
 from structlog.testing import capture_logs
 
 from freeda_svc.api import make_application
-from freeda_svc.api.body_limits import MOST_JSON_BYTES, READ_PIECE_BY_PIECE, BodyLimits
+from freeda_svc.api.body_limits import MOST_BYTES_READ_WHOLE, READ_PIECE_BY_PIECE, BodyLimits
 from freeda_svc.api.guards import Bounded
 from freeda_svc.api.problems import MEDIA_TYPE
 from freeda_svc.api.request_logs import CLOSED_EARLY
@@ -103,7 +103,7 @@ def test_a_body_that_turns_out_too_large_is_refused(client: TestClient) -> None:
 
 
 def test_json_that_is_read_whole_is_small(settings: Settings) -> None:
-    large = b'{"jobs": [' + b" " * MOST_JSON_BYTES + b"]}"
+    large = b'{"jobs": [' + b" " * MOST_BYTES_READ_WHOLE + b"]}"
     application = make_application(settings)
     with TestClient(application, base_url="http://127.0.0.1:8470", raise_server_exceptions=False) as client:
         for content in (large, iter([large[:100], large[100:]])):

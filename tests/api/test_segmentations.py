@@ -168,7 +168,7 @@ def test_one_bad_image_in_many_refuses_all(client: TestClient, settings: Setting
     ("name", "content", "words"),
     [
         ("cut.png", png()[:-20], "cut.png is cut off or damaged"),
-        ("empty.png", b"", "empty.png is not an image"),
+        ("empty.png", b"", "empty.png is empty"),
         ("page.pdf", b"%PDF-1.7 and so on", "page.pdf is a PDF file, a format that is not read here"),
     ],
 )

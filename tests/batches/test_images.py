@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,6 +72,12 @@ def test_a_folder_whose_name_only_begins_like_an_allowed_one_is_outside(
 def test_a_path_that_cannot_be_is_reported_in_one_line(name: str) -> None:
     with pytest.raises(InputError, match="is not a usable path"):
         check_place(Path(name), ())
+
+
+def test_a_name_in_another_encoding_is_said_to_be_one() -> None:
+    with pytest.raises(InputError) as caught:
+        check_place(Path(os.fsdecode(b"caf\xe9.png")), ())
+    assert str(caught.value) == "'caf\\udce9.png' is not a usable path: it is not written in UTF-8; rename the file"
 
 
 def test_a_link_that_goes_round_is_reported_in_one_line(tmp_path: Path) -> None:

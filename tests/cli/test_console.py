@@ -1,9 +1,12 @@
 """Plain progress lines and tables, as they look where there is no terminal."""
 
+from io import StringIO
+
 import pytest
+from rich.console import Console
 
 from freeda_svc.cli import console
-from freeda_svc.cli.console import Pace, print_json, print_table, track
+from freeda_svc.cli.console import Pace, make_table, print_json, print_table, track
 
 
 def test_progress_is_plain_lines_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
@@ -20,6 +23,21 @@ def test_tables_go_to_standard_output_whole(capsys: pytest.CaptureFixture[str]) 
     assert out[0].split() == ["noun", "prototypes"]
     assert out[1].split() == ["[red]", "ball", "12"]
     assert out[2].split() == ["sky"]
+
+
+def test_names_in_a_table_move_no_cursor_and_stay_on_their_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(["image"], [["\x1b[31mred.png"], ["new\nline.png"], ["tab\t.png"], ["日本 e\u0301\u00a0.png"]])
+    shown = ["\\x1b[31mred.png", "new\\nline.png", "tab\\t.png", "日本 e\u0301\u00a0.png"]
+    assert capsys.readouterr().out.splitlines() == ["image", *shown]
+
+
+def test_ids_stay_whole_on_a_narrow_terminal() -> None:
+    columns = ("job", "kind", "priority", "state", "done", "failed", "items", "left", "submitted (UTC)", "source")
+    row = ("83b2765d8362", "exemplars", "normal", "running", 1, 0, 3, "9 s", "2026-12-01 03:01:49", "a/long/" * 9)
+    shown = StringIO()
+    Console(file=shown, width=80).print(make_table(columns, [row]))
+    assert "83b2765d8362 " in shown.getvalue()
+    assert max(map(len, shown.getvalue().splitlines())) <= 80
 
 
 def test_json_keeps_other_scripts(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from PIL import Image
 
 from freeda_svc.batches import find_images
 from freeda_svc.cli.segment_report import print_outcome, show_problems
@@ -33,3 +34,13 @@ def test_a_small_area_is_never_shown_as_zero(capsys: pytest.CaptureFixture[str])
     print_outcome(Plan([], [], []), Outcome(done=[cast("Any", done)]), None)
     line = capsys.readouterr().out.splitlines()[1]
     assert line.split(maxsplit=1) == ["a.png", "sky 98%, cat 1%, unknown (<1% transparent) <1%, ball <1%"]
+
+
+def test_what_is_left_out_is_named_on_one_line_without_its_escape_sequences(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "good.png")
+    (tmp_path / "a\x1b[2J\nb.png").write_text("no picture")
+    show_problems(find_images([tmp_path]))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "a\\x1b[2J\\nb.png is not an image in a known format" in line

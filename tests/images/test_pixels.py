@@ -113,12 +113,20 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
         read_image(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"a,b,c\n1,2,3\n", b"II*\0"[:3]])
+@pytest.mark.parametrize("content", [b"a,b,c\n1,2,3\n", b"II*\0"[:3]])
 def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "picture.png"
     path.write_bytes(content)
     with pytest.raises(InputError, match="not an image in a known format"):
         read_image(path)
+
+
+def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    path.touch()
+    with pytest.raises(InputError) as caught:
+        read_image(path)
+    assert str(caught.value) == f"{path} is empty, a file of no bytes; get a whole copy of the image"
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".gif", ".bmp"])

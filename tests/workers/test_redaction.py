@@ -72,6 +72,19 @@ def test_no_log_line_holds_a_secret(
     assert lines[0]["nested"]["list"][1:] == [7, None]
 
 
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_a_message_is_not_told_again_in_colours(
+    secretive: Settings, capsys: pytest.CaptureFixture[str], logging_as_before: None, log_format: str
+) -> None:
+    settings = secretive.model_copy(update={"log_format": log_format})
+    configure_logs(settings)
+    coloured = {"color_message": "Started server process [\x1b[36m%d\x1b[0m]"}
+    logging.getLogger("uvicorn.error").info("Started server process [%d]", 7, extra=coloured)
+    told = settings.log_file.read_text() + capsys.readouterr().err
+    assert told.count("Started server process") == 2  # in the file, and on the console
+    assert "36m" not in told
+
+
 def test_passwords_of_addresses_that_nobody_set_are_hidden_too(secretive: Settings) -> None:
     redactor = Redactor(secretive)
     text = "at http://a:other@host/x and redis://:more@h:1 but me@example.org, 12:30@noon; api_key=abc, password: 'def'"

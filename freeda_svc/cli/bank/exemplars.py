@@ -7,6 +7,7 @@ import click
 
 from freeda_svc.cli.backends import open_backend
 from freeda_svc.cli.ingest_options import finish_ingest, ingest_options
+from freeda_svc.cli.terminal_text import printable
 from freeda_svc.input_files import InputRules
 from freeda_svc.jobs import Priority
 from freeda_svc.prototypes import AnnotationTally
@@ -82,9 +83,9 @@ def add_exemplars(
         found, source=source, left_out=lambda: tally.left_out, bank=bank, priority=priority, key=idempotency_key
     )
     for doubt in doubts:
-        click.echo(f"warning: {doubt}", err=True)
+        click.echo(f"warning: {printable(doubt)}", err=True)
     for line in tally.lines():
-        click.echo(f"annotations left out: {line}", err=True)
+        click.echo(f"annotations left out: {printable(line)}", err=True)
     finish_ingest(
         context, backend, accepted, "exemplars", left_out=tally.left_out, wait=wait, quiet=quiet, as_json=as_json
     )

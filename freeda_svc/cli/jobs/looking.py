@@ -9,6 +9,7 @@ import click
 from freeda_svc.cli.backends import open_backend
 from freeda_svc.cli.console import duration_text, print_json, print_table
 from freeda_svc.cli.options import job_argument, json_option, read_age
+from freeda_svc.cli.terminal_text import printable
 from freeda_svc.counts import counted
 from freeda_svc.jobs import (
     JOB_STATE_NAMES,
@@ -132,7 +133,8 @@ def errors(context: click.Context, job_id: str, limit: int, *, details: bool, as
         return
     if details:
         for error in found:
-            click.echo(f"item {error.number} ({error.name}), attempt {error.attempts} by {error.worker}, {error.at}:")
+            what = f"item {error.number} ({printable(error.name)})"
+            click.echo(f"{what}, attempt {error.attempts} by {error.worker}, {error.at}:")
             click.echo(f"{error.details.rstrip()}\n")
     else:
         rows = [(error.number, error.name, error.attempts, error.error) for error in found]
