@@ -230,7 +230,7 @@ def test_what_is_painted_is_what_is_sent(open_page: "Callable[..., Page]", pictu
     assert (both > 0).sum() > (line > 0).sum() + 200
 
     sent: list[Route] = []
-    page.route("**/v1/exemplars", sent.append)
+    page.route("**/v1/exemplars", lambda route: sent.append(route))  # noqa: PLW0108 - playwright takes no method
     page.get_by_role("button", name="Teach", exact=True).click()
     wait_until(page, lambda: bool(sent))
     page.get_by_role("button", name="Brush").click()
