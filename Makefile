@@ -72,7 +72,7 @@ format: $(STAMP) ## format, and fix what is safe to fix
 miniature: $(STAMP) ## train the miniature pack again (resumes; about an hour on two cores)
 	$(BIN)/python -m freeda_svc.miniature.training
 
-miniature-wide: $(STAMP) ## train the pack of the wide painted world (resumes; some hours on two cores)
+miniature-wide: $(STAMP) ## train the pack of the wide painted world (resumes; two hours on two cores)
 	$(BIN)/python -m freeda_svc.miniature.training --pack miniature-wide
 
 clean: ## remove what the targets above have made, except the weights

@@ -31,7 +31,7 @@ class Pack(BaseModel):
     """A model pack."""
 
     name: str
-    state: str = Field(description="bundled, here, not fetched, not trained, files are missing, or not valid")
+    state: str = Field(description="bundled, here, not fetched, files are missing, or not valid")
     kinds: list[str] = Field(description="paper, commercial, fast")
     megabytes: int | None = Field(description="of its files; null where that is not known")
     gpu_gigabytes: Memory

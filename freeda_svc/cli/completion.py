@@ -105,12 +105,12 @@ def complete_banks(context: click.Context) -> Iterator[CompletionItem]:
 @_completing
 def complete_packs(context: click.Context) -> Iterator[CompletionItem]:
     """Names of bundled packs and recipes, and of packs that were fetched."""
-    from freeda_svc.packs import MANIFEST, bundled_packs, bundled_recipes  # noqa: PLC0415 - only to complete
+    from freeda_svc.packs import BUNDLED, MANIFEST, bundled_recipes  # noqa: PLC0415 - only to complete
 
     fetched = (
         path.parent.name for path in read_settings(context, anywhere=True).packs_folder.glob(f"[!.]*/{MANIFEST}")
     )
-    for name in sorted({*bundled_packs(), *bundled_recipes(), *fetched}):
+    for name in sorted({*BUNDLED, *bundled_recipes(), *fetched}):
         yield CompletionItem(name)
 
 

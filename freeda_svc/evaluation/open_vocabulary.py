@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from freeda_svc.bank import PrototypeStore, Selection, make_or_open_folder
-from freeda_svc.evaluation.ablation import Variant, ablate
+from freeda_svc.evaluation.ablation import NEAR, Variant, ablate
 from freeda_svc.evaluation.datasets import Dataset, LabelValues
 from freeda_svc.evaluation.encoder_cache import with_encoder_cache
 from freeda_svc.evaluation.evaluating import Evaluation
@@ -31,7 +31,7 @@ from freeda_svc.segmentation import Segmenter
 
 EXEMPLARS_EACH = 5
 KEPT_SHARE = 0.8
-VOTE_WEIGHTS = (0.1, 0.2)
+VOTE_WEIGHTS = (0.02, 0.1)
 CONFIDENCE = 0.95
 
 _GROUP = "open vocabulary"
@@ -129,11 +129,13 @@ def _by_kind(world: World, scenes: Dataset) -> Dataset:
 def list_open_variants(given: SegmentationParameters) -> tuple[Variant, ...]:
     """Return the ways to segment that are compared: the pack's own, and one thing at a time changed or added."""
     plain = given.replace(origins=("generated",))
-    dense = plain.replace(
-        superpixels=given.superpixels.replace(algorithm="none"), refinement=RefinementParameters(way="pamr")
-    )
+    without = plain.replace(refinement=given.refinement.replace(way="none"))
+    near = RefinementParameters(way="pamr", dilations=NEAR)
+    other = Variant(_GROUP, "PAMR beside superpixels", plain.replace(refinement=near))
+    dense = plain.replace(superpixels=given.superpixels.replace(algorithm="none"), refinement=near)
     return (
         Variant(_GROUP, "the pack's parameters", plain),
+        other if given.refinement.way == "none" else Variant(_GROUP, "without PAMR", without),
         Variant(_GROUP, f"curation, keep {KEPT_SHARE:g}", plain, KEPT_SHARE),
         Variant(_GROUP, "with exemplars", given.replace(origins=())),
         Variant(_GROUP, "PAMR instead of superpixels", dense),
@@ -141,7 +143,7 @@ def list_open_variants(given: SegmentationParameters) -> tuple[Variant, ...]:
             Variant(_GROUP, f"votes by appearance, weight {weight:g}", plain.replace(appearance_weight=weight))
             for weight in VOTE_WEIGHTS
         ),
-        Variant(_GROUP, "true regions", plain, true_regions=True),
+        Variant(_GROUP, "true regions", without, true_regions=True),
     )
 
 

@@ -30,9 +30,7 @@ if TYPE_CHECKING:
     from freeda_svc.packs.recipes import (
         BUNDLED,
         MANIFEST,
-        TRAINED,
         PackRecipe,
-        bundled_packs,
         bundled_recipes,
         is_recipe,
         read_recipe,

@@ -9,11 +9,9 @@ from pathlib import Path
 
 from freeda_svc.errors import NotFoundError
 from freeda_svc.packs.recipes import (
+    BUNDLED,
     MANIFEST,
-    TRAINED,
-    bundled_packs,
     bundled_recipes,
-    how_to_train,
     is_recipe,
     kinds_of,
     read_recipe,
@@ -134,12 +132,9 @@ def find_pack(name_or_path: str, folder: Path | None = None) -> tuple[Path, str]
         raise NotFoundError(f"the pack {name} {where}; run: freeda packs fetch {name_or_path}")
     if folder is not None and Path(name_or_path).name == name_or_path and (folder / name_or_path / MANIFEST).is_file():
         return folder / name_or_path, ""
-    bundled = bundled_packs()
-    place = bundled.get(name_or_path, Path(name_or_path).expanduser())
+    place = BUNDLED.get(name_or_path, Path(name_or_path).expanduser())
     if not (place / MANIFEST).is_file():
-        if name_or_path in TRAINED:
-            raise NotFoundError(how_to_train(name_or_path))
-        known = ", ".join((*bundled, *bundled_recipes()))
+        known = ", ".join((*BUNDLED, *bundled_recipes()))
         raise NotFoundError(
             f"there is no pack '{name_or_path}': give the name of a bundled one ({known}), a folder with a {MANIFEST}, "
             "or a .toml file that says where its models are fetched"

@@ -5,19 +5,19 @@ from typing import Any
 
 from freeda_svc.errors import FreedaError, NotFoundError
 from freeda_svc.packs.description import PackDescription, read_pack_parameters
-from freeda_svc.packs.recipes import BUNDLED, MANIFEST, TRAINED, PackRecipe, bundled_recipes, is_recipe, read_recipe
+from freeda_svc.packs.recipes import BUNDLED, MANIFEST, PackRecipe, bundled_recipes, is_recipe, read_recipe
 from freeda_svc.parameters import NOT_ESTIMATED
 
 _MEGABYTE = 1 << 20
 
 
 def pack_names(folder: Path) -> list[str]:
-    """Return the names of all packs: bundled and trained ones, those with recipes, and others that were fetched.
+    """Return the names of all packs: bundled ones, those with recipes, and others that were fetched.
 
     Args:
         folder: of the packs that were fetched.
     """
-    names = [*BUNDLED, *TRAINED, *bundled_recipes()]
+    names = [*BUNDLED, *bundled_recipes()]
     fetched = (path.parent.name for path in sorted(folder.glob(f"[!.]*/{MANIFEST}")))
     return [*names, *(name for name in fetched if name not in names)]
 
@@ -28,13 +28,7 @@ def describe_pack_shortly(name: str, folder: Path) -> dict[str, Any]:
         long = describe_pack(name, folder)
     except FreedaError as error:
         unknown: dict[str, Any] = {"kinds": [], "megabytes": None, "gpu_gigabytes": NOT_ESTIMATED.model_dump()}
-        untrained = name in TRAINED and isinstance(error, NotFoundError)
-        return {
-            "name": name,
-            "state": "not trained" if untrained else "not valid",
-            **unknown,
-            "description": str(error),
-        }
+        return {"name": name, "state": "not valid", **unknown, "description": str(error)}
     return {key: long[key] for key in ("name", "state", "kinds", "megabytes", "gpu_gigabytes", "description")}
 
 
@@ -67,7 +61,7 @@ def _of_description(description: PackDescription, name: str) -> dict[str, Any]:
         "name": description.name,
         "version": description.version,
         "description": description.description,
-        "state": ("bundled" if name in {*BUNDLED, *TRAINED} else "here") if whole else "files are missing",
+        "state": ("bundled" if name in BUNDLED else "here") if whole else "files are missing",
         "folder": str(description.folder),
         "fingerprint": description.fingerprint,
         "encoders": description.encoders_fingerprint,

@@ -1,4 +1,4 @@
-"""Recipes: data files that name the repositories of a pack's models; where they and the bundled pack are."""
+"""Recipes: data files that name the repositories of a pack's models; where they and the bundled packs are."""
 
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -12,29 +12,13 @@ from freeda_svc.text_files import read_text
 
 MANIFEST = "pack.toml"
 _MINIATURE = Path(__file__).resolve().parent.parent / "miniature"
-BUNDLED: Mapping[str, Path] = {"miniature": _MINIATURE / "weights"}
-"""Packs whose weights come with the code."""
-
-TRAINED: Mapping[str, Path] = {"miniature-wide": _MINIATURE / "wide_weights"}
-"""Packs that ``make NAME`` trains; their weights lie with the code once that is done."""
+BUNDLED: Mapping[str, Path] = {"miniature": _MINIATURE / "weights", "miniature-wide": _MINIATURE / "wide_weights"}
+"""Packs whose weights come with the code; ``make NAME`` trains them."""
 
 _RECIPES = Path(__file__).resolve().parent / "bundled"
 
 PAPER, FREE, FAST = "paper", "free", "fast"
 STEPS_OF_FAST = 10
-
-
-def bundled_packs() -> dict[str, Path]:
-    """Return the folders of the packs that need no fetching: bundled ones, and those that were trained here."""
-    return {**BUNDLED, **{name: path for name, path in TRAINED.items() if (path / MANIFEST).is_file()}}
-
-
-def how_to_train(name: str) -> str:
-    """Say in one line how one of ``TRAINED`` is made."""
-    return (
-        f"the pack {name} has not been trained here: run 'make {name}' in a source checkout "
-        "(some hours on two cores; it can be interrupted and resumed)"
-    )
 
 
 def bundled_recipes() -> dict[str, Path]:
@@ -108,7 +92,7 @@ def read_recipe(name_or_path: str) -> PackRecipe:
             f"there is no recipe '{name_or_path}' of a pack: give one of {', '.join(bundled)} or a .toml file"
         )
     read = RecipeFile.read(read_toml(path), where=str(path))
-    if read.name in {*BUNDLED, *TRAINED} or (read.name in bundled and path != bundled[read.name]):
+    if read.name in BUNDLED or (read.name in bundled and path != bundled[read.name]):
         raise InputError(f"{path}: the name {read.name} belongs to a bundled pack; choose another")
     return PackRecipe(
         name=read.name,

@@ -14,7 +14,7 @@ from freeda_svc.bank.banks import BankName
 from freeda_svc.cli.completion import VARIABLE
 from freeda_svc.cli.main import COMMANDS, freeda
 from freeda_svc.jobs.banks import open_banks
-from freeda_svc.packs import bundled_packs
+from freeda_svc.packs import BUNDLED
 from freeda_svc.settings import load_settings
 
 Freeda = Callable[..., Any]
@@ -59,7 +59,7 @@ def test_banks_are_completed(bank_names: None) -> None:
 
 
 def test_packs_are_completed(home: Path) -> None:
-    assert complete("packs", "show", "mini") == [name for name in bundled_packs() if name.startswith("mini")]
+    assert complete("packs", "show", "mini") == [name for name in BUNDLED if name.startswith("mini")]
     assert "freeda-vit-b" in complete("packs", "fetch", "freeda")
 
 

@@ -15,7 +15,6 @@ from freeda_svc.bank import BankName, EmbeddedBanks
 from freeda_svc.bank.qdrant.lock import FolderLock
 from freeda_svc.cli import evaluation_run
 from freeda_svc.miniature.scenes import HARD, NOUNS, paint_scene
-from freeda_svc.packs import TRAINED
 from freeda_svc.packs.description import read_pack_parameters
 from freeda_svc.prototypes import Prototype
 from freeda_svc.settings import load_settings
@@ -326,15 +325,9 @@ def test_an_open_vocabulary_is_measured_on_the_wide_world(
     assert not home.exists()
 
 
-def test_a_pack_of_no_painted_world_cannot_be_evaluated_on_one(
-    freeda: Freeda, tiny_pack_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pack_of_no_painted_world_cannot_be_evaluated_on_one(freeda: Freeda, tiny_pack_folder: Path) -> None:
     ran = freeda("eval", "miniature", "--pack", tiny_pack_folder)
     assert ran.code == 1
     assert ran.err == (
         "Error: the pack tiny was not trained on a painted world; --pack takes miniature or miniature-wide\n"
     )
-    monkeypatch.setitem(TRAINED, "miniature-wide", tmp_path)
-    ran = freeda("eval", "miniature", "--pack", "miniature-wide", "--ablate")
-    assert ran.code == 1
-    assert "run 'make miniature-wide' in a source checkout" in ran.err

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from freeda_svc.packs import TRAINED
-
 Freeda = Callable[..., Any]
 
 
@@ -56,26 +54,6 @@ def test_list_shows_a_broken_pack_among_the_others(freeda: Freeda, home: Path, t
     (home / "packs" / "bad" / "pack.toml").write_text("name = ")
     states = {entry["name"]: entry["state"] for entry in freeda("packs", "list", "--json").json}
     assert (states["tiny"], states["bad"], states["miniature"]) == ("files are missing", "not valid", "bundled")
-
-
-def test_a_pack_that_is_not_trained_yet_says_how_it_is_made(
-    freeda: Freeda, tmp_path: Path, tiny_pack_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(TRAINED, "miniature-wide", tmp_path / "weights")
-    listed = {entry["name"]: entry for entry in freeda("packs", "list", "--json").json}["miniature-wide"]
-    assert listed["state"] == "not trained"
-    assert listed["megabytes"] is None
-    assert "run 'make miniature-wide'" in listed["description"]
-    for command in (("show",), ("verify",), ("fetch",)):
-        told = freeda("packs", *command, "miniature-wide")
-        assert told.code == 1
-        assert "run 'make miniature-wide' in a source checkout" in told.err
-        assert len(told.err.splitlines()) == 1
-    shutil.copytree(tiny_pack_folder, tmp_path / "weights")
-    manifest = tmp_path / "weights" / "pack.toml"
-    manifest.write_text(manifest.read_text().replace('name = "tiny"', 'name = "miniature-wide"'))
-    states = {entry["name"]: entry["state"] for entry in freeda("packs", "list", "--json").json}
-    assert states["miniature-wide"] == "bundled"
 
 
 def test_show_tells_models_licences_and_settings(freeda: Freeda) -> None:

@@ -104,15 +104,20 @@ def test_exemplars_show_what_they_are_called() -> None:
     assert paint_exemplars(SMALL) == []
 
 
-def test_ways_to_segment_change_one_thing(pack: Path) -> None:
+@pytest.mark.parametrize(("way", "other"), [("none", "PAMR beside superpixels"), ("pamr", "without PAMR")])
+def test_ways_to_segment_change_one_thing(pack: Path, way: str, other: str) -> None:
     given = load_pack(str(pack)).parameters.segmentation
+    given = given.replace(refinement=given.refinement.replace(way=way))
     variants = {variant.name: variant for variant in list_open_variants(given)}
     plain = variants["the pack's parameters"]
     assert plain.parameters == given.replace(origins=("generated",))
     assert variants["curation, keep 0.8"].keep == 0.8
     assert variants["with exemplars"].parameters == given
     assert variants["PAMR instead of superpixels"].parameters.refinement.way == "pamr"
+    assert variants[other].parameters.refinement.way != way
+    assert variants[other].parameters.replace(refinement=given.refinement) == plain.parameters
     assert [name for name, variant in variants.items() if variant.true_regions] == ["true regions"]
+    assert variants["true regions"].parameters.refinement.way == "none"  # which would move their outlines
     votes = variants["votes by appearance, weight 0.1"].parameters
     assert votes == plain.parameters.replace(appearance_weight=0.1)
     assert len({variant.tried for variant in variants.values()}) == len(variants)

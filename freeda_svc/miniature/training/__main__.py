@@ -8,7 +8,7 @@ from freeda_svc.miniature.training.pack import write_pack
 from freeda_svc.miniature.training.plans import PLANS, SMALL_PLAN
 from freeda_svc.miniature.training.recipe import train_all, write_models
 from freeda_svc.miniature.training.report import write_report
-from freeda_svc.packs import BUNDLED, TRAINED
+from freeda_svc.packs import BUNDLED
 
 
 @click.command()
@@ -21,7 +21,7 @@ from freeda_svc.packs import BUNDLED, TRAINED
 @click.option("--pack-only", is_flag=True, help="Write the pack from finished checkpoints, without the report.")
 def main(pack: str, build: Path | None, out: Path | None, report: Path | None, *, pack_only: bool) -> None:
     """Train a miniature pack's models (resuming from checkpoints), write the pack and a report with its scores."""
-    plan, build, out = PLANS[pack], build or Path("build") / pack, out or {**BUNDLED, **TRAINED}[pack]
+    plan, build, out = PLANS[pack], build or Path("build") / pack, out or BUNDLED[pack]
     train_all(build, plan)
     write_models(build, out, plan)
     write_pack(out, plan)
