@@ -60,10 +60,9 @@ def test_init_replaces_a_file_only_when_forced(freeda: Freeda, home: Path) -> No
 
 
 def test_config_says_where_each_value_came_from(
-    freeda: Freeda, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    freeda: Freeda, home: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = tmp_path / "other"
-    other.mkdir()
+    other = tmp_path_factory.mktemp("other")  # its path is short, so that it stays on one line of the table
     (other / TOML_NAME).write_text('bank = "animals"\npack = "not-this"\n')
     monkeypatch.setenv("FREEDA_PACK", "zoo")
     found = {entry["name"]: entry for entry in freeda("--home", other, "config", "--json").json}

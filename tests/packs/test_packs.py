@@ -351,7 +351,8 @@ def test_a_generator_is_called_by_its_repository_or_its_pack(tiny_pack_folder: P
 
 def test_an_unknown_pack_is_reported_with_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(
-        NotFoundError, match=r"there is no pack 'enormous': give the name of a bundled one \(miniature, free-"
+        NotFoundError,
+        match=r"there is no pack 'enormous': give the name of a bundled one \(miniature, miniature-wide, free-",
     ):
         load_pack("enormous")
     with pytest.raises(NotFoundError, match="there is no pack"):
