@@ -75,7 +75,7 @@ def _print_report(report: dict[str, Any], out: Path) -> None:
             (f"IoU of '{extension['noun']}' afterwards", _percent(extension["iou_after"])),
             ("images generated", str(report["images_generated"])),
             ("prototypes in the bank", str(report["prototypes"])),
-            ("scenes segmented, each five times", str(report["test_scenes"])),
+            ("scenes segmented, each six times", str(report["test_scenes"])),
             ("seconds", f"{report['seconds']:.0f}"),
         ],
     )
