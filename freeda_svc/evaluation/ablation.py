@@ -82,23 +82,24 @@ def list_variants(given: SegmentationParameters, numbers: Mapping[str, Any] | No
         Variant("parts", "+ superpixels", given),
         *(Variant("superpixels", cut.algorithm, given.replace(superpixels=cut)) for cut in cuts),
         Variant("superpixels", "none", dense),
-        Variant("superpixels", "none, PAMR", dense.replace(refinement=_pamr())),
+        Variant("superpixels", "none, PAMR", dense.replace(refinement=pamr())),
         Variant("regions", "superpixels", given),
         Variant("regions", "true regions", given, true_regions=True),
         Variant("aggregation", "mean embedding", given.replace(aggregation="mean_embedding")),
         Variant("aggregation", "mean similarity", given.replace(aggregation="mean_similarity")),
         Variant("aggregation", "max similarity", given.replace(aggregation="max_similarity")),
         *(Variant("K", str(k), given.replace(k=k)) for k in sorted({*KS, given.k})),
-        Variant("refinement", "PAMR", given.replace(refinement=_pamr())),
-        Variant("refinement", "near PAMR", given.replace(refinement=_pamr(NEAR))),
-        Variant("refinement", "no superpixels, near PAMR", dense.replace(refinement=_pamr(NEAR))),
+        Variant("refinement", "PAMR", given.replace(refinement=pamr())),
+        Variant("refinement", "near PAMR", given.replace(refinement=pamr(NEAR))),
+        Variant("refinement", "no superpixels, near PAMR", dense.replace(refinement=pamr(NEAR))),
         *(Variant("votes", f"weight {w:g}", given.replace(appearance_weight=w)) for w in APPEARANCE_WEIGHTS),
         Variant("curation", "off", given),
         *(Variant("curation", f"keep {keep:g}", given, keep) for keep in KEPT_SHARES),
     )
 
 
-def _pamr(dilations: tuple[int, ...] = RefinementParameters().dilations) -> RefinementParameters:
+def pamr(dilations: tuple[int, ...] = RefinementParameters().dilations) -> RefinementParameters:
+    """Return PAMR with distances to the neighbours, in pixels; with its usual ones when none are given."""
     return RefinementParameters(way="pamr", dilations=dilations)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from freeda_svc.bank import PrototypeStore, Selection, make_or_open_folder
-from freeda_svc.evaluation.ablation import NEAR, Variant, ablate
+from freeda_svc.evaluation.ablation import NEAR, Variant, ablate, pamr
 from freeda_svc.evaluation.datasets import Dataset, LabelValues
 from freeda_svc.evaluation.encoder_cache import with_encoder_cache
 from freeda_svc.evaluation.evaluating import Evaluation
@@ -25,7 +25,7 @@ from freeda_svc.evaluation.miniature_world import (
 )
 from freeda_svc.miniature import World, paint_scene
 from freeda_svc.packs import Pack
-from freeda_svc.parameters import Category, RefinementParameters, SegmentationParameters
+from freeda_svc.parameters import Category, SegmentationParameters
 from freeda_svc.prototypes import Exemplar, ExemplarBuilder, PrototypeBuilder, make_exemplar
 from freeda_svc.segmentation import Segmenter
 
@@ -130,9 +130,8 @@ def list_open_variants(given: SegmentationParameters) -> tuple[Variant, ...]:
     """Return the ways to segment that are compared: the pack's own, and one thing at a time changed or added."""
     plain = given.replace(origins=("generated",))
     without = plain.replace(refinement=given.refinement.replace(way="none"))
-    near = RefinementParameters(way="pamr", dilations=NEAR)
-    other = Variant(_GROUP, "PAMR beside superpixels", plain.replace(refinement=near))
-    dense = plain.replace(superpixels=given.superpixels.replace(algorithm="none"), refinement=near)
+    other = Variant(_GROUP, "PAMR beside superpixels", plain.replace(refinement=pamr(NEAR)))
+    dense = plain.replace(superpixels=given.superpixels.replace(algorithm="none"), refinement=pamr(NEAR))
     return (
         Variant(_GROUP, "the pack's parameters", plain),
         other if given.refinement.way == "none" else Variant(_GROUP, "without PAMR", without),

@@ -36,7 +36,7 @@ def _parameters(k: int, refinement: RefinementParameters) -> PackParameters:
             window=64,
             stride=32,
             superpixels=SuperpixelParameters(algorithm="felzenszwalb", scale=20.0, sigma=0.5, min_size=8),
-            unknown=UnknownParameters(way="none", threshold=0.58, local_threshold=0.64),
+            unknown=UnknownParameters(way="none", threshold=0.58, local_threshold=0.64),  # decision 7
             refinement=refinement,
         ),
     )
